@@ -1,0 +1,49 @@
+# make demo   one picture in two turns, from a fresh checkout
+# make test   the tests
+# make lint   style, types, layers
+# make clean  remove what the targets above have made
+#
+# Needs python3 (3.11 or newer) with venv and pip. `make demo PYTHON=python3.12` picks another interpreter.
+
+PYTHON   ?= python3
+VENV     ?= .venv
+DEV_VENV ?= .venv-dev
+
+# What the tests import: the core, the dev tools, and packages of other extras, named one by one.
+DEV_PACKAGES := -e '.[dev]'
+
+DEMO_PROMPT := two red circles left of a blue square
+DEMO_OUT    := runs/demo
+
+# Constraints hold for the isolated build environments too; older pips read the first name, newer the second.
+export PIP_CONSTRAINT       := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --out $(DEMO_OUT)
+	@echo && echo "The pictures are in $(DEMO_OUT):" && find $(DEMO_OUT) -name '*.png' | sort
+
+test: $(DEV_VENV)/.installed
+	$(DEV_VENV)/bin/python -m pytest -q
+
+lint: $(DEV_VENV)/.installed
+	$(DEV_VENV)/bin/ruff check .
+	$(DEV_VENV)/bin/ruff format --check .
+	$(DEV_VENV)/bin/pyright --pythonpath $(DEV_VENV)/bin/python
+	$(DEV_VENV)/bin/lint-imports
+
+clean:
+	rm -rf $(VENV) $(DEV_VENV) $(DEMO_OUT) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp says that the installation is finished; it is redone only when one of these files changes.
+$(VENV)/.installed: PACKAGES := -e .
+$(DEV_VENV)/.installed: PACKAGES := $(DEV_PACKAGES)
+
+$(sort $(VENV)/.installed $(DEV_VENV)/.installed): pyproject.toml constraints.txt Makefile
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet -c constraints.txt $(PACKAGES)
+	touch $@

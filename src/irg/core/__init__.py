@@ -1,0 +1,26 @@
+"""The vocabulary of the whole system: segments, packed rows, visibility, traces, events.
+
+Nothing here knows a model's sizes, a file format of weights, or a device.
+"""
+
+from irg.core.packing import IGNORE, Packed, SpecialTokens, pack, pack_tokens
+from irg.core.segment import Grid, Kind, Role, Route, Segment, Sequence
+from irg.core.visibility import block_mask, dense_mask, padded_mask, visible
+
+__all__ = [
+    "IGNORE",
+    "Grid",
+    "Kind",
+    "Packed",
+    "Role",
+    "Route",
+    "Segment",
+    "Sequence",
+    "SpecialTokens",
+    "block_mask",
+    "dense_mask",
+    "pack",
+    "pack_tokens",
+    "padded_mask",
+    "visible",
+]

@@ -1,0 +1,87 @@
+"""Classifier-free guidance as a fold over branches, with the reference's renormalisations.
+
+Shape suffixes: M latent tokens of all images of the batch, V values of a token, B images.
+"""
+
+from collections.abc import Callable, Sequence as Seq
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+
+EPSILON = 1e-8
+
+
+class Renorm(StrEnum):
+    """What is scaled back to the length it had before guidance.
+
+    `global` the whole image, `channel` each token, both after all branches; `text_channel` each token, right after the
+    text branch and before the image branch.
+    """
+
+    NONE = "none"
+    GLOBAL = "global"
+    CHANNEL = "channel"
+    TEXT_CHANNEL = "text_channel"
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Guidance of one image: a scale per branch (1 is off), the times lo < t <= hi at which it is on, and the renorm."""
+
+    text_scale: float = 4.0
+    image_scale: float = 1.0
+    interval: tuple[float, float] = (0.4, 1.0)
+    renorm: Renorm = Renorm.GLOBAL
+    renorm_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        low, high = self.interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"guidance interval {self.interval}: expected 0 <= low <= high <= 1")
+
+    def is_on(self, timestep: float) -> bool:
+        return self.interval[0] < timestep <= self.interval[1]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One guidance branch: how to get its velocity [M, V], and how far to push away from it."""
+
+    velocity: Callable[[], torch.Tensor]
+    scale: float
+    is_text: bool
+
+
+def guide(velocity_MV: torch.Tensor, branches: Seq[Branch], guidance: Guidance, image_M: torch.Tensor) -> torch.Tensor:
+    """Fold the branches over the main velocity: v <- v_branch + scale (v - v_branch), in order.
+
+    `image_M` is each token's image, so that `global` renormalises every image of a batch by itself.
+    """
+    guided_MV = velocity_MV
+    for branch in branches:
+        branch_MV = branch.velocity()
+        guided_MV = branch_MV + branch.scale * (guided_MV - branch_MV)
+        if branch.is_text and guidance.renorm is Renorm.TEXT_CHANNEL:
+            guided_MV = guided_MV * _shrink(_token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min)
+    if guidance.renorm is Renorm.CHANNEL:
+        guided_MV = guided_MV * _shrink(_token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min)
+    elif guidance.renorm is Renorm.GLOBAL:
+        wanted, got = _image_norm(velocity_MV, image_M), _image_norm(guided_MV, image_M)
+        guided_MV = guided_MV * _shrink(wanted, got, guidance.renorm_min)
+    return guided_MV
+
+
+def _shrink(wanted: torch.Tensor, got: torch.Tensor, least: float) -> torch.Tensor:
+    return (wanted / (got + EPSILON)).clamp(min=least, max=1.0)
+
+
+def _token_norm(velocity_MV: torch.Tensor) -> torch.Tensor:
+    return velocity_MV.norm(dim=-1, keepdim=True)
+
+
+def _image_norm(velocity_MV: torch.Tensor, image_M: torch.Tensor) -> torch.Tensor:
+    """[M, 1]: the norm of the whole image that each token belongs to."""
+    square_M = velocity_MV.square().sum(dim=-1)
+    square_B = square_M.new_zeros(int(image_M.max()) + 1).index_add(0, image_M, square_M)
+    return square_B.sqrt()[image_M, None]

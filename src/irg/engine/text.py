@@ -1,0 +1,116 @@
+"""Writing text: token by token at the tip of a context.
+
+Shape suffixes: R rows, V vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence as Seq
+from dataclasses import dataclass
+
+import torch
+
+from irg.core import Kind, Role, Segment, SpecialTokens, pack_tokens
+from irg.engine.context import Context, read_packed
+from irg.engine.draws import Draws
+from irg.model import UnifiedModel
+
+
+@dataclass(frozen=True)
+class TextSampling:
+    """How tokens are chosen. Temperature 0 is greedy; `max_tokens` does not count the delimiters."""
+
+    temperature: float = 0.3
+    top_p: float = 1.0
+    max_tokens: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ValueError(f"temperature {self.temperature}: expected 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p {self.top_p}: expected a number in (0, 1]")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens {self.max_tokens}: expected at least 1")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What the rows have written so far. `capped` rows were stopped by the length cap, not by their own end."""
+
+    ids: tuple[tuple[int, ...], ...]
+    finished: tuple[bool, ...]
+    capped: tuple[bool, ...]
+    logits_RV: torch.Tensor
+    context: Context | None = None
+    """On the last one: the context that has read the finished texts, each closed as a TEXT segment."""
+
+
+def write(
+    model: UnifiedModel,
+    context: Context,
+    sampling: TextSampling,
+    draws: Seq[Draws],
+    special: SpecialTokens,
+    turn: int = 0,
+) -> Iterator[Writing]:
+    """Write one text per row, yielding after each token, and at the end once more with the context that holds it all.
+
+    Rows that are done wait for the others: they are fed on without moving their tip.
+    """
+    num_rows = context.num_rows
+    ids: list[list[int]] = [[] for _ in range(num_rows)]
+    finished, capped = [False] * num_rows, [False] * num_rows
+    feed = [special.text_start] * num_rows
+    tip, logits_RV = context, None
+    while not all(finished):
+        packed = pack_tokens([[token] for token in feed], tip.positions).to(model.device)
+        hidden_RD = read_packed(model, tip, packed).understanding_UD
+        logits_RV = model.logits(hidden_RD).float()
+        moved = [0 if done else 1 for done in finished]
+        tip = tip.advanced(moved, moved, ((),) * num_rows)
+        chosen = choose(logits_RV, sampling, draws, finished)
+        for row, token in enumerate(chosen):
+            if finished[row]:
+                continue
+            if token == special.text_end:
+                finished[row] = True
+                continue
+            ids[row].append(token)
+            feed[row] = token
+            finished[row] = capped[row] = len(ids[row]) >= sampling.max_tokens
+        yield Writing(tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV)
+    assert logits_RV is not None
+    yield Writing(
+        tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV, _closed(model, tip, ids, capped, special, turn)
+    )
+
+
+def choose(logits_RV: torch.Tensor, sampling: TextSampling, draws: Seq[Draws], skip: Seq[bool]) -> list[int]:
+    """The next token of every row; rows marked in `skip` draw nothing."""
+    if sampling.temperature == 0:
+        return logits_RV.argmax(dim=-1).tolist()
+    share_RV = (logits_RV / sampling.temperature).softmax(dim=-1).double().cpu()
+    ordered_RV, token_RV = share_RV.sort(dim=-1, descending=True, stable=True)
+    before_RV = ordered_RV.cumsum(dim=-1) - ordered_RV
+    ordered_RV = ordered_RV.where(before_RV < sampling.top_p, 0.0)
+    cumulative_RV = ordered_RV.cumsum(dim=-1)
+    chosen = []
+    for row, done in enumerate(skip):
+        target = 0.0 if done else draws[row].uniform() * cumulative_RV[row, -1].item()
+        index = int(torch.searchsorted(cumulative_RV[row], target, right=True))
+        chosen.append(int(token_RV[row, min(index, token_RV.shape[1] - 1)]))
+    return chosen
+
+
+def _closed(
+    model: UnifiedModel,
+    tip: Context,
+    ids: list[list[int]],
+    capped: list[bool],
+    special: SpecialTokens,
+    turn: int,
+) -> Context:
+    """Feed what is still unread: the end delimiter, and before it the last token of a row that hit the cap."""
+    runs = [[row[-1], special.text_end] if cut else [special.text_end] for row, cut in zip(ids, capped, strict=True)]
+    packed = pack_tokens(runs, tip.positions).to(model.device)
+    read_packed(model, tip, packed)
+    written = [(Segment(Kind.TEXT, Role.THOUGHT, tuple(row), turn=turn),) for row in ids]
+    return tip.advanced(packed.document_lengths, packed.document_advances, written)

@@ -1,0 +1,22 @@
+"""The unified model: two-expert decoder, vision tower, latent and flow heads, autoencoder, checkpoints.
+
+A model draws no noise, moves no device and writes no log; sampling and training live above it.
+"""
+
+from irg.model.attention import FlexAttend, KeyValueCache, PaddedAttend
+from irg.model.autoencoder import Autoencoder
+from irg.model.config import ModelConfig, bagel_7b, embedded, tiny
+from irg.model.unified import Streams, UnifiedModel
+
+__all__ = [
+    "Autoencoder",
+    "FlexAttend",
+    "KeyValueCache",
+    "ModelConfig",
+    "PaddedAttend",
+    "Streams",
+    "UnifiedModel",
+    "bagel_7b",
+    "embedded",
+    "tiny",
+]

@@ -1,0 +1,93 @@
+"""The image autoencoder: diffusers' FLUX modules or the embedded model's, behind one small interface.
+
+Shape suffixes: B images, H and W pixels, C latent channels, h and w latent cells, N latent tokens, V values of a token.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import nn
+
+from irg.model.config import AutoencoderConfig
+from irg.model.patch_autoencoder import PatchAutoencoder
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Posterior of the latents before scale and shift: mean and log-variance [B, C, h, w] (None: a point)."""
+
+    mean: torch.Tensor
+    log_variance: torch.Tensor | None
+
+    def sample(self, noise: torch.Tensor | None) -> torch.Tensor:
+        if self.log_variance is None or noise is None:
+            return self.mean
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+
+class Autoencoder(nn.Module):
+    """Pixels in [-1, 1] <-> scaled latents.
+
+    The FLUX autoencoder's posterior is sampled even at inference, as the reference does, so `encode` takes the noise;
+    `sampled` says whether it wants any. Images of different sizes are never padded into one batch: that would change
+    their latents.
+    """
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.net = _build(config)
+
+    @property
+    def sampled(self) -> bool:
+        return self.config.kind == "kl"
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """[C, h, w] for a picture of so many pixels."""
+        factor = self.config.downsample
+        return self.config.latent_channels, height // factor, width // factor
+
+    def moments(self, image_BCHW: torch.Tensor) -> Moments:
+        encoded = self.net.encoder(image_BCHW)
+        if not self.sampled:
+            return Moments(encoded, None)
+        mean, log_variance = encoded.chunk(2, dim=1)
+        return Moments(mean, log_variance.clamp(-30.0, 20.0))
+
+    def encode(self, image_BCHW: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """Scaled latents [B, C, h, w]; `noise` of that shape, or None for the posterior's mean."""
+        sample = self.moments(image_BCHW).sample(noise)
+        return self.config.scale * (sample - self.config.shift)
+
+    def decode(self, latent_BChw: torch.Tensor) -> torch.Tensor:
+        """Pixels, nominally in [-1, 1], not clamped."""
+        return self.net.decoder(latent_BChw / self.config.scale + self.config.shift)
+
+
+def to_tokens(latent_BChw: torch.Tensor, patch: int) -> torch.Tensor:
+    """[B, N, V] latent tokens, row by row, each laid out (p_h, p_w, c)."""
+    return rearrange(latent_BChw, "B C (h p) (w q) -> B (h w) (p q C)", p=patch, q=patch)
+
+
+def from_tokens(token_BNV: torch.Tensor, patch: int, rows: int) -> torch.Tensor:
+    """The inverse of `to_tokens`, for pictures `rows` tokens high."""
+    return rearrange(token_BNV, "B (h w) (p q C) -> B C (h p) (w q)", h=rows, p=patch, q=patch)
+
+
+def _build(config: AutoencoderConfig) -> nn.Module:
+    """The bare network: `encoder` gives moments or latents, `decoder` pixels."""
+    if config.kind == "patch":
+        return PatchAutoencoder(*config.channels, config.num_blocks, config.latent_channels)
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    depth = len(config.channels)
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * depth,
+        up_block_types=("UpDecoderBlock2D",) * depth,
+        block_out_channels=config.channels,
+        layers_per_block=config.num_blocks,
+        latent_channels=config.latent_channels,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )

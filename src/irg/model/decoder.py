@@ -1,0 +1,140 @@
+"""The mixture-of-transformers decoder: two experts per layer that share one attention.
+
+Tokens travel as two streams, one per expert, and meet only inside attention; no token is ever scattered into a common
+tensor to be read by "its" weights.
+
+Shape suffixes: T tokens of one stream, D width, H heads, G key/value heads, K head width.
+"""
+
+import torch
+from einops import rearrange
+from torch import nn
+from torch.nn import functional
+
+from irg.model.attention import Attend
+from irg.model.config import DecoderConfig
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm, computed in float32."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        exact = hidden.float() if hidden.dtype in (torch.bfloat16, torch.float16) else hidden
+        normed = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
+        return self.weight * normed.to(hidden.dtype)
+
+
+class Expert(nn.Module):
+    """All that one layer does to the tokens of one stream, before and after attention."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        width, head = config.width, config.head_width
+        self.head_width = head
+        self.attention_norm = RMSNorm(width, config.norm_eps)
+        self.query = nn.Linear(width, config.num_heads * head)
+        self.key = nn.Linear(width, config.num_kv_heads * head)
+        self.value = nn.Linear(width, config.num_kv_heads * head)
+        self.query_norm = RMSNorm(head, config.norm_eps)
+        self.key_norm = RMSNorm(head, config.norm_eps)
+        self.output = nn.Linear(config.num_heads * head, width, bias=False)
+        self.mlp_norm = RMSNorm(width, config.norm_eps)
+        self.gate = nn.Linear(width, config.mlp_width, bias=False)
+        self.up = nn.Linear(width, config.mlp_width, bias=False)
+        self.down = nn.Linear(config.mlp_width, width, bias=False)
+
+    def project(
+        self, hidden_TD: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Queries [T, H, K], keys and values [T, G, K], queries and keys normed and rotated."""
+        normed_TD = self.attention_norm(hidden_TD)
+        query_THK, key_TGK, value_TGK = (
+            rearrange(layer(normed_TD), "T (H K) -> T H K", K=self.head_width)
+            for layer in (self.query, self.key, self.value)
+        )
+        return rotate(self.query_norm(query_THK), rope), rotate(self.key_norm(key_TGK), rope), value_TGK
+
+    def finish(self, hidden_TD: torch.Tensor, attended_THK: torch.Tensor) -> torch.Tensor:
+        hidden_TD = hidden_TD + self.output(rearrange(attended_THK, "T H K -> T (H K)"))
+        normed_TD = self.mlp_norm(hidden_TD)
+        return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, config: DecoderConfig, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self.understanding = Expert(config)
+        self.generation = Expert(config)
+
+    def forward(
+        self,
+        understanding_TD: torch.Tensor,
+        generation_TD: torch.Tensor,
+        ropes: tuple[tuple[torch.Tensor, torch.Tensor], ...],
+        attend: Attend,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        split = [len(understanding_TD), len(generation_TD)]
+        if split[1] == 0:
+            attended_THK = attend(self.index, *self.understanding.project(understanding_TD, ropes[0]))
+            return self.understanding.finish(understanding_TD, attended_THK), generation_TD
+        understood = self.understanding.project(understanding_TD, ropes[0])
+        generated = self.generation.project(generation_TD, ropes[1])
+        joined = (torch.cat(pair) for pair in zip(understood, generated, strict=True))
+        ours_THK, theirs_THK = attend(self.index, *joined).split(split)
+        return self.understanding.finish(understanding_TD, ours_THK), self.generation.finish(generation_TD, theirs_THK)
+
+
+class Decoder(nn.Module):
+    """Token embedding, layers, final norms and language head."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.layers = nn.ModuleList(DecoderLayer(config, index) for index in range(config.num_layers))
+        self.understanding_norm = RMSNorm(config.width, config.norm_eps)
+        self.generation_norm = RMSNorm(config.width, config.norm_eps)
+        self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+
+    def forward(
+        self,
+        streams: tuple[torch.Tensor, torch.Tensor],
+        positions: tuple[torch.Tensor, torch.Tensor],
+        attend: Attend,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Final-normed hidden states of the understanding and the generation stream, each [T, D]."""
+        understanding_TD, generation_TD = streams
+        ropes = tuple(
+            rope_table(position_T, self.config.head_width, self.config.rope_theta, stream.dtype)
+            for position_T, stream in zip(positions, streams, strict=True)
+        )
+        for layer in self.layers:
+            understanding_TD, generation_TD = layer(understanding_TD, generation_TD, ropes, attend)
+        return self.understanding_norm(understanding_TD), self.generation_norm(generation_TD)
+
+
+def rope_table(
+    position_T: torch.Tensor, head_width: int, theta: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better whatever the model's type.
+
+    In bfloat16 the angles of far positions would be off by more than a radian; only the finished table is cast.
+    """
+    exact = torch.promote_types(dtype, torch.float32)
+    exponent = torch.arange(0, head_width, 2, device=position_T.device, dtype=exact) / head_width
+    angle = position_T.to(exact)[:, None] * theta**-exponent
+    angle = torch.cat([angle, angle], dim=-1)[:, None, :]
+    return angle.cos().to(dtype), angle.sin().to(dtype)
+
+
+def rotate(values_THK: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    """Rotate the pairs (k, k + K/2) of each head, Qwen2's layout."""
+    cosine, sine = rope
+    first, second = values_THK.chunk(2, dim=-1)
+    return values_THK * cosine + torch.cat([-second, first], dim=-1) * sine

@@ -1,0 +1,113 @@
+"""Pictures: reading, resizing as the reference does, and conversion between uint8 and pixels in [-1, 1].
+
+Shape suffixes: B images, H and W pixels, P patches, D values of a patch.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are refused: they are far beyond any model's resolution and are how decoders are made to run out of
+memory."""
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Resize:
+    """The reference's resizing rule: fit into `max_side`, but not below `min_side`, in steps of `stride` pixels."""
+
+    max_side: int
+    min_side: int
+    stride: int
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height after resizing."""
+        scale = min(self.max_side / max(width, height), 1.0)
+        scale = max(scale, self.min_side / min(width, height))
+        width, height = self._snap(width * scale), self._snap(height * scale)
+        if max(width, height) > self.max_side:
+            scale = self.max_side / max(width, height)
+            width, height = self._snap(width * scale), self._snap(height * scale)
+        return width, height
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        """Bicubic with antialiasing, on the uint8 picture."""
+        size = self.size(*picture.size)
+        return picture if size == picture.size else picture.resize(size, Image.Resampling.BICUBIC)
+
+    def _snap(self, length: float) -> int:
+        return max(self.stride, round(round(length) / self.stride) * self.stride)
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Read a picture file as RGB. Raises ImageError with the path and the reason."""
+    path = Path(path)
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, expected a picture file")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as missing:
+        raise ImageError(f"{path}: no such file") from missing
+    except OSError as unreadable:
+        raise ImageError(f"{path} cannot be read: {unreadable.strerror}") from unreadable
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> Image.Image:
+    """Decode the bytes of a picture to RGB, transparency laid over white. `name` is for error messages."""
+    if not data:
+        raise ImageError(f"{name} is empty, expected a picture")
+    try:
+        picture = Image.open(io.BytesIO(data))
+        width, height = picture.size
+        if not width or not height:
+            raise ImageError(f"{name} has {width}x{height} pixels")
+        if width * height > MAX_PIXELS:
+            raise ImageError(f"{name} has {width}x{height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million allowed")
+        picture.load()
+    except Image.DecompressionBombError as bomb:
+        raise ImageError(f"{name} is too large: {bomb}") from bomb
+    except UnidentifiedImageError as unknown:
+        raise ImageError(f"{name} is not a picture that can be read (PNG, JPEG, WebP, ...)") from unknown
+    except (OSError, SyntaxError, ValueError) as broken:
+        if isinstance(broken, ImageError):
+            raise
+        raise ImageError(f"{name} is a broken picture: {broken}") from broken
+    return flatten(picture)
+
+
+def flatten(picture: Image.Image) -> Image.Image:
+    """RGB, with transparency laid over white."""
+    if picture.mode == "P" and "transparency" in picture.info or picture.mode in ("LA", "PA"):
+        picture = picture.convert("RGBA")
+    if picture.mode != "RGBA":
+        return picture.convert("RGB")
+    white = Image.new("RGB", picture.size, (255, 255, 255))
+    white.paste(picture, mask=picture.split()[3])
+    return white
+
+
+def to_pixels(pictures: list[Image.Image]) -> torch.Tensor:
+    """Pictures of one size -> [B, 3, H, W] in [-1, 1]."""
+    array_BHWC = np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures])
+    return (torch.from_numpy(array_BHWC).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+
+
+def to_uint8(pixels_BCHW: torch.Tensor) -> np.ndarray:
+    """Pixels in [-1, 1] -> uint8 [B, H, W, 3], truncated rather than rounded, as in the reference."""
+    scaled = (pixels_BCHW.float() * 0.5 + 0.5).clamp(0, 1) * 255
+    return rearrange(scaled.to(torch.uint8), "B C H W -> B H W C").cpu().numpy()
+
+
+def patches(pixels_CHW: torch.Tensor, size: int) -> torch.Tensor:
+    """[P, D] patches, row by row, each laid out (p_h, p_w, c)."""
+    return rearrange(pixels_CHW, "C (h p) (w q) -> (h w) (p q C)", p=size, q=size)

@@ -1,0 +1,42 @@
+"""Tokenizers: a thin layer over the `tokenizers` library that knows the four delimiters."""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer as FastTokenizer
+
+from irg.core import SpecialTokens
+
+DELIMITERS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
+
+
+class Tokenizer:
+    """Text <-> token ids, without delimiters: those belong to segments."""
+
+    def __init__(self, fast: FastTokenizer, source: str = "tokenizer") -> None:
+        missing = [token for token in DELIMITERS if fast.token_to_id(token) is None]
+        if missing:
+            raise ValueError(f"{source} lacks the tokens {', '.join(missing)}")
+        self.fast = fast
+        self.special = SpecialTokens(*(fast.token_to_id(token) for token in DELIMITERS))
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "Tokenizer":
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise ValueError(f"{folder} is not a checkpoint folder: tokenizer.json is missing")
+        try:
+            return cls(FastTokenizer.from_file(str(path)), str(path))
+        except ValueError:
+            raise
+        except Exception as broken:  # the library raises bare Exception for a malformed file
+            raise ValueError(f"{path} is not a tokenizer file: {broken}") from broken
+
+    @property
+    def size(self) -> int:
+        return self.fast.get_vocab_size()
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self.fast.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, ids: list[int] | tuple[int, ...]) -> str:
+        return self.fast.decode(list(ids), skip_special_tokens=False)

@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from irg.world.grammar import random_scene
+from irg.world.language import (
+    VOCABULARY_TEXTS,
+    Flaw,
+    FlawKind,
+    compare,
+    parse_reflection,
+    parse_thought,
+    questions,
+    reflection,
+    sample_edit,
+    thought,
+)
+from irg.world.oracle import perturb
+from irg.world.reading import clear_reading
+from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone, is_held_out
+
+RED_CIRCLE = SceneObject(Shape.CIRCLE, Colour.RED, Size.LARGE, Zone.TOP_LEFT)
+BLUE_STAR = SceneObject(Shape.STAR, Colour.BLUE, Size.SMALL, Zone.RIGHT)
+TARGET = Scene((RED_CIRCLE, BLUE_STAR), Background.CREAM)
+THOUGHT = "A large red circle top-left, a small blue star right, on cream."
+
+
+def seen(*objects: SceneObject, background: Background = Background.CREAM) -> Scene:
+    return Scene(objects, background)
+
+
+def test_a_thought_is_spelt_so():
+    assert thought(TARGET) == THOUGHT
+    assert parse_thought(THOUGHT) == TARGET
+    assert parse_thought(thought(seen())) == seen()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        THOUGHT[:-1],
+        THOUGHT.replace("on cream", "on beige"),
+        THOUGHT.replace("right", "top-left"),
+        THOUGHT.replace("small ", ""),
+    ],
+)
+def test_malformed_thoughts_are_refused(text):
+    with pytest.raises(ValueError):
+        parse_thought(text)
+
+
+@pytest.mark.parametrize(
+    ("picture", "criticism"),
+    [
+        (TARGET, "Nothing is wrong: keep it and sharpen it."),
+        (seen(RED_CIRCLE, replace(BLUE_STAR, colour=Colour.GREEN)), "The star right is green: make it blue."),
+        (seen(RED_CIRCLE, replace(BLUE_STAR, shape=Shape.CIRCLE)), "The blue circle right should be a star."),
+        (
+            seen(replace(RED_CIRCLE, size=Size.SMALL), BLUE_STAR),
+            "The red circle top-left is small: make it large.",
+        ),
+        (seen(RED_CIRCLE), "A small blue star is missing right: add it."),
+        (
+            seen(RED_CIRCLE, BLUE_STAR, replace(BLUE_STAR, zone=Zone.LEFT)),
+            "The blue star left is extra: remove it.",
+        ),
+        (seen(RED_CIRCLE, BLUE_STAR, background=Background.MINT), "The background is mint: make it cream."),
+        (
+            seen(RED_CIRCLE, replace(BLUE_STAR, shape=Shape.HEART, colour=Colour.PINK)),
+            "The heart right is pink: make it blue. The pink heart right should be a star.",
+        ),
+    ],
+)
+def test_reflections_are_spelt_so(picture, criticism):
+    flaws = compare(clear_reading(picture), TARGET)
+    text = reflection(flaws, TARGET)
+    assert text == f"{criticism} Better: {THOUGHT}"
+    assert parse_reflection(text) == (flaws, TARGET)
+
+
+def test_an_unclear_object_is_only_that():
+    picture = seen(RED_CIRCLE, replace(BLUE_STAR, shape=Shape.SQUARE, size=Size.LARGE))
+    reading = clear_reading(picture)
+    reading = replace(reading, objects=(reading.objects[0], replace(reading.objects[1], clear=False)))
+    flaws = compare(reading, TARGET)
+    assert flaws == (Flaw(FlawKind.UNCLEAR, Zone.RIGHT, BLUE_STAR, BLUE_STAR),)
+    text = reflection(flaws, TARGET)
+    assert text.startswith("The blue shape right is unclear: make it a clean star. Better:")
+    assert parse_reflection(text) == (flaws, TARGET)
+
+
+def test_flaws_come_in_reading_order_and_the_background_last():
+    picture = seen(replace(BLUE_STAR, size=Size.LARGE), background=Background.SKY)
+    kinds = [flaw.kind for flaw in compare(clear_reading(picture), TARGET)]
+    assert kinds == [FlawKind.MISSING, FlawKind.SIZE, FlawKind.BACKGROUND]
+
+
+@pytest.mark.parametrize(
+    "criticism",
+    [
+        "The star right is nice.",
+        "The star right is green: make it red.",
+        "The star left is green: make it blue.",
+        "The blue star right is extra: remove it.",
+        "A large blue star is missing right: add it.",
+    ],
+)
+def test_malformed_or_contradictory_reflections_are_refused(criticism):
+    with pytest.raises(ValueError):
+        parse_reflection(f"{criticism} Better: {THOUGHT}")
+
+
+def test_random_reflections_read_back():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        target = random_scene(rng)
+        flaws = compare(clear_reading(perturb(target, rng)), target)
+        read_flaws, read_target = parse_reflection(reflection(flaws, target))
+        assert read_target == target.content
+        assert reflection(read_flaws, read_target) == reflection(flaws, target)
+
+
+def test_questions_are_answered():
+    asked = {}
+    for seed in range(60):
+        asked |= dict(questions(TARGET, np.random.default_rng(seed)))
+    expected = {
+        "What is in the picture?": THOUGHT,
+        "How many circles are there?": "One.",
+        "How many hearts are there?": "None.",
+        "What color is the star?": "Blue.",
+        "Where is the red circle?": "Top-left.",
+        "What is top-left?": "A large red circle.",
+        "What is bottom?": "Nothing.",
+        "Is there a blue star?": "Yes.",
+    }
+    assert expected.items() <= asked.items()
+    assert asked[next(question for question in asked if question.startswith("Is there an orange"))] == "No."
+
+
+def test_edits_change_one_thing_and_keep_the_rest_in_place():
+    rng = np.random.default_rng(1)
+    verbs = set()
+    for _ in range(150):
+        before = random_scene(rng)
+        instruction, after = sample_edit(before, rng)
+        verbs.add(instruction.split()[0])
+        changed = set(before.objects) ^ set(after.objects)
+        assert len({thing.zone for thing in changed}) == 1
+        assert next(iter(changed)).zone in instruction.split()
+        assert not is_held_out(after)
+    assert verbs == {"add", "remove", "turn", "make"}
+
+
+def test_the_vocabulary_is_closed_and_the_texts_repeatable():
+    texts = list(VOCABULARY_TEXTS(np.random.default_rng(0), 500))
+    assert len(texts) == 500
+    assert texts == list(VOCABULARY_TEXTS(np.random.default_rng(0), 500))
+    assert len({word.strip(".,:?").lower() for text in texts for word in text.split()}) < 130
