@@ -3,12 +3,14 @@
 Nothing here knows a model's sizes, a file format of weights, or a device.
 """
 
+from irg.core.branch import BranchKind, keeps
 from irg.core.packing import IGNORE, Packed, SpecialTokens, pack, pack_tokens
 from irg.core.segment import Grid, Kind, Role, Route, Segment, Sequence
 from irg.core.visibility import block_mask, dense_mask, padded_mask, visible
 
 __all__ = [
     "IGNORE",
+    "BranchKind",
     "Grid",
     "Kind",
     "Packed",
@@ -19,6 +21,7 @@ __all__ = [
     "SpecialTokens",
     "block_mask",
     "dense_mask",
+    "keeps",
     "pack",
     "pack_tokens",
     "padded_mask",

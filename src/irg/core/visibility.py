@@ -8,7 +8,7 @@ mask feeds FlexAttention on whole packed rows.
 Shape suffixes: T tokens of the row, R documents, Q the longest document, S key slots (cached + new).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
@@ -33,20 +33,25 @@ def dense_mask(packed: Packed) -> torch.Tensor:
     return visible(packed, place[:, None], place[None, :])
 
 
-def padded_mask(packed: Packed, cached_R: torch.Tensor | None = None) -> torch.Tensor:
+def padded_mask(
+    packed: Packed, cached_R: torch.Tensor | None = None, documents: Sequence[int] | None = None
+) -> torch.Tensor:
     """[R, Q, S] boolean over documents padded to the longest, for keys laid out as cached slots, then the new tokens.
 
-    `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R) + Q. A
-    padding query sees itself alone, so that its softmax is defined; nobody reads what it computes.
+    `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R) + Q.
+    `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone, so that its
+    softmax is defined; nobody reads what it computes.
     """
-    longest, device = max(packed.document_lengths), packed.kind_T.device
-    columns = torch.arange(longest, device=device)
-    lengths = torch.tensor(packed.document_lengths, device=device)
-    first = lengths.cumsum(0) - lengths
+    device = packed.kind_T.device
+    chosen = torch.arange(packed.num_documents) if documents is None else torch.tensor(documents)
+    all_lengths = torch.tensor(packed.document_lengths)
+    first = (all_lengths.cumsum(0) - all_lengths)[chosen].to(device)
+    lengths = all_lengths[chosen].to(device)
+    columns = torch.arange(int(all_lengths[chosen].max()), device=device)
     exists = columns < lengths[:, None]
     place = torch.where(exists, first[:, None] + columns, 0)
     new = visible(packed, place[:, :, None], place[:, None, :]) & exists[:, :, None] & exists[:, None, :]
-    new = new | (torch.eye(longest, dtype=torch.bool, device=device) & ~exists[:, :, None])
+    new = new | (torch.eye(len(columns), dtype=torch.bool, device=device) & ~exists[:, :, None])
     if cached_R is None:
         return new
     slots = torch.arange(int(cached_R.max()), device=device)

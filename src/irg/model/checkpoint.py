@@ -55,7 +55,7 @@ def load_model(
     with torch.device("meta"):
         model = UnifiedModel(config)
     names = {unified_name(name): name for name in model.state_dict()}
-    _load(model, names, _weight_files(folder), device, dtype)
+    _load(model, names, weight_files(folder), device, dtype)
     return model.eval()
 
 
@@ -118,7 +118,7 @@ def _as_conv(name: str, value: torch.Tensor) -> torch.Tensor:
     return value[:, :, None, None] if re.search(r"attn_1\.\w+\.weight$", name) and value.ndim == 2 else value
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     for name in WEIGHT_FILES:
         if (folder / name).exists():
             return [folder / name]

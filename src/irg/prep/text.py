@@ -5,6 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer as FastTokenizer
 
 from irg.core import SpecialTokens
+from irg.core.files import write_atomically
 
 DELIMITERS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>")
 
@@ -40,3 +41,7 @@ class Tokenizer:
 
     def decode(self, ids: list[int] | tuple[int, ...]) -> str:
         return self.fast.decode(list(ids), skip_special_tokens=False)
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json`."""
+        write_atomically(folder / "tokenizer.json", self.fast.to_str(pretty=True))

@@ -24,7 +24,7 @@ class Verdict:
 
 
 def judge(request: Request, reading: Reading) -> Verdict:
-    """A picture is right if it shows the requested objects and no others, all clear, in the asked relation."""
+    """Right is a picture of the requested objects and no others, all clear, in the asked relation."""
     objects = tuple(seen.thing for seen in reading.objects)
     flaws = [*reading.problems]
     flaws += [f"the object at {seen.thing.zone} is unclear" for seen in reading.objects if not seen.clear]
@@ -39,8 +39,8 @@ def repair(
 ) -> tuple[Scene, tuple[Flaw, ...]]:
     """The scene that the next picture should show, and what is wrong with this one compared to it.
 
-    The plan is the target if it fulfils the request, else a scene that keeps what it can of the picture. Objects
-    that are right already stay exactly where they were drawn.
+    The plan is the target if it fulfils the request, else a scene that keeps what it can of the picture.
+    Objects that are right already stay exactly where they were drawn.
     """
     drawn = tuple(
         seen.thing for seen in reading.objects if seen.clear and seen.thing.zone not in reading.unclear_zones
@@ -73,7 +73,7 @@ def _wrong_counts(request: Request, objects: tuple[SceneObject, ...]) -> list[st
 
 
 def _wrong_looks(request: Request, objects: tuple[SceneObject, ...]) -> list[str]:
-    """The groups that lack objects where, although all shapes are there, they cannot be matched to the groups."""
+    """The groups short of objects, where all shapes are there but cannot be matched to the groups."""
     if any(assignments(request, objects)):
         return []
     found = [sum(group.matches(thing) for thing in objects) for group in request.groups]

@@ -1,0 +1,22 @@
+"""Which segments a guidance branch keeps. Inference builds its contexts by this rule and training drops by it."""
+
+from enum import StrEnum
+
+from irg.core.segment import Kind, Role, Segment
+
+
+class BranchKind(StrEnum):
+    TEXT = "text"
+    """Without the newest instruction: the system prompt alone in turn 1, all but the newest thought later."""
+    IMAGE = "image"
+    """Without the images: all texts."""
+
+
+def keeps(branch: BranchKind, segment: Segment, turn: int) -> bool:
+    """Whether the branch of an image drawn in `turn` (counted from 1) keeps an earlier segment.
+
+    The system prompt has turn 0; a prompt, its first thought and the first image have turn 1, and so on.
+    """
+    if branch is BranchKind.IMAGE:
+        return segment.kind is Kind.TEXT
+    return segment.turn < turn or segment.role is Role.SYSTEM

@@ -1,0 +1,115 @@
+"""Traces: whole episodes, and the folders they are saved in."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from irg.core.files import write_atomically
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge said of an image: right or not, and what is wrong, in words."""
+
+    correct: bool
+    flaws: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One thought (the reflection, from the second turn on; None for drawing at once) and the image it led to."""
+
+    thought: str | None
+    image: Image.Image
+    verdict: Verdict | None = None
+    capped: bool = False
+    """The thought was ended by the length cap."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall-clock seconds of the turn's parts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A prompt and its turns, with everything needed to make the episode again."""
+
+    prompt: str
+    turns: tuple[Turn, ...]
+    seed: int
+    system_prompt: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    source: Image.Image | None = None
+    """The image that was edited, if this was an edit."""
+
+    def save(self, folder: Path) -> None:
+        """Write `trace.json` and the images; the JSON comes last, so that a folder with it is whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.source is not None:
+            write_atomically(folder / "source.png", png(self.source))
+        for number, turn in enumerate(self.turns, start=1):
+            write_atomically(folder / f"turn{number}.png", png(turn.image))
+        write_atomically(folder / "trace.json", json.dumps(self._as_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Trace":
+        """Read a saved trace. Raises ValueError when the folder holds none, or one of another version."""
+        path = folder / "trace.json"
+        if not path.exists():
+            raise ValueError(f"{folder} holds no trace: trace.json is missing")
+        content = json.loads(path.read_text())
+        if content.get("version") != VERSION:
+            raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
+        turns = tuple(
+            Turn(
+                turn["thought"],
+                _open(folder / turn["image"]),
+                Verdict(turn["verdict"]["correct"], tuple(turn["verdict"]["flaws"])) if turn["verdict"] else None,
+                turn["capped"],
+                turn["seconds"],
+            )
+            for turn in content["turns"]
+        )
+        source = _open(folder / content["source"]) if content["source"] else None
+        parts = {key: content[key] for key in ("prompt", "seed", "system_prompt", "settings", "model")}
+        return cls(turns=turns, source=source, **parts)
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "prompt": self.prompt,
+            "system_prompt": self.system_prompt,
+            "seed": self.seed,
+            "model": self.model,
+            "settings": self.settings,
+            "source": "source.png" if self.source is not None else None,
+            "turns": [
+                {
+                    "thought": turn.thought,
+                    "capped": turn.capped,
+                    "image": f"turn{number}.png",
+                    "verdict": {"correct": turn.verdict.correct, "flaws": list(turn.verdict.flaws)}
+                    if turn.verdict
+                    else None,
+                    "seconds": {name: round(value, 4) for name, value in turn.seconds.items()},
+                }
+                for number, turn in enumerate(self.turns, start=1)
+            ],
+        }
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _open(path: Path) -> Image.Image:
+    image = Image.open(path)
+    image.load()
+    return image

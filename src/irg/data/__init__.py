@@ -1,0 +1,1 @@
+"""Rows: from traces to the learning modes, as pure functions."""

@@ -1,0 +1,7 @@
+"""What an episode is: thoughts and images in turns, questions about images, edits of images."""
+
+from irg.pipeline.load import load_pipeline
+from irg.pipeline.pipeline import Pipeline
+from irg.pipeline.settings import Plan, Settings, TurnPlan
+
+__all__ = ["Pipeline", "Plan", "Settings", "TurnPlan", "load_pipeline"]

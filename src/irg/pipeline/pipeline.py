@@ -1,0 +1,177 @@
+"""The pipeline: prompt -> thought -> image -> reflection -> better image, streamed as events."""
+
+from collections.abc import Iterator, Sequence as Seq
+from dataclasses import replace
+from typing import Any
+
+import torch
+from PIL import Image
+
+from irg.core import Role
+from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
+from irg.core.trace import Trace, Turn
+from irg.engine import Context, Draws, SeededDraws
+from irg.model import Autoencoder, UnifiedModel
+from irg.pipeline.episode import Drawn, Episodes, Parts, RowEvent
+from irg.pipeline.settings import Plan, Settings
+from irg.prep import Tokenizer
+
+
+class Pipeline:
+    """A loaded model, ready to generate, to answer questions about images and to edit them.
+
+    One prompt or many: a batch runs in step, and each of its episodes gets what it would get alone with its seed, up
+    to the rounding of batched arithmetic.
+    """
+
+    def __init__(
+        self,
+        model: UnifiedModel,
+        autoencoder: Autoencoder,
+        tokenizer: Tokenizer,
+        settings: Settings | None = None,
+        identity: dict[str, Any] | None = None,
+    ) -> None:
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings())
+        self.identity = identity or {}
+
+    @property
+    def settings(self) -> Settings:
+        return self.parts.settings
+
+    def generate(self, prompt: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
+        """Stream one episode. The last event is `Done`, with the trace. The same seed gives the same bytes."""
+        for _, event in self.generate_batch([prompt], plan, [seed]):
+            yield event
+
+    def generate_batch(
+        self,
+        prompts: Seq[str],
+        plan: Plan | None = None,
+        seeds: Seq[int] | None = None,
+        draws: Seq[Draws] | None = None,
+    ) -> Iterator[RowEvent]:
+        """Stream several episodes in step: pairs of the episode's place in `prompts` and its event.
+
+        `draws` replaces the seeds' random numbers by given ones.
+        """
+        plan = plan or self.settings.plan()
+        seeds = list(range(len(prompts))) if seeds is None else list(seeds)
+        if len(seeds) != len(prompts):
+            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+        ids = [self._prompt_ids(prompt) for prompt in prompts]
+        return self._locked(self._generate(prompts, ids, plan, seeds, draws))
+
+    def edit(self, image: Image.Image, instruction: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
+        """Stream the edit of an image: the image is read first, the instruction is what guidance pushes towards."""
+        if plan is None:
+            width, height = self.settings.clean.build().size(*image.size)
+            plan = self.settings.edit_plan(width, height)
+        ids = self._prompt_ids(instruction)
+        for _, event in self._locked(self._edit(image, instruction, ids, plan, seed)):
+            yield event
+
+    def ask(self, image: Image.Image, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
+        """Stream the answer to a question about an image."""
+        answer = self.ask_batch([(image, question)], [seed])
+        for _, event in answer:
+            yield event
+
+    def ask_batch(
+        self, questions: Seq[tuple[Image.Image, str]], seeds: Seq[int]
+    ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
+        """Stream the answers to several questions, each about its own image."""
+        ids = [self._prompt_ids(question) for _, question in questions]
+        return self._locked(self._ask([image for image, _ in questions], ids, seeds))
+
+    def _generate(
+        self,
+        prompts: Seq[str],
+        ids: Seq[tuple[int, ...]],
+        plan: Plan,
+        seeds: Seq[int],
+        draws: Seq[Draws] | None,
+    ) -> Iterator[RowEvent]:
+        episodes = Episodes(self.parts, plan, draws or [SeededDraws(seed) for seed in seeds])
+        system = self._read_system(episodes, plan)
+        text_branch: Context | None = episodes.main
+        episodes.read_texts(ids, Role.PROMPT, turn=1)
+        finished: list[list[Turn]] = [[] for _ in prompts]
+        yield from self._turns(episodes, text_branch, finished, first_turn=1)
+        for row, prompt in enumerate(prompts):
+            yield row, Done(self._trace(prompt, finished[row], seeds[row], plan, system))
+
+    def _edit(
+        self, image: Image.Image, instruction: str, ids: tuple[int, ...], plan: Plan, seed: int
+    ) -> Iterator[RowEvent]:
+        episodes = Episodes(self.parts, plan, [SeededDraws(seed)])
+        system = self._read_system(episodes, plan)
+        episodes.read_images([image], turn=1)
+        text_branch = episodes.main
+        episodes.read_texts([ids], Role.PROMPT, turn=2)
+        finished: list[list[Turn]] = [[]]
+        yield from self._turns(episodes, text_branch, finished, first_turn=2)
+        trace = self._trace(instruction, finished[0], seed, plan, system)
+        yield 0, Done(replace(trace, source=image))
+
+    def _ask(
+        self, images: Seq[Image.Image], ids: Seq[tuple[int, ...]], seeds: Seq[int]
+    ) -> Iterator[tuple[int, Event]]:
+        plan = self.settings.plan(turns=1)
+        episodes = Episodes(self.parts, plan, [SeededDraws(seed) for seed in seeds])
+        episodes.begin_turn()
+        episodes.read_images(images, turn=1, clean=False)
+        episodes.read_texts(ids, Role.QUESTION, turn=1)
+        yield from episodes.think(1, plan.text)
+
+    def _turns(
+        self, episodes: Episodes, text_branch: Context | None, finished: list[list[Turn]], first_turn: int
+    ) -> Iterator[RowEvent]:
+        for turn, turn_plan in enumerate(episodes.plan.turns, start=first_turn):
+            images = [drawn.image for drawn in episodes.drawn if drawn.image is not None]
+            episodes.begin_turn()
+            if images:
+                episodes.read_images(images, turn - 1)
+                text_branch = episodes.main
+            if turn_plan.think:
+                yield from episodes.think(turn, episodes.plan.text)
+            # Without anything new since the text branch's view, guidance by it would push away from itself.
+            is_same = text_branch is episodes.main
+            yield from episodes.draw(turn, turn_plan, None if is_same else text_branch)
+            for row, drawn in enumerate(episodes.drawn):
+                finished[row].append(_turn(drawn))
+
+    def _read_system(self, episodes: Episodes, plan: Plan) -> str:
+        """Read the system prompt if the plan has thoughts: it is what tells a model to think."""
+        if not any(turn.think for turn in plan.turns):
+            return ""
+        system = self.settings.system_prompt
+        episodes.read_texts([self.parts.tokenizer.encode(system)] * episodes.num_rows, Role.SYSTEM, turn=0)
+        return system
+
+    def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
+        if not prompt.strip():
+            raise ValueError("the prompt is empty")
+        ids = self.parts.tokenizer.encode(prompt)
+        if len(ids) > self.settings.max_prompt_tokens:
+            limit = self.settings.max_prompt_tokens
+            raise ValueError(f"the prompt has {len(ids)} tokens, this model takes up to {limit}")
+        return ids
+
+    def _trace(self, prompt: str, turns: list[Turn], seed: int, plan: Plan, system: str) -> Trace:
+        return Trace(prompt, tuple(turns), seed, system, plan.as_json(), self.identity)
+
+    def _locked(self, events: Iterator[Any]) -> Iterator[Any]:
+        """Run a generator's body in inference mode, without leaving the mode on in the caller's code between events."""
+        while True:
+            with torch.inference_mode():
+                try:
+                    event = next(events)
+                except StopIteration:
+                    return
+            yield event
+
+
+def _turn(drawn: Drawn) -> Turn:
+    assert drawn.image is not None
+    return Turn(drawn.thought, drawn.image, None, drawn.capped, drawn.seconds)

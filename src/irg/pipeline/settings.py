@@ -1,0 +1,146 @@
+"""How a checkpoint wants to be used: its recipe file `irg.json`, and the plans of episodes made from it."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from irg.core.files import write_atomically
+from irg.engine import Guidance, Renorm, TextSampling
+from irg.prep import Resize
+
+FILE = "irg.json"
+
+THINK_PROMPT = (
+    "Think before you draw. First write a short plan between <think> and </think>: what the picture holds, where each "
+    "thing stands, its colour, size and light. Then draw it. When a picture has been drawn, look at it, say what does "
+    "not yet match the request, say step by step how to change it, end with one complete description of the better "
+    "picture, and draw that."
+)
+
+
+@dataclass(frozen=True)
+class TurnPlan:
+    """One turn: whether it begins with a thought, and how its image is drawn."""
+
+    think: bool
+    guidance: Guidance
+    num_points: int
+    shift: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One episode: its turns, the images' size in pixels, and how thoughts are written.
+
+    Two turns are IRG; one turn with a thought is self-CoT; one without is plain text-to-image. `preview_every` asks for
+    a preview image with every so many denoising steps (0: none).
+    """
+
+    turns: tuple[TurnPlan, ...]
+    width: int
+    height: int
+    text: TextSampling
+    preview_every: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.turns:
+            raise ValueError("a plan needs at least one turn")
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"picture size {self.width}x{self.height}: expected positive numbers of pixels")
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class GuidanceSettings(BaseModel):
+    """`Guidance` as it stands in a recipe file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text_scale: float = 4.0
+    image_scale: float = 1.0
+    interval: tuple[float, float] = (0.4, 1.0)
+    renorm: Renorm = Renorm.GLOBAL
+    renorm_min: float = 0.0
+
+    def build(self) -> Guidance:
+        return Guidance(self.text_scale, self.image_scale, self.interval, self.renorm, self.renorm_min)
+
+
+class ResizeSettings(BaseModel):
+    """`Resize` as it stands in a recipe file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_side: int
+    min_side: int
+    stride: int
+
+    def build(self) -> Resize:
+        return Resize(self.max_side, self.min_side, self.stride)
+
+
+_LATER = GuidanceSettings(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
+
+
+class Settings(BaseModel):
+    """The recipe file of a checkpoint folder. The defaults are those of the BAGEL family."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system_prompt: str = THINK_PROMPT
+    width: int = 1024
+    height: int = 1024
+    num_points: int = 50
+    shift: float = 3.0
+    first: GuidanceSettings = GuidanceSettings()
+    later: GuidanceSettings = _LATER
+    edit: GuidanceSettings = _LATER
+    edit_thinks: bool = False
+    clean: ResizeSettings = ResizeSettings(max_side=1024, min_side=512, stride=16)
+    """How an image is resized before the autoencoder reads it back in."""
+    view: ResizeSettings = ResizeSettings(max_side=980, min_side=224, stride=14)
+    """How an image is resized before the vision tower looks at it."""
+    temperature: float = 0.3
+    top_p: float = 1.0
+    max_thought_tokens: int = 1000
+    max_prompt_tokens: int = 4096
+    world: Literal["scenes"] | None = None
+    """The closed world of prompts that the model knows, if it knows no other."""
+    scores: dict[str, Any] = {}
+    """What was measured of this checkpoint, for `irg info`."""
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "Settings":
+        """The folder's own recipe, or the defaults if it has none."""
+        path = folder / FILE
+        if not path.exists():
+            return cls()
+        try:
+            return cls.model_validate_json(path.read_text())
+        except ValidationError as broken:
+            raise ValueError(f"{path} is not a valid recipe file: {broken}") from broken
+
+    def save(self, folder: Path) -> None:
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        write_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def plan(self, turns: int = 2, think: bool = True, width: int | None = None, height: int | None = None) -> Plan:
+        """The checkpoint's usual plan for so many turns. `think=False` draws without thoughts."""
+        if turns < 1:
+            raise ValueError(f"{turns} turns: expected at least 1")
+        first = TurnPlan(think, self.first.build(), self.num_points, self.shift)
+        later = replace(first, guidance=self.later.build())
+        return Plan(
+            (first, *[later] * (turns - 1)), width or self.width, height or self.height, self.text_sampling()
+        )
+
+    def edit_plan(self, width: int, height: int) -> Plan:
+        turn = TurnPlan(self.edit_thinks, self.edit.build(), self.num_points, self.shift)
+        return Plan((turn,), width, height, self.text_sampling())
+
+    def text_sampling(self) -> TextSampling:
+        return TextSampling(self.temperature, self.top_p, self.max_thought_tokens)

@@ -1,0 +1,224 @@
+"""Group e: contexts with images, the guided flow, schedules."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from irg.core import Grid, Kind, Role, Segment, SpecialTokens
+from irg.engine import (
+    Canvas,
+    Context,
+    Guidance,
+    Renorm,
+    Step,
+    append,
+    denoise,
+    new_context,
+    shifted_schedule,
+)
+from irg.model import Autoencoder, UnifiedModel
+from irg.model.autoencoder import from_tokens, to_tokens
+from irg.prep import Tokenizer, patches
+from tests.golden.conftest import Agree
+from tests.golden.vectors import IMAGE as GOLDEN
+
+CASES = [name for name, value in GOLDEN.scalars.items() if isinstance(value, dict) and "branches" in value]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded guidance case, as the manifest describes it in scalars, in its name and in words."""
+
+    name: str
+
+    @property
+    def words(self) -> str:
+        """What is said of its velocities; "as iii" refers to another case, whose words come after."""
+        words = GOLDEN.entries[f"{self.name}.v_t"]["meaning"]
+        match = re.search(r"\bas (\w+)\b", words)
+        like = next((other for other in CASES if match and other.startswith(match[1] + "_")), None)
+        return words if like is None else f"{words}; {Case(like).words}"
+
+    @property
+    def scalars(self) -> dict[str, Any]:
+        return GOLDEN.scalars[self.name]
+
+    @property
+    def ignores_image(self) -> bool:
+        """The reference drops the image branch where the text scale is at most 1; ours does what it is asked."""
+        text, image = self.scales
+        return text <= 1 and image != 1
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        return tuple(max(step[branch] for step in self.scalars["effective_scales"]) for branch in (0, 1))  # type: ignore[return-value]
+
+    @property
+    def contexts(self) -> str:
+        return "edit" if "img" in self.name else "t2i"
+
+    @property
+    def guidance(self) -> Guidance:
+        text, image = self.scales
+        interval = re.search(r"interval \(([\d.]+), ?([\d.]+)\)", self.words)
+        renorm = re.search(r"renorm (text_channel|channel|global)", self.words)
+        least = re.search(r"cfg_renorm_min ([\d.]+)", self.words)
+        return Guidance(
+            text_scale=text,
+            image_scale=1.0 if self.ignores_image else image,
+            interval=(float(interval[1]), float(interval[2])) if interval else (0.0, 1.0),
+            renorm=Renorm(renorm[1]) if renorm else Renorm.NONE,
+            renorm_min=float(least[1]) if least else GOLDEN.scalars["common"]["cfg_renorm_min"],
+        )
+
+
+class Bench:
+    """The recorded contexts and runs, each built when first asked for."""
+
+    def __init__(self, model: UnifiedModel, autoencoder: Autoencoder, special: SpecialTokens) -> None:
+        self.model, self.autoencoder, self.special = model, autoencoder, special
+        self.context = cache(self._context)
+        self.run = cache(self._run)
+
+    def read(self, contents: str) -> Context:
+        """The context of a list such as "A VAE(img) ViT(img) C"."""
+        context = new_context(self.model)
+        for item in contents.split():
+            context = append(self.model, context, [(self._segment(item),)], self.special)
+        return context
+
+    def grid(self, height: int, width: int) -> Grid:
+        pixels = self.model.config.pixels_per_latent
+        return Grid(height // pixels, width // pixels)
+
+    def _context(self, name: str) -> Context:
+        return self.read(GOLDEN.scalars["context_contents"][name])
+
+    def _segment(self, item: str) -> Segment:
+        if item.startswith("VAE"):
+            image = GOLDEN["cond_vae_image"]
+            latent = self.autoencoder.encode(image[None], GOLDEN["cond_vae_noise"])
+            tokens = to_tokens(latent, self.model.config.latent_patch)[0]
+            return Segment(Kind.CLEAN, Role.IMAGE, tokens, grid=self.grid(*image.shape[1:]))
+        if item.startswith("ViT"):
+            image, side = GOLDEN["cond_vit_image"], self.model.config.vision.patch
+            grid = Grid(image.shape[1] // side, image.shape[2] // side)
+            return Segment(Kind.VIEW, Role.IMAGE, patches(image, side), grid=grid)
+        return Segment(Kind.TEXT, Role.PROMPT, tuple(GOLDEN[f"{item}_ids"].tolist()))
+
+    def _run(self, name: str) -> list[Step]:
+        case, common = Case(name), GOLDEN.scalars["common"]
+        schedule = shifted_schedule(common["num_timesteps"], common["timestep_shift"])
+        edits = case.contexts == "edit"
+        canvas = Canvas(
+            main=self.context(f"{case.contexts}_main"),
+            text=self.context(f"{case.contexts}_cfg_text"),
+            image=self.context("edit_cfg_img") if edits else None,
+            grids=(self.grid(common["H"], common["W"]),),
+        )
+        steps = denoise(self.model, canvas, GOLDEN["init_noise"], schedule, case.guidance, self.special)
+        return list(steps)
+
+
+@pytest.fixture(scope="module")
+def bench(reference_model: UnifiedModel, reference_autoencoder: Autoencoder, tokenizer: Tokenizer) -> Bench:
+    return Bench(reference_model, reference_autoencoder, tokenizer.special)
+
+
+@pytest.mark.parametrize("name", GOLDEN.scalars.get("context_contents", {}))
+def test_context_lengths_and_positions(name: str, bench: Bench) -> None:
+    context, expected = bench.context(name), GOLDEN.scalars["contexts"][name]
+    assert list(context.lengths) == expected["kv_lens"]
+    assert list(context.positions) == expected["rope"]
+
+
+@pytest.mark.parametrize("name", GOLDEN.names(r"ctx\.\w+\.[kv]\.\d+"))
+def test_cached_keys_and_values(name: str, bench: Bench, agree: Agree) -> None:
+    _, context_name, letter, layer = name.split(".")
+    context = bench.context(context_name)
+    agree(GOLDEN, name, context.buffer.pairs[int(letter == "v"), int(layer), 0, : context.lengths[0]])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_guidance_is_on_when_the_reference_has_it_on(name: str, bench: Bench) -> None:
+    guidance = Case(name).guidance
+    for step, (text, image) in zip(bench.run(name), Case(name).scalars["effective_scales"], strict=True):
+        assert guidance.is_on(step.t) == ((text, image) != (1.0, 1.0)) or guidance.text_scale == 1
+
+
+OUTPUTS = GOLDEN.claim(*(rf"{re.escape(name)}\.(x_t|v_t|final|timesteps)" for name in CASES))
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_guided_flow(name: str, bench: Bench, agree: Agree) -> None:
+    case, _, what = name.rpartition(".")
+    steps = bench.run(case)
+    values = {
+        "x_t": torch.stack([GOLDEN["init_noise"], *(step.latent_MV for step in steps[:-1])]),
+        "v_t": torch.stack([step.velocity_MV for step in steps]),
+        "final": steps[-1].latent_MV,
+        "timesteps": torch.tensor([step.t for step in steps]),
+    }
+    agree(GOLDEN, name, values[what])
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if Case(name).ignores_image])
+def test_an_image_scale_alone_is_honoured(name: str, bench: Bench) -> None:
+    """Ours differs from the reference on purpose: v_image + scale (v - v_image), its own raw velocities."""
+    scale = Case(name).scales[1]
+    with_image = [other for other in CASES if f"{other}.v_img" in GOLDEN.entries]
+    assert with_image, "no case recorded the image branch's velocity"
+    common = GOLDEN.scalars["common"]
+    canvas = Canvas(
+        bench.context("edit_main"),
+        bench.context("edit_cfg_text"),
+        bench.context("edit_cfg_img"),
+        (bench.grid(common["H"], common["W"]),),
+    )
+    guidance = Guidance(1.0, scale, (0.0, 1.0), Renorm.NONE)
+    schedule = shifted_schedule(common["num_timesteps"], common["timestep_shift"])
+    step = next(denoise(bench.model, canvas, GOLDEN["init_noise"], schedule, guidance, bench.special))
+    raw, image = (GOLDEN[f"{with_image[0]}.{branch}"][0] for branch in ("v_cond", "v_img"))
+    assert torch.allclose(step.velocity_MV, image + scale * (raw - image), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r".+\.latent_grid", r".+\.decoded"))
+def test_the_finished_image(name: str, bench: Bench, agree: Agree) -> None:
+    case, _, what = name.rpartition(".")
+    config = bench.model.config
+    rows = GOLDEN.scalars["common"]["H"] // config.pixels_per_latent
+    latent = from_tokens(bench.run(case)[-1].latent_MV[None], config.latent_patch, rows)
+    agree(GOLDEN, name, latent if what == "latent_grid" else bench.autoencoder.decode(latent))
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"batch\.final\d+"))
+def test_a_batch_of_sizes(name: str, bench: Bench, agree: Agree) -> None:
+    noises = sorted(GOLDEN.names(r"batch\.noise\d+"))
+    described = [GOLDEN.says(noise, r"context (\w+), (\d+)x(\d+)") for noise in noises]
+    grids = tuple(bench.grid(int(match[2]), int(match[3])) for match in described)
+    context = new_context(bench.model, num_rows=len(noises))
+    texts = [(bench._segment(match[1]),) for match in described]
+    context = append(bench.model, context, texts, bench.special)
+    how = GOLDEN.says(GOLDEN.names(r"batch\.final\d+")[0], r"num_timesteps=(\d+).*shift ([\d.]+)")
+    noise = torch.cat([GOLDEN[noise] for noise in noises])
+    canvas = Canvas(context, None, None, grids)
+    schedule = shifted_schedule(int(how[1]), float(how[2]))
+    *_, last = denoise(bench.model, canvas, noise, schedule, Guidance(), bench.special)
+    finals = last.latent_MV.split([grid.num_tokens for grid in grids])
+    agree(GOLDEN, name, finals[int(name.removeprefix("batch.final"))])
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"sched\.\d+_[\d.]+\.(t|dt)"))
+def test_schedules(name: str, agree: Agree) -> None:
+    num, shift, what = re.fullmatch(r"sched\.(\d+)_([\d.]+)\.(t|dt)", name).groups()  # type: ignore[union-attr]
+    points = torch.tensor(shifted_schedule(int(num), float(shift)))
+    agree(GOLDEN, name, points[:-1] if what == "t" else points[:-1] - points[1:])
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"temb\.out"))
+def test_timestep_embedding(name: str, bench: Bench, agree: Agree) -> None:
+    agree(GOLDEN, name, bench.model.timestep(GOLDEN["temb.t"]))
