@@ -13,17 +13,14 @@ Agree = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def reference_model() -> UnifiedModel:
-    """The checkpoint as inference has it: position tables rounded as they were saved."""
+    """The checkpoint, upcast, its position tables rounded as they were saved."""
     return load_model(CHECKPOINT, dtype=torch.float32).requires_grad_(False)
 
 
 @pytest.fixture(scope="session")
-def trained_model() -> UnifiedModel:
-    """The checkpoint as training has it: exact position tables, gradients on."""
-    model = load_model(CHECKPOINT, dtype=torch.float32)
-    model.view_positions.reset()
-    model.latent_positions.reset()
-    return model
+def trainable_model() -> UnifiedModel:
+    """The same with gradients. Its position tables stay rounded too: so they were when the gradients were recorded."""
+    return load_model(CHECKPOINT, dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +34,11 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture
-def agree(record_property: Callable[[str, object], None]) -> Agree:
-    """Compare with a recorded output: floats within the tolerance, pictures within 1, other integers exactly."""
+def agree(request: pytest.FixtureRequest) -> Agree:
+    """Compare with a recorded output: floats within the tolerance, pictures within 1, other integers exactly.
+
+    Errors are noted as properties of the test, for `--junitxml`.
+    """
 
     def check(group: Group, name: str, got: torch.Tensor, tolerance: float = TOLERANCE) -> None:
         expected = group[name]
@@ -47,7 +47,7 @@ def agree(record_property: Callable[[str, object], None]) -> Agree:
         elif not expected.is_floating_point():
             tolerance = 0
         error = group.error(name, got)
-        record_property(f"{group.name} {name}", error)
+        request.node.user_properties.append((f"{group.name} {name}", error))
         assert error <= tolerance, f"{group.name} {name}: {error:.2g}, allowed {tolerance:.2g}"
 
     return check

@@ -17,7 +17,7 @@ from torch import nn
 
 from irg.core.files import write_atomically
 from irg.model.autoencoder import Autoencoder
-from irg.model.config import ModelConfig, read_config, write_config
+from irg.model.config import ModelConfig, read_autoencoder_config, read_config, write_config
 from irg.model.names import autoencoder_name, unified_name
 from irg.model.unified import UnifiedModel
 
@@ -62,7 +62,7 @@ def load_model(
 def load_autoencoder(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> Autoencoder:
-    config = read_config(folder).autoencoder
+    config = read_autoencoder_config(folder)
     path = folder / "ae.safetensors"
     if not path.exists():
         raise CheckpointError(f"{folder} is not a checkpoint folder: ae.safetensors is missing")

@@ -128,9 +128,6 @@ def read_config(folder: Path) -> ModelConfig:
     as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
     """
     llm, vit = _read_json(folder / "llm_config.json"), _read_json(folder / "vit_config.json")
-    autoencoder = FLUX_AUTOENCODER
-    if (folder / "ae_params.json").exists():
-        autoencoder = _read_autoencoder(_read_json(folder / "ae_params.json"))
     try:
         return ModelConfig(
             DecoderConfig(
@@ -152,12 +149,24 @@ def read_config(folder: Path) -> ModelConfig:
                 side=vit["image_size"] // vit["patch_size"],
                 norm_eps=float(vit.get("layer_norm_eps", 1e-6)),
             ),
-            autoencoder,
+            read_autoencoder_config(folder),
             latent_patch=llm.get("latent_patch_size", 2),
             latent_side=llm.get("max_latent_size", 64),
         )
     except KeyError as missing:
         raise ValueError(f"{folder}: a configuration file lacks {missing}") from missing
+
+
+def read_autoencoder_config(folder: Path) -> AutoencoderConfig:
+    """The autoencoder of the checkpoint in `folder`: what `ae_params.json` says, or FLUX's."""
+    path = folder / "ae_params.json"
+    if not path.exists():
+        return FLUX_AUTOENCODER
+    params = _read_json(path)
+    try:
+        return _parse_autoencoder(params)
+    except (KeyError, TypeError) as wrong:
+        raise ValueError(f"{path} does not describe an autoencoder: {wrong}") from wrong
 
 
 def write_config(config: ModelConfig, folder: Path) -> None:
@@ -197,7 +206,7 @@ def write_config(config: ModelConfig, folder: Path) -> None:
         (folder / name).write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _read_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
+def _parse_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
     """Our own fields, or the reference's parameter names (`ch`, `ch_mult`, ...)."""
     if "kind" in params:
         return AutoencoderConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in params.items()})

@@ -9,23 +9,26 @@ Shape suffixes: B crops, H and W pixels, C latent channels, h and w latent cells
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from irg.core.files import write_atomically
 from irg.model import Autoencoder
+from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
+from irg.prep import to_pixels, to_uint8
 from irg.train.metrics import MetricsLog
 from irg.train.schedule import learning_rate_factor
 from irg.world.grammar import random_scene
 
-#ORACLE
+from irg.world.oracle import read
 from irg.world.render import render
 
 
@@ -124,7 +127,7 @@ def finish(recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor], num_sce
     with torch.inference_mode():
         for scene in scenes:
             picture = render(scene)
-            image = to_tensor(picture[None])
+            image = to_pixels([Image.fromarray(picture)])
             latent = net.moments(image).mean
             decoded = net.decode(latent)
             latents.append(latent)
@@ -139,23 +142,12 @@ def finish(recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor], num_sce
         "scale": config.scale,
         "shift": config.shift,
     }
-    from irg.model.checkpoint import save_autoencoder
-
     measured = Autoencoder(config)
     measured.load_state_dict(averaged)
     save_autoencoder(measured, recipe.out)
+    write_atomically(recipe.out / "ae_params.json", json.dumps(asdict(config), indent=1))
     write_atomically(recipe.out / "scores.json", json.dumps(scores, indent=1))
     return scores
-
-
-def to_tensor(pictures: np.ndarray) -> torch.Tensor:
-    """uint8 [B, H, W, 3] -> float [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_uint8(image_BCHW: torch.Tensor) -> np.ndarray:
-    """Pixels in [-1, 1] -> uint8 [B, H, W, 3], truncated as the reference does."""
-    return ((image_BCHW * 0.5 + 0.5).clamp(0, 1) * 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def _picture(rng: np.random.Generator) -> np.ndarray:
@@ -167,7 +159,7 @@ def _crops(pool: np.ndarray, recipe: AutoencoderRecipe, rng: np.random.Generator
     which = rng.integers(0, len(pool), recipe.batch)
     corners = rng.integers(0, limit + 1, (recipe.batch, 2))
     crops = [pool[i, y : y + size, x : x + size] for i, (y, x) in zip(which, corners, strict=True)]
-    return to_tensor(np.stack(crops)).contiguous(memory_format=torch.channels_last)
+    return to_pixels([Image.fromarray(crop) for crop in crops]).contiguous(memory_format=torch.channels_last)
 
 
 def _update_average(averaged: dict[str, torch.Tensor], net: torch.nn.Module, decay: float) -> None:

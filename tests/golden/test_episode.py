@@ -1,0 +1,209 @@
+"""Group f: a whole episode of two turns, through the pipeline."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from irg.core import Grid, Role
+from irg.core.events import ImageDone, ThoughtDone
+from irg.engine import Canvas, Guidance, Renorm, Step, TextSampling, Writing, denoise, write
+from irg.model import Autoencoder, UnifiedModel
+from irg.model.autoencoder import from_tokens
+from irg.pipeline import Pipeline, Plan, Settings, TurnPlan
+from irg.pipeline import episode as episode_module
+from irg.pipeline.settings import ResizeSettings
+from irg.prep import Resize, Tokenizer
+from tests.golden.conftest import Agree
+from tests.golden.vectors import EPISODE as GOLDEN
+from tests.golden.vectors import EPISODE_TOLERANCE
+
+DRAWN = [call for call in GOLDEN.scalars.get("trace", []) if call["call"] == "generate_image"]
+
+
+class RecordedDraws:
+    """Gives out the recorded noises in their order."""
+
+    def __init__(self) -> None:
+        self.left = [GOLDEN[name] for name in ("noise1", "encode_noise", "noise2")]
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        return self.left.pop(0).view(shape)
+
+    def uniform(self) -> float:
+        raise AssertionError("greedy text draws nothing")
+
+
+@dataclass
+class Episode:
+    """What the pipeline did, turn by turn."""
+
+    writings: list[list[Writing]] = field(default_factory=list)
+    """As many steps as the reference ran: one more than a capped thought has tokens."""
+    canvases: list[Canvas] = field(default_factory=list)
+    steps: list[list[Step]] = field(default_factory=list)
+    thoughts: list[ThoughtDone] = field(default_factory=list)
+    images: list[ImageDone] = field(default_factory=list)
+    draws: RecordedDraws = field(default_factory=RecordedDraws)
+
+    def write(self, model: UnifiedModel, context: Any, sampling: TextSampling, *rest: Any) -> Iterator[Writing]:
+        longer = replace(sampling, max_tokens=sampling.max_tokens + 1)
+        self.writings.append(list(write(model, context, longer, *rest))[:-1])
+        context.rewound()
+        yield from write(model, context, sampling, *rest)
+
+    def denoise(self, model: UnifiedModel, canvas: Canvas, *rest: Any) -> Iterator[Step]:
+        self.canvases.append(canvas)
+        self.steps.append([])
+        for step in denoise(model, canvas, *rest):
+            self.steps[-1].append(step)
+            yield step
+
+
+def resize_of(name: str) -> ResizeSettings:
+    sizes = GOLDEN.says(name, r"ImageTransform\((\d+), ?(\d+), ?(\d+)\)").groups()
+    return ResizeSettings(max_side=int(sizes[0]), min_side=int(sizes[1]), stride=int(sizes[2]))
+
+
+def turn_plan(settings: dict[str, Any]) -> TurnPlan:
+    guidance = Guidance(
+        settings["cfg_text_scale"],
+        settings["cfg_img_scale"] or 1.0,
+        tuple(settings["cfg_interval"]),
+        Renorm(settings["cfg_renorm_type"]),
+        settings["cfg_renorm_min"],
+    )
+    return TurnPlan(True, guidance, settings["num_timesteps"], settings["timestep_shift"])
+
+
+@pytest.fixture(scope="module")
+def episode(
+    reference_model: UnifiedModel, reference_autoencoder: Autoencoder, tokenizer: Tokenizer
+) -> Episode:
+    scalars, result = GOLDEN.scalars, Episode()
+    settings = Settings(
+        system_prompt=scalars["system_prompt"],
+        clean=resize_of("image1_for_vae_uint8"),
+        view=resize_of("image1_for_vit_uint8"),
+    )
+    side = scalars["resolution"]
+    text = TextSampling(temperature=0, max_tokens=scalars["max_length"] - 1)
+    plan = Plan(tuple(turn_plan(call["settings"]) for call in DRAWN), side, side, text)
+    pipeline = Pipeline(reference_model, reference_autoencoder, tokenizer, settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(episode_module, "write", result.write)
+        patch.setattr(episode_module, "denoise", result.denoise)
+        for _, event in pipeline.generate_batch([scalars["prompt"]], plan, draws=[result.draws]):
+            if isinstance(event, ThoughtDone):
+                result.thoughts.append(event)
+            elif isinstance(event, ImageDone):
+                result.images.append(event)
+    return result
+
+
+def test_prompts_are_tokenized_as_recorded(tokenizer: Tokenizer) -> None:
+    assert list(tokenizer.encode(GOLDEN.scalars["prompt"])) == GOLDEN["prompt_ids"].tolist()
+    assert list(tokenizer.encode(GOLDEN.scalars["system_prompt"])) == GOLDEN["system_prompt_ids"].tolist()
+
+
+def test_every_draw_is_used(episode: Episode) -> None:
+    assert episode.draws.left == []
+
+
+@pytest.mark.parametrize("turn", range(len(DRAWN)))
+def test_contexts_of_a_turn(turn: int, episode: Episode) -> None:
+    canvas, call = episode.canvases[turn], DRAWN[turn]
+    for context, name in ((canvas.main, "main"), (canvas.text, "cfg_text"), (canvas.image, "cfg_img")):
+        if call[name] is None:
+            assert context is None
+        else:
+            assert context is not None
+            assert list(context.lengths) == call[name]["key_values_lens"]
+            assert list(context.positions) == call[name]["image_rope"]
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"think\d+_generated_ids"))
+def test_thoughts(name: str, episode: Episode, tokenizer: Tokenizer, agree: Agree) -> None:
+    index = number(name) - 1
+    expected, done = GOLDEN.scalars[name.partition("_")[0]], episode.thoughts[index]
+    assert done.text == expected["text"]
+    assert done.reencoded == expected["reencoding_differs"]
+    num_tokens = GOLDEN.scalars["max_length"] - 1
+    ids = episode.writings[index][-1].ids[0][:num_tokens]
+    assert done.num_tokens == len(ids)
+    agree(GOLDEN, name, torch.tensor([tokenizer.special.text_start, *ids]))
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"think\d+_reencoded_ids"))
+def test_thoughts_in_the_context(name: str, episode: Episode, agree: Agree) -> None:
+    (history,) = episode.canvases[number(name) - 1].main.history
+    thoughts = [segment.data for segment in history if segment.role is Role.THOUGHT]
+    agree(GOLDEN, name, torch.as_tensor(thoughts[-1]))
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"think\d+_logits"))
+def test_logits(name: str, episode: Episode, agree: Agree) -> None:
+    logits = torch.cat([step.logits_RV for step in episode.writings[number(name) - 1]])
+    agree(GOLDEN, name, logits, EPISODE_TOLERANCE)
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"image\d+\.(x_t|v_t|latent_packed)"))
+def test_flow(name: str, episode: Episode, agree: Agree) -> None:
+    steps = episode.steps[number(name) - 1]
+    values = {
+        "x_t": torch.stack([GOLDEN[f"noise{number(name)}"], *(step.latent_MV for step in steps[:-1])]),
+        "v_t": torch.stack([step.velocity_MV for step in steps]),
+        "latent_packed": steps[-1].latent_MV,
+    }
+    agree(GOLDEN, name, values[name.partition(".")[2]], EPISODE_TOLERANCE)
+
+
+@pytest.mark.parametrize("name", GOLDEN.claim(r"image\d+\.(latent_grid|decoded|uint8)"))
+def test_images(
+    name: str,
+    episode: Episode,
+    reference_model: UnifiedModel,
+    reference_autoencoder: Autoencoder,
+    agree: Agree,
+) -> None:
+    done = episode.images[number(name) - 1]
+    config = reference_model.config
+    rows = GOLDEN.scalars["resolution"] // config.pixels_per_latent
+    latent = from_tokens(done.latents[None], config.latent_patch, rows)
+    with torch.inference_mode():
+        values = {
+            "latent_grid": latent,
+            "decoded": reference_autoencoder.decode(latent),
+            "uint8": torch.from_numpy(np.array(done.image)),
+        }
+    agree(GOLDEN, name, values[name.partition(".")[2]], EPISODE_TOLERANCE)
+
+
+@pytest.mark.parametrize("name", GOLDEN.names(r"image1_for_\w+_uint8"))
+def test_the_image_is_resized_as_recorded(name: str, agree: Agree) -> None:
+    resize: Resize = resize_of(name).build()
+    resized = resize(Image.fromarray(GOLDEN["image1.uint8"].numpy()))
+    agree(GOLDEN, name, torch.from_numpy(np.array(resized)).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("name", GOLDEN.names(r"image1_for_vae_uint8"))
+def test_the_grid_of_the_image_read_back(name: str, episode: Episode, reference_model: UnifiedModel) -> None:
+    side = reference_model.config.pixels_per_latent
+    height, width = GOLDEN[name].shape[1:]
+    (history,) = episode.canvases[-1].main.history
+    grids = [segment.grid for segment in history if segment.grid is not None]
+    assert grids[0] == Grid(height // side, width // side)
+    assert GOLDEN.scalars["vae_context_shape"] == [list(grids[0])]
+    assert grids[1].num_tokens == GOLDEN.scalars["vit_context_tokens"]
+
+
+def number(name: str) -> int:
+    """The turn that a name such as `image2.x_t` speaks of."""
+    match = re.match(r"[a-z]+(\d+)", name)
+    assert match
+    return int(match[1])
