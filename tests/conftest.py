@@ -24,7 +24,7 @@ def special(config: ModelConfig) -> SpecialTokens:
 
 @pytest.fixture(scope="session")
 def model(config: ModelConfig) -> UnifiedModel:
-    """The tiny model with seeded random weights, norms and biases included, so that no two weights are alike."""
+    """The tiny model with seeded random weights, norms and biases included."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = UnifiedModel(config)

@@ -32,7 +32,8 @@ def test_tokens_and_advance(sampler: Sampler) -> None:
 
 def test_documents_add_up(sampler: Sampler) -> None:
     first, second = sampler.text(2), sampler.image(Kind.CLEAN, 1, 1)
-    both = Sequence((first,)) + (second,)
+    both = Sequence((first,)) + Sequence((second,))
     assert list(both) == [first, second]
-    assert list(both + Sequence((first,))) == [first, second, first]
+    more = (first,)
+    assert list(both + more) == [first, second, first]
     assert both.num_tokens == 4 + 3

@@ -19,7 +19,7 @@ def reference_model() -> UnifiedModel:
 
 @pytest.fixture(scope="session")
 def trainable_model() -> UnifiedModel:
-    """The same with gradients. Its position tables stay rounded too: so they were when the gradients were recorded."""
+    """The same with gradients. When they were recorded, the position tables were the rounded ones too."""
     return load_model(CHECKPOINT, dtype=torch.float32)
 
 

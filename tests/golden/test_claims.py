@@ -9,7 +9,7 @@ from tests.golden.vectors import GROUPS, MANIFEST, Group
 
 LEFT_OUT = {
     ("g_misc", "pos_ids_interpolate"): (
-        "places of the reference's --interpolate_pos, an option that is off by default and that we do not have"
+        "places of the reference's --interpolate_pos, an option off by default that we do not have"
     ),
 }
 """Group and beginning of the name -> why no test compares it."""

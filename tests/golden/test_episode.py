@@ -51,7 +51,9 @@ class Episode:
     images: list[ImageDone] = field(default_factory=list)
     draws: RecordedDraws = field(default_factory=RecordedDraws)
 
-    def write(self, model: UnifiedModel, context: Any, sampling: TextSampling, *rest: Any) -> Iterator[Writing]:
+    def write(
+        self, model: UnifiedModel, context: Any, sampling: TextSampling, *rest: Any
+    ) -> Iterator[Writing]:
         longer = replace(sampling, max_tokens=sampling.max_tokens + 1)
         self.writings.append(list(write(model, context, longer, *rest))[:-1])
         context.rewound()

@@ -49,7 +49,7 @@ class Case:
 
     @property
     def ignores_image(self) -> bool:
-        """The reference drops the image branch where the text scale is at most 1; ours does what it is asked."""
+        """The reference drops the image branch if the text scale is at most 1; ours does as it is told."""
         text, image = self.scales
         return text <= 1 and image != 1
 

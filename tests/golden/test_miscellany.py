@@ -90,11 +90,17 @@ def test_transparency_over_white(name: str, agree: Agree) -> None:
 def test_resized_sizes(rule: str) -> None:
     resize = Resize(*map(int, re.findall(r"\d+", rule)))
     cases = GOLDEN.scalars["image_transform_sizes"][rule]
-    wrong = [case | {"got": size} for case in cases if (size := list(resize.size(*case["in_wh"]))) != case["out_wh"]]
+    wrong = [
+        case | {"got": size}
+        for case in cases
+        if (size := list(resize.size(*case["in_wh"]))) != case["out_wh"]
+    ]
     assert not wrong
 
 
-@pytest.mark.parametrize("case", GOLDEN.scalars.get("tokenizer_cases", []), ids=lambda case: repr(case["text"]))
+@pytest.mark.parametrize(
+    "case", GOLDEN.scalars.get("tokenizer_cases", []), ids=lambda case: repr(case["text"])
+)
 def test_tokenizer(case: dict, tokenizer: Tokenizer) -> None:
     assert list(tokenizer.encode(case["text"])) == case["ids"]
     assert tokenizer.decode(case["ids"]) == case["decoded"]

@@ -35,9 +35,7 @@ def after_prompt(reference_model: UnifiedModel, tokenizer: Tokenizer) -> Context
 
 
 @pytest.fixture(scope="module")
-def after_prompt2(
-    reference_model: UnifiedModel, tokenizer: Tokenizer, after_prompt: Context
-) -> Context:
+def after_prompt2(reference_model: UnifiedModel, tokenizer: Tokenizer, after_prompt: Context) -> Context:
     return append(reference_model, after_prompt, [(text("prompt2_ids"),)], tokenizer.special)
 
 
@@ -70,9 +68,7 @@ def test_cached_keys_and_values(
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim("hidden", r"prompt2\.hidden"))
-def test_hidden_states(
-    name: str, reference_model: UnifiedModel, tokenizer: Tokenizer, agree: Agree
-) -> None:
+def test_hidden_states(name: str, reference_model: UnifiedModel, tokenizer: Tokenizer, agree: Agree) -> None:
     context, streams = new_context(reference_model), None
     texts = ["prompt_ids", "prompt2_ids"][: 1 if name == "hidden" else 2]
     for segment in map(text, texts):
@@ -83,9 +79,7 @@ def test_hidden_states(
     agree(GOLDEN, name, streams.understanding_UD)
 
 
-def written(
-    model: UnifiedModel, context: Context, special: SpecialTokens, max_tokens: int
-) -> list[Writing]:
+def written(model: UnifiedModel, context: Context, special: SpecialTokens, max_tokens: int) -> list[Writing]:
     """Greedy text behind a context, which stays the tip for the next test."""
     sampling = TextSampling(temperature=0, max_tokens=max_tokens)
     draws = [SeededDraws(0)] * context.num_rows
@@ -101,7 +95,7 @@ def greedy(reference_model: UnifiedModel, tokenizer: Tokenizer, after_prompt2: C
 
 
 def returned(steps: list[Writing], special: SpecialTokens, row: int = 0) -> list[int]:
-    """The tokens fed to the model, which is what the reference returns: the start delimiter and all but the last."""
+    """What the reference returns: the tokens that were fed, so the start delimiter and all but the last."""
     num_steps = len(steps) - 1
     return [special.text_start, *steps[-1].ids[row]][:num_steps]
 

@@ -197,7 +197,7 @@ def test_flex_attention(name: str, trainable_model: UnifiedModel, packed: Packed
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"flex\.mask"))
 def test_flex_mask(name: str, packed: Packed) -> None:
-    """Real tokens see what the reference lets them see. Padding sees only padding, there more of it than here."""
+    """Real tokens see what the reference lets them see; padding sees only padding."""
     expected = GOLDEN[name].bool()
     length, num_real = len(expected), packed.num_tokens
     place = torch.arange(length)

@@ -1,7 +1,8 @@
 """The reference's recorded inputs and outputs, read as the manifest describes them.
 
-The folder is the one this file lies in, or what IRG_GOLDEN names. Nothing here or in the tests beside it knows a size,
-a token id or a number of layers: those come from the manifest, the tensors and the checkpoint's own files.
+The folder is the one this file lies in, or what IRG_GOLDEN names. Nothing here or in the tests beside it
+knows a size, a token id or a number of layers: those come from the manifest, the tensors and the checkpoint's
+own files.
 """
 
 import json
@@ -20,13 +21,13 @@ CHECKPOINT = FOLDER / "ckpt"
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text())
 
 TOLERANCE = 1e-5
-"""Largest difference over the largest value of a tensor. Two evaluation orders of the reference are 5e-6 apart."""
+"""Largest difference over the largest value. Two evaluation orders of the reference are 5e-6 apart."""
 EPISODE_TOLERANCE = 1e-4
 """The same for the two-turn episode, where such differences pass through two images."""
 
 
 class Group:
-    """One group of the manifest. `claim` hands out the names of outputs, and remembers that a test took them."""
+    """One group of the manifest. `claim` hands out names of outputs and remembers that a test took them."""
 
     def __init__(self, name: str) -> None:
         content = MANIFEST.get(name, {})

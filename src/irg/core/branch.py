@@ -1,4 +1,5 @@
-"""Which segments a guidance branch keeps. Inference builds its contexts by this rule and training drops by it."""
+"""Which segments a guidance branch keeps. Inference builds its contexts by this rule and training drops by
+it."""
 
 from enum import StrEnum
 

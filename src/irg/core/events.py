@@ -20,8 +20,8 @@ class ThoughtDelta:
 
 @dataclass(frozen=True)
 class ThoughtDone:
-    """A whole thought. `capped` says that the length cap ended it, `reencoded` that its tokens had to be read again
-    because decoding and encoding it did not give them back."""
+    """A whole thought. `capped` says that the length cap ended it, `reencoded` that its tokens had to be read
+    again because decoding and encoding it did not give them back."""
 
     turn: int
     text: str
@@ -32,8 +32,8 @@ class ThoughtDone:
 
 @dataclass(frozen=True, eq=False)
 class DenoisingStep:
-    """One of `total` steps of the image of a turn, `index` counting from 1: its latent tokens [N, V] now, and the
-    image as it looks from here, if previews were asked for."""
+    """One of `total` steps of the image of a turn, `index` counting from 1: its latent tokens [N, V] now, and
+    the image as it looks from here, if previews were asked for."""
 
     turn: int
     index: int

@@ -1,7 +1,7 @@
 """Packing: many documents in one row of tokens, as flat tensors ready for the model.
 
-Shape suffixes: T tokens of the row, N text tokens (delimiters included), M latent tokens, P patches, C values of a
-latent token, D values of a patch.
+Shape suffixes: T tokens of the row, N text tokens (delimiters included), M latent tokens, P patches, C values
+of a latent token, D values of a patch.
 """
 
 from collections.abc import Sequence as Seq
@@ -27,13 +27,15 @@ class SpecialTokens:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A packed row. Every index is a place in the row; `document` and `segment` count from 0 over the whole row."""
+    """A packed row. Every index is a place in the row; `document` and `segment` count from 0 over the whole
+    row."""
 
     kind_T: torch.Tensor
     segment_T: torch.Tensor
     document_T: torch.Tensor
     column_T: torch.Tensor
-    """Place of the token inside its own document (the key/value slot it takes, counted from the document's start)."""
+    """Place of the token inside its own document (the key/value slot it takes, counted from the document's
+    start)."""
     position_T: torch.Tensor
     label_T: torch.Tensor
     """The token to predict at this place, or IGNORE."""
@@ -102,8 +104,8 @@ class Packed:
 def pack(documents: Seq[Sequence], special: SpecialTokens, starts: Seq[int] | None = None) -> Packed:
     """Lay out documents one after the other.
 
-    `starts` are the positions at which the documents begin: 0 for training rows, a context's position when the
-    documents continue cached contexts.
+    `starts` are the positions at which the documents begin: 0 for training rows, a context's position when
+    the documents continue cached contexts.
     """
     starts = [0] * len(documents) if starts is None else list(starts)
     if len(starts) != len(documents):
@@ -115,7 +117,8 @@ def pack(documents: Seq[Sequence], special: SpecialTokens, starts: Seq[int] | No
 
 
 def pack_tokens(runs: Seq[Seq[int]], starts: Seq[int]) -> Packed:
-    """A run of text tokens per document, without delimiters: decoding steps, where segments grow token by token."""
+    """A run of text tokens per document, without delimiters: decoding steps, where segments grow token by
+    token."""
     lengths = [len(run) for run in runs]
     document = torch.arange(len(runs)).repeat_interleave(torch.tensor(lengths))
     column = torch.cat([torch.arange(length) for length in lengths])
@@ -243,7 +246,11 @@ def _joined(parts: list) -> torch.Tensor | None:
 
 
 def _repeated(values: list, sizes: list[int]) -> torch.Tensor:
-    return torch.tensor(values).repeat_interleave(torch.tensor(sizes, dtype=torch.long)) if values else torch.empty(0)
+    return (
+        torch.tensor(values).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
+        if values
+        else torch.empty(0)
+    )
 
 
 def _places(segments: list[Segment]) -> tuple[torch.Tensor, torch.Tensor]:

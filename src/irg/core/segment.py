@@ -1,7 +1,7 @@
 """Segments: the one representation behind training rows, contexts, guidance branches and learning modes.
 
-A document is a tuple of segments. What a segment may see, how far it moves the position, and which expert reads its
-tokens follow from its kind alone; nothing else in the project lays tokens out.
+A document is a tuple of segments. What a segment may see, how far it moves the position, and which expert
+reads its tokens follow from its kind alone; nothing else in the project lays tokens out.
 """
 
 from collections.abc import Iterator
@@ -57,10 +57,10 @@ class Grid(NamedTuple):
 class Segment:
     """A run of tokens of one kind.
 
-    `data` is a tuple of token ids for TEXT, a float tensor [patches, patch values] for VIEW and [latent tokens, latent
-    values] for CLEAN and NOISY. A NOISY segment holds the latents as they are at `timestep`; what a training row is
-    to predict there is `target` (noise - data, the flow velocity), absent at inference. `loss` asks for the
-    cross-entropy of a TEXT segment.
+    `data` is a tuple of token ids for TEXT, a float tensor [patches, patch values] for VIEW and [latent
+    tokens, latent values] for CLEAN and NOISY. A NOISY segment holds the latents as they are at `timestep`;
+    what a training row is to predict there is `target` (noise - data, the flow velocity), absent at
+    inference. `loss` asks for the cross-entropy of a TEXT segment.
     """
 
     kind: Kind
@@ -77,7 +77,11 @@ class Segment:
             if self.grid is None:
                 raise ValueError(f"a {self.kind.name} segment needs a grid")
             if not isinstance(self.data, torch.Tensor) or self.data.shape[0] != self.grid.num_tokens:
-                shape = tuple(self.data.shape) if isinstance(self.data, torch.Tensor) else type(self.data).__name__
+                shape = (
+                    tuple(self.data.shape)
+                    if isinstance(self.data, torch.Tensor)
+                    else type(self.data).__name__
+                )
                 raise ValueError(f"a {self.kind.name} segment of grid {tuple(self.grid)} got data {shape}")
         elif isinstance(self.data, torch.Tensor):
             raise ValueError("a TEXT segment takes a tuple of token ids, not a tensor")

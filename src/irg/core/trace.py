@@ -23,7 +23,8 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """One thought (the reflection, from the second turn on; None for drawing at once) and the image it led to."""
+    """One thought (the reflection, from the second turn on; None for drawing at once) and the image it led
+    to."""
 
     thought: str | None
     image: Image.Image
@@ -54,7 +55,9 @@ class Trace:
             write_atomically(folder / "source.png", png(self.source))
         for number, turn in enumerate(self.turns, start=1):
             write_atomically(folder / f"turn{number}.png", png(turn.image))
-        write_atomically(folder / "trace.json", json.dumps(self._as_json(), indent=1, ensure_ascii=False) + "\n")
+        write_atomically(
+            folder / "trace.json", json.dumps(self._as_json(), indent=1, ensure_ascii=False) + "\n"
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Trace":
@@ -69,7 +72,9 @@ class Trace:
             Turn(
                 turn["thought"],
                 _open(folder / turn["image"]),
-                Verdict(turn["verdict"]["correct"], tuple(turn["verdict"]["flaws"])) if turn["verdict"] else None,
+                Verdict(turn["verdict"]["correct"], tuple(turn["verdict"]["flaws"]))
+                if turn["verdict"]
+                else None,
                 turn["capped"],
                 turn["seconds"],
             )

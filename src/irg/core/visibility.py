@@ -1,9 +1,9 @@
 """Who sees whom, in one rule and three forms.
 
-The rule (BAGEL's, stated over segments): within a document a token sees everything up to itself and all of its own
-image segment; nobody but itself sees a NOISY segment. The dense boolean is the definition that tests trust; the padded
-form feeds scaled-dot-product attention one document per batch row, with cached keys before the new ones; the block
-mask feeds FlexAttention on whole packed rows.
+The rule (BAGEL's, stated over segments): within a document a token sees everything up to itself and all of
+its own image segment; nobody but itself sees a NOISY segment. The dense boolean is the definition that tests
+trust; the padded form feeds scaled-dot-product attention one document per batch row, with cached keys before
+the new ones; the block mask feeds FlexAttention on whole packed rows.
 
 Shape suffixes: T tokens of the row, R documents, Q the longest document, S key slots (cached + new).
 """
@@ -36,11 +36,12 @@ def dense_mask(packed: Packed) -> torch.Tensor:
 def padded_mask(
     packed: Packed, cached_R: torch.Tensor | None = None, documents: Sequence[int] | None = None
 ) -> torch.Tensor:
-    """[R, Q, S] boolean over documents padded to the longest, for keys laid out as cached slots, then the new tokens.
+    """[R, Q, S] boolean over documents padded to the longest, for keys laid out as cached slots, then the new
+    tokens.
 
-    `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R) + Q.
-    `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone, so that its
-    softmax is defined; nobody reads what it computes.
+    `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R)
+    + Q. `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone,
+    so that its softmax is defined; nobody reads what it computes.
     """
     device = packed.kind_T.device
     chosen = torch.arange(packed.num_documents) if documents is None else torch.tensor(documents)
@@ -78,7 +79,9 @@ def _mask_mod(packed: Packed, padding: int) -> Callable[..., torch.Tensor]:
     noisy = padded(packed.kind_T == int(Kind.NOISY), 0)
     real = padded(torch.ones_like(packed.kind_T), 0).bool()
 
-    def mask_mod(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    def mask_mod(
+        batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor
+    ) -> torch.Tensor:
         same_segment = segment[query] == segment[key]
         reaches = (key <= query) | (same_segment & image[query].bool())
         seen = (document[query] == document[key]) & reaches & (~noisy[key].bool() | same_segment)

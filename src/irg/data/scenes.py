@@ -19,6 +19,7 @@ from irg.model.autoencoder import to_tokens
 from irg.prep import Tokenizer, patches, to_pixels
 from irg.world import (
     Family,
+    Request,
     Scene,
     Split,
     caption,
@@ -104,12 +105,21 @@ def from_sample(prompt: str, first_thought: str, picture: np.ndarray, rng: Gener
     return Episode(prompt, (first_thought, reflection(flaws, target)), (picture, render(target)))
 
 
+def training_prompt(rng: Generator) -> str:
+    """A prompt as training sees them: family by weight, wording from the training split."""
+    return _request(rng)[1]
+
+
 def _planned(rng: Generator) -> tuple[Scene, str]:
+    request, prompt = _request(rng)
+    return fulfil(request, rng), prompt
+
+
+def _request(rng: Generator) -> tuple[Request, str]:
     families = list(FAMILY_WEIGHTS)
     weights = np.array(list(FAMILY_WEIGHTS.values()))
     family = families[rng.choice(len(families), p=weights / weights.sum())]
-    request, prompt = sample_prompt(rng, family, Split.TRAIN)
-    return fulfil(request, rng), prompt
+    return sample_prompt(rng, family, Split.TRAIN)
 
 
 class Preparer:

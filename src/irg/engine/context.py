@@ -1,10 +1,12 @@
 """Contexts: what a model has read so far, as segments and cached keys and values.
 
-A context is a value: appending returns a new one, and the old one stays what it was, a shorter view of the same
-buffer. So every prefix is a fork that costs nothing; the text branch of guidance is simply the context from before.
-Only the longest view can be appended to, since there is one buffer; going back (`rewound`) gives up what was longer.
+A context is a value: appending returns a new one, and the old one stays what it was, a shorter view of the
+same buffer. So every prefix is a fork that costs nothing; the text branch of guidance is simply the context
+from before. Only the longest view can be appended to, since there is one buffer; going back (`rewound`) gives
+up what was longer.
 
-Shape suffixes: R rows (contexts of one batch), S slots, Q new tokens per row, G key/value heads, K head width.
+Shape suffixes: R rows (contexts of one batch), S slots, Q new tokens per row, G key/value heads, K head
+width.
 """
 
 from collections.abc import Sequence as Seq
@@ -27,8 +29,9 @@ class KeyValueBuffer:
         shape = (2, decoder.num_layers, num_rows, capacity, decoder.num_kv_heads, decoder.head_width)
         self.pairs = torch.zeros(shape, device=model.device, dtype=model.dtype)
         self.tips = [0] * num_rows
-        self.epoch = 0
-        """Counts the times that slots were given up; views that held them are recognised by it."""
+        self.rewinds: list[tuple[int, ...]] = []
+        """The lengths kept each time that slots were given up; views that held more are recognised by
+        them."""
 
     @property
     def capacity(self) -> int:
@@ -45,13 +48,15 @@ class KeyValueBuffer:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """A batch of contexts: per row the filled slots, the position the next token takes, and the segments read."""
+    """A batch of contexts: per row the filled slots, the position the next token takes, and the segments
+    read."""
 
     buffer: KeyValueBuffer
     lengths: tuple[int, ...]
     positions: tuple[int, ...]
     history: tuple[tuple[Segment, ...], ...]
     epoch: int = 0
+    """How often slots had been given up when this view was made."""
 
     @property
     def num_rows(self) -> int:
@@ -60,17 +65,22 @@ class Context:
     @property
     def is_valid(self) -> bool:
         """False for a view of slots that were given up and may have been overwritten."""
-        return self.epoch == self.buffer.epoch or all(
-            length <= tip for length, tip in zip(self.lengths, self.buffer.tips, strict=True)
+        return all(
+            length <= kept
+            for rewind in self.buffer.rewinds[self.epoch :]
+            for length, kept in zip(self.lengths, rewind, strict=True)
         )
 
     def rewound(self) -> "Context":
         """This view as the tip again: whatever was appended to it is given up."""
+        assert self.is_valid, "a view of slots that were given up"
         self.buffer.tips = list(self.lengths)
-        self.buffer.epoch += 1
-        return replace(self, epoch=self.buffer.epoch)
+        self.buffer.rewinds.append(self.lengths)
+        return replace(self, epoch=len(self.buffer.rewinds))
 
-    def advanced(self, num_tokens: Seq[int], advances: Seq[int], segments: Seq[tuple[Segment, ...]]) -> "Context":
+    def advanced(
+        self, num_tokens: Seq[int], advances: Seq[int], segments: Seq[tuple[Segment, ...]]
+    ) -> "Context":
         """The view that also holds tokens just written by a `Cache` opened for writing."""
         lengths = tuple(old + new for old, new in zip(self.lengths, num_tokens, strict=True))
         self.buffer.tips = list(lengths)
@@ -79,6 +89,7 @@ class Context:
             lengths=lengths,
             positions=tuple(old + new for old, new in zip(self.positions, advances, strict=True)),
             history=tuple(old + new for old, new in zip(self.history, segments, strict=True)),
+            epoch=len(self.buffer.rewinds),
         )
 
     def reader(self) -> "Cache":
@@ -112,8 +123,8 @@ class Cache:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Cached slots, then the new tokens; stores the new ones if this is a writing pass.
 
-        Padding behind a row's own new tokens is stored too, past what the row then counts as filled: the next append
-        overwrites it.
+        Padding behind a row's own new tokens is stored too, past what the row then counts as filled: the next
+        append overwrites it.
         """
         keys, values = self.buffer.pairs[0, layer], self.buffer.pairs[1, layer]
         num_new = key_RQGK.shape[1]
@@ -141,7 +152,8 @@ def new_context(model: UnifiedModel, num_rows: int = 1, capacity: int = GROWTH) 
 def append(
     model: UnifiedModel, context: Context, documents: Seq[tuple[Segment, ...]], special: SpecialTokens
 ) -> Context:
-    """Let every row of the context read some more segments (NOISY ones excepted: nothing may see those later)."""
+    """Let every row of the context read some more segments (NOISY ones excepted: nothing may see those
+    later)."""
     if len(documents) != context.num_rows:
         raise ValueError(f"{len(documents)} documents for a context of {context.num_rows} rows")
     packed = pack([Sequence(document) for document in documents], special, context.positions).to(model.device)
@@ -152,5 +164,6 @@ def append(
 
 
 def read_packed(model: UnifiedModel, context: Context, packed: Packed) -> Streams:
-    """Run a packed row behind the context's tip, storing keys and values; the caller moves the tip with `advanced`."""
+    """Run a packed row behind the context's tip, storing keys and values; the caller moves the tip with
+    `advanced`."""
     return model(packed, PaddedAttend(packed, context.writer(max(packed.document_lengths))))

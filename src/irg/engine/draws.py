@@ -1,4 +1,5 @@
-"""Where randomness comes from. Numbers are drawn on the CPU, so that a seed means the same on every device."""
+"""Where randomness comes from. Numbers are drawn on the CPU, so that a seed means the same on every
+device."""
 
 from typing import Protocol
 

@@ -3,7 +3,8 @@
 Shape suffixes: M latent tokens of all images of the batch, V values of a token, B images.
 """
 
-from collections.abc import Callable, Sequence as Seq
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,8 +16,8 @@ EPSILON = 1e-8
 class Renorm(StrEnum):
     """What is scaled back to the length it had before guidance.
 
-    `global` the whole image, `channel` each token, both after all branches; `text_channel` each token, right after the
-    text branch and before the image branch.
+    `global` the whole image, `channel` each token, both after all branches; `text_channel` each token, right
+    after the text branch and before the image branch.
     """
 
     NONE = "none"
@@ -27,7 +28,8 @@ class Renorm(StrEnum):
 
 @dataclass(frozen=True)
 class Guidance:
-    """Guidance of one image: a scale per branch (1 is off), the times lo < t <= hi at which it is on, and the renorm."""
+    """Guidance of one image: a scale per branch (1 is off), the times lo < t <= hi at which it is on, and the
+    renorm."""
 
     text_scale: float = 4.0
     image_scale: float = 1.0
@@ -53,7 +55,9 @@ class Branch:
     is_text: bool
 
 
-def guide(velocity_MV: torch.Tensor, branches: Seq[Branch], guidance: Guidance, image_M: torch.Tensor) -> torch.Tensor:
+def guide(
+    velocity_MV: torch.Tensor, branches: Seq[Branch], guidance: Guidance, image_M: torch.Tensor
+) -> torch.Tensor:
     """Fold the branches over the main velocity: v <- v_branch + scale (v - v_branch), in order.
 
     `image_M` is each token's image, so that `global` renormalises every image of a batch by itself.
@@ -63,7 +67,9 @@ def guide(velocity_MV: torch.Tensor, branches: Seq[Branch], guidance: Guidance, 
         branch_MV = branch.velocity()
         guided_MV = branch_MV + branch.scale * (guided_MV - branch_MV)
         if branch.is_text and guidance.renorm is Renorm.TEXT_CHANNEL:
-            guided_MV = guided_MV * _shrink(_token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min)
+            guided_MV = guided_MV * _shrink(
+                _token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min
+            )
     if guidance.renorm is Renorm.CHANNEL:
         guided_MV = guided_MV * _shrink(_token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min)
     elif guidance.renorm is Renorm.GLOBAL:

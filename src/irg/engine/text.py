@@ -3,7 +3,8 @@
 Shape suffixes: R rows, V vocabulary.
 """
 
-from collections.abc import Iterator, Sequence as Seq
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,8 @@ class TextSampling:
 
 @dataclass(frozen=True)
 class Writing:
-    """What the rows have written so far. `capped` rows were stopped by the length cap, not by their own end."""
+    """What the rows have written so far. `capped` rows were stopped by the length cap, not by their own
+    end."""
 
     ids: tuple[tuple[int, ...], ...]
     finished: tuple[bool, ...]
@@ -51,7 +53,8 @@ def write(
     special: SpecialTokens,
     turn: int = 0,
 ) -> Iterator[Writing]:
-    """Write one text per row, yielding after each token, and at the end once more with the context that holds it all.
+    """Write one text per row, yielding after each token, and at the end once more with the context that holds
+    it all.
 
     Rows that are done wait for the others: they are fed on without moving their tip.
     """
@@ -79,7 +82,11 @@ def write(
         yield Writing(tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV)
     assert logits_RV is not None
     yield Writing(
-        tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV, _closed(model, tip, ids, capped, special, turn)
+        tuple(map(tuple, ids)),
+        tuple(finished),
+        tuple(capped),
+        logits_RV,
+        _closed(model, tip, ids, capped, special, turn),
     )
 
 
@@ -108,8 +115,12 @@ def _closed(
     special: SpecialTokens,
     turn: int,
 ) -> Context:
-    """Feed what is still unread: the end delimiter, and before it the last token of a row that hit the cap."""
-    runs = [[row[-1], special.text_end] if cut else [special.text_end] for row, cut in zip(ids, capped, strict=True)]
+    """Feed what is still unread: the end delimiter, and before it the last token of a row that hit the
+    cap."""
+    runs = [
+        [row[-1], special.text_end] if cut else [special.text_end]
+        for row, cut in zip(ids, capped, strict=True)
+    ]
     packed = pack_tokens(runs, tip.positions).to(model.device)
     read_packed(model, tip, packed)
     written = [(Segment(Kind.TEXT, Role.THOUGHT, tuple(row), turn=turn),) for row in ids]

@@ -1,10 +1,11 @@
-"""How the tokens of a packed row attend: padded scaled-dot-product attention, with or without a cache, and FlexAttention.
+"""How the tokens of a packed row attend: padded scaled-dot-product attention, with or without a cache, and
+FlexAttention.
 
-The decoder hands queries, keys and values over in expert order (all understanding tokens, then all latents) and gets
-the result back in that order; everything about rows, documents, masks and caches is decided here.
+The decoder hands queries, keys and values over in expert order (all understanding tokens, then all latents)
+and gets the result back in that order; everything about rows, documents, masks and caches is decided here.
 
-Shape suffixes: T tokens in expert order, R documents, Q the longest of them, S key slots, H heads, G key/value heads,
-K head width.
+Shape suffixes: T tokens in expert order, R documents, Q the longest of them, S key slots, H heads, G
+key/value heads, K head width.
 """
 
 from typing import Protocol
@@ -111,8 +112,8 @@ def similar(lengths: tuple[int, ...], tolerance: float = 0.7) -> list[tuple[int,
 def _explicit_attention(
     query_RHQK: torch.Tensor, key_RGSK: torch.Tensor, value_RGSK: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """Attention as two matrix products. At training sizes on a CPU, forward and backward together take less than half
-    the time of the fused kernel's."""
+    """Attention as two matrix products. At training sizes on a CPU, forward and backward together take less
+    than half the time of the fused kernel's."""
     groups = query_RHQK.shape[1] // key_RGSK.shape[1]
     if groups > 1:
         key_RGSK, value_RGSK = (tensor.repeat_interleave(groups, dim=1) for tensor in (key_RGSK, value_RGSK))

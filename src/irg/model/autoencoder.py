@@ -1,6 +1,7 @@
 """The image autoencoder: diffusers' FLUX modules or the embedded model's, behind one small interface.
 
-Shape suffixes: B images, H and W pixels, C latent channels, h and w latent cells, N latent tokens, V values of a token.
+Shape suffixes: B images, H and W pixels, C latent channels, h and w latent cells, N latent tokens, V values
+of a token.
 """
 
 from dataclasses import dataclass
@@ -29,9 +30,9 @@ class Moments:
 class Autoencoder(nn.Module):
     """Pixels in [-1, 1] <-> scaled latents.
 
-    The FLUX autoencoder's posterior is sampled even at inference, as the reference does, so `encode` takes the noise;
-    `sampled` says whether it wants any. Images of different sizes are never padded into one batch: that would change
-    their latents.
+    The FLUX autoencoder's posterior is sampled even at inference, as the reference does, so `encode` takes
+    the noise; `sampled` says whether it wants any. Images of different sizes are never padded into one batch:
+    that would change their latents.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:

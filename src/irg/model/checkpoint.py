@@ -1,4 +1,5 @@
-"""Checkpoint folders: the reference's layout, loaded memory-mapped and straight to the device and type asked for.
+"""Checkpoint folders: the reference's layout, loaded memory-mapped and straight to the device and type asked
+for.
 
 A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weights (`ema.safetensors`,
 `ema_bf16.safetensors`, or shards with an index), tokenizer files, and for other than FLUX's autoencoder
@@ -8,6 +9,7 @@ A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weigh
 import json
 import re
 from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from pathlib import Path
 
 import torch
@@ -22,15 +24,17 @@ from irg.model.names import autoencoder_name, unified_name
 from irg.model.unified import UnifiedModel
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
-_NEEDED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+CONFIGURATION = ("*.json",)
+_NEEDED = (*CONFIGURATION, "*.safetensors", "*.txt", "*.model")
 
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be loaded; the message names every offending file or tensor."""
 
 
-def resolve(model: str | Path) -> Path:
-    """The folder of a checkpoint given by path or by hub id (`organisation/name`), downloaded if need be."""
+def resolve(model: str | Path, needed: Seq[str] = _NEEDED) -> Path:
+    """The folder of a checkpoint given by path or by hub id (`organisation/name`), whose files that match
+    `needed` are downloaded if need be."""
     folder = Path(model)
     if folder.is_dir():
         return folder
@@ -42,9 +46,11 @@ def resolve(model: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(model), allow_patterns=_NEEDED))
+        return Path(snapshot_download(str(model), allow_patterns=list(needed)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as failure:
-        raise CheckpointError(f"{model} is no local folder and could not be fetched from the hub: {failure}") from failure
+        raise CheckpointError(
+            f"{model} is no local folder and could not be fetched from the hub: {failure}"
+        ) from failure
 
 
 def load_model(
@@ -76,10 +82,13 @@ def load_autoencoder(
 def save_model(
     model: UnifiedModel, folder: Path, file: str = "ema.safetensors", max_shard_bytes: int | None = None
 ) -> None:
-    """Write the weights under the reference's names, in shards with an index where they exceed `max_shard_bytes`."""
+    """Write the weights under the reference's names, in shards with an index where they exceed
+    `max_shard_bytes`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_config(model.config, folder)
-    tensors = {unified_name(name): value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors = {
+        unified_name(name): value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
     total = sum(value.nbytes for value in tensors.values())
     if max_shard_bytes is None or total <= max_shard_bytes:
         _write_tensors(tensors, folder / file)
@@ -110,7 +119,9 @@ def save_autoencoder(autoencoder: Autoencoder, folder: Path, config: ModelConfig
 
 def _autoencoder_names(autoencoder: Autoencoder) -> dict[str, str]:
     config = autoencoder.config
-    return {autoencoder_name(name, config.kind, len(config.channels)): name for name in autoencoder.state_dict()}
+    return {
+        autoencoder_name(name, config.kind, len(config.channels)): name for name in autoencoder.state_dict()
+    }
 
 
 def _as_conv(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -129,13 +140,20 @@ def weight_files(folder: Path) -> list[Path]:
             if missing:
                 raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")
             return [folder / shard for shard in shards]
-    raise CheckpointError(f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)")
+    raise CheckpointError(
+        f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)"
+    )
 
 
 def _load(
-    module: nn.Module, names: dict[str, str], files: list[Path], device: torch.device | str, dtype: torch.dtype | None
+    module: nn.Module,
+    names: dict[str, str],
+    files: list[Path],
+    device: torch.device | str,
+    dtype: torch.dtype | None,
 ) -> None:
-    """Fill a module on the meta device with the tensors of `files`; `names` maps their names to the module's."""
+    """Fill a module on the meta device with the tensors of `files`; `names` maps their names to the
+    module's."""
     wanted = module.state_dict()
     state: dict[str, torch.Tensor] = {}
     problems: list[str] = []

@@ -1,4 +1,5 @@
-"""Sizes of a model, its presets, and how they are read from and written to a checkpoint folder's JSON files."""
+"""Sizes of a model, its presets, and how they are read from and written to a checkpoint folder's JSON
+files."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -122,10 +123,11 @@ def tiny(vocabulary: int = 304) -> ModelConfig:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Sizes of the checkpoint in `folder`, from `llm_config.json`, `vit_config.json` and, if present, `ae_params.json`.
+    """Sizes of the checkpoint in `folder`, from `llm_config.json`, `vit_config.json` and, if present,
+    `ae_params.json`.
 
-    The vision tower's file counts one layer more than runs, and the position tables' side follows from its image size,
-    as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
+    The vision tower's file counts one layer more than runs, and the position tables' side follows from its
+    image size, as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
     """
     llm, vit = _read_json(folder / "llm_config.json"), _read_json(folder / "vit_config.json")
     try:

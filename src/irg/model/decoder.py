@@ -1,7 +1,7 @@
 """The mixture-of-transformers decoder: two experts per layer that share one attention.
 
-Tokens travel as two streams, one per expert, and meet only inside attention; no token is ever scattered into a common
-tensor to be read by "its" weights.
+Tokens travel as two streams, one per expert, and meet only inside attention; no token is ever scattered into
+a common tensor to be read by "its" weights.
 
 Shape suffixes: T tokens of one stream, D width, H heads, G key/value heads, K head width.
 """
@@ -87,7 +87,9 @@ class DecoderLayer(nn.Module):
         generated = self.generation.project(generation_TD, ropes[1])
         joined = (torch.cat(pair) for pair in zip(understood, generated, strict=True))
         ours_THK, theirs_THK = attend(self.index, *joined).split(split)
-        return self.understanding.finish(understanding_TD, ours_THK), self.generation.finish(generation_TD, theirs_THK)
+        return self.understanding.finish(understanding_TD, ours_THK), self.generation.finish(
+            generation_TD, theirs_THK
+        )
 
 
 class Decoder(nn.Module):
@@ -122,9 +124,11 @@ class Decoder(nn.Module):
 def rope_table(
     position_T: torch.Tensor, head_width: int, theta: float, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better whatever the model's type.
+    """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better whatever the model's
+    type.
 
-    In bfloat16 the angles of far positions would be off by more than a radian; only the finished table is cast.
+    In bfloat16 the angles of far positions would be off by more than a radian; only the finished table is
+    cast.
     """
     exact = torch.promote_types(dtype, torch.float32)
     exponent = torch.arange(0, head_width, 2, device=position_T.device, dtype=exact) / head_width

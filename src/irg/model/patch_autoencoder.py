@@ -1,9 +1,10 @@
-"""The embedded model's autoencoder: convolutions without normalisation on quarter- and eighth-resolution features.
+"""The embedded model's autoencoder: convolutions without normalisation on quarter- and eighth-resolution
+features.
 
-Written here rather than taken from a library for two measured reasons: on a CPU it trains about five times faster than
-diffusers' `AutoencoderTiny` of equal size, whose cost lies in full-resolution layers, and loading it does not import
-diffusers, which alone takes as long as drawing a picture. Normalisation is left out because statistics over training
-crops do not carry over to whole pictures of mostly empty background.
+Written here rather than taken from a library for two measured reasons: on a CPU it trains about five times
+faster than diffusers' `AutoencoderTiny` of equal size, whose cost lies in full-resolution layers, and loading
+it does not import diffusers, which alone takes as long as drawing a picture. Normalisation is left out
+because statistics over training crops do not carry over to whole pictures of mostly empty background.
 
 Shape suffixes: B images, C channels, H and W cells of the resolution at hand.
 """

@@ -1,6 +1,8 @@
-"""The SigLIP vision tower over packed patches of images of any size (NaViT), and the connector to the decoder.
+"""The SigLIP vision tower over packed patches of images of any size (NaViT), and the connector to the
+decoder.
 
-Shape suffixes: P patches of all images, D tower width, H heads, K head width, B images of equal size, L patches each.
+Shape suffixes: P patches of all images, D tower width, H heads, K head width, B images of equal size, L
+patches each.
 """
 
 import torch
@@ -57,8 +59,11 @@ class VisionTower(nn.Module):
         self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
 
-    def forward(self, patch_PD: torch.Tensor, place_P: torch.Tensor, lengths: tuple[int, ...]) -> torch.Tensor:
-        """`place_P` is row * side + column of each patch in its image, `lengths` the patches of each image."""
+    def forward(
+        self, patch_PD: torch.Tensor, place_P: torch.Tensor, lengths: tuple[int, ...]
+    ) -> torch.Tensor:
+        """`place_P` is row * side + column of each patch in its image, `lengths` the patches of each
+        image."""
         hidden_PD = self.patch_embedding(patch_PD) + self.position_embedding(place_P)
         for layer in self.layers:
             hidden_PD = layer(hidden_PD, lengths)

@@ -13,7 +13,17 @@ from PIL import Image
 
 from irg.core import BranchKind, Grid, Kind, Role, Segment, SpecialTokens, keeps
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta, ThoughtDone
-from irg.engine import Canvas, Context, Draws, TextSampling, append, denoise, new_context, shifted_schedule, write
+from irg.engine import (
+    Canvas,
+    Context,
+    Draws,
+    TextSampling,
+    append,
+    denoise,
+    new_context,
+    shifted_schedule,
+    write,
+)
 from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import from_tokens, to_tokens
 from irg.pipeline.settings import Plan, Settings, TurnPlan
@@ -103,7 +113,7 @@ class Episodes:
     def draw(self, turn: int, turn_plan: TurnPlan, text_branch: Context | None) -> Iterator[RowEvent]:
         """Draw an image per episode. `text_branch` is the view of the contexts without the newest instruction."""
         parts, plan, guidance = self.parts, self.plan, turn_plan.guidance
-        grid = self._grid()
+        grid = plan.grid(parts.model.config)
         with _timed(self.drawn, "drawing"):
             noise_RNV = [draws.normal(grid.num_tokens, parts.model.config.latent_values) for draws in self.draws]
             canvas = Canvas(
@@ -140,16 +150,6 @@ class Episodes:
         if all(len(ours) == len(row) for ours, row in zip(kept, self.main.history, strict=True)):
             return None
         return append(self.parts.model, new_context(self.parts.model, self.num_rows), kept, self.parts.special)
-
-    def _grid(self) -> Grid:
-        config, plan = self.parts.model.config, self.plan
-        side = config.pixels_per_latent
-        if plan.width % side or plan.height % side:
-            raise ValueError(f"picture size {plan.width}x{plan.height}: both must be multiples of {side}")
-        limit = config.latent_side * side
-        if max(plan.width, plan.height) > limit:
-            raise ValueError(f"picture size {plan.width}x{plan.height}: this model draws up to {limit} pixels a side")
-        return Grid(plan.height // side, plan.width // side)
 
     def _pictures(self, latent_RNV: torch.Tensor, grid: Grid) -> list[Image.Image]:
         parts = self.parts

@@ -27,8 +27,7 @@ def load_pipeline(
 
     `device` None takes a GPU if there is one; `dtype` None takes bfloat16 there and float32 on a CPU.
     """
-    name = EMBEDDED if model is None else str(model)
-    folder = embedded_folder() if name == EMBEDDED else resolve(name)
+    name, folder = EMBEDDED if model is None else str(model), checkpoint_folder(model)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = dtype or (torch.float32 if device.type == "cpu" else torch.bfloat16)
     tokenizer, settings = Tokenizer.from_folder(folder), Settings.from_folder(folder)
@@ -39,6 +38,11 @@ def load_pipeline(
         settings,
         identity(name, folder, device, dtype),
     )
+
+
+def checkpoint_folder(model: str | Path | None = None) -> Path:
+    """Where the files of a model lie that is given as for `load_pipeline`."""
+    return embedded_folder() if model is None or str(model) == EMBEDDED else resolve(model)
 
 
 def embedded_folder() -> Path:

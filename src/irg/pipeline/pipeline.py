@@ -1,6 +1,7 @@
 """The pipeline: prompt -> thought -> image -> reflection -> better image, streamed as events."""
 
-from collections.abc import Iterator, Sequence as Seq
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from dataclasses import replace
 from typing import Any
 
@@ -127,6 +128,7 @@ class Pipeline:
     def _turns(
         self, episodes: Episodes, text_branch: Context | None, finished: list[list[Turn]], first_turn: int
     ) -> Iterator[RowEvent]:
+        episodes.plan.grid(self.parts.model.config)  # a size that cannot be drawn is told before anything is thought
         for turn, turn_plan in enumerate(episodes.plan.turns, start=first_turn):
             images = [drawn.image for drawn in episodes.drawn if drawn.image is not None]
             episodes.begin_turn()

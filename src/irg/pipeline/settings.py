@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from irg.core import Grid
 from irg.core.files import write_atomically
 from irg.engine import Guidance, Renorm, TextSampling
+from irg.model import ModelConfig
 from irg.prep import Resize
 
 FILE = "irg.json"
@@ -50,6 +52,16 @@ class Plan:
             raise ValueError("a plan needs at least one turn")
         if self.width < 1 or self.height < 1:
             raise ValueError(f"picture size {self.width}x{self.height}: expected positive numbers of pixels")
+
+    def grid(self, config: ModelConfig) -> Grid:
+        """The latent tokens of the images. Raises ValueError for a size that the model cannot draw."""
+        side = config.pixels_per_latent
+        if self.width % side or self.height % side:
+            raise ValueError(f"picture size {self.width}x{self.height}: both must be multiples of {side}")
+        limit = config.latent_side * side
+        if max(self.width, self.height) > limit:
+            raise ValueError(f"picture size {self.width}x{self.height}: this model draws up to {limit} pixels a side")
+        return Grid(self.height // side, self.width // side)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

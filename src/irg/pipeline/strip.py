@@ -1,5 +1,5 @@
-"""The strip: a whole episode as one picture. The prompt, then thought, image, reflection, image, ... to be read
-from left to right, three turns to a row."""
+"""The strip: a whole episode as one picture. The prompt, then thought, image, reflection, image, ... to be
+read from left to right, three turns to a row."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -115,8 +115,8 @@ def _image_face(image: Image.Image, height: int) -> Image.Image:
 
 
 def _provenance(trace: Trace) -> str:
-    model = trace.model.get("name")
-    return " \N{MIDDLE DOT} ".join(["irg", *([f"model {model}"] if model else []), f"seed {trace.seed}"])
+    name = str(trace.model.get("name", "")).rstrip("/").rpartition("/")[2]
+    return " \N{MIDDLE DOT} ".join(["irg", *([f"model {name}"] if name else []), f"seed {trace.seed}"])
 
 
 def _draw_row(sheet: Image.Image, row: list[_Panel], y: int) -> None:
@@ -198,4 +198,6 @@ def _tick(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
 def _cross(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
     low, high = 0.33, 0.67
     for start, end in ((low, high), (high, low)):
-        draw.line([(low * width, start * height), (high * width, end * height)], fill=255, width=3 * _SMOOTHING)
+        draw.line(
+            [(low * width, start * height), (high * width, end * height)], fill=255, width=3 * _SMOOTHING
+        )

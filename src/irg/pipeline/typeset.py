@@ -50,7 +50,7 @@ class Block:
 
 
 def fit(text: str, width: int, height: int, sizes: tuple[int, ...]) -> Block:
-    """The text in the first of `sizes` that fits into a box of so many pixels, or cut short in the last of them."""
+    """The text in the first of `sizes` that fits into a box of so many pixels, or cut short in the last."""
     text = plain(text)
     for size in sizes:
         block = Block(tuple(_wrap(text, width, size)), size, False)
@@ -64,7 +64,7 @@ def fit(text: str, width: int, height: int, sizes: tuple[int, ...]) -> Block:
 def draw_block(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], block: Block, colour: str, weight: float = 0.0
 ) -> None:
-    """Draw the lines downwards from `place`, their top left corner. `weight` thickens the strokes, in pixels."""
+    """Draw the lines downwards from `place`, their top left corner. `weight` thickens strokes, in pixels."""
     x, y = place
     for line in block.lines:
         middle = y + block.line_height / 2
@@ -126,8 +126,8 @@ def _pieces(word: str, width: int, size: int) -> list[str]:
 
 
 def _ended(line: str, width: int, size: int) -> str:
-    """The line with an ellipsis at its end, shortened to make room for it."""
+    """The line with an ellipsis at its end, short of as many words (or letters) as that takes."""
     line = line.rstrip(" .,;:")
     while line and font(size).getlength(line + ELLIPSIS) > width:
-        line = line[:-1].rstrip()
+        line = (line.rpartition(" ")[0] or line[:-1]).rstrip(" .,;:")
     return line + ELLIPSIS

@@ -13,8 +13,8 @@ from einops import rearrange
 from PIL import Image, UnidentifiedImageError
 
 MAX_PIXELS = 64_000_000
-"""Larger pictures are refused: they are far beyond any model's resolution and are how decoders are made to run out of
-memory."""
+"""Larger pictures are refused: they are far beyond any model's resolution and are how decoders are made to
+run out of memory."""
 
 
 class ImageError(ValueError):
@@ -23,7 +23,8 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Resize:
-    """The reference's resizing rule: fit into `max_side`, but not below `min_side`, in steps of `stride` pixels."""
+    """The reference's resizing rule: fit into `max_side`, but not below `min_side`, in steps of `stride`
+    pixels."""
 
     max_side: int
     min_side: int
@@ -72,9 +73,11 @@ def decode_image(data: bytes, name: str) -> Image.Image:
         if not width or not height:
             raise ImageError(f"{name} has {width}x{height} pixels")
         if width * height > MAX_PIXELS:
-            raise ImageError(f"{name} has {width}x{height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million allowed")
+            raise ImageError(
+                f"{name} has {width}x{height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million allowed"
+            )
         picture.load()
-    except Image.DecompressionBombError as bomb:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise ImageError(f"{name} is too large: {bomb}") from bomb
     except UnidentifiedImageError as unknown:
         raise ImageError(f"{name} is not a picture that can be read (PNG, JPEG, WebP, ...)") from unknown
@@ -86,8 +89,10 @@ def decode_image(data: bytes, name: str) -> Image.Image:
 
 
 def flatten(picture: Image.Image) -> Image.Image:
-    """RGB, with transparency laid over white."""
-    if picture.mode == "P" and "transparency" in picture.info or picture.mode in ("LA", "PA"):
+    """RGB, with transparency laid over white, be it a channel or one colour of the picture."""
+    if picture.mode.startswith("I;16"):  # Pillow would clip at 255
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    if picture.info.get("transparency") is not None or picture.mode in ("LA", "PA"):
         picture = picture.convert("RGBA")
     if picture.mode != "RGBA":
         return picture.convert("RGB")

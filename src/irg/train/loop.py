@@ -22,6 +22,7 @@ from irg.data.scenes import Preparer
 from irg.model import PaddedAttend, UnifiedModel, embedded
 from irg.model.checkpoint import load_autoencoder, load_model, save_autoencoder, save_model
 from irg.model.config import AutoencoderConfig, ModelConfig
+from irg.pipeline import Settings
 from irg.prep import Tokenizer
 from irg.train.losses import flow_losses, token_losses
 from irg.train.metrics import MetricsLog
@@ -64,6 +65,8 @@ class TrainRecipe(BaseModel):
     """Folder of pictures the model drew itself, for image 1 of improving documents."""
     sample_share: float = 0.7
     save_every: int = 200
+    settings: Settings = Settings()
+    """How the finished checkpoint wants to be used: its `irg.json`."""
 
 
 def train(recipe: TrainRecipe) -> Path:
@@ -194,6 +197,7 @@ def _export(recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: Mode
     model.load_state_dict(averaged)
     save_model(model.to(torch.bfloat16), folder, "ema_bf16.safetensors")
     tokenizer.save(folder)
+    recipe.settings.save(folder)
 
 
 def _save_state(

@@ -1,0 +1,3 @@
+from irg.cli import main
+
+main()

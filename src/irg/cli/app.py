@@ -1,0 +1,78 @@
+"""The `irg` command and its subcommands."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from irg import __version__
+from irg.cli import ask, edit, generate, info
+from irg.cli.console import err, out
+from irg.cli.errors import explain
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg generate "two red circles left of a blue square"
+  irg generate "a large green heart" --turns 1 --no-think
+  irg ask runs/x/turn2.png "How many circles are there?"
+  irg edit runs/x/turn2.png "make the blue square yellow"
+  irg info
+
+Without [cyan]--model[/cyan] the embedded model runs: it needs no download,
+and knows a small world of simple shapes. A real checkpoint is loaded with
+[cyan]--model ByteDance-Seed/BAGEL-7B-MoT[/cyan] (from the hub) or [cyan]--model FOLDER[/cyan].
+[cyan]irg COMMAND --help[/cyan] says more about a command."""
+
+
+class Guarded(TyperGroup):
+    """Runs commands so that what a user got wrong is one line on stderr, and Ctrl-C is quiet."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print("\ninterrupted: nothing unfinished was kept", style="yellow")
+            raise typer.Exit(130) from None
+        except Exception as error:
+            message = explain(error)
+            if message is None or ctx.obj is True:
+                raise
+            err.print("error:", style="bold red", end=" ")
+            err.print(message, markup=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=Guarded,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXAMPLES,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"irg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def irg(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="IRG_DEBUG", help="Show the traceback of every error.")
+    ] = False,
+) -> None:
+    """[bold]Interleaved reasoning generation[/bold]: one model that thinks in words,
+    draws, looks at what it drew, reflects, and draws it better.
+    """
+    ctx.obj = debug
+
+
+for command in (generate, ask, edit, info):
+    command.register(app)

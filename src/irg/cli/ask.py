@@ -1,0 +1,55 @@
+"""`irg ask`: a question about a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irg.cli.console import err, out, print_json
+from irg.cli.options import AsJson, Device, Dtype, ModelChoice, ModelName, Seed, check_text
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg ask runs/x/turn2.png "How many circles are there?"
+  irg ask runs/x/turn2.png "What is in the picture?" --json
+  irg ask photo.jpg "What is unusual here?" --model path/to/checkpoint"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("ask", epilog=EXAMPLES)(ask)
+
+
+def ask(
+    image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP, ...", show_default=False)],
+    question: Annotated[str, typer.Argument(help="What to ask about it.", show_default=False)],
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    model: ModelName = None,
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """Look at a picture and answer a question about it.
+
+    The picture is resized to what the model reads.
+    """
+    check_text(question, "question")
+    from irg.cli.view import Paragraph
+    from irg.core.events import ThoughtDone
+    from irg.prep import open_image
+
+    picture = open_image(image)
+    pipeline = ModelChoice(model, device, dtype).load(err)
+    paragraph = Paragraph(out, indent=0)
+    done = None
+    for event in pipeline.ask(picture, question, seed):
+        if isinstance(event, ThoughtDone):
+            done = event
+        elif not as_json:
+            paragraph.write(event.text)
+    assert done is not None
+    if as_json:
+        asked = {"image": str(image), "question": question, "seed": seed, "model": pipeline.identity}
+        print_json({**asked, "answer": done.text, "num_tokens": done.num_tokens, "capped": done.capped})
+        return
+    paragraph.close()
+    if done.capped:
+        err.print(f"(stopped by its cap of {done.num_tokens} tokens)", style="dim")

@@ -1,0 +1,105 @@
+"""`irg generate --prompts FILE`: an episode for each line, in numbered folders, going on where it stopped."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from irg.cli.console import err
+from irg.cli.order import Order, draw
+from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
+from irg.core.trace import Trace
+
+if TYPE_CHECKING:
+    from irg.pipeline import Pipeline
+
+
+_IDENTITY = ("fingerprint", "dtype")
+"""What makes a model the same, wherever its folder lies."""
+
+
+@dataclass
+class Outcome:
+    """What became of each prompt. `failed` holds the number and prompt of the line, and why."""
+
+    made: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        failed = [dict(zip(("number", "prompt", "error"), failure, strict=True)) for failure in self.failed]
+        return {"made": self.made, "skipped": self.skipped, "failed": failed}
+
+
+def generate_file(order: Order, file: Path, seed: int, folder: Path) -> Outcome:
+    """Draw every prompt of a file. A prompt that fails is counted and shown, and does not stop the others."""
+    prompts = _read(file)
+    made = make_writable(folder)
+    try:
+        _refuse_foreign(folder)
+        pipeline = order.load([])
+        return _generate_all(order, pipeline, prompts, seed, folder)
+    finally:
+        remove_empty(made)
+
+
+def _generate_all(order: Order, pipeline: "Pipeline", prompts: list[str], seed: int, folder: Path) -> Outcome:
+    outcome, console = Outcome(), order.console
+    for number, prompt in enumerate(prompts):
+        place = folder / f"{number:04d}"
+        console.print(Text.assemble(f"\n[{number + 1}/{len(prompts)}] ", (prompt, "bold")))
+        if _is_done(order, pipeline, prompt, seed + number, place):
+            console.print(f"  already in {place}: skipped", style="dim", markup=False)
+            outcome.skipped.append(str(place))
+            continue
+        try:
+            with EpisodeFolder(place) as episode_folder:
+                trace = draw(order, pipeline, prompt, seed + number, episode_folder)
+            print_places(place, trace, console)
+            outcome.made.append(summary(place, trace))
+        except ValueError as error:
+            console.print(Text.assemble(("  failed: ", "bold red"), str(error)))
+            outcome.failed.append((number, prompt, str(error)))
+    _print_outcome(order, outcome)
+    return outcome
+
+
+def _read(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as broken:
+        raise ValueError(f"{file} is not UTF-8 text") from broken
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise ValueError(f"{file} holds no prompts: expected one on each line")
+    return prompts
+
+
+def _refuse_foreign(folder: Path) -> None:
+    foreign = sorted(path.name for path in folder.iterdir() if not re.fullmatch(r"\d{4,}", path.name))
+    if foreign:
+        raise ValueError(
+            f"{folder} holds {foreign[0]!r}, which is no numbered episode: choose another folder with --out"
+        )
+
+
+def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Path) -> bool:
+    """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
+    try:
+        trace = Trace.load(folder)
+    except (ValueError, OSError, KeyError):
+        return False  # absent, or not whole: it is drawn, which also replaces what is there
+    plan = json.loads(json.dumps(order.plan(pipeline.settings).as_json()))
+    wanted = prompt, seed, plan, [pipeline.identity[name] for name in _IDENTITY]
+    return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in _IDENTITY])
+
+
+def _print_outcome(order: Order, outcome: Outcome) -> None:
+    counts = f"{len(outcome.made)} made, {len(outcome.skipped)} skipped, {len(outcome.failed)} failed"
+    order.console.print(f"\n{counts}", style="bold")
+    for number, prompt, error in outcome.failed:
+        reason = error.splitlines()[0]
+        err.print(f"failed {number:04d} {prompt[:80]!r}: {reason}", markup=False, soft_wrap=True)

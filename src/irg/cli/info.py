@@ -1,0 +1,158 @@
+"""`irg info`: what a checkpoint is, without loading its weights."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from irg.cli.console import err, out, print_json
+
+if TYPE_CHECKING:
+    from irg.cli.description import Description
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg info
+  irg info path/to/checkpoint --json
+  [dim]# from the hub: fetches the configuration, not the weights[/dim]
+  irg info ByteDance-Seed/BAGEL-7B-MoT
+
+Exit codes: 0 a whole checkpoint, 2 a folder that is none, or one whose
+weights are missing, broken or of other shapes."""
+_MOST_PROBLEMS = 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("info", epilog=EXAMPLES)(info)
+
+
+def info(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FOLDER|HUB_ID]", help="The checkpoint. Default: the embedded model.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what is inside a checkpoint, without loading it.
+
+    Sizes, parameters by part, files, memory, settings and measured scores.
+    """
+    from irg.cli.description import describe
+
+    description = describe(checkpoint)
+    if as_json:
+        print_json(description.as_json())
+    else:
+        _show(description)
+    is_local = checkpoint is None or Path(checkpoint).is_dir()
+    if description.problems and not (description.files or is_local):
+        err.print("the weights are not on this machine yet; running the model downloads them", style="dim")
+    elif description.problems:
+        listed = "\n  ".join(description.problems[:_MOST_PROBLEMS])
+        more = len(description.problems) - _MOST_PROBLEMS
+        listed += f"\n  and {more} more (--json lists all)" if more > 0 else ""
+        raise ValueError(f"this checkpoint cannot be loaded:\n  {listed}")
+
+
+def _show(description: "Description") -> None:
+    out.print(Text.assemble((description.name, "bold"), (f"  {description.folder}", "dim")), soft_wrap=True)
+    for title, rows in (
+        ("architecture", _architecture(description)),
+        ("parameters", _parameters(description)),
+        ("files", _files(description)),
+        ("memory in bfloat16", _memory(description)),
+        ("settings", _settings(description)),
+        ("measured", list(_flat(description.settings.scores))),
+    ):
+        if rows:
+            out.print(Text(f"\n{title}", "bold cyan"))
+            out.print(_grid(rows))
+
+
+def _grid(rows: list[tuple[str, ...]]) -> Table:
+    """Columns without lines; all but the first and the last to the right."""
+    grid = Table.grid(padding=(0, 2))
+    for place in range(max(map(len, rows))):
+        grid.add_column(justify="right" if 0 < place < len(rows[0]) - 1 else "left")
+    for name, *cells in rows:
+        grid.add_row(Text(f"  {name}", "dim"), *map(Text, cells))
+    return grid
+
+
+def _architecture(description: "Description") -> list[tuple[str, ...]]:
+    config = description.config
+    decoder, vision, autoencoder = config.decoder, config.vision, config.autoencoder
+    pixels = config.latent_side * config.pixels_per_latent
+    return [
+        (
+            "decoder",
+            f"{decoder.num_layers} layers of two experts, width {decoder.width}, MLP {decoder.mlp_width}",
+        ),
+        ("", f"{decoder.num_heads} heads, {decoder.num_kv_heads} for keys and values"),
+        ("", f"{decoder.vocabulary:,} tokens"),
+        ("vision", f"{vision.num_layers} layers, width {vision.width}, MLP {vision.mlp_width}"),
+        ("", f"{vision.num_heads} heads"),
+        ("", f"patches of {vision.patch} pixels, up to {vision.side} a side"),
+        ("autoencoder", f"{autoencoder.kind}, widths {', '.join(map(str, autoencoder.channels))}"),
+        ("", f"{autoencoder.latent_channels} channels, {autoencoder.downsample} pixels a cell"),
+        ("image tokens", f"{config.latent_values} values, {config.pixels_per_latent} pixels a side"),
+        ("", f"up to {config.latent_side} tokens ({pixels} pixels) a side"),
+    ]
+
+
+def _parameters(description: "Description") -> list[tuple[str, ...]]:
+    total = description.num_parameters
+    rows = [(part, f"{count:,}", f"{count / total:.1%}") for part, count in description.parameters.items()]
+    return [*rows, ("total", f"{total:,}", "")]
+
+
+def _files(description: "Description") -> list[tuple[str, ...]]:
+    return [
+        (file.name, _bytes(file.num_bytes), f"{file.num_tensors} tensors", ", ".join(file.values))
+        for file in description.files
+    ]
+
+
+def _memory(description: "Description") -> list[tuple[str, ...]]:
+    episode = description.bytes_per_token * description.episode_tokens
+    return [
+        ("weights", _bytes(description.weight_bytes), ""),
+        ("context", _bytes(description.bytes_per_token), "a token"),
+        ("context", _bytes(episode), f"for two turns of {description.episode_tokens:,} tokens at most"),
+    ]
+
+
+def _settings(description: "Description") -> list[tuple[str, ...]]:
+    settings = description.settings
+    rows = [
+        ("picture", f"{settings.width} x {settings.height} pixels, {settings.num_points} time points"),
+        ("thoughts", f"temperature {settings.temperature}, up to {settings.max_thought_tokens} tokens"),
+        ("prompt", f"up to {settings.max_prompt_tokens} tokens"),
+        ("world", f"{settings.world} only" if settings.world else "open"),
+    ]
+    for name in ("first", "later", "edit"):
+        guidance = getattr(settings, name)
+        low, high = guidance.interval
+        scales = f"text {guidance.text_scale}, image {guidance.image_scale}"
+        rows.append((f"guidance, {name}", f"{scales}, times {low} to {high}, renorm {guidance.renorm}"))
+    return rows
+
+
+def _flat(scores: dict[str, Any], above: str = "") -> list[tuple[str, ...]]:
+    """Nested scores as rows of dotted names."""
+    rows: list[tuple[str, ...]] = []
+    for name, value in scores.items():
+        below = f"{above}{name}"
+        rows += _flat(value, f"{below}.") if isinstance(value, dict) else [(below, str(value))]
+    return rows
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:,.1f} GB"

@@ -1,0 +1,59 @@
+"""Reading recipes: YAML files validated by pydantic, with `key=value` overrides from the command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
+from irg.train.loop import TrainRecipe, train
+from irg.train.samples import SamplesRecipe, draw_samples
+from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
+
+KINDS: dict[str, tuple[type[BaseModel], Callable[[Any], Any]]] = {
+    "tokenizer": (TokenizerRecipe, make_tokenizer),
+    "autoencoder": (AutoencoderRecipe, train_autoencoder),
+    "unified": (TrainRecipe, train),
+    "samples": (SamplesRecipe, draw_samples),
+}
+
+
+def read_recipe(path: Path, overrides: list[str]) -> BaseModel:
+    """The validated recipe of a file, with overrides such as `steps=100` or `modes.direct=0.5` (values are YAML)."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError as missing:
+        raise ValueError(f"{path}: no such recipe") from missing
+    except yaml.YAMLError as broken:
+        raise ValueError(f"{path} is not valid YAML: {broken}") from broken
+    if not isinstance(content, dict) or content.get("kind") not in KINDS:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        raise ValueError(f"{path}: kind {kind!r}, expected one of {', '.join(KINDS)}")
+    for override in overrides:
+        _apply(content, override)
+    try:
+        return KINDS[content["kind"]][0].model_validate(content)
+    except ValidationError as wrong:
+        raise ValueError(f"{path}: {wrong}") from wrong
+
+
+def run_recipe(recipe: BaseModel) -> Any:
+    """Do what the recipe says, after saving it, resolved, beside what it makes."""
+    kind, action = KINDS[recipe.kind]  # type: ignore[attr-defined]
+    assert isinstance(recipe, kind)
+    out: Path = recipe.out  # type: ignore[attr-defined]
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    return action(recipe)
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    name, equals, value = override.partition("=")
+    if not equals:
+        raise ValueError(f"override {override!r}: expected key=value")
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+    content[leaf] = yaml.safe_load(value)

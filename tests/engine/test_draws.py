@@ -1,0 +1,20 @@
+import torch
+
+from irg.engine import SeededDraws
+
+
+def test_a_seed_is_a_sequence_of_numbers() -> None:
+    first, second, other = SeededDraws(3), SeededDraws(3), SeededDraws(4)
+    before = torch.random.get_rng_state()
+    assert first.uniform() == second.uniform() != other.uniform()
+    drawn = first.normal(2, 3)
+    assert torch.equal(drawn, second.normal(2, 3)) and drawn.shape == (2, 3) and drawn.dtype is torch.float32
+    assert not torch.equal(first.normal(2, 3), drawn)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_uniform_numbers_fill_the_unit_interval() -> None:
+    draws = SeededDraws(0)
+    numbers = [draws.uniform() for _ in range(2000)]
+    assert 0 <= min(numbers) < 0.01 and 0.99 < max(numbers) < 1
+    assert abs(sum(numbers) / len(numbers) - 0.5) < 0.03
