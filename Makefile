@@ -1,6 +1,7 @@
 # make demo   one picture in two turns, from a fresh checkout
 # make test   the tests
 # make lint   style, types, layers
+# make embedded  train the embedded model from nothing: two hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
 # Needs python3 (3.11 or newer) with venv and pip. `make demo PYTHON=python3.12` picks another interpreter.
@@ -19,7 +20,7 @@ DEMO_OUT    := runs/demo
 export PIP_CONSTRAINT       := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint embedded clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -34,6 +35,16 @@ lint: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/ruff format --check .
 	$(DEV_VENV)/bin/pyright --pythonpath $(DEV_VENV)/bin/python
 	$(DEV_VENV)/bin/lint-imports
+
+# Every step goes on where an interrupted one stopped.
+TORCHRUN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train
+embedded: $(VENV)/.installed
+	$(VENV)/bin/irg train recipes/embedded_tokenizer.yaml
+	$(VENV)/bin/irg train recipes/embedded_autoencoder.yaml
+	$(TORCHRUN) recipes/embedded_base.yaml
+	$(TORCHRUN) recipes/embedded_samples.yaml
+	$(TORCHRUN) recipes/embedded_irgl.yaml
+	$(VENV)/bin/irg bench scene --model runs/embedded/irgl/checkpoint --out runs/embedded/bench
 
 clean:
 	rm -rf $(VENV) $(DEV_VENV) $(DEMO_OUT) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,5 +1,6 @@
 """What a checkpoint is, from its configuration and the headers of its weight files; no weights are loaded."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.checkpoint import CONFIGURATION, CheckpointError, resolve, weight_files
@@ -120,7 +120,7 @@ def _count(unified: UnifiedModel, autoencoder: Autoencoder) -> dict[str, int]:
 
 
 def _inspect(folder: Path, wanted: dict[str, tuple[int, ...]]) -> tuple[list[WeightFile], list[str]]:
-    """The weight files, and what is wrong with them. `wanted`: the unified model's tensors by their names there."""
+    """The weight files, and what is wrong with them. `wanted`: the unified model's tensors, as named there."""
     files: list[WeightFile] = []
     problems: list[str] = []
     found: dict[str, tuple[int, ...]] = {}
@@ -130,7 +130,7 @@ def _inspect(folder: Path, wanted: dict[str, tuple[int, ...]]) -> tuple[list[Wei
         return [], [str(missing)]
     for path in paths:
         try:
-            tensors = dict(_header(path))
+            tensors = _header(path)
         except CheckpointError as broken:
             problems.append(str(broken))
             continue
@@ -139,23 +139,31 @@ def _inspect(folder: Path, wanted: dict[str, tuple[int, ...]]) -> tuple[list[Wei
     if not problems:
         problems += _differences(found, wanted)
     try:
-        files.append(_weight_file(folder / "ae.safetensors", dict(_header(folder / "ae.safetensors"))))
+        files.append(_weight_file(folder / "ae.safetensors", _header(folder / "ae.safetensors")))
     except CheckpointError as broken:
         problems.append(str(broken))
     return files, problems
 
 
-def _header(path: Path) -> Iterator[tuple[str, tuple[tuple[int, ...], str]]]:
-    """Each tensor's name, shape and type."""
+def _header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Each tensor's name, shape and type. The file is not mapped: 30 GB may be more than fits into memory."""
     if not path.exists():
         raise CheckpointError(f"{path.parent} is not a whole checkpoint folder: {path.name} is missing")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            raise CheckpointError(f"{path} is not a whole safetensors file: it ends inside its header")
+        header = file.read(length)
     try:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 - the handle is no mapping
-                part = file.get_slice(name)
-                yield name, (tuple(part.get_shape()), part.get_dtype())
-    except SafetensorError as broken:
-        raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
+        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        shapes = {name: (tuple(entry["shape"]), entry["dtype"]) for name, entry in tensors.items()}
+        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken
+    if end != size:
+        raise CheckpointError(f"{path} is not a whole safetensors file: it has {size:,} bytes of {end:,}")
+    return shapes
 
 
 def _weight_file(path: Path, tensors: dict[str, tuple[tuple[int, ...], str]]) -> WeightFile:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import textwrap
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +29,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="FOLDER|HUB_ID",
-        help="A checkpoint folder or a hub id, such as ByteDance-Seed/BAGEL-7B-MoT. Default: the embedded one.",
+        help="A checkpoint folder or a hub id (ByteDance-Seed/BAGEL-7B-MoT). Default: the embedded model.",
         show_default=False,
         rich_help_panel=_MODEL,
     ),
@@ -64,7 +65,7 @@ Pixels = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Pixels. Default: the checkpoint's.",
+        help="In pixels. Default: the checkpoint's.",
         show_default=False,
         rich_help_panel=_DRAWING,
     ),
@@ -173,7 +174,7 @@ class ModelChoice:
             device = torch.device(self.device)
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError, NotImplementedError) as unusable:
-            reason = str(unusable).strip().splitlines()[0]
+            reason = textwrap.shorten(str(unusable).strip().splitlines()[0], 120, placeholder=" ...")
             raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from unusable
         if device.type == "meta":
             raise ValueError("device 'meta' holds no numbers, so it draws nothing")

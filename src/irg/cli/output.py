@@ -82,7 +82,7 @@ def print_places(folder: Path, trace: "Trace", console: Console) -> None:
     images = ", ".join(f"turn{number}.png" for number in range(1, len(trace.turns) + 1))
     console.print(Text.assemble("\nsaved in ", (str(folder), "bold green")))
     for names, what in ((images, ""), ("strip.png", "all in one picture"), ("index.html", "all on one page")):
-        console.print(Text.assemble(f"  {names:14}", (what, "dim")))
+        console.print(Text.assemble(f"  {names:12}", (f"  {what}" if what else "", "dim")))
 
 
 def summary(folder: Path, trace: "Trace") -> dict[str, Any]:

@@ -1,5 +1,4 @@
-"""Which segments a guidance branch keeps. Inference builds its contexts by this rule and training drops by
-it."""
+"""Which segments a guidance branch keeps: inference builds its contexts by this, and training drops by it."""
 
 from enum import StrEnum
 

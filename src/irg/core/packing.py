@@ -27,15 +27,13 @@ class SpecialTokens:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A packed row. Every index is a place in the row; `document` and `segment` count from 0 over the whole
-    row."""
+    """A packed row. Every index is a place in the row; documents and segments count from 0 over all of it."""
 
     kind_T: torch.Tensor
     segment_T: torch.Tensor
     document_T: torch.Tensor
     column_T: torch.Tensor
-    """Place of the token inside its own document (the key/value slot it takes, counted from the document's
-    start)."""
+    """Place of the token inside its own document: the key/value slot it takes there."""
     position_T: torch.Tensor
     label_T: torch.Tensor
     """The token to predict at this place, or IGNORE."""
@@ -117,8 +115,7 @@ def pack(documents: Seq[Sequence], special: SpecialTokens, starts: Seq[int] | No
 
 
 def pack_tokens(runs: Seq[Seq[int]], starts: Seq[int]) -> Packed:
-    """A run of text tokens per document, without delimiters: decoding steps, where segments grow token by
-    token."""
+    """A run of text tokens per document, without delimiters: for decoding, where texts grow by the token."""
     lengths = [len(run) for run in runs]
     document = torch.arange(len(runs)).repeat_interleave(torch.tensor(lengths))
     column = torch.cat([torch.arange(length) for length in lengths])
@@ -246,11 +243,9 @@ def _joined(parts: list) -> torch.Tensor | None:
 
 
 def _repeated(values: list, sizes: list[int]) -> torch.Tensor:
-    return (
-        torch.tensor(values).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
-        if values
-        else torch.empty(0)
-    )
+    if not values:
+        return torch.empty(0)
+    return torch.tensor(values).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
 
 
 def _places(segments: list[Segment]) -> tuple[torch.Tensor, torch.Tensor]:

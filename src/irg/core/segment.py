@@ -76,13 +76,10 @@ class Segment:
         if self.kind.is_image:
             if self.grid is None:
                 raise ValueError(f"a {self.kind.name} segment needs a grid")
-            if not isinstance(self.data, torch.Tensor) or self.data.shape[0] != self.grid.num_tokens:
-                shape = (
-                    tuple(self.data.shape)
-                    if isinstance(self.data, torch.Tensor)
-                    else type(self.data).__name__
-                )
-                raise ValueError(f"a {self.kind.name} segment of grid {tuple(self.grid)} got data {shape}")
+            shape = tuple(self.data.shape) if isinstance(self.data, torch.Tensor) else None
+            if shape is None or shape[0] != self.grid.num_tokens:
+                got = shape or type(self.data).__name__
+                raise ValueError(f"a {self.kind.name} segment of grid {tuple(self.grid)} got data {got}")
         elif isinstance(self.data, torch.Tensor):
             raise ValueError("a TEXT segment takes a tuple of token ids, not a tensor")
 

@@ -23,8 +23,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """One thought (the reflection, from the second turn on; None for drawing at once) and the image it led
-    to."""
+    """One thought (a reflection, from turn 2 on; None for drawing at once) and the image it led to."""
 
     thought: str | None
     image: Image.Image
@@ -55,9 +54,8 @@ class Trace:
             write_atomically(folder / "source.png", png(self.source))
         for number, turn in enumerate(self.turns, start=1):
             write_atomically(folder / f"turn{number}.png", png(turn.image))
-        write_atomically(
-            folder / "trace.json", json.dumps(self._as_json(), indent=1, ensure_ascii=False) + "\n"
-        )
+        content = json.dumps(self._as_json(), indent=1, ensure_ascii=False)
+        write_atomically(folder / "trace.json", content + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> "Trace":

@@ -36,8 +36,7 @@ def dense_mask(packed: Packed) -> torch.Tensor:
 def padded_mask(
     packed: Packed, cached_R: torch.Tensor | None = None, documents: Sequence[int] | None = None
 ) -> torch.Tensor:
-    """[R, Q, S] boolean over documents padded to the longest, for keys laid out as cached slots, then the new
-    tokens.
+    """[R, Q, S] boolean over documents padded to the longest; keys are the cached slots, then the new tokens.
 
     `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R)
     + Q. `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone,

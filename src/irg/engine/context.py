@@ -5,8 +5,8 @@ same buffer. So every prefix is a fork that costs nothing; the text branch of gu
 from before. Only the longest view can be appended to, since there is one buffer; going back (`rewound`) gives
 up what was longer.
 
-Shape suffixes: R rows (contexts of one batch), S slots, Q new tokens per row, G key/value heads, K head
-width.
+Shape suffixes: R rows (contexts of one batch), S slots, Q new tokens per row, G key/value heads,
+K head width.
 """
 
 from collections.abc import Sequence as Seq
@@ -30,8 +30,7 @@ class KeyValueBuffer:
         self.pairs = torch.zeros(shape, device=model.device, dtype=model.dtype)
         self.tips = [0] * num_rows
         self.rewinds: list[tuple[int, ...]] = []
-        """The lengths kept each time that slots were given up; views that held more are recognised by
-        them."""
+        """The lengths kept each time that slots were given up: a view that held more is known by them."""
 
     @property
     def capacity(self) -> int:
@@ -48,8 +47,7 @@ class KeyValueBuffer:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """A batch of contexts: per row the filled slots, the position the next token takes, and the segments
-    read."""
+    """A batch of contexts: per row the filled slots, the position of what comes next, the segments read."""
 
     buffer: KeyValueBuffer
     lengths: tuple[int, ...]
@@ -152,8 +150,7 @@ def new_context(model: UnifiedModel, num_rows: int = 1, capacity: int = GROWTH) 
 def append(
     model: UnifiedModel, context: Context, documents: Seq[tuple[Segment, ...]], special: SpecialTokens
 ) -> Context:
-    """Let every row of the context read some more segments (NOISY ones excepted: nothing may see those
-    later)."""
+    """Let every row read some more segments; NOISY ones are refused, since nothing may see those later."""
     if len(documents) != context.num_rows:
         raise ValueError(f"{len(documents)} documents for a context of {context.num_rows} rows")
     packed = pack([Sequence(document) for document in documents], special, context.positions).to(model.device)
@@ -164,6 +161,5 @@ def append(
 
 
 def read_packed(model: UnifiedModel, context: Context, packed: Packed) -> Streams:
-    """Run a packed row behind the context's tip, storing keys and values; the caller moves the tip with
-    `advanced`."""
+    """Run a packed row behind the tip, storing keys and values; the caller then moves it with `advanced`."""
     return model(packed, PaddedAttend(packed, context.writer(max(packed.document_lengths))))

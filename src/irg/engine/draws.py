@@ -1,5 +1,4 @@
-"""Where randomness comes from. Numbers are drawn on the CPU, so that a seed means the same on every
-device."""
+"""Where randomness comes from: the CPU, so that a seed means the same on every device."""
 
 from typing import Protocol
 

@@ -30,8 +30,7 @@ def shifted_schedule(num_points: int, shift: float) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """What an image is drawn into: the main context, the contexts of the guidance branches, and the images'
-    grids."""
+    """What images are drawn into: the main context, those of the guidance branches, and the images' grids."""
 
     main: Context
     text: Context | None

@@ -28,8 +28,7 @@ class Renorm(StrEnum):
 
 @dataclass(frozen=True)
 class Guidance:
-    """Guidance of one image: a scale per branch (1 is off), the times lo < t <= hi at which it is on, and the
-    renorm."""
+    """A scale per branch (1 is off), the times lo < t <= hi at which guidance is on, and the renorm."""
 
     text_scale: float = 4.0
     image_scale: float = 1.0
@@ -67,19 +66,19 @@ def guide(
         branch_MV = branch.velocity()
         guided_MV = branch_MV + branch.scale * (guided_MV - branch_MV)
         if branch.is_text and guidance.renorm is Renorm.TEXT_CHANNEL:
-            guided_MV = guided_MV * _shrink(
-                _token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min
-            )
+            guided_MV = _shrunk(guided_MV, _token_norm(velocity_MV), _token_norm(guided_MV), guidance)
     if guidance.renorm is Renorm.CHANNEL:
-        guided_MV = guided_MV * _shrink(_token_norm(velocity_MV), _token_norm(guided_MV), guidance.renorm_min)
+        guided_MV = _shrunk(guided_MV, _token_norm(velocity_MV), _token_norm(guided_MV), guidance)
     elif guidance.renorm is Renorm.GLOBAL:
         wanted, got = _image_norm(velocity_MV, image_M), _image_norm(guided_MV, image_M)
-        guided_MV = guided_MV * _shrink(wanted, got, guidance.renorm_min)
+        guided_MV = _shrunk(guided_MV, wanted, got, guidance)
     return guided_MV
 
 
-def _shrink(wanted: torch.Tensor, got: torch.Tensor, least: float) -> torch.Tensor:
-    return (wanted / (got + EPSILON)).clamp(min=least, max=1.0)
+def _shrunk(
+    guided_MV: torch.Tensor, wanted: torch.Tensor, got: torch.Tensor, guidance: Guidance
+) -> torch.Tensor:
+    return guided_MV * (wanted / (got + EPSILON)).clamp(min=guidance.renorm_min, max=1.0)
 
 
 def _token_norm(velocity_MV: torch.Tensor) -> torch.Tensor:

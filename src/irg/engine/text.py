@@ -34,8 +34,7 @@ class TextSampling:
 
 @dataclass(frozen=True)
 class Writing:
-    """What the rows have written so far. `capped` rows were stopped by the length cap, not by their own
-    end."""
+    """What the rows have written so far. `capped` rows were stopped by the length cap."""
 
     ids: tuple[tuple[int, ...], ...]
     finished: tuple[bool, ...]
@@ -53,8 +52,7 @@ def write(
     special: SpecialTokens,
     turn: int = 0,
 ) -> Iterator[Writing]:
-    """Write one text per row, yielding after each token, and at the end once more with the context that holds
-    it all.
+    """Write one text per row, yielding after each token, and once more at the end, with the new context.
 
     Rows that are done wait for the others: they are fed on without moving their tip.
     """
@@ -115,8 +113,7 @@ def _closed(
     special: SpecialTokens,
     turn: int,
 ) -> Context:
-    """Feed what is still unread: the end delimiter, and before it the last token of a row that hit the
-    cap."""
+    """Feed what is still unread: of a row that hit the cap its last token, of all the end delimiter."""
     runs = [
         [row[-1], special.text_end] if cut else [special.text_end]
         for row, cut in zip(ids, capped, strict=True)

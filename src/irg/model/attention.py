@@ -1,5 +1,4 @@
-"""How the tokens of a packed row attend: padded scaled-dot-product attention, with or without a cache, and
-FlexAttention.
+"""How the tokens of a packed row attend: padded attention, with or without a cache, and FlexAttention.
 
 The decoder hands queries, keys and values over in expert order (all understanding tokens, then all latents)
 and gets the result back in that order; everything about rows, documents, masks and caches is decided here.

@@ -5,6 +5,7 @@ of a token.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from einops import rearrange
@@ -12,6 +13,9 @@ from torch import nn
 
 from irg.model.config import AutoencoderConfig
 from irg.model.patch_autoencoder import PatchAutoencoder
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +80,19 @@ def from_tokens(token_BNV: torch.Tensor, patch: int, rows: int) -> torch.Tensor:
     return rearrange(token_BNV, "B (h w) (p q C) -> B C (h p) (w q)", h=rows, p=patch, q=patch)
 
 
-def _build(config: AutoencoderConfig) -> nn.Module:
+def _build(config: AutoencoderConfig) -> "PatchAutoencoder | AutoencoderKL":
     """The bare network: `encoder` gives moments or latents, `decoder` pixels."""
     if config.kind == "patch":
-        return PatchAutoencoder(*config.channels, config.num_blocks, config.latent_channels)
+        fine, coarse = config.channels
+        return PatchAutoencoder(fine, coarse, config.num_blocks, config.latent_channels)
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     depth = len(config.channels)
-    return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * depth,
-        up_block_types=("UpDecoderBlock2D",) * depth,
-        block_out_channels=config.channels,
-        layers_per_block=config.num_blocks,
-        latent_channels=config.latent_channels,
-        use_quant_conv=False,
-        use_post_quant_conv=False,
-    )
+    sizes: dict[str, Any] = {
+        "down_block_types": ("DownEncoderBlock2D",) * depth,
+        "up_block_types": ("UpDecoderBlock2D",) * depth,
+        "block_out_channels": config.channels,
+        "layers_per_block": config.num_blocks,
+        "latent_channels": config.latent_channels,
+    }
+    return AutoencoderKL(**sizes, use_quant_conv=False, use_post_quant_conv=False)

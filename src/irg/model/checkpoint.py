@@ -1,5 +1,4 @@
-"""Checkpoint folders: the reference's layout, loaded memory-mapped and straight to the device and type asked
-for.
+"""Checkpoint folders: the reference's layout, loaded memory-mapped and straight to a device and type.
 
 A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weights (`ema.safetensors`,
 `ema_bf16.safetensors`, or shards with an index), tokenizer files, and for other than FLUX's autoencoder
@@ -82,8 +81,7 @@ def load_autoencoder(
 def save_model(
     model: UnifiedModel, folder: Path, file: str = "ema.safetensors", max_shard_bytes: int | None = None
 ) -> None:
-    """Write the weights under the reference's names, in shards with an index where they exceed
-    `max_shard_bytes`."""
+    """Write the weights under the reference's names, in shards with an index above `max_shard_bytes`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_config(model.config, folder)
     tensors = {
@@ -118,10 +116,8 @@ def save_autoencoder(autoencoder: Autoencoder, folder: Path, config: ModelConfig
 
 
 def _autoencoder_names(autoencoder: Autoencoder) -> dict[str, str]:
-    config = autoencoder.config
-    return {
-        autoencoder_name(name, config.kind, len(config.channels)): name for name in autoencoder.state_dict()
-    }
+    kind, depth = autoencoder.config.kind, len(autoencoder.config.channels)
+    return {autoencoder_name(name, kind, depth): name for name in autoencoder.state_dict()}
 
 
 def _as_conv(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -152,8 +148,7 @@ def _load(
     device: torch.device | str,
     dtype: torch.dtype | None,
 ) -> None:
-    """Fill a module on the meta device with the tensors of `files`; `names` maps their names to the
-    module's."""
+    """Fill a module on the meta device with the tensors of `files`, whose names `names` maps to its own."""
     wanted = module.state_dict()
     state: dict[str, torch.Tensor] = {}
     problems: list[str] = []

@@ -1,5 +1,4 @@
-"""Sizes of a model, its presets, and how they are read from and written to a checkpoint folder's JSON
-files."""
+"""Sizes of a model, its presets, and how a checkpoint folder's JSON files hold them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -123,8 +122,7 @@ def tiny(vocabulary: int = 304) -> ModelConfig:
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """Sizes of the checkpoint in `folder`, from `llm_config.json`, `vit_config.json` and, if present,
-    `ae_params.json`.
+    """Sizes of the checkpoint in `folder`, as its two or three JSON files tell them.
 
     The vision tower's file counts one layer more than runs, and the position tables' side follows from its
     image size, as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
@@ -211,7 +209,8 @@ def write_config(config: ModelConfig, folder: Path) -> None:
 def _parse_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
     """Our own fields, or the reference's parameter names (`ch`, `ch_mult`, ...)."""
     if "kind" in params:
-        return AutoencoderConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in params.items()})
+        fields: dict[str, Any] = {**params, "channels": tuple(params["channels"])}
+        return AutoencoderConfig(**fields)
     return AutoencoderConfig(
         kind="kl",
         channels=tuple(params["ch"] * multiple for multiple in params["ch_mult"]),

@@ -87,9 +87,8 @@ class DecoderLayer(nn.Module):
         generated = self.generation.project(generation_TD, ropes[1])
         joined = (torch.cat(pair) for pair in zip(understood, generated, strict=True))
         ours_THK, theirs_THK = attend(self.index, *joined).split(split)
-        return self.understanding.finish(understanding_TD, ours_THK), self.generation.finish(
-            generation_TD, theirs_THK
-        )
+        understanding_TD = self.understanding.finish(understanding_TD, ours_THK)
+        return understanding_TD, self.generation.finish(generation_TD, theirs_THK)
 
 
 class Decoder(nn.Module):
@@ -124,11 +123,9 @@ class Decoder(nn.Module):
 def rope_table(
     position_T: torch.Tensor, head_width: int, theta: float, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better whatever the model's
-    type.
+    """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better for any `dtype`.
 
-    In bfloat16 the angles of far positions would be off by more than a radian; only the finished table is
-    cast.
+    In bfloat16 the angles of far positions would be off by more than a radian. Only the result is cast.
     """
     exact = torch.promote_types(dtype, torch.float32)
     exponent = torch.arange(0, head_width, 2, device=position_T.device, dtype=exact) / head_width

@@ -9,8 +9,7 @@ NUM_FREQUENCIES = 256
 
 
 def sincos_table(width: int, side: int) -> torch.Tensor:
-    """[side * side, width] table: the first half of a row encodes the column, the second half the row of its
-    place.
+    """[side * side, width] table: of each place the first half encodes the column, the second half the row.
 
     Each half is sines and then cosines. Computed in float64, returned in float32.
     """
@@ -42,8 +41,7 @@ class PositionTable(nn.Module):
 
 
 class TimestepEmbedding(nn.Module):
-    """Sinusoidal features of t in [0, 1] itself (not times 1000), cosines first, then a two-layer SiLU
-    MLP."""
+    """Sinusoidal features of t in [0, 1] itself (not times 1000), cosines first, and a two-layer MLP."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

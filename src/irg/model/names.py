@@ -1,5 +1,4 @@
-"""How our parameters are called in the reference's checkpoint files. One direction is enough: a model lists
-its own."""
+"""What the reference's files call our parameters. One direction is enough: a model lists its own."""
 
 import re
 
@@ -76,8 +75,7 @@ def unified_name(ours: str) -> str:
 
 
 def autoencoder_name(ours: str, kind: str, depth: int) -> str:
-    """The name of an `Autoencoder` tensor in `ae.safetensors`: LDM's names for the `kl` kind, our own for
-    `patch`.
+    """The name of an `Autoencoder` tensor in `ae.safetensors`: LDM's for the `kl` kind, ours for `patch`.
 
     LDM counts the decoder's resolutions from the finest, diffusers from the coarsest of `depth`.
     """

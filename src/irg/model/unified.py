@@ -1,7 +1,7 @@
 """The unified model: one forward for training and inference, over packed rows.
 
-Shape suffixes: U tokens of the understanding expert, M latent tokens, D width, V values of a latent token, N
-tokens.
+Shape suffixes: U tokens of the understanding expert, M latent tokens, D width, V values of a latent token,
+N tokens.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,7 @@ from irg.model.vision import Connector, VisionTower
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """Final-normed hidden states: [U, D] in the order of `Packed.understanding_index_U`, [M, D] of
-    `latent_index_M`."""
+    """Final-normed hidden states, in the order of `Packed.understanding_index_U` and `latent_index_M`."""
 
     understanding_UD: torch.Tensor
     generation_MD: torch.Tensor
@@ -58,8 +57,7 @@ class UnifiedModel(nn.Module):
         return self.latent_in.weight.dtype
 
     def forward(self, packed: Packed, attend: Attend) -> Streams:
-        """Run the decoder over a packed row; `attend` decides what else, such as cached contexts, the row
-        sees."""
+        """Run the decoder over a packed row; `attend` decides what else it sees, such as cached contexts."""
         streams = (self.embed_understanding(packed), self.embed_latents(packed))
         positions = (
             packed.position_T[packed.understanding_index_U],
@@ -72,8 +70,7 @@ class UnifiedModel(nn.Module):
         return self.decoder.head(hidden_ND)
 
     def velocity(self, packed: Packed, attend: Attend) -> torch.Tensor:
-        """Flow velocity [M, V] of every latent token of the row (noise - data in the rectified-flow
-        convention)."""
+        """Flow velocity (noise - data) [M, V] of every latent token of the row."""
         return self.latent_out(self(packed, attend).generation_MD)
 
     def embed_understanding(self, packed: Packed) -> torch.Tensor:

@@ -1,8 +1,7 @@
-"""The SigLIP vision tower over packed patches of images of any size (NaViT), and the connector to the
-decoder.
+"""The SigLIP vision tower over packed patches of images of any size, and the connector to the decoder.
 
-Shape suffixes: P patches of all images, D tower width, H heads, K head width, B images of equal size, L
-patches each.
+Shape suffixes: P patches of all images, D tower width, H heads, K head width, B images of equal size,
+L patches each.
 """
 
 import torch
@@ -39,12 +38,12 @@ class VisionLayer(nn.Module):
         """Attention within each image; images of one size go through together."""
         if len(set(lengths)) > 1:
             parts = zip(*(tensor.split(lengths) for tensor in (query_PD, key_PD, value_PD)), strict=True)
-            return torch.cat([self._attend(*part, (len(part[0]),)) for part in parts])
-        split = [
+            return torch.cat([self._attend(query, key, value, (len(query),)) for query, key, value in parts])
+        query, key, value = (
             rearrange(tensor, "(B L) (H K) -> B H L K", B=len(lengths), H=self.num_heads)
             for tensor in (query_PD, key_PD, value_PD)
-        ]
-        output = functional.scaled_dot_product_attention(*split)
+        )
+        output = functional.scaled_dot_product_attention(query, key, value)
         return rearrange(output, "B H L K -> (B L) (H K)")
 
 
@@ -62,8 +61,7 @@ class VisionTower(nn.Module):
     def forward(
         self, patch_PD: torch.Tensor, place_P: torch.Tensor, lengths: tuple[int, ...]
     ) -> torch.Tensor:
-        """`place_P` is row * side + column of each patch in its image, `lengths` the patches of each
-        image."""
+        """`place_P` is row * side + column of a patch in its image, `lengths` the patches of each image."""
         hidden_PD = self.patch_embedding(patch_PD) + self.position_embedding(place_P)
         for layer in self.layers:
             hidden_PD = layer(hidden_PD, lengths)

@@ -23,8 +23,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Resize:
-    """The reference's resizing rule: fit into `max_side`, but not below `min_side`, in steps of `stride`
-    pixels."""
+    """The reference's resizing rule: fit into `max_side`, not below `min_side`, in multiples of `stride`."""
 
     max_side: int
     min_side: int

@@ -14,11 +14,11 @@ class Tokenizer:
     """Text <-> token ids, without delimiters: those belong to segments."""
 
     def __init__(self, fast: FastTokenizer, source: str = "tokenizer") -> None:
-        missing = [token for token in DELIMITERS if fast.token_to_id(token) is None]
-        if missing:
+        ids = {token: fast.token_to_id(token) for token in DELIMITERS}
+        if missing := [token for token, known in ids.items() if known is None]:
             raise ValueError(f"{source} lacks the tokens {', '.join(missing)}")
         self.fast = fast
-        self.special = SpecialTokens(*(fast.token_to_id(token) for token in DELIMITERS))
+        self.special = SpecialTokens(*(known for known in ids.values() if known is not None))
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Tokenizer":

@@ -65,8 +65,8 @@ class TrainRecipe(BaseModel):
     """Folder of pictures the model drew itself, for image 1 of improving documents."""
     sample_share: float = 0.7
     save_every: int = 200
-    settings: Settings = Settings()
-    """How the finished checkpoint wants to be used: its `irg.json`."""
+    settings: Settings | None = None
+    """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""
 
 
 def train(recipe: TrainRecipe) -> Path:
@@ -88,8 +88,8 @@ def train(recipe: TrainRecipe) -> Path:
     data = SceneData(Mixture(recipe.modes, noising, dropout), prepare, recipe.pool, recipe.refresh, rng)
     if recipe.samples is not None:
         print(f"own pictures: {data.add_samples(recipe.samples, recipe.sample_share, prepare)}")
-    log, started = MetricsLog(recipe.out / f"metrics{rank or ''}.jsonl", total=recipe.steps), time.perf_counter()
-    with log:
+    started = time.perf_counter()
+    with MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, silent=rank > 0) as log:
         while step < recipe.steps:
             documents = data.documents(recipe.documents, generator)
             losses = backward(model, documents, tokenizer, recipe)
@@ -103,6 +103,8 @@ def train(recipe: TrainRecipe) -> Path:
                 _save_state(recipe, model, averaged, optimizer, step)
                 _export(recipe, averaged, model.config, tokenizer)
                 save_autoencoder(autoencoder, recipe.out / "checkpoint")
+    if world > 1:
+        dist.destroy_process_group()
     return recipe.out / "checkpoint"
 
 
@@ -197,7 +199,8 @@ def _export(recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: Mode
     model.load_state_dict(averaged)
     save_model(model.to(torch.bfloat16), folder, "ema_bf16.safetensors")
     tokenizer.save(folder)
-    recipe.settings.save(folder)
+    inherited = Settings.from_folder(recipe.init) if recipe.init is not None else Settings()
+    (recipe.settings or inherited).save(folder)
 
 
 def _save_state(

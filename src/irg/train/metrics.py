@@ -9,14 +9,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class MetricsLog:
-    """Appends to a JSONL file and shows where a run stands; lines after a resumed step replace what they repeat."""
+    """Appends to a JSONL file, every so many steps, and shows where a run stands.
 
-    def __init__(self, path: Path, total: int, every: int = 10) -> None:
+    A silent one does neither: the other processes of a run have nothing to add to the first one's account.
+    """
+
+    def __init__(self, path: Path, total: int, every: int = 10, silent: bool = False) -> None:
         self.path = path
         self.every = every
-        self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        )
+        self.silent = silent
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, disable=silent)
         self.task = self.progress.add_task("starting", total=total)
 
     def __enter__(self) -> Self:
@@ -31,6 +34,8 @@ class MetricsLog:
         self.file.close()
 
     def record(self, step: int, values: dict[str, float], **extra: float) -> None:
+        if self.silent:
+            return
         line = {"step": step, **{key: round(value, 6) for key, value in (values | extra).items()}}
         if step % self.every == 0:
             self.file.write(json.dumps(line) + "\n")
