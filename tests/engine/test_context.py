@@ -127,6 +127,14 @@ def test_appending_is_reading(model: UnifiedModel, sampler: Sampler, special: Sp
     )
 
 
+def test_some_or_all_rows_may_have_nothing_to_read(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    context = append(model, new_context(model, num_rows=2), [(), (sampler.text(1),)], special)
+    assert context.lengths == context.positions == (0, 3)
+    assert append(model, context, [(), ()], special) is context
+
+
 def outlook(model: UnifiedModel, context: Context, special: SpecialTokens) -> torch.Tensor:
     """What a noisy image would become behind the context: a number for everything the context holds."""
     noisy = Sampler(99, model.config).image(Kind.NOISY, 2, 2)

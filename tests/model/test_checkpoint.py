@@ -97,6 +97,14 @@ def test_a_missing_shard_is_named(model: UnifiedModel, tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": 3}'])
+def test_a_broken_index_is_named(content: str, broken: Path) -> None:
+    (broken / "ema.safetensors").unlink()
+    (broken / "ema.safetensors.index.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"ema\.safetensors\.index\.json is not a whole index"):
+        load_model(broken)
+
+
 def test_bfloat16_under_its_own_file_name(model: UnifiedModel, tmp_path: Path) -> None:
     half = load_model_copy(model).to(torch.bfloat16)
     save_model(half, tmp_path, file="ema_bf16.safetensors")

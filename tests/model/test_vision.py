@@ -1,6 +1,6 @@
 import torch
 
-from irg.core import Kind, Sequence, SpecialTokens, pack
+from irg.core import Grid, Kind, Sequence, SpecialTokens, pack
 from irg.model import UnifiedModel
 from tests.samples import Sampler
 
@@ -32,10 +32,14 @@ def test_images_of_one_size_go_through_together(
 def test_a_patch_knows_its_place(
     double_model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    """Same patches, other grid: only the first patch keeps its place, and attention carries the change to
-    all."""
-    wide = sampler.image(Kind.VIEW, 1, 4)
-    tall = sampler.image(Kind.VIEW, 4, 1)
-    tall = type(tall)(tall.kind, tall.role, wide.data, grid=tall.grid)
-    seen = [double_model.embed_understanding(pack([Sequence((view,))], special)) for view in (wide, tall)]
-    assert not torch.allclose(seen[0], seen[1], atol=1e-3)
+    """A column of three patches stands at every `side`-th place of the tables, a row at the first three."""
+    side = double_model.config.vision.side
+    for grid, places in ((Grid(1, 3), [0, 1, 2]), (Grid(3, 1), [0, side, 2 * side])):
+        view = sampler.image(Kind.VIEW, *grid)
+        assert isinstance(view.data, torch.Tensor)
+        place_P = torch.tensor(places)
+        seen = double_model.connector(double_model.vision(view.data.double(), place_P, (3,)))
+        table = double_model.view_positions.table
+        assert isinstance(table, torch.Tensor)
+        got = double_model.embed_understanding(pack([Sequence((view,))], special))[2:]
+        assert torch.allclose(got, seen + table[place_P], rtol=0, atol=1e-12)

@@ -1,1 +1,1 @@
-"""Benchmarks: protocols that score checkpoints, each under its own name with counts and confidence intervals."""
+"""Benchmarks: protocols that score checkpoints, under their own names, with counts and intervals."""

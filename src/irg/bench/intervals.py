@@ -7,7 +7,7 @@ Z95 = 1.959963984540054
 
 
 def wilson(successes: int, total: int) -> tuple[float, float]:
-    """The 95% Wilson score interval of a share (Wilson 1927). The whole of [0, 1] when nothing was counted."""
+    """The 95% Wilson score interval of a share (Wilson 1927). All of [0, 1] when nothing was counted."""
     if not total:
         return 0.0, 1.0
     share = successes / total

@@ -1,9 +1,9 @@
 """The scene benchmark: prompts that training never saw, drawn turn by turn and judged by the oracle.
 
-Turn 0 is the base: the same prompt drawn at once, without a thought. A picture is right if it shows exactly what was
-asked for: every object clear, counts, colours, sizes and the relation right, nothing more. The main prompts are
-held-out wordings of the six GenEval families; `combinations` need colour-shape pairs or counts that no training picture
-showed.
+Turn 0 is the base: the same prompt drawn at once, without a thought. A picture is right if it shows exactly
+what was asked for: every object clear, counts, colours, sizes and the relation right, nothing more. The main
+prompts are held-out wordings of the six GenEval families; `combinations` need colour-shape pairs or counts
+that no training picture showed.
 """
 
 import json
@@ -59,7 +59,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """How many prompts of the main split (a fifth as many combinations are added), how many turns, and which prompts."""
+    """Prompts of the main split (a fifth as many combinations are added), turns, and which prompts."""
 
     prompts: int = 300
     turns: int = 2
@@ -77,11 +77,16 @@ def scene_items(options: SceneOptions) -> list[Item]:
     rng = np.random.default_rng([options.seed, 7001])
     items = _sample(rng, FAMILIES, Split.HELD_OUT, options.prompts)
     items += _sample(rng, COMBINATION_FAMILIES, Split.COMBINATIONS, max(options.prompts // 5, 1))
-    return [Item(prompt, family, split, options.seed * 1_000_003 + i) for i, (prompt, family, split) in enumerate(items)]
+    return [
+        Item(prompt, family, split, options.seed * 1_000_003 + i)
+        for i, (prompt, family, split) in enumerate(items)
+    ]
 
 
-def run(pipeline: Pipeline, options: SceneOptions, progress: Callable[[int, int], None] | None = None) -> list[Outcome]:
-    """Draw and judge every item: once at once, then with thoughts over the turns. Batches hold items in order."""
+def run(
+    pipeline: Pipeline, options: SceneOptions, progress: Callable[[int, int], None] | None = None
+) -> list[Outcome]:
+    """Draw and judge every item: once without a thought, then with thoughts over the turns."""
     outcomes = [Outcome(item) for item in scene_items(options)]
     base = pipeline.settings.plan(turns=1, think=False)
     full = pipeline.settings.plan(turns=options.turns)
@@ -97,7 +102,7 @@ def run(pipeline: Pipeline, options: SceneOptions, progress: Callable[[int, int]
 
 
 def summarise(outcomes: Seq[Outcome], options: SceneOptions, model: dict[str, Any]) -> dict[str, Any]:
-    """The benchmark's result as JSON: per turn the score with its 95% interval, by family, and on combinations."""
+    """The benchmark's result as JSON: per turn the score with its 95% interval, also by family."""
     main = [outcome for outcome in outcomes if outcome.item.split == Split.HELD_OUT]
     combined = [outcome for outcome in outcomes if outcome.item.split == Split.COMBINATIONS]
     turns = []
@@ -149,7 +154,7 @@ def save(outcomes: Seq[Outcome], summary: dict[str, Any], folder: Path) -> None:
 
 
 def sheet(outcomes: Seq[Outcome], columns: int = 4) -> Image.Image:
-    """A contact sheet: per item its pictures of all turns side by side, framed green where right and red where not."""
+    """A contact sheet: each item's pictures side by side, framed green where right and red where not."""
     shown = [[_framed(outcome, turn) for turn in sorted(outcome.pictures)] for outcome in outcomes]
     width, height = shown[0][0].size
     cell = (len(shown[0]) * width + 12, height + 12)
@@ -208,6 +213,10 @@ def _changes(outcomes: Seq[Outcome], before: int, after: int) -> dict[str, int]:
 
 def _framed(outcome: Outcome, turn: int) -> Image.Image:
     picture = outcome.pictures[turn]
-    frame = Image.new("RGB", (picture.width + 6, picture.height + 6), "#2e9d4f" if outcome.verdicts[turn].correct else "#d33c3c")
+    frame = Image.new(
+        "RGB",
+        (picture.width + 6, picture.height + 6),
+        "#2e9d4f" if outcome.verdicts[turn].correct else "#d33c3c",
+    )
     frame.paste(picture, (3, 3))
     return frame

@@ -1,10 +1,13 @@
 """The command line. Nothing heavy is imported before a command runs, so that `irg --help` is instant."""
 
 import sys
+import warnings
 
 
 def main() -> None:
     """The `irg` command."""
+    # Such pictures are refused, which says all there is to say.
+    warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
     try:
         from irg.cli.app import app
 

@@ -31,7 +31,9 @@ def scene(
     prompts: Annotated[
         int, typer.Option(min=1, help="Prompts of the main split; a fifth as many combinations are added.")
     ] = 300,
-    turns: Annotated[int, typer.Option(min=1, help="Turns with thoughts; turn 0, without, is always run.")] = 2,
+    turns: Annotated[
+        int, typer.Option(min=1, help="Turns with thoughts; turn 0, without, is always run.")
+    ] = 2,
     seed: Seed = 0,
     batch: Annotated[int, typer.Option(min=1, help="Episodes that run in step.")] = 32,
     out: Annotated[
@@ -60,7 +62,9 @@ def scene(
     pipeline = choice.load(console)
     with Progress(console=console) as progress:
         task = progress.add_task("pictures", total=None)
-        outcomes = run(pipeline, options, lambda done, total: progress.update(task, completed=done, total=total))
+        outcomes = run(
+            pipeline, options, lambda done, total: progress.update(task, completed=done, total=total)
+        )
     summary = summarise(outcomes, options, pipeline.identity)
     if out is not None:
         save(outcomes, summary, out)
@@ -85,5 +89,6 @@ def _show(summary: dict[str, Any], console: "Console") -> None:
     console.print(table)
     for change in summary["changes"]:
         console.print(
-            f"turn {change['from']} -> {change['to']}: {change['fixed']} pictures put right, {change['broken']} broken"
+            f"turn {change['from']} -> {change['to']}: "
+            f"{change['fixed']} pictures put right, {change['broken']} broken"
         )

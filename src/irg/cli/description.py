@@ -120,7 +120,7 @@ def _count(unified: UnifiedModel, autoencoder: Autoencoder) -> dict[str, int]:
 
 
 def _inspect(folder: Path, wanted: dict[str, tuple[int, ...]]) -> tuple[list[WeightFile], list[str]]:
-    """The weight files, and what is wrong with them. `wanted`: the unified model's tensors, as named there."""
+    """The weight files, and what is wrong with them. `wanted` are the unified model's tensors."""
     files: list[WeightFile] = []
     problems: list[str] = []
     found: dict[str, tuple[int, ...]] = {}

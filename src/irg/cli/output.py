@@ -29,9 +29,7 @@ class EpisodeFolder:
     def __enter__(self) -> "EpisodeFolder":
         self._made = make_writable(self.folder)
         if not self.holds_episode and any(self.folder.iterdir()):
-            raise ValueError(
-                f"{self.folder} is not empty and holds no episode: choose another folder with --out"
-            )
+            self._refuse_foreign()
         return self
 
     def __exit__(
@@ -57,6 +55,14 @@ class EpisodeFolder:
         path.parent.mkdir(exist_ok=True)
         self._previews.append(path)
         write_atomically(path, png(step.preview))
+
+    def _refuse_foreign(self) -> None:
+        from irg.pipeline.report import foreign_names
+
+        if foreign := foreign_names(self.folder):
+            raise ValueError(
+                f"{self.folder} holds {foreign[0]!r} and no episode: choose another folder with --out"
+            )
 
     def save(self, trace: "Trace") -> None:
         from irg.pipeline.report import save_episode

@@ -24,7 +24,7 @@ def train(
         list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="What to change of the recipe.")
     ] = None,
 ) -> None:
-    """Run a recipe: make a tokenizer, train an autoencoder or the model, or let a model draw its own pictures.
+    """Run a recipe: make a tokenizer, train an autoencoder or the model, or let a model draw pictures.
 
     The resolved recipe is saved beside what it makes. An interrupted run goes on from its last checkpoint.
     """

@@ -1,7 +1,7 @@
 """The learning modes: one prepared trace in, one training document out.
 
-IRGL's six modes (arXiv 2509.06945, figure 3) and the base modes before them, as a table of what a document holds. A
-starred part carries loss. A supervised image is NOISY; an image that is only looked at is CLEAN and VIEW.
+IRGL's six modes (arXiv 2509.06945, figure 3) and the base modes before them, as a table of what a document
+holds. A starred part carries loss. A supervised image is NOISY; one that is only looked at is CLEAN and VIEW.
 """
 
 from collections.abc import Sequence as Seq
@@ -36,12 +36,12 @@ COMPOSITION: dict[Mode, str] = {
     Mode.IMPROVING_THINKING: "S P T1 I1 T2*",
     Mode.IMPROVING_FULL: "S P T1 I1 T2* I2*",
 }
-"""S system prompt, P prompt, T thought, I image, V image seen but not encoded, Q question, A its answer; * has loss."""
+"""S system prompt, P prompt, T thought, I image, V image only seen, Q question, A its answer; * has loss."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image as a document needs it: scaled latent tokens [N, V] with their grid, patches [P, D] with theirs."""
+    """An image as documents need it: scaled latent tokens [N, V] and patches [P, D], each with their grid."""
 
     latents: torch.Tensor
     latent_grid: Grid
@@ -93,12 +93,13 @@ def compose(
 
 def noised(picture: Picture, turn: int, noising: Noising, generator: torch.Generator) -> list[Segment]:
     """NOISY copies of a picture: x_t = (1 - t) x + t noise, target noise - x (rectified flow)."""
+    clean = picture.latents.float()
     copies = []
     for _ in range(noising.copies):
         raw = torch.sigmoid(torch.randn((), generator=generator)).item()
         t = noising.shift * raw / (1 + (noising.shift - 1) * raw)
-        noise = torch.randn(picture.latents.shape, generator=generator)
-        latents = (1 - t) * picture.latents + t * noise
+        noise = torch.randn(clean.shape, generator=generator)
+        latents = (1 - t) * clean + t * noise
         copies.append(
             Segment(
                 Kind.NOISY,
@@ -107,7 +108,7 @@ def noised(picture: Picture, turn: int, noising: Noising, generator: torch.Gener
                 turn=turn,
                 grid=picture.latent_grid,
                 timestep=t,
-                target=noise - picture.latents,
+                target=noise - clean,
             )
         )
     return copies
@@ -152,10 +153,12 @@ def _part(
 def _dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generator) -> list[Segment]:
     """Leave out what a guidance branch leaves out, so that training sees what guidance will evaluate.
 
-    Only documents that draw are thinned, since only drawing is guided; both draws are made for every document, so that
-    the generator's course does not depend on the mode.
+    Only documents that draw are thinned, since only drawing is guided; both random numbers are drawn for every
+    document, so that the generator's course does not depend on the mode.
     """
-    hit_text, hit_image = (torch.rand(2, generator=generator) < torch.tensor([dropout.text, dropout.image])).tolist()
+    hit_text, hit_image = (
+        torch.rand(2, generator=generator) < torch.tensor([dropout.text, dropout.image])
+    ).tolist()
     targets = [segment for segment in segments if segment.kind is Kind.NOISY]
     if not targets:
         return segments

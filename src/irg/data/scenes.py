@@ -53,7 +53,7 @@ FAMILY_WEIGHTS = {
     Family.COMPOUND: 2.5,
 }
 NOTHING_WRONG = 0.3
-"""Share of improving episodes whose first picture is already right, so that the model learns to leave it alone."""
+"""Share of improving episodes whose first picture is right, so that the model learns to leave it alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,9 @@ def question_episode(rng: Generator) -> Episode:
     """A picture, a question about it and the true answer; half the questions ask for all that it shows."""
     scene = random_scene(rng)
     asked = questions(scene, rng)
-    question, answer = ("What is in the picture?", caption(scene)) if rng.random() < 0.4 else asked[rng.integers(len(asked))]
+    question, answer = (
+        ("What is in the picture?", caption(scene)) if rng.random() < 0.4 else asked[rng.integers(len(asked))]
+    )
     return Episode("", (), (render(scene),), question, answer)
 
 
@@ -95,7 +97,7 @@ def edit_episode(rng: Generator) -> Episode:
 
 
 def from_sample(prompt: str, first_thought: str, picture: np.ndarray, rng: Generator) -> Episode:
-    """An improving episode around a picture that the model drew: the true reflection on it, and the right picture."""
+    """An improving episode around a picture the model drew: the true reflection on it, the right picture."""
     request, reading = parse(prompt), read(picture)
     try:
         plan: Scene | None = parse_thought(first_thought)

@@ -1,7 +1,8 @@
 """A folder of pictures that a model drew, with the prompt and thought each was drawn from."""
 
 import json
-from collections.abc import Iterator, Sequence as Seq
+from collections.abc import Iterator
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Sample:
 
 
 def write_samples(folder: Path, name: str, samples: Seq[Sample]) -> None:
-    """Write one shard: `NAME.json` with the texts and `NAME.safetensors` with the pictures, the latter last."""
+    """Write one shard: `NAME.json` with the texts, then `NAME.safetensors` with the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = [{"prompt": sample.prompt, "thought": sample.thought} for sample in samples]
     (folder / f"{name}.json").write_text(json.dumps(texts))

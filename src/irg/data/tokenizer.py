@@ -1,4 +1,4 @@
-"""Makes the embedded model's tokenizer: byte-level BPE in which every word of the scene world is one token."""
+"""The embedded model's tokenizer: byte-level BPE in which every word of the scene world is one token."""
 
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from irg.world.lessons import VOCABULARY_TEXTS
 _WORDS = r" ?[A-Za-z]+(?:-[A-Za-z]+)?| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+"
 
 
-def train_tokenizer(folder: Path, seed: int = 0, num_texts: int = 20_000, extra: tuple[str, ...] = ()) -> FastTokenizer:
+def train_tokenizer(
+    folder: Path, seed: int = 0, num_texts: int = 20_000, extra: tuple[str, ...] = ()
+) -> FastTokenizer:
     """Write `tokenizer.json`. Any text can be encoded (bytes are in the vocabulary) and decodes to itself."""
     fast = FastTokenizer(models.BPE())
     fast.pre_tokenizer = pre_tokenizers.Sequence(

@@ -153,6 +153,8 @@ def append(
     """Let every row read some more segments; NOISY ones are refused, since nothing may see those later."""
     if len(documents) != context.num_rows:
         raise ValueError(f"{len(documents)} documents for a context of {context.num_rows} rows")
+    if not any(documents):
+        return context
     packed = pack([Sequence(document) for document in documents], special, context.positions).to(model.device)
     if bool(packed.noisy_M.any()):
         raise ValueError("a NOISY segment never enters a context")

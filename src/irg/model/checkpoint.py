@@ -131,7 +131,10 @@ def weight_files(folder: Path) -> list[Path]:
             return [folder / name]
         index = folder / f"{name}.index.json"
         if index.exists():
-            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            try:
+                shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            except (ValueError, KeyError, TypeError, AttributeError) as broken:
+                raise CheckpointError(f"{index} is not a whole index of shards: {broken!r}") from broken
             missing = [shard for shard in shards if not (folder / shard).exists()]
             if missing:
                 raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")

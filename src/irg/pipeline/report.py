@@ -17,6 +17,8 @@ from irg.core.trace import Trace, Turn, Verdict, png
 from irg.pipeline.strip import strip
 
 _OWN_FILES = re.compile(r"trace\.json|strip\.png|index\.html|source\.png|turn\d+\.png")
+_STAGING = ".partial-"
+_LEFTOVERS = re.compile(rf"{re.escape(_STAGING)}.*|previews")
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _SMALL = 448
 """Pictures up to so many pixels wide are not enlarged further than this."""
@@ -30,7 +32,7 @@ def save_episode(trace: Trace, folder: Path) -> None:
     All is made in a hidden folder first and then moved, `trace.json` last: whoever sees that sees it all.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    staging = Path(tempfile.mkdtemp(dir=folder, prefix=_STAGING))
     try:
         write_report(trace, staging)
         trace.save(staging)
@@ -46,6 +48,12 @@ def remove_episode(folder: Path) -> None:
     for path in sorted(folder.iterdir(), key=_json_last, reverse=True):
         if _OWN_FILES.fullmatch(path.name):
             path.unlink()
+
+
+def foreign_names(folder: Path) -> list[str]:
+    """What is in a folder that no episode, whole or broken off, would have left there."""
+    names = sorted(path.name for path in folder.iterdir())
+    return [name for name in names if not (_OWN_FILES.fullmatch(name) or _LEFTOVERS.fullmatch(name))]
 
 
 def write_report(trace: Trace, folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 from irg.core.trace import Trace, Verdict
-from irg.pipeline.typeset import Block, draw_block, fit
+from irg.pipeline.typeset import Block, draw_block, fit, line_height
 
 TURNS_PER_ROW = 3
 
@@ -43,7 +43,7 @@ class _Panel:
             return None
         flaws = "; ".join(self.verdict.flaws) or "does not match the prompt"
         text = "matches the prompt" if self.verdict.correct else flaws
-        height = round(_VERDICT_LINES * _VERDICT_SIZE * 1.4)
+        height = _VERDICT_LINES * line_height(_VERDICT_SIZE)
         return fit(text, self.face.width - _VERDICT_INDENT, height, (_VERDICT_SIZE,))
 
     @property
@@ -55,7 +55,7 @@ def strip(trace: Trace) -> Image.Image:
     """The episode as one wide picture. Texts that are too long for it are cut with an ellipsis, here only."""
     rows = list(_rows(trace))
     width = max([_LEAST_WIDTH, *(sum(panel.face.width + _GAP for panel in row) - _GAP for row in rows)])
-    prompt = fit(trace.prompt, width, round(_PROMPT_LINES * _PROMPT_SIZES[0] * 1.4), _PROMPT_SIZES)
+    prompt = fit(trace.prompt, width, _PROMPT_LINES * line_height(_PROMPT_SIZES[0]), _PROMPT_SIZES)
     footer = fit(_provenance(trace), width, 24, (15,))
 
     y = _MARGIN + _CAPTION_HEIGHT + prompt.height

@@ -5,14 +5,15 @@ it says so instead of drawing a row of boxes.
 """
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 
 from PIL import ImageDraw, ImageFont
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 OTHER_SCRIPT = "(a text in a script that this picture cannot show)"
-LINE_HEIGHT = 1.36
 _MAX_CHARACTERS = 6000
 """No box of ours holds more; laying out longer texts would only take time."""
 _BEYOND_ASCII = frozenset("\xa9\xab\xb0\xb1\xb7\xbb\u2018\u2019\u201c\u201d\u2026")
@@ -42,7 +43,7 @@ class Block:
 
     @property
     def line_height(self) -> int:
-        return round(self.size * LINE_HEIGHT)
+        return line_height(self.size)
 
     @property
     def height(self) -> int:
@@ -51,14 +52,12 @@ class Block:
 
 def fit(text: str, width: int, height: int, sizes: tuple[int, ...]) -> Block:
     """The text in the first of `sizes` that fits into a box of so many pixels, or cut short in the last."""
-    text = plain(text)
-    for size in sizes:
-        block = Block(tuple(_wrap(text, width, size)), size, False)
-        if block.height <= height:
+    text, (*larger, smallest) = plain(text), sizes
+    for size in larger:
+        block = _lay_out(text, width, height, size)
+        if not block.cut:
             return block
-    room = max(1, height // block.line_height)
-    kept = [*block.lines[: room - 1], _ended(block.lines[room - 1], width, block.size)]
-    return Block(tuple(kept), block.size, True)
+    return _lay_out(text, width, height, smallest)
 
 
 def draw_block(
@@ -70,6 +69,10 @@ def draw_block(
         middle = y + block.line_height / 2
         draw.text((x, middle), line, fill=colour, font=font(block.size), anchor="lm", stroke_width=weight)
         y += block.line_height
+
+
+def line_height(size: int) -> int:
+    return round(size * 1.36)
 
 
 def plain(text: str) -> str:
@@ -97,19 +100,25 @@ def font(size: int) -> ImageFont.FreeTypeFont:
     return loaded
 
 
-def _wrap(text: str, width: int, size: int) -> list[str]:
-    lines: list[str] = []
+def _lay_out(text: str, width: int, height: int, size: int) -> Block:
+    room = max(1, height // line_height(size))
+    lines = tuple(islice(_wrap(text, width, size), room + 1))
+    if len(lines) <= room:
+        return Block(lines, size, False)
+    return Block((*lines[: room - 1], _ended(lines[room - 1], width, size)), size, True)
+
+
+def _wrap(text: str, width: int, size: int) -> Iterator[str]:
     for paragraph in text.strip().splitlines() or [""]:
         line = ""
         for word in paragraph.split():
             for piece in _pieces(word, width, size):
                 longer = f"{line} {piece}" if line else piece
                 if line and font(size).getlength(longer) > width:
-                    lines.append(line)
+                    yield line
                     longer = piece
                 line = longer
-        lines.append(line)
-    return lines
+        yield line
 
 
 def _pieces(word: str, width: int, size: int) -> list[str]:

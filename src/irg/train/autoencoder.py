@@ -1,8 +1,8 @@
 """Trains the embedded model's autoencoder on crops of rendered scenes.
 
-A plain single-process loop: scenes are rendered by a background thread's worth of work at start-up and refreshed as it
-goes, the loss is pixels plus edges, and noise on the latents keeps neighbouring latents decodable into neighbouring
-pictures, which is what a flow model needs of them. Interrupted runs continue from their last checkpoint.
+A plain single-process loop: a pool of scenes is rendered at start-up and refreshed as it goes, the loss is
+pixels plus edges, and noise on the latents keeps neighbouring latents decodable into neighbouring pictures,
+which is what a flow model needs of them. Interrupted runs continue from their last checkpoint.
 
 Shape suffixes: B crops, H and W pixels, C latent channels, h and w latent cells.
 """
@@ -27,7 +27,6 @@ from irg.prep import to_pixels, to_uint8
 from irg.train.metrics import MetricsLog
 from irg.train.schedule import learning_rate_factor
 from irg.world.grammar import random_scene
-
 from irg.world.oracle import read
 from irg.world.render import render
 
@@ -57,6 +56,8 @@ class AutoencoderRecipe(BaseModel):
     channels: tuple[int, int] = (64, 128)
     num_blocks: int = 2
     latent_channels: int = 8
+    num_scenes: int = 500
+    """New pictures that the finished autoencoder is measured on."""
 
     @property
     def config(self) -> AutoencoderConfig:
@@ -69,7 +70,9 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
     torch.manual_seed(recipe.seed)
     net = Autoencoder(recipe.config)
     averaged = {name: value.clone() for name, value in net.state_dict().items()}
-    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+    )
     step = _resume(recipe, net, averaged, optimizer)
     rng = np.random.default_rng([recipe.seed, step])
     generator = torch.Generator().manual_seed(recipe.seed + step)
@@ -88,7 +91,7 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
             log.record(step, losses, seconds=time.perf_counter() - started)
             if step % recipe.save_every == 0 or step == recipe.steps:
                 _save(recipe, net, averaged, optimizer, step)
-    return finish(recipe, averaged)
+    return finish(recipe, averaged, recipe.num_scenes)
 
 
 def _train_step(
@@ -104,9 +107,10 @@ def _train_step(
         decoded_BCHW = net.decode(latent_BChw + recipe.latent_noise * noise)
     decoded_BCHW = decoded_BCHW.float()
     pixel = functional.smooth_l1_loss(decoded_BCHW, crop_BCHW, beta=0.05)
-    edge = sum(
+    below, right = (
         functional.l1_loss(decoded_BCHW.diff(dim=axis), crop_BCHW.diff(dim=axis)) for axis in (2, 3)
     )
+    edge = below + right
     magnitude = latent_BChw.float().square().mean()
     loss = pixel + recipe.edge_weight * edge + recipe.magnitude_weight * magnitude
     optimizer.zero_grad(set_to_none=True)
@@ -114,11 +118,16 @@ def _train_step(
     torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
     optimizer.step()
     psnr = -10 * torch.log10((decoded_BCHW - crop_BCHW).square().mean() / 4)
-    return {name: value.item() for name, value in zip(("loss", "pixel", "edge", "psnr"), (loss, pixel, edge, psnr), strict=True)}
+    return {
+        name: value.item()
+        for name, value in zip(("loss", "pixel", "edge", "psnr"), (loss, pixel, edge, psnr), strict=True)
+    }
 
 
-def finish(recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor], num_scenes: int = 500) -> dict[str, float]:
-    """Measure the averaged weights on new scenes, fix scale and shift to unit variance, and write the folder's files."""
+def finish(
+    recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor], num_scenes: int = 500
+) -> dict[str, float]:
+    """Measure the averaged weights on new scenes, fix scale and shift to unit variance, write the files."""
     net = Autoencoder(recipe.config)
     net.load_state_dict(averaged)
     rng = np.random.default_rng([recipe.seed, 2**31])
@@ -180,7 +189,9 @@ def _save(
         tensors |= {f"adam.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
     path = recipe.out / "state.safetensors"
     partial = path.with_suffix(".partial")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata={"step": str(step)})
+    save_file(
+        {name: value.contiguous() for name, value in tensors.items()}, partial, metadata={"step": str(step)}
+    )
     partial.replace(path)
 
 

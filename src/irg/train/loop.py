@@ -1,7 +1,7 @@
 """The training loop of the unified model.
 
-One process, or several with averaged gradients under torchrun. Weights and optimizer are float32, the arithmetic
-bfloat16. Interrupted runs continue from their last checkpoint.
+One process, or several with averaged gradients under torchrun. Weights and optimizer are float32, the
+arithmetic bfloat16. Interrupted runs continue from their last checkpoint.
 """
 
 import os
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from irg.core import Sequence, pack
+from irg.core import IGNORE, Sequence, pack
 from irg.data.modes import Dropout, Mode, Noising
 from irg.data.scenes import Preparer
 from irg.model import PaddedAttend, UnifiedModel, embedded
@@ -72,7 +72,7 @@ class TrainRecipe(BaseModel):
 def train(recipe: TrainRecipe) -> Path:
     """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`."""
     rank, world = _join()
-    # Softmax gradients sink into denormal numbers, which a CPU adds and multiplies up to a hundred times slower.
+    # Softmax gradients sink into denormal numbers, which are up to a hundred times slower on a CPU.
     torch.set_flush_denormal(True)
     recipe.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_folder(recipe.base)
@@ -84,7 +84,10 @@ def train(recipe: TrainRecipe) -> Path:
     rng = np.random.default_rng([recipe.seed, step, rank])
     generator = torch.Generator().manual_seed((recipe.seed * 1_000_003 + step) * 1024 + rank)
     prepare = Preparer(model, autoencoder, tokenizer)
-    noising, dropout = Noising(recipe.shift, recipe.copies), Dropout(recipe.text_dropout, recipe.image_dropout)
+    noising, dropout = (
+        Noising(recipe.shift, recipe.copies),
+        Dropout(recipe.text_dropout, recipe.image_dropout),
+    )
     data = SceneData(Mixture(recipe.modes, noising, dropout), prepare, recipe.pool, recipe.refresh, rng)
     if recipe.samples is not None:
         print(f"own pictures: {data.add_samples(recipe.samples, recipe.sample_share, prepare)}")
@@ -100,9 +103,10 @@ def train(recipe: TrainRecipe) -> Path:
             step += 1
             log.record(step, losses, norm=norm.item(), seconds=time.perf_counter() - started)
             if rank == 0 and (step % recipe.save_every == 0 or step == recipe.steps):
-                _save_state(recipe, model, averaged, optimizer, step)
+                # The state comes last: a run that was stopped in between does these steps again.
                 _export(recipe, averaged, model.config, tokenizer)
                 save_autoencoder(autoencoder, recipe.out / "checkpoint")
+                _save_state(recipe, model, averaged, optimizer, step)
     if world > 1:
         dist.destroy_process_group()
     return recipe.out / "checkpoint"
@@ -124,7 +128,7 @@ def backward(
         total = total + recipe.flow_weight * flow_M.mean()
     total.backward()
     text_document_N = packed.document_T[packed.understanding_index_U]
-    text_document_N = text_document_N[packed.label_T[packed.understanding_index_U] != -100]
+    text_document_N = text_document_N[packed.label_T[packed.understanding_index_U] != IGNORE]
     flow_document_M = packed.document_T[packed.latent_index_M][packed.has_target_M]
     names = [str(mode) for mode, _ in documents]
     by_mode = _means("text", text_N, text_document_N, names) | _means("flow", flow_M, flow_document_M, names)
@@ -149,15 +153,14 @@ def _join() -> tuple[int, int]:
 def _average_gradients(model: nn.Module, world: int) -> None:
     if world == 1:
         return
-    for parameter in model.parameters():
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    flat = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+    grads = [
+        torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        for parameter in model.parameters()
+    ]
+    flat = torch.cat([grad.flatten() for grad in grads])
     dist.all_reduce(flat)
     flat /= world
-    for parameter, grad in zip(
-        model.parameters(), flat.split([parameter.numel() for parameter in model.parameters()]), strict=True
-    ):
+    for parameter, grad in zip(model.parameters(), flat.split([grad.numel() for grad in grads]), strict=True):
         parameter.grad = grad.view_as(parameter)
 
 
@@ -165,9 +168,13 @@ def _start(recipe: TrainRecipe, tokenizer: Tokenizer, autoencoder: AutoencoderCo
     torch.manual_seed(recipe.seed)
     if recipe.init is not None:
         model = load_model(recipe.init, dtype=torch.float32)
+        if model.config.autoencoder != autoencoder:
+            raise ValueError(f"{recipe.init} was trained with another autoencoder than that of {recipe.base}")
     else:
         sizes = embedded(tokenizer.size)
-        model = UnifiedModel(ModelConfig(sizes.decoder, sizes.vision, autoencoder, sizes.latent_patch, sizes.latent_side))
+        model = UnifiedModel(
+            ModelConfig(sizes.decoder, sizes.vision, autoencoder, sizes.latent_patch, sizes.latent_side)
+        )
         initialise(model)
     model.latent_positions.reset()
     model.view_positions.reset()
@@ -175,7 +182,7 @@ def _start(recipe: TrainRecipe, tokenizer: Tokenizer, autoencoder: AutoencoderCo
 
 
 def initialise(model: UnifiedModel) -> None:
-    """Small normal matrices; layers that write into the residual stream start at zero, and so does the flow head."""
+    """Small normal matrices; layers that write into the residual stream, and the flow head, start at zero."""
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
             if not name.endswith("norm.weight"):
@@ -189,10 +196,13 @@ def initialise(model: UnifiedModel) -> None:
 def _update_average(averaged: dict[str, torch.Tensor], model: nn.Module, decay: float) -> None:
     names = list(averaged)
     state = model.state_dict()
-    torch._foreach_lerp_([averaged[name] for name in names], [state[name] for name in names], 1 - decay)
+    old, new = [averaged[name] for name in names], [state[name] for name in names]
+    torch._foreach_lerp_(old, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - has no other name
 
 
-def _export(recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: ModelConfig, tokenizer: Tokenizer) -> None:
+def _export(
+    recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: ModelConfig, tokenizer: Tokenizer
+) -> None:
     """The averaged weights in the reference's folder layout, bfloat16."""
     folder = recipe.out / "checkpoint"
     model = UnifiedModel(config)
@@ -204,7 +214,11 @@ def _export(recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: Mode
 
 
 def _save_state(
-    recipe: TrainRecipe, model: nn.Module, averaged: dict[str, torch.Tensor], optimizer: OptimizerPair, step: int
+    recipe: TrainRecipe,
+    model: nn.Module,
+    averaged: dict[str, torch.Tensor],
+    optimizer: OptimizerPair,
+    step: int,
 ) -> None:
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"ema/{name}": value for name, value in averaged.items()}

@@ -5,14 +5,21 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-_OUTSIDE = ("decoder.embedding", "decoder.head", "vision.patch_embedding", "vision.position_embedding", "latent_", "timestep")
+_OUTSIDE = (
+    "decoder.embedding",
+    "decoder.head",
+    "vision.patch_embedding",
+    "vision.position_embedding",
+    "latent_",
+    "timestep",
+)
 
 
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Trainable hidden matrices, and all other trainable parameters.
 
-    Embeddings, heads and the layers at the model's edges are no maps between hidden states; orthogonalised updates
-    (Muon) suit them badly.
+    Embeddings, heads and the layers at the model's edges are no maps between hidden states; orthogonalised
+    updates (Muon) suit them badly.
     """
     hidden, other = [], []
     for name, parameter in model.named_parameters():

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from irg.core.files import write_atomically
 from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.loop import TrainRecipe, train
 from irg.train.samples import SamplesRecipe, draw_samples
@@ -21,20 +22,22 @@ KINDS: dict[str, tuple[type[BaseModel], Callable[[Any], Any]]] = {
 
 
 def read_recipe(path: Path, overrides: list[str]) -> BaseModel:
-    """The validated recipe of a file, with overrides such as `steps=100` or `modes.direct=0.5` (values are YAML)."""
+    """The validated recipe of a file, with overrides like `steps=100` or `modes.direct=0.5` (values are YAML)."""
     try:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError as missing:
         raise ValueError(f"{path}: no such recipe") from missing
     except yaml.YAMLError as broken:
         raise ValueError(f"{path} is not valid YAML: {broken}") from broken
-    if not isinstance(content, dict) or content.get("kind") not in KINDS:
-        kind = content.get("kind") if isinstance(content, dict) else None
-        raise ValueError(f"{path}: kind {kind!r}, expected one of {', '.join(KINDS)}")
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is no recipe: expected keys and values, got {type(content).__name__}")
     for override in overrides:
         _apply(content, override)
+    kind = content.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"{path}: kind {kind!r}, expected one of {', '.join(KINDS)}")
     try:
-        return KINDS[content["kind"]][0].model_validate(content)
+        return KINDS[kind][0].model_validate(content)
     except ValidationError as wrong:
         raise ValueError(f"{path}: {wrong}") from wrong
 
@@ -45,7 +48,7 @@ def run_recipe(recipe: BaseModel) -> Any:
     assert isinstance(recipe, kind)
     out: Path = recipe.out  # type: ignore[attr-defined]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     return action(recipe)
 
 
@@ -56,4 +59,9 @@ def _apply(content: dict[str, Any], override: str) -> None:
     *parents, leaf = name.split(".")
     for parent in parents:
         content = content.setdefault(parent, {})
-    content[leaf] = yaml.safe_load(value)
+        if not isinstance(content, dict):
+            raise ValueError(f"override {override!r}: {parent} is {content!r}, which has no keys")
+    try:
+        content[leaf] = yaml.safe_load(value)
+    except yaml.YAMLError as broken:
+        raise ValueError(f"override {override!r} is not valid YAML: {broken}") from broken

@@ -1,7 +1,7 @@
 """Feeds training with documents of the scene world: pools of prepared episodes, drawn from by mode.
 
-Episodes are kept prepared because encoding a picture costs about as much as a fifth of a training document; a few of
-each pool are made anew at every step, so that a long run sees fresh scenes.
+Episodes are kept prepared because encoding a picture costs about as much as a fifth of a training document; a
+few of each pool are made anew at every step, so that a long run sees fresh scenes.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,15 @@ from numpy.random import Generator
 
 from irg.core import Sequence
 from irg.data.modes import Dropout, Mode, Noising, Prepared, compose
-from irg.data.scenes import Episode, Preparer, edit_episode, from_sample, improving_episode, question_episode
+from irg.data.scenes import (
+    PLAN_QUESTION,
+    Episode,
+    Preparer,
+    edit_episode,
+    from_sample,
+    improving_episode,
+    question_episode,
+)
 from irg.data.store import read_samples
 
 _CHUNK = 64
@@ -38,7 +46,9 @@ class Mixture:
 class Pool:
     """Prepared episodes of one maker."""
 
-    def __init__(self, make: Callable[[Generator], Episode], prepare: Preparer, size: int, rng: Generator) -> None:
+    def __init__(
+        self, make: Callable[[Generator], Episode], prepare: Preparer, size: int, rng: Generator
+    ) -> None:
         self.make, self.prepare = make, prepare
         self.items: list[Prepared] = []
         while len(self.items) < size:
@@ -54,14 +64,17 @@ class Pool:
 
 
 class SceneData:
-    """Draws documents by mode. The initial modes use the right picture of an improving episode as their only one."""
+    """Draws documents by mode. The initial modes see only the right picture of an improving episode."""
 
-    def __init__(self, mixture: Mixture, prepare: Preparer, pool_size: int, refresh: int, rng: Generator) -> None:
+    def __init__(
+        self, mixture: Mixture, prepare: Preparer, pool_size: int, refresh: int, rng: Generator
+    ) -> None:
         self.mixture, self.refresh, self.rng = mixture, refresh, rng
-        wanted = mixture.weights.keys()
+        self.plan_question = prepare.tokenizer.encode(PLAN_QUESTION)
+        wanted, few = mixture.weights.keys(), max(pool_size // 4, 1)
         self.improving = Pool(improving_episode, prepare, pool_size, rng)
-        self.questions = Pool(question_episode, prepare, pool_size // 4 if Mode.QUESTION in wanted else 0, rng)
-        self.edits = Pool(edit_episode, prepare, pool_size // 4 if Mode.EDIT in wanted else 0, rng)
+        self.questions = Pool(question_episode, prepare, few if Mode.QUESTION in wanted else 0, rng)
+        self.edits = Pool(edit_episode, prepare, few if Mode.EDIT in wanted else 0, rng)
         self.samples: list[Prepared] = []
         self.sample_share = 0.0
 
@@ -83,7 +96,8 @@ class SceneData:
         modes = [self.mixture.draw(self.rng) for _ in range(count)]
         mixture = self.mixture
         return [
-            (mode, compose(mode, self._trace(mode), mixture.noising, mixture.dropout, generator)) for mode in modes
+            (mode, compose(mode, self._trace(mode), mixture.noising, mixture.dropout, generator))
+            for mode in modes
         ]
 
     def _trace(self, mode: Mode) -> Prepared:
@@ -96,4 +110,4 @@ class SceneData:
                 return self.samples[self.rng.integers(len(self.samples))]
             return self.improving.draw(self.rng)
         trace = self.improving.draw(self.rng)
-        return replace(trace, pictures=trace.pictures[1:])
+        return replace(trace, pictures=trace.pictures[1:], question=self.plan_question)

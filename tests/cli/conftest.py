@@ -1,0 +1,64 @@
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import irg
+from irg.cli.app import app
+from irg.pipeline.settings import ResizeSettings, Settings
+from tests.golden.vectors import CHECKPOINT
+
+Run = Callable[..., Result]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(irg.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+"""For the program in a process of its own, in whatever folder that runs."""
+SMALL = ("--width", "64", "--height", "64", "--points", "3", "--max-thought-tokens", "6")
+"""A plan that takes a fraction of a second."""
+
+
+@pytest.fixture
+def run(work: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in an empty folder; whatever is no expected error fails the test with its traceback."""
+    monkeypatch.chdir(work)
+
+    def invoke(*arguments: object) -> Result:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The folder that `run` runs in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Path:
+    """A model of random weights that knows no world."""
+    return Path(CHECKPOINT)
+
+
+@pytest.fixture(scope="session")
+def scenes_checkpoint(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, said to know the scene world only."""
+    folder = tmp_path_factory.mktemp("scenes") / "checkpoint"
+    shutil.copytree(checkpoint, folder)
+    settings = Settings(
+        world="scenes",
+        width=128,
+        height=128,
+        num_points=3,
+        max_thought_tokens=6,
+        clean=ResizeSettings(max_side=128, min_side=64, stride=16),
+        view=ResizeSettings(max_side=112, min_side=56, stride=14),
+    )
+    settings.save(folder)
+    return folder

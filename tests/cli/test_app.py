@@ -1,0 +1,126 @@
+import ast
+import inspect
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.main import get_command
+
+from irg import __version__
+from irg.cli.app import app
+from tests.cli.conftest import ENVIRONMENT, Run
+
+
+def commands() -> Iterator[tuple[str, object]]:
+    """Every command of the program, by name, subcommands included."""
+
+    def walk(name: str, command: object) -> Iterator[tuple[str, object]]:
+        yield name, command
+        for below, subcommand in getattr(command, "commands", {}).items():
+            yield from walk(f"{name} {below}", subcommand)
+
+    return walk("irg", get_command(app))
+
+
+COMMANDS = dict(commands())
+
+
+def names_read(function: object) -> set[str]:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    body = [node for statement in tree.body[0].body for node in ast.walk(statement)]  # type: ignore[attr-defined]
+    return {node.id for node in body if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_option_goes_unread(name: str) -> None:
+    command = COMMANDS[name]
+    callback = inspect.unwrap(command.callback) if command.callback else None  # type: ignore[attr-defined]
+    if callback is None:
+        return
+    # An option with a callback of its own is read there.
+    own = {parameter.name for parameter in command.params if parameter.callback}  # type: ignore[attr-defined]
+    parameters = set(inspect.signature(callback).parameters) - own
+    assert parameters <= names_read(callback), f"irg {name}: options that nobody reads"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_teaches(name: str, run: Run) -> None:
+    result = run(*name.split()[1:], "--help")
+    assert result.exit_code == 0
+    for parameter in COMMANDS[name].params:  # type: ignore[attr-defined]
+        assert parameter.help or parameter.name == "help", f"{parameter.name} is not explained"
+    if not hasattr(COMMANDS[name], "commands"):
+        assert "Examples" in result.stdout
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").stdout == f"irg {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, irg.cli.app; print([name for name in ('torch', 'numpy', 'PIL') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=ENVIRONMENT) == "[]\n"
+
+
+def test_the_module_runs_too() -> None:
+    assert __version__ in subprocess.check_output(
+        [sys.executable, "-m", "irg", "--version"], text=True, env=ENVIRONMENT
+    )
+
+
+class TestErrors:
+    @pytest.fixture
+    def failing(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+        """Makes `irg info` raise what is put into the list."""
+        errors: list[BaseException] = []
+
+        def fail(checkpoint: str | None = None) -> None:
+            raise errors[0]
+
+        command = next(known for known in app.registered_commands if known.name == "info")
+        monkeypatch.setattr(command, "callback", fail)
+        yield errors
+
+    def test_an_expected_error_is_one_line(self, failing: list[BaseException], run: Run) -> None:
+        failing.append(ValueError("7 is not [red]enough"))
+        result = run("info")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "error: 7 is not [red]enough\n"
+
+    def test_debug_keeps_its_traceback(
+        self, failing: list[BaseException], run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failing.append(ValueError("7"))
+        with pytest.raises(ValueError, match="7"):
+            run("--debug", "info")
+        monkeypatch.setenv("IRG_DEBUG", "1")
+        with pytest.raises(ValueError, match="7"):
+            run("info")
+
+    def test_our_own_mistakes_keep_theirs(self, failing: list[BaseException], run: Run) -> None:
+        failing.append(AssertionError("ours"))
+        with pytest.raises(AssertionError, match="ours"):
+            run("info")
+
+    def test_a_file_error_names_the_file(self, failing: list[BaseException], run: Run) -> None:
+        failing.append(PermissionError(13, "Permission denied", "some/file"))
+        assert run("info").stderr == "error: some/file: Permission denied\n"
+
+    def test_out_of_memory_says_what_helps(self, failing: list[BaseException], run: Run) -> None:
+        failing.append(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+        assert "--dtype bfloat16" in run("info").stderr
+
+    def test_an_interrupt_is_130(self, failing: list[BaseException], run: Run) -> None:
+        failing.append(KeyboardInterrupt())
+        result = run("info")
+        assert result.exit_code == 130 and "interrupted" in result.stderr
+
+
+def test_every_command_is_registered_once() -> None:
+    assert isinstance(app, typer.Typer)
+    assert len(COMMANDS) == len(set(COMMANDS)) > 4

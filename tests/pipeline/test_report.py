@@ -1,0 +1,217 @@
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from irg.core.trace import Trace, Turn, Verdict, png
+from irg.pipeline.report import page, remove_episode, save_episode, write_report
+from irg.pipeline.strip import strip
+from irg.pipeline.typeset import ELLIPSIS, OTHER_SCRIPT, fit, font, plain
+
+NASTY = '<script>alert("x")</script> & <img src=http://evil.example/a.png> \' "'
+LONG = "A lighthouse at dusk, its lamp lit, waves over black rocks. " * 60
+
+
+def picture(width: int = 64, height: int = 64, colour: str = "#a03060") -> Image.Image:
+    return Image.new("RGB", (width, height), colour)
+
+
+def trace_of(*turns: Turn, prompt: str = "two red circles", source: Image.Image | None = None) -> Trace:
+    return Trace(
+        prompt, turns, 7, "Think.", {"width": 64}, {"name": "models/tiny", "dtype": "float32"}, source
+    )
+
+
+TWO = trace_of(
+    Turn("A thought.", picture(), Verdict(False, ("wanted 2 circles, see 1",)), False, {"drawing": 0.5}),
+    Turn("A reflection.", picture(colour="#3060a0"), Verdict(True), True, {"drawing": 0.75}),
+)
+
+
+class TestStrip:
+    @pytest.mark.parametrize("num_turns", [0, 1, 3, 4])
+    @pytest.mark.parametrize("thought", [None, "", "Short.", LONG])
+    def test_any_number_of_turns(self, num_turns: int, thought: str | None) -> None:
+        sheet = strip(trace_of(*[Turn(thought, picture())] * num_turns))
+        assert sheet.mode == "RGB" and sheet.width >= 760 and sheet.height >= 100
+
+    def test_panels_run_from_left_to_right_three_turns_to_a_row(self) -> None:
+        turn = Turn("Short.", picture())
+        sizes = [strip(trace_of(*[turn] * number)).size for number in (1, 2, 3, 4)]
+        assert sizes[0][0] < sizes[1][0] < sizes[2][0] == sizes[3][0]
+        assert sizes[0][1] == sizes[1][1] == sizes[2][1] < sizes[3][1]
+
+    def test_every_image_is_there_enlarged(self) -> None:
+        pixels = np.asarray(strip(TWO)).reshape(-1, 3)
+        for colour in ((0xA0, 0x30, 0x60), (0x30, 0x60, 0xA0)):
+            count = (pixels == colour).all(axis=1).sum()
+            assert 0.95 * 320**2 < count <= 320**2
+
+    def test_the_source_of_an_edit_comes_first(self) -> None:
+        turn = Turn(None, picture(colour="#3060a0"))
+        sheet = np.asarray(strip(trace_of(turn, source=picture())))
+        source = np.argwhere((sheet == (0xA0, 0x30, 0x60)).all(axis=2))[:, 1]
+        result = np.argwhere((sheet == (0x30, 0x60, 0xA0)).all(axis=2))[:, 1]
+        assert source.max() < result.min()
+
+    @pytest.mark.parametrize("size", [(1024, 1024), (1024, 16), (16, 1024), (1, 1), (3000, 20)])
+    def test_any_shape_of_image(self, size: tuple[int, int]) -> None:
+        sheet = strip(trace_of(Turn("Short.", picture(*size)), source=picture(*size)))
+        assert sheet.width < 4000 and sheet.height < 1500
+
+    def test_a_verdict_shows(self) -> None:
+        turn = Turn(None, picture())
+        judged = [strip(trace_of(replace(turn, verdict=Verdict(right, ("bad",))))) for right in (True, False)]
+        assert strip(trace_of(turn)).height < judged[0].height
+        assert judged[0].tobytes() != judged[1].tobytes()
+
+    def test_a_capped_thought_says_so(self) -> None:
+        turn = Turn("Short.", picture())
+        assert strip(trace_of(turn)).tobytes() != strip(trace_of(replace(turn, capped=True))).tobytes()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\u753b\u4e00\u53ea\u732b",
+            "\u0430\u0431",
+            "\u05d0\u05b8",
+            "\U0001f600",
+            "caf\u00e9 \x00 \x1b",
+            "\u202e",
+            "\ud800",
+        ],
+    )
+    def test_other_scripts_do_not_stop_it(self, text: str) -> None:
+        strip(trace_of(Turn(text, picture(), Verdict(False, (text,))), prompt=text))
+
+    def test_the_same_trace_gives_the_same_bytes(self) -> None:
+        assert png(strip(TWO)) == png(strip(TWO))
+
+
+class TestTypesetting:
+    def test_what_fits_is_not_cut(self) -> None:
+        block = fit("one two three", 400, 100, (30, 20))
+        assert (block.lines, block.size, block.cut) == (("one two three",), 30, False)
+
+    def test_longer_texts_get_smaller_letters_and_then_an_ellipsis(self) -> None:
+        assert fit("word " * 30, 300, 150, (30, 15)).size == 15
+        block = fit("word " * 300, 300, 150, (30, 15))
+        assert block.cut and block.lines[-1].endswith("word" + ELLIPSIS) and block.height <= 150
+
+    def test_no_line_is_too_wide(self) -> None:
+        for line in fit(LONG + "x" * 200, 200, 10_000, (17,)).lines:
+            assert font(17).getlength(line) <= 200
+
+    def test_accents_are_folded_and_other_scripts_are_named(self) -> None:
+        assert plain("caf\u00e9 \u2014 \u201cna\u00efve\u201d") == "cafe - \u201cnaive\u201d"
+        assert plain("\u753b\u4e00\u53ea\u732b") == OTHER_SCRIPT
+        assert plain("a cat called \u732b") == "a cat called ?"
+
+
+class Links(HTMLParser):
+    """Collects what a page refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parsed(text: str) -> Links:
+    links = Links()
+    links.feed(text)
+    return links
+
+
+class TestPage:
+    def test_it_holds_everything(self) -> None:
+        text = parsed(page(TWO)).text
+        expected = (
+            "two red circles",
+            "A thought.",
+            "A reflection.",
+            "seed 7",
+            "models/tiny",
+            "wanted 2 circles, see 1",
+        )
+        for words in (*expected, "matches the prompt", "length cap", "Think.", "0.75", '"width": 64'):
+            assert words in text
+
+    def test_the_pictures_are_inside_and_nothing_is_loaded(self) -> None:
+        content = page(replace(TWO, source=picture(30, 20)))
+        links = parsed(content)
+        assert len(links.addresses) == 3
+        for address, image in zip(
+            links.addresses, (picture(30, 20), *(turn.image for turn in TWO.turns)), strict=True
+        ):
+            head, _, data = address.partition(",")
+            assert head == "data:image/png;base64"
+            assert Image.open(io.BytesIO(base64.b64decode(data))).tobytes() == image.tobytes()
+        assert not re.search(r"@import|url\(|https?://", content)
+
+    def test_all_text_is_escaped(self) -> None:
+        turn = Turn(NASTY, picture(), Verdict(False, (NASTY,)), False, {NASTY: 1.0})
+        nasty = Trace(NASTY, (turn,), 7, NASTY, {NASTY: NASTY}, {"name": NASTY, NASTY: NASTY})
+        links = parsed(page(nasty))
+        assert "script" not in links.tags and links.tags.count("img") == 1
+        assert all(address.startswith("data:") for address in links.addresses)
+        assert links.text.count(NASTY) >= 7
+
+    @pytest.mark.parametrize("num_turns", [0, 1, 3])
+    def test_any_number_of_turns(self, num_turns: int) -> None:
+        assert parsed(page(trace_of(*[Turn(None, picture())] * num_turns))).tags.count("figure") == num_turns
+
+    def test_every_tag_is_closed(self) -> None:
+        content = page(replace(TWO, source=picture()))
+        for tag in (
+            "section",
+            "div",
+            "figure",
+            "figcaption",
+            "p",
+            "details",
+            "table",
+            "tr",
+            "ul",
+            "li",
+            "pre",
+        ):
+            assert len(re.findall(rf"<{tag}[ >]", content)) == content.count(f"</{tag}>"), tag
+
+
+class TestSaving:
+    def test_the_report_is_a_strip_and_a_page(self, tmp_path: Path) -> None:
+        write_report(TWO, tmp_path / "new")
+        assert {path.name for path in (tmp_path / "new").iterdir()} == {"strip.png", "index.html"}
+
+    def test_an_episode_takes_the_place_of_the_one_before(self, tmp_path: Path) -> None:
+        save_episode(replace(TWO, source=picture()), tmp_path)
+        (tmp_path / "notes.txt").write_text("mine")
+        save_episode(trace_of(TWO.turns[0]), tmp_path)
+        expected = {"trace.json", "turn1.png", "strip.png", "index.html", "notes.txt"}
+        assert {path.name for path in tmp_path.iterdir()} == expected
+        assert len(Trace.load(tmp_path).turns) == 1
+        remove_episode(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+    def test_a_failure_keeps_the_episode_before_and_leaves_nothing(self, tmp_path: Path) -> None:
+        save_episode(TWO, tmp_path)
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        unsavable = replace(TWO, settings={"width": object()})
+        with pytest.raises(TypeError):
+            save_episode(unsavable, tmp_path)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
