@@ -162,6 +162,20 @@ def test_a_finished_row_draws_nothing(model: UnifiedModel, sampler: Sampler, spe
         assert draws[row].count == len(ids) + (not end.capped[row])
 
 
+class Fixed(SeededDraws):
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def uniform(self) -> float:
+        return self.number
+
+
+@pytest.mark.parametrize(("number", "token"), [(0.0, 0), (0.4999, 0), (0.5, 1), (0.9999, 1)])
+def test_shares_are_closed_below_and_open_above(number: float, token: int) -> None:
+    logits = torch.tensor([[0.0, 0.0, -1e9]])
+    assert choose(logits, TextSampling(temperature=1.0), [Fixed(number)], [False]) == [token]
+
+
 SHARES = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05])
 DRAWS = 400
 
@@ -169,18 +183,9 @@ DRAWS = 400
 def frequencies(sampling: TextSampling) -> list[float]:
     """How often each token is chosen over an even spread of numbers in [0, 1)."""
 
-    class Even:
-        def __init__(self, index: int) -> None:
-            self.index = index
-
-        def uniform(self) -> float:
-            return (self.index + 0.5) / DRAWS
-
-        def normal(self, *shape: int) -> torch.Tensor:
-            raise AssertionError
-
     logits = SHARES.log().expand(DRAWS, -1)
-    chosen = choose(logits, sampling, [Even(index) for index in range(DRAWS)], [False] * DRAWS)
+    draws = [Fixed((index + 0.5) / DRAWS) for index in range(DRAWS)]
+    chosen = choose(logits, sampling, draws, [False] * DRAWS)
     return (torch.tensor(chosen).bincount(minlength=len(SHARES)) / DRAWS).tolist()
 
 

@@ -144,6 +144,7 @@ def test_grey_and_one_bit_pictures() -> None:
         ((64, 64), (512, 512)),
         ((100, 2000), (48, 1024)),  # the long side has the last word
         ((37, 50), (512, 688)),
+        ((1499, 2560), (608, 1024)),  # 599.6 pixels are 600, then 37.5 strides and so 38
     ],
 )
 def test_sizes(size: tuple[int, int], expected: tuple[int, int]) -> None:
@@ -157,7 +158,12 @@ def test_a_side_is_never_less_than_one_stride() -> None:
 def test_a_picture_of_the_right_size_is_left_alone() -> None:
     picture = gradient(64, 48)
     assert Resize(64, 32, 16)(picture) is picture
-    assert Resize(32, 16, 16)(picture).size == (32, 32)
+
+
+def test_resizing_is_bicubic_with_antialiasing() -> None:
+    picture = gradient(64, 48)
+    expected = picture.resize((32, 32), Image.Resampling.BICUBIC)
+    assert np.array_equal(np.asarray(Resize(32, 16, 16)(picture)), np.asarray(expected))
 
 
 def test_pixels_lie_between_minus_one_and_one() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from irg.prep import Tokenizer
 from irg.prep.text import DELIMITERS
@@ -32,6 +33,14 @@ def test_text_has_no_delimiters_of_its_own() -> None:
     assert tokenizer.encode("") == ()
     assert tokenizer.decode((0, 1, 2)) == "a red circle"
     assert tokenizer.decode([]) == ""
+
+
+def test_what_a_tokenizer_adds_by_itself_is_left_out() -> None:
+    tokenizer = fast()
+    start = DELIMITERS[0]
+    tokenizer.post_processor = TemplateProcessing(single=f"{start} $0", special_tokens=[(start, 4)])
+    assert tokenizer.encode("a red").ids == [4, 0, 1]
+    assert Tokenizer(tokenizer).encode("a red") == (0, 1)
 
 
 def test_a_delimiter_that_was_written_shows() -> None:

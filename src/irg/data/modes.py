@@ -153,8 +153,8 @@ def _part(
 def _dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generator) -> list[Segment]:
     """Leave out what a guidance branch leaves out, so that training sees what guidance will evaluate.
 
-    Only documents that draw are thinned, since only drawing is guided; both random numbers are drawn for every
-    document, so that the generator's course does not depend on the mode.
+    Only documents that draw are thinned, since only drawing is guided. The random numbers are drawn in any
+    case, so that the generator's course does not depend on what is dropped.
     """
     hit_text, hit_image = (
         torch.rand(2, generator=generator) < torch.tensor([dropout.text, dropout.image])

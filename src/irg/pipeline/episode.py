@@ -58,8 +58,11 @@ class Drawn:
 
 
 class Episodes:
-    """A batch of episodes in step with each other. `main` is what they have read; the text branch of guidance is an
-    earlier view of it, the image branch a context of its own that is made anew for each image."""
+    """A batch of episodes in step with each other.
+
+    `main` is what they have read. The text branch of guidance is an earlier view of it, the image branch a
+    context of its own that is made anew for each image.
+    """
 
     def __init__(self, parts: Parts, plan: Plan, draws: Seq[Draws]) -> None:
         self.parts, self.plan, self.draws = parts, plan, draws
@@ -74,7 +77,7 @@ class Episodes:
         self._read([(Segment(Kind.TEXT, role, ids, turn=turn),) for ids in texts])
 
     def read_images(self, images: Seq[Image.Image], turn: int, clean: bool = True) -> None:
-        """Images enter as CLEAN latents and then as a VIEW; without `clean` as a VIEW alone, for questions."""
+        """Images enter as CLEAN latents, then as a VIEW; without `clean` as a VIEW alone, for questions."""
         documents = [[] for _ in images]
         if clean:
             for document, segment in zip(documents, self._clean(images, turn), strict=True):
@@ -101,8 +104,8 @@ class Episodes:
             assert writing is not None and writing.context is not None
             texts = [parts.tokenizer.decode(ids) for ids in writing.ids]
             again = [parts.tokenizer.encode(text) for text in texts]
-            if changed := [new != old for new, old in zip(again, writing.ids, strict=True)]:
-                self.main = writing.context
+            changed = [new != old for new, old in zip(again, writing.ids, strict=True)]
+            self.main = writing.context
             if any(changed):
                 self.main = before.rewound()
                 self.read_texts(again, Role.THOUGHT, turn)
@@ -111,11 +114,13 @@ class Episodes:
             yield row, ThoughtDone(turn, text, len(writing.ids[row]), writing.capped[row], changed[row])
 
     def draw(self, turn: int, turn_plan: TurnPlan, text_branch: Context | None) -> Iterator[RowEvent]:
-        """Draw an image per episode. `text_branch` is the view of the contexts without the newest instruction."""
+        """Draw an image per episode. `text_branch` is the contexts' view without the newest instruction."""
         parts, plan, guidance = self.parts, self.plan, turn_plan.guidance
         grid = plan.grid(parts.model.config)
         with _timed(self.drawn, "drawing"):
-            noise_RNV = [draws.normal(grid.num_tokens, parts.model.config.latent_values) for draws in self.draws]
+            noise_RNV = [
+                draws.normal(grid.num_tokens, parts.model.config.latent_values) for draws in self.draws
+            ]
             canvas = Canvas(
                 self.main,
                 text_branch if guidance.text_scale != 1.0 else None,
@@ -145,11 +150,14 @@ class Episodes:
     def _image_branch(self, turn: int) -> Context | None:
         """A context of what the image branch keeps, or None where that is all there is."""
         kept = [
-            tuple(segment for segment in row if keeps(BranchKind.IMAGE, segment, turn)) for row in self.main.history
+            tuple(segment for segment in row if keeps(BranchKind.IMAGE, segment, turn))
+            for row in self.main.history
         ]
         if all(len(ours) == len(row) for ours, row in zip(kept, self.main.history, strict=True)):
             return None
-        return append(self.parts.model, new_context(self.parts.model, self.num_rows), kept, self.parts.special)
+        return append(
+            self.parts.model, new_context(self.parts.model, self.num_rows), kept, self.parts.special
+        )
 
     def _pictures(self, latent_RNV: torch.Tensor, grid: Grid) -> list[Image.Image]:
         parts = self.parts
@@ -181,7 +189,9 @@ class Episodes:
         side = self.parts.model.config.vision.patch
         sized = self.parts.settings.view.build()(image)
         cut = patches(to_pixels([sized])[0], side)
-        return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side))
+        return Segment(
+            Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side)
+        )
 
 
 class _timed:

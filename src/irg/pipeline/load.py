@@ -17,11 +17,13 @@ EMBEDDED = "embedded"
 """The name of the model that comes with the package."""
 
 _SAMPLE = 1 << 20
-"""Bytes of each end of a weight file that go into a model's fingerprint: reading 30 GB to name a model takes minutes."""
+"""Bytes of each end of a weight file that go into a model's fingerprint: all 30 GB would take minutes."""
 
 
 def load_pipeline(
-    model: str | Path | None = None, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    model: str | Path | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Pipeline:
     """Load a model by folder or hub id, or the embedded one (None).
 

@@ -21,8 +21,8 @@ from irg.prep import Tokenizer
 class Pipeline:
     """A loaded model, ready to generate, to answer questions about images and to edit them.
 
-    One prompt or many: a batch runs in step, and each of its episodes gets what it would get alone with its seed, up
-    to the rounding of batched arithmetic.
+    One prompt or many: a batch runs in step, and each of its episodes gets what it would get alone with its
+    seed, up to the rounding of batched arithmetic.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Pipeline:
         return self.parts.settings
 
     def generate(self, prompt: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
-        """Stream one episode. The last event is `Done`, with the trace. The same seed gives the same bytes."""
+        """Stream one episode; the last event is `Done`, with the trace. The same seed gives the same bytes."""
         for _, event in self.generate_batch([prompt], plan, [seed]):
             yield event
 
@@ -63,8 +63,10 @@ class Pipeline:
         ids = [self._prompt_ids(prompt) for prompt in prompts]
         return self._locked(self._generate(prompts, ids, plan, seeds, draws))
 
-    def edit(self, image: Image.Image, instruction: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
-        """Stream the edit of an image: the image is read first, the instruction is what guidance pushes towards."""
+    def edit(
+        self, image: Image.Image, instruction: str, plan: Plan | None = None, seed: int = 0
+    ) -> Iterator[Event]:
+        """Stream the edit of an image. The instruction is what guidance pushes towards."""
         if plan is None:
             width, height = self.settings.clean.build().size(*image.size)
             plan = self.settings.edit_plan(width, height)
@@ -128,7 +130,8 @@ class Pipeline:
     def _turns(
         self, episodes: Episodes, text_branch: Context | None, finished: list[list[Turn]], first_turn: int
     ) -> Iterator[RowEvent]:
-        episodes.plan.grid(self.parts.model.config)  # a size that cannot be drawn is told before anything is thought
+        # A size that cannot be drawn is told before anything is thought.
+        episodes.plan.grid(self.parts.model.config)
         for turn, turn_plan in enumerate(episodes.plan.turns, start=first_turn):
             images = [drawn.image for drawn in episodes.drawn if drawn.image is not None]
             episodes.begin_turn()
@@ -164,7 +167,7 @@ class Pipeline:
         return Trace(prompt, tuple(turns), seed, system, plan.as_json(), self.identity)
 
     def _locked(self, events: Iterator[Any]) -> Iterator[Any]:
-        """Run a generator's body in inference mode, without leaving the mode on in the caller's code between events."""
+        """Run a generator in inference mode, without leaving the mode on in the caller between events."""
         while True:
             with torch.inference_mode():
                 try:

@@ -16,10 +16,10 @@ from irg.prep import Resize
 FILE = "irg.json"
 
 THINK_PROMPT = (
-    "Think before you draw. First write a short plan between <think> and </think>: what the picture holds, where each "
-    "thing stands, its colour, size and light. Then draw it. When a picture has been drawn, look at it, say what does "
-    "not yet match the request, say step by step how to change it, end with one complete description of the better "
-    "picture, and draw that."
+    "Think before you draw. First write a short plan between <think> and </think>: what the picture holds, "
+    "where each thing stands, its colour, size and light. Then draw it. When a picture has been drawn, look "
+    "at it, say what does not yet match the request, say step by step how to change it, end with one "
+    "complete description of the better picture, and draw that."
 )
 
 
@@ -37,8 +37,8 @@ class TurnPlan:
 class Plan:
     """One episode: its turns, the images' size in pixels, and how thoughts are written.
 
-    Two turns are IRG; one turn with a thought is self-CoT; one without is plain text-to-image. `preview_every` asks for
-    a preview image with every so many denoising steps (0: none).
+    Two turns are IRG; one turn with a thought is self-CoT; one without is plain text-to-image.
+    `preview_every` asks for a preview image with every so many denoising steps (0: none).
     """
 
     turns: tuple[TurnPlan, ...]
@@ -60,7 +60,8 @@ class Plan:
             raise ValueError(f"picture size {self.width}x{self.height}: both must be multiples of {side}")
         limit = config.latent_side * side
         if max(self.width, self.height) > limit:
-            raise ValueError(f"picture size {self.width}x{self.height}: this model draws up to {limit} pixels a side")
+            size = f"{self.width}x{self.height}"
+            raise ValueError(f"picture size {size}: this model draws up to {limit} pixels a side")
         return Grid(self.height // side, self.width // side)
 
     def as_json(self) -> dict[str, Any]:
@@ -140,7 +141,9 @@ class Settings(BaseModel):
         content = self.model_dump(mode="json", exclude_defaults=True)
         write_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
-    def plan(self, turns: int = 2, think: bool = True, width: int | None = None, height: int | None = None) -> Plan:
+    def plan(
+        self, turns: int = 2, think: bool = True, width: int | None = None, height: int | None = None
+    ) -> Plan:
         """The checkpoint's usual plan for so many turns. `think=False` draws without thoughts."""
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")

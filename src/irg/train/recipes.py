@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[type[BaseModel], Callable[[Any], Any]]] = {
 
 
 def read_recipe(path: Path, overrides: list[str]) -> BaseModel:
-    """The validated recipe of a file, with overrides like `steps=100` or `modes.direct=0.5` (values are YAML)."""
+    """The validated recipe of a file, with overrides like `steps=100` or `modes.direct=0.5` (YAML values)."""
     try:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError as missing:

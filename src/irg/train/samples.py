@@ -28,7 +28,7 @@ class SamplesRecipe(BaseModel):
 
 
 def draw_samples(recipe: SamplesRecipe) -> Path:
-    """Draw `count` pictures in shards of `batch`. Finished ones are kept; torchrun's processes share the work."""
+    """Draw `count` pictures in shards of `batch`. Finished ones stay; torchrun's processes share the work."""
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     pipeline = load_pipeline(recipe.model, dtype=torch.bfloat16)
     plan = pipeline.settings.plan(turns=1)
