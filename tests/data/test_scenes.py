@@ -1,10 +1,12 @@
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
+from numpy.random import Generator
 from PIL import Image
 
 from irg.core import Grid
@@ -216,7 +218,7 @@ def test_the_check_for_held_out_scenes_can_fail() -> None:
 
 
 @pytest.mark.parametrize("make", [improving_episode, question_episode, edit_episode])
-def test_prepared_pictures_are_those_of_the_autoencoder(make) -> None:
+def test_prepared_pictures_are_those_of_the_autoencoder(make: Callable[[Generator], Episode]) -> None:
     episodes = [make(np.random.default_rng(seed)) for seed in range(3)]
     autoencoder = random_autoencoder()
     for episode, prepared in zip(episodes, preparer()(episodes), strict=True):

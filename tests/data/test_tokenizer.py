@@ -1,4 +1,5 @@
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_every_word_of_the_world_is_one_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [Shape, Colour, Size, Zone, Background])
-def test_names_are_one_token_inside_a_sentence(kind: type) -> None:
+def test_names_are_one_token_inside_a_sentence(kind: type[StrEnum]) -> None:
     for name in kind:
         assert pieces(f"a {name}") == ["a", f" {name}"]
 

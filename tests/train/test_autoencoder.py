@@ -44,10 +44,10 @@ def untrained(config: AutoencoderRecipe) -> Autoencoder:
 def test_a_few_steps_lower_the_loss(tmp_path: Path) -> None:
     config = recipe(tmp_path, batch=4)
     net, rng, generator = untrained(config), np.random.default_rng(0), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
     crops = _crops(np.stack([_picture(rng) for _ in range(2)]), config, rng)
-    losses = [_train_step(config, net, optimizer, crops, generator) for _ in range(6)]
-    assert losses[-1]["loss"] < 0.9 * losses[0]["loss"]
+    losses = [_train_step(config, net, optimizer, crops, generator) for _ in range(18)]
+    assert losses[-1]["loss"] < 0.5 * losses[0]["loss"]
     assert losses[-1]["psnr"] > losses[0]["psnr"]
 
 
@@ -74,7 +74,7 @@ def test_the_loss_is_pixels_and_weighted_edges_and_magnitudes(tmp_path: Path) ->
 def test_crops_are_pieces_of_the_pool(tmp_path: Path) -> None:
     pool = np.arange(2 * 128 * 128 * 3, dtype=np.uint32).reshape(2, 128, 128, 3) % 251
     crops = _crops(pool.astype(np.uint8), recipe(tmp_path, batch=6), np.random.default_rng(0))
-    assert crops.shape == (6, 3, 32, 32) and -1 <= crops.min() and crops.max() <= 1
+    assert crops.shape == (6, 3, 32, 32) and crops.min() >= -1 and crops.max() <= 1
     windows = np.lib.stride_tricks.sliding_window_view(pool, (32, 32), axis=(1, 2))[:, :, :, :, 0, 0]
     for crop in ((crops * 0.5 + 0.5) * 255).round().int().numpy():
         starts = np.argwhere((windows == crop[:, 0, 0]).all(axis=-1))

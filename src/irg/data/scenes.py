@@ -65,6 +65,8 @@ class Episode:
     pictures: tuple[np.ndarray, ...]
     question: str = ""
     answer: str = ""
+    flawed: bool = False
+    """Whether the first of two pictures is to be improved, or is right already."""
 
 
 def improving_episode(rng: Generator) -> Episode:
@@ -72,7 +74,8 @@ def improving_episode(rng: Generator) -> Episode:
     plan, prompt = _planned(rng)
     first = plan if rng.random() < NOTHING_WRONG else perturb(plan, rng)
     flaws = compare(clear_reading(first), plan)
-    return Episode(prompt, (thought(plan), reflection(flaws, plan)), (render(first), render(plan)))
+    pictures = (render(first), render(plan))
+    return Episode(prompt, (thought(plan), reflection(flaws, plan)), pictures, flawed=bool(flaws))
 
 
 def initial_episode(rng: Generator) -> Episode:
@@ -104,7 +107,8 @@ def from_sample(prompt: str, first_thought: str, picture: np.ndarray, rng: Gener
     except ValueError:
         plan = None  # a thought that describes no scene is as good as none: the repair makes its own plan
     target, flaws = repair(request, reading, plan, rng)
-    return Episode(prompt, (first_thought, reflection(flaws, target)), (picture, render(target)))
+    pictures = (picture, render(target))
+    return Episode(prompt, (first_thought, reflection(flaws, target)), pictures, flawed=bool(flaws))
 
 
 def training_prompt(rng: Generator) -> str:

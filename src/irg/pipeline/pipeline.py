@@ -41,7 +41,7 @@ class Pipeline:
         return self.parts.settings
 
     def generate(self, prompt: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
-        """Stream one episode; the last event is `Done`, with the trace. The same seed gives the same bytes."""
+        """Stream one episode; the last event is `Done`, with the trace. Same seed, same bytes."""
         for _, event in self.generate_batch([prompt], plan, [seed]):
             yield event
 

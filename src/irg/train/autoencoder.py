@@ -77,7 +77,10 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
     rng = np.random.default_rng([recipe.seed, step])
     generator = torch.Generator().manual_seed(recipe.seed + step)
     pool = np.stack([_picture(rng) for _ in range(recipe.pool)])
-    log, started = MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps), time.perf_counter()
+    log, started = (
+        MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, start=step),
+        time.perf_counter(),
+    )
     with log:
         while step < recipe.steps:
             for slot in rng.integers(0, recipe.pool, recipe.refresh):

@@ -27,7 +27,7 @@ from irg.prep import Tokenizer
 from irg.train.losses import flow_losses, token_losses
 from irg.train.metrics import MetricsLog
 from irg.train.optimizers import OptimizerPair
-from irg.train.scene_data import Mixture, SceneData
+from irg.train.scene_data import Mixture, SampleShares, SceneData
 from irg.train.schedule import learning_rate_factor
 
 
@@ -61,9 +61,11 @@ class TrainRecipe(BaseModel):
     flow_weight: float = 1.0
     pool: int = 8000
     refresh: int = 8
-    samples: Path | None = None
-    """Folder of pictures the model drew itself, for image 1 of improving documents."""
+    samples: tuple[Path, ...] = ()
+    """Folders of pictures the model drew itself, for image 1 of improving documents."""
     sample_share: float = 0.7
+    flawed_share: float = 0.6
+    """Of the own pictures used, how many are flawed."""
     save_every: int = 200
     settings: Settings | None = None
     """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""
@@ -89,10 +91,11 @@ def train(recipe: TrainRecipe) -> Path:
         Dropout(recipe.text_dropout, recipe.image_dropout),
     )
     data = SceneData(Mixture(recipe.modes, noising, dropout), prepare, recipe.pool, recipe.refresh, rng)
-    if recipe.samples is not None:
-        print(f"own pictures: {data.add_samples(recipe.samples, recipe.sample_share, prepare)}")
+    if recipe.samples:
+        shares = SampleShares(recipe.sample_share, recipe.flawed_share)
+        print(f"own pictures: {data.add_samples(recipe.samples, shares, prepare)}")
     started = time.perf_counter()
-    with MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, silent=rank > 0) as log:
+    with MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, start=step, silent=rank > 0) as log:
         while step < recipe.steps:
             documents = data.documents(recipe.documents, generator)
             losses = backward(model, documents, tokenizer, recipe)

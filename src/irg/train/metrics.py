@@ -7,15 +7,19 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from irg.core.files import write_atomically
+
 
 class MetricsLog:
     """Appends to a JSONL file, every so many steps, and shows where a run stands.
 
-    A silent one does neither: the other processes of a run have nothing to add to the first one's account.
+    A run resumed at step `start` drops the lines it is about to repeat. A silent log does nothing: the other
+    processes of a run have nothing to add to the first one's account.
     """
 
-    def __init__(self, path: Path, total: int, every: int = 10, silent: bool = False) -> None:
+    def __init__(self, path: Path, total: int, start: int = 0, every: int = 10, silent: bool = False) -> None:
         self.path = path
+        self.start = start
         self.every = every
         self.silent = silent
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -23,6 +27,11 @@ class MetricsLog:
         self.task = self.progress.add_task("starting", total=total)
 
     def __enter__(self) -> Self:
+        if not self.silent and self.path.exists():
+            kept = [
+                line for line in self.path.read_text().splitlines() if json.loads(line)["step"] <= self.start
+            ]
+            write_atomically(self.path, "".join(f"{line}\n" for line in kept))
         self.file = self.path.open("a")
         self.progress.start()
         return self

@@ -5,6 +5,7 @@ few of each pool are made anew at every step, so that a long run sees fresh scen
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +44,18 @@ class Mixture:
         return modes[rng.choice(len(modes), p=weights / weights.sum())]
 
 
+@dataclass(frozen=True)
+class SampleShares:
+    """How many improving documents begin with a picture the model drew itself, and how many of those are
+    flawed.
+
+    A model that is mostly right would otherwise learn to say that nothing is wrong without looking.
+    """
+
+    own: float
+    flawed: float
+
+
 class Pool:
     """Prepared episodes of one maker."""
 
@@ -75,19 +88,27 @@ class SceneData:
         self.improving = Pool(improving_episode, prepare, pool_size, rng)
         self.questions = Pool(question_episode, prepare, few if Mode.QUESTION in wanted else 0, rng)
         self.edits = Pool(edit_episode, prepare, few if Mode.EDIT in wanted else 0, rng)
-        self.samples: list[Prepared] = []
-        self.sample_share = 0.0
+        self.samples: dict[bool, list[Prepared]] = {}
+        self.shares = SampleShares(0.0, 0.0)
 
-    def add_samples(self, folder: Path, share: float, prepare: Preparer) -> dict[str, int]:
-        """Use pictures the model drew itself as image 1 in `share` of the improving documents."""
-        episodes, counts = [], {"right": 0, "flawed": 0}
-        for sample in read_samples(folder):
-            episodes.append(from_sample(sample.prompt, sample.thought, sample.picture, self.rng))
-            counts["right" if episodes[-1].thoughts[1].startswith("Nothing is wrong") else "flawed"] += 1
-        for start in range(0, len(episodes), _CHUNK):
-            self.samples += prepare(episodes[start : start + _CHUNK])
-        self.sample_share = share
-        return counts
+    def add_samples(self, folders: Seq[Path], shares: SampleShares, prepare: Preparer) -> dict[str, int]:
+        """Use pictures the model drew itself as image 1 of improving documents. Returns how many of each."""
+        episodes = [
+            from_sample(sample.prompt, sample.thought, sample.picture, self.rng)
+            for folder in folders
+            for sample in read_samples(folder)
+        ]
+        for flawed in (True, False):
+            chosen = [episode for episode in episodes if episode.flawed is flawed]
+            chunks = (chosen[start : start + _CHUNK] for start in range(0, len(chosen), _CHUNK))
+            self.samples[flawed] = [item for chunk in chunks for item in prepare(chunk)]
+        if not all(self.samples.values()):
+            counts = {flawed: len(items) for flawed, items in self.samples.items()}
+            raise ValueError(
+                f"own pictures must be both flawed and right, got {counts[True]} and {counts[False]}"
+            )
+        self.shares = shares
+        return {"flawed": len(self.samples[True]), "right": len(self.samples[False])}
 
     def documents(self, count: int, generator: torch.Generator) -> list[tuple[Mode, Sequence]]:
         self.improving.refresh(self.refresh, self.rng)
@@ -106,8 +127,9 @@ class SceneData:
         if mode is Mode.EDIT:
             return self.edits.draw(self.rng)
         if mode in (Mode.IMPROVING_UNDERSTANDING, Mode.IMPROVING_THINKING, Mode.IMPROVING_FULL):
-            if self.samples and self.rng.random() < self.sample_share:
-                return self.samples[self.rng.integers(len(self.samples))]
+            if self.rng.random() < self.shares.own:
+                chosen = self.samples[bool(self.rng.random() < self.shares.flawed)]
+                return chosen[self.rng.integers(len(chosen))]
             return self.improving.draw(self.rng)
         trace = self.improving.draw(self.rng)
         return replace(trace, pictures=trace.pictures[1:], question=self.plan_question)

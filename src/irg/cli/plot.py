@@ -1,0 +1,29 @@
+"""`irg plot`: the losses of training runs as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irg.cli.console import out as console
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg plot runs/embedded/base runs/embedded/irgl --out training.png"""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("plot", epilog=EXAMPLES)(plot)
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, in the order to draw them.")],
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("training.png"),
+) -> None:
+    """Draw the losses of training runs, one after the other.
+
+    Needs matplotlib: pip install 'irg[bench]'.
+    """
+    from irg.train.plot import plot as draw
+
+    draw(runs, out)
+    console.print(f"wrote {out}")

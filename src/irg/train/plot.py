@@ -1,0 +1,67 @@
+"""Draws the losses of training runs from their `metrics.jsonl`."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence as Seq
+from pathlib import Path
+
+_MEAN_OVER = 15
+"""Recorded steps averaged into one point: single batches hold few documents of each mode."""
+
+
+def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """Each loss of a run as (step, value) pairs. Raises ValueError where there are none."""
+    path = run / "metrics.jsonl"
+    if not path.exists():
+        raise ValueError(f"{run} holds no metrics: metrics.jsonl is missing")
+    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for line in path.read_text().splitlines():
+        values = json.loads(line)
+        for name, value in values.items():
+            if name.startswith(("flow/", "text/")):
+                series[name].append((values["step"], value))
+    if not series:
+        raise ValueError(f"{path} holds no losses of the unified model")
+    return dict(series)
+
+
+def smooth(points: Seq[tuple[int, float]], over: int = _MEAN_OVER) -> tuple[list[float], list[float]]:
+    """Steps and values averaged over `over` recorded points each."""
+    chunks = [points[start : start + over] for start in range(0, len(points), over)]
+    steps = [sum(step for step, _ in chunk) / len(chunk) for chunk in chunks]
+    return steps, [sum(value for _, value in chunk) / len(chunk) for chunk in chunks]
+
+
+def plot(runs: Seq[Path], out: Path) -> None:
+    """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
+    colours: dict[str, str] = {}
+    begin = 0.0
+    for run in runs:
+        metrics = read_metrics(run)
+        for name, points in sorted(metrics.items()):
+            kind, mode = name.split("/")
+            axis = axes[0 if kind == "flow" else 1]
+            label = None if mode in colours and name in colours else mode.replace("_", " ")
+            colour = colours.setdefault(mode, f"C{len({key for key in colours if '/' not in key}) % 10}")
+            colours[name] = colour
+            steps, values = smooth(points)
+            axis.plot([begin + step for step in steps], values, color=colour, label=label)
+        end = begin + max(points[-1][0] for points in metrics.values())
+        for axis in axes:
+            if begin:
+                axis.axvline(begin, color="0.8", linewidth=1)
+            axis.text(begin, axis.get_ylim()[1], f" {run.name}", va="bottom", color="0.4")
+        begin = end
+    for axis, title in zip(
+        axes, ("flow error of drawn images", "cross-entropy of written texts"), strict=True
+    ):
+        axis.set(xlabel="step", ylabel=title, yscale="log")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=8)
+    figure.savefig(out, dpi=110)
