@@ -44,7 +44,9 @@ embedded: $(VENV)/.installed
 	$(TORCHRUN) recipes/embedded_base.yaml
 	$(TORCHRUN) recipes/embedded_samples.yaml
 	$(TORCHRUN) recipes/embedded_irgl.yaml
-	$(VENV)/bin/irg bench scene --model runs/embedded/irgl/checkpoint --out runs/embedded/bench
+	$(TORCHRUN) recipes/embedded_samples2.yaml
+	$(TORCHRUN) recipes/embedded_final.yaml
+	$(VENV)/bin/irg bench scene --model runs/embedded/final/checkpoint --out runs/embedded/bench
 
 clean:
 	rm -rf $(VENV) $(DEV_VENV) $(DEMO_OUT) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -48,9 +48,9 @@ FAMILY_WEIGHTS = {
     Family.TWO: 1,
     Family.COUNTING: 1.5,
     Family.COLORS: 1,
-    Family.POSITION: 1.5,
+    Family.POSITION: 3,
     Family.ATTRIBUTION: 1.5,
-    Family.COMPOUND: 2.5,
+    Family.COMPOUND: 3,
 }
 NOTHING_WRONG = 0.3
 """Share of improving episodes whose first picture is right, so that the model learns to leave it alone."""

@@ -44,6 +44,8 @@ class TrainRecipe(BaseModel):
     """Checkpoint folder to start from; without one, weights are drawn at random."""
     seed: int = 0
     steps: int
+    stop_at: int | None = None
+    """Leave off after this step, though the learning rate follows the schedule of all `steps`."""
     documents: int = 24
     """Documents per step and process."""
     modes: dict[Mode, float]
@@ -94,9 +96,9 @@ def train(recipe: TrainRecipe) -> Path:
     if recipe.samples:
         shares = SampleShares(recipe.sample_share, recipe.flawed_share)
         print(f"own pictures: {data.add_samples(recipe.samples, shares, prepare)}")
-    started = time.perf_counter()
-    with MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, start=step, silent=rank > 0) as log:
-        while step < recipe.steps:
+    started, last = time.perf_counter(), recipe.stop_at or recipe.steps
+    with MetricsLog(recipe.out / "metrics.jsonl", total=last, start=step, silent=rank > 0) as log:
+        while step < last:
             documents = data.documents(recipe.documents, generator)
             losses = backward(model, documents, tokenizer, recipe)
             _average_gradients(model, world)
@@ -105,7 +107,7 @@ def train(recipe: TrainRecipe) -> Path:
             _update_average(averaged, model, min(recipe.ema, (step + 1) / (step + 10)))
             step += 1
             log.record(step, losses, norm=norm.item(), seconds=time.perf_counter() - started)
-            if rank == 0 and (step % recipe.save_every == 0 or step == recipe.steps):
+            if rank == 0 and (step % recipe.save_every == 0 or step == last):
                 # The state comes last: a run that was stopped in between does these steps again.
                 _export(recipe, averaged, model.config, tokenizer)
                 save_autoencoder(autoencoder, recipe.out / "checkpoint")
