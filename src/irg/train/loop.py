@@ -76,8 +76,6 @@ class TrainRecipe(BaseModel):
 def train(recipe: TrainRecipe) -> Path:
     """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`."""
     rank, world = _join()
-    # Softmax gradients sink into denormal numbers, which are up to a hundred times slower on a CPU.
-    torch.set_flush_denormal(True)
     recipe.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_folder(recipe.base)
     autoencoder = load_autoencoder(recipe.base, dtype=torch.float32)
