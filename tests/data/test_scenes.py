@@ -108,6 +108,7 @@ def test_what_is_right_stays_where_it_is() -> None:
 def test_the_asked_share_of_first_pictures_is_right() -> None:
     right = [episode.thoughts[1].startswith(NO_FLAW) for episode in improving()]
     assert abs(np.mean(right) - NOTHING_WRONG) < 0.11  # three standard errors
+    assert right == [not episode.flawed for episode in improving()]
     for episode, is_right in zip(improving()[:40], right, strict=False):
         assert is_right == (episode.pictures[0] == episode.pictures[1]).all()
 
@@ -153,7 +154,7 @@ def test_a_models_picture_gets_a_right_target_that_keeps_what_was_right() -> Non
         assert sampled.pictures[0] is episode.pictures[0]
         assert (sampled.prompt, sampled.thoughts[0]) == (episode.prompt, episode.thoughts[0])
         stated, target = parse_reflection(sampled.thoughts[1])
-        assert fulfils(target, parse(episode.prompt))
+        assert fulfils(target, parse(episode.prompt)) and sampled.flawed == bool(stated)
         before, after = (read(picture) for picture in sampled.pictures)
         assert after.scene.same_content(target)
         assert [sizeless(flaw) for flaw in compare(before, target)] == list(stated)

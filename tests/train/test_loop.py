@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,6 +15,8 @@ from torch.optim import Optimizer
 from irg.core import Kind, Role, Segment, Sequence, pack
 from irg.core.events import Done
 from irg.data.modes import Mode
+from irg.data.scenes import improving_episode
+from irg.data.store import Sample, write_samples
 from irg.model import Autoencoder, PaddedAttend, embedded
 from irg.model.checkpoint import load_model, save_autoencoder, save_model
 from irg.model.config import read_config
@@ -33,7 +36,7 @@ from irg.train.optimizers import OptimizerPair
 from irg.train.recipes import read_recipe, run_recipe
 from tests.data.small import config, random_model, settings, tokenizer, write_checkpoint
 from tests.train.steps import interrupted_after, watched
-from tests.train.two_processes import documents, gradients
+from tests.train.two_processes import digest, documents, gradients
 
 MODES = {Mode.DIRECT: 1.0, Mode.QUESTION: 1.0, Mode.IMPROVING_FULL: 1.0}
 
@@ -139,6 +142,60 @@ def test_a_finished_run_takes_no_more_steps(recipe: TrainRecipe) -> None:
     assert num_steps(recipe) == 3
     assert num_steps(recipe) == 0
     assert num_steps(changed(recipe, steps=4)) == 1
+
+
+def test_a_run_may_leave_off_early_and_be_taken_up_later(recipe: TrainRecipe) -> None:
+    assert num_steps(changed(recipe, stop_at=1)) == 1
+    load_pipeline(recipe.out / "checkpoint")
+    assert num_steps(changed(recipe, stop_at=2)) == 1
+    assert num_steps(recipe) == 1
+
+
+def test_a_run_that_leaves_off_early_follows_the_schedule_of_all_steps(recipe: TrainRecipe) -> None:
+    def rates(recipe: TrainRecipe) -> list[float]:
+        seen: list[float] = []
+        with watched(lambda optimizer: seen.append(optimizer.param_groups[0]["lr"])):
+            train(recipe)
+        return seen
+
+    recipe = changed(recipe, steps=4, decay_from=0.5, warmup=0, matrix_rate=0.4, other_rate=0.2)
+    whole = rates(changed(recipe, out=recipe.out / "whole"))
+    assert whole == pytest.approx([0.4, 0.2, 0.4, 0.2, 0.4, 0.2, 0.2, 0.1])
+    assert rates(changed(recipe, stop_at=3)) == whole[:6]
+
+
+@pytest.fixture(scope="module")
+def own_pictures(parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A flawed picture and a right one, as if a model had drawn them."""
+    folder, rng = tmp_path_factory.mktemp("samples"), np.random.default_rng(1)
+    episode = next(one for one in iter(lambda: improving_episode(rng), None) if one.flawed)
+    shown = [Sample(episode.prompt, episode.thoughts[0], picture) for picture in episode.pictures]
+    write_samples(folder, "00000", shown)
+    return folder
+
+
+def test_own_pictures_are_trained_on_as_often_as_asked(recipe: TrainRecipe, own_pictures: Path) -> None:
+    recipe = changed(recipe, steps=1, modes={Mode.IMPROVING_FULL: 1.0}, samples=(own_pictures,))
+    shares = [(0.0, 1.0), (0.0, 0.0), (1.0, 1.0), (1.0, 0.0)]
+    none, same, flawed, right = (
+        train(changed(recipe, out=recipe.out / f"{own}-{bad}", sample_share=own, flawed_share=bad))
+        / "ema_bf16.safetensors"
+        for own, bad in shares
+    )
+    assert none.read_bytes() == same.read_bytes()
+    assert len({file.read_bytes() for file in (none, flawed, right)}) == 3
+
+
+def test_processes_see_different_scenes(recipe: TrainRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a mode without noise, what a process trains on follows from its scenes alone."""
+    recipe = changed(recipe, steps=1, modes={Mode.INITIAL_THINKING: 1.0})
+    digests: list[list[str]] = []
+    for rank in (0, 1):
+        monkeypatch.setenv("RANK", str(rank))
+        digests.append([])
+        with watched(lambda optimizer: digests[-1].append(digest(optimizer))):
+            train(changed(recipe, out=recipe.out / str(rank)))
+    assert digests[0] != digests[1]
 
 
 def test_a_run_stopped_while_it_exports_exports_again(recipe: TrainRecipe, parts: Path) -> None:

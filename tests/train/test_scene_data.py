@@ -9,8 +9,8 @@ from irg.core import Kind, Role, Sequence
 from irg.data.modes import Dropout, Mode, Noising
 from irg.data.scenes import COMPARE_QUESTION, PLAN_QUESTION, Preparer, improving_episode
 from irg.data.store import Sample, write_samples
-from irg.train.scene_data import Mixture, Pool, SceneData
-from irg.world import parse_reflection, parse_thought
+from irg.train.scene_data import Mixture, Pool, SampleShares, SceneData
+from irg.world import parse_reflection
 from tests.data.drawn import drawn
 from tests.data.small import random_autoencoder, random_model, tokenizer
 from tests.data.test_modes import DRAWN
@@ -115,36 +115,61 @@ def test_one_seed_gives_the_same_documents(prepare: Preparer) -> None:
 
 @pytest.fixture
 def samples(tmp_path: Path) -> list[Sample]:
-    """Three pictures with flaws and two without, as if a model had drawn them."""
+    """Three pictures with flaws, then two without, as if a model drew them; they are also in `tmp_path`."""
     rng = np.random.default_rng(1)
     episodes = [improving_episode(rng) for _ in range(12)]
-    flawed = [episode for episode in episodes if parse_reflection(episode.thoughts[1])[0]][:3]
-    drawn_by_model = [Sample(one.prompt, one.thoughts[0], one.pictures[0]) for one in flawed]
-    drawn_by_model += [Sample(one.prompt, one.thoughts[0], one.pictures[1]) for one in episodes[:2]]
-    write_samples(tmp_path, "00000", drawn_by_model)
-    return drawn_by_model
+    flawed = [episode for episode in episodes if episode.flawed][:3]
+    others = [episode for episode in episodes if episode not in flawed][:2]
+    as_drawn = [Sample(one.prompt, one.thoughts[0], one.pictures[0]) for one in flawed]
+    as_drawn += [Sample(one.prompt, one.thoughts[0], one.pictures[1]) for one in others]
+    write_samples(tmp_path, "00000", as_drawn)
+    return as_drawn
 
 
-def test_own_pictures_take_their_share_of_the_improving_documents(
+def test_own_pictures_take_their_shares_of_the_improving_documents(
     prepare: Preparer, samples: list[Sample], tmp_path: Path
 ) -> None:
     data = scene_data(prepare, {Mode.IMPROVING_FULL: 1.0}, pool=4)
-    assert data.add_samples(tmp_path, 0.7, prepare) == {"right": 2, "flawed": 3}
-    documents = data.documents(200, generator())
-    own = {(sample.prompt, sample.thought) for sample in samples}
+    assert data.add_samples([tmp_path], SampleShares(0.7, 0.4), prepare) == {"flawed": 3, "right": 2}
+    documents = data.documents(300, generator())
+    flawed, right = (
+        {(sample.prompt, sample.thought) for sample in part} for part in (samples[:3], samples[3:])
+    )
     texts = [(text_of(one, Role.PROMPT, 1), text_of(one, Role.THOUGHT, 1)) for _, one in documents]
-    assert abs(sum(pair in own for pair in texts) / 200 - 0.7) < 0.1
-    for _, document in documents:
-        target = parse_reflection(text_of(document, Role.THOUGHT, 2))[1]
-        assert target.objects and parse_thought(text_of(document, Role.THOUGHT, 1)).objects
+    assert abs(sum(pair in flawed | right for pair in texts) / 300 - 0.7) < 0.08
+    assert abs(sum(pair in flawed for pair in texts) / 300 - 0.7 * 0.4) < 0.08
+    for (_, document), pair in zip(documents, texts, strict=True):
+        if pair in flawed | right:
+            flaws, _ = parse_reflection(text_of(document, Role.THOUGHT, 2))
+            assert bool(flaws) == (pair in flawed)
+
+
+def test_own_pictures_may_come_from_several_folders(
+    prepare: Preparer, samples: list[Sample], tmp_path: Path
+) -> None:
+    write_samples(tmp_path / "more", "00000", samples[:1])
+    data = scene_data(prepare, {Mode.IMPROVING_FULL: 1.0}, pool=1)
+    counts = data.add_samples([tmp_path, tmp_path / "more"], SampleShares(1.0, 0.5), prepare)
+    assert counts == {"flawed": 4, "right": 2}
+
+
+@pytest.mark.parametrize(("kept", "told"), [(slice(3), "3 and 0"), (slice(3, None), "0 and 2")])
+def test_own_pictures_of_one_sort_only_are_refused(
+    kept: slice, told: str, prepare: Preparer, samples: list[Sample], tmp_path: Path
+) -> None:
+    write_samples(tmp_path / "some", "00000", samples[kept])
+    with pytest.raises(ValueError, match=told):
+        scene_data(prepare, {Mode.IMPROVING_FULL: 1.0}, pool=1).add_samples(
+            [tmp_path / "some"], SampleShares(0.5, 0.5), prepare
+        )
 
 
 def test_the_initial_modes_never_use_own_pictures(
     prepare: Preparer, samples: list[Sample], tmp_path: Path
 ) -> None:
     data = scene_data(prepare, {Mode.INITIAL_FULL: 1.0, Mode.INITIAL_UNDERSTANDING: 1.0}, pool=4)
-    data.add_samples(tmp_path, 1.0, prepare)
+    data.add_samples([tmp_path], SampleShares(1.0, 0.5), prepare)
     own = {sample.prompt for sample in samples} - {
         tokenizer().decode(trace.prompt) for trace in data.improving.items
     }
-    assert not own & {text_of(one, Role.PROMPT, 1) for _, one in data.documents(30, generator())}
+    assert own and not own & {text_of(one, Role.PROMPT, 1) for _, one in data.documents(30, generator())}
