@@ -291,7 +291,7 @@ def test_a_new_model_is_the_embedded_one_around_the_bases_autoencoder(recipe: Tr
 
 def test_a_new_model_begins_with_still_layers_and_no_velocity() -> None:
     model, still = random_model(), (".output.weight", ".down.weight", "latent_out.weight")
-    initialise(model)
+    initialise(model, torch.Generator().manual_seed(0))
     for name, parameter in model.named_parameters():
         if name.endswith("norm.weight"):
             assert (parameter == 1).all(), name

@@ -137,7 +137,7 @@ def test_running_a_recipe_saves_it_resolved_beside_what_it_made(tmp_path: Path) 
     recipe = read_recipe(path, ["seed=4"])
     assert run_recipe(recipe) == tmp_path / "made" / "tokenizer.json"
     assert (tmp_path / "made" / "tokenizer.json").exists()
-    saved = tmp_path / "made" / "recipe.yaml"
+    saved = tmp_path / "made" / "tokenizer.yaml"
     assert read_recipe(saved, []) == recipe
     assert yaml.safe_load(saved.read_text())["seed"] == 4
 

@@ -56,6 +56,8 @@ class Pipeline:
 
         `draws` replaces the seeds' random numbers by given ones.
         """
+        if not prompts:
+            raise ValueError("no prompts: expected at least one")
         plan = plan or self.settings.plan()
         seeds = list(range(len(prompts))) if seeds is None else list(seeds)
         if len(seeds) != len(prompts):

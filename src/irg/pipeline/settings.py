@@ -150,7 +150,10 @@ class Settings(BaseModel):
         first = TurnPlan(think, self.first.build(), self.num_points, self.shift)
         later = replace(first, guidance=self.later.build())
         return Plan(
-            (first, *[later] * (turns - 1)), width or self.width, height or self.height, self.text_sampling()
+            (first, *[later] * (turns - 1)),
+            self.width if width is None else width,
+            self.height if height is None else height,
+            self.text_sampling(),
         )
 
     def edit_plan(self, width: int, height: int) -> Plan:

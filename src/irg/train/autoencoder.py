@@ -67,8 +67,9 @@ class AutoencoderRecipe(BaseModel):
 def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
     """Run the recipe; leaves `ae.safetensors`, `ae_params.json` and `scores.json` in its folder."""
     recipe.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    net = Autoencoder(recipe.config)
+    with torch.random.fork_rng():  # the layers draw their first weights from the global generator
+        torch.manual_seed(recipe.seed)
+        net = Autoencoder(recipe.config)
     averaged = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.0

@@ -168,7 +168,6 @@ def _average_gradients(model: nn.Module, world: int) -> None:
 
 
 def _start(recipe: TrainRecipe, tokenizer: Tokenizer, autoencoder: AutoencoderConfig) -> UnifiedModel:
-    torch.manual_seed(recipe.seed)
     if recipe.init is not None:
         model = load_model(recipe.init, dtype=torch.float32)
         if model.config.autoencoder != autoencoder:
@@ -178,13 +177,13 @@ def _start(recipe: TrainRecipe, tokenizer: Tokenizer, autoencoder: AutoencoderCo
         model = UnifiedModel(
             ModelConfig(sizes.decoder, sizes.vision, autoencoder, sizes.latent_patch, sizes.latent_side)
         )
-        initialise(model)
+        initialise(model, torch.Generator().manual_seed(recipe.seed))
     model.latent_positions.reset()
     model.view_positions.reset()
     return model.train()
 
 
-def initialise(model: UnifiedModel) -> None:
+def initialise(model: UnifiedModel, generator: torch.Generator) -> None:
     """Small normal matrices; layers that write into the residual stream, and the flow head, start at zero."""
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2:
@@ -193,7 +192,8 @@ def initialise(model: UnifiedModel) -> None:
         elif name.endswith(("output.weight", "down.weight", "latent_out.weight")) and "timestep" not in name:
             nn.init.zeros_(parameter)
         else:
-            nn.init.normal_(parameter, std=0.02 if "embedding" in name else parameter.shape[1] ** -0.5)
+            std = 0.02 if "embedding" in name else parameter.shape[1] ** -0.5
+            nn.init.normal_(parameter, std=std, generator=generator)
 
 
 def _update_average(averaged: dict[str, torch.Tensor], model: nn.Module, decay: float) -> None:

@@ -19,6 +19,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, total: int, start: int = 0, every: int = 10, silent: bool = False) -> None:
         self.path = path
+        self.total = total
         self.start = start
         self.every = every
         self.silent = silent
@@ -46,7 +47,7 @@ class MetricsLog:
         if self.silent:
             return
         line = {"step": step, **{key: round(value, 6) for key, value in (values | extra).items()}}
-        if step % self.every == 0:
+        if step % self.every == 0 or step == self.total:
             self.file.write(json.dumps(line) + "\n")
             self.file.flush()
         shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items())

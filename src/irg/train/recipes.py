@@ -48,7 +48,9 @@ def run_recipe(recipe: BaseModel) -> Any:
     assert isinstance(recipe, kind)
     out: Path = recipe.out  # type: ignore[attr-defined]
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    write_atomically(
+        out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+    )
     return action(recipe)
 
 
