@@ -8,13 +8,14 @@ def lines(path: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_every_so_many_steps_are_written(tmp_path: Path) -> None:
+def test_every_so_many_steps_and_the_last_are_written(tmp_path: Path) -> None:
     with MetricsLog(tmp_path / "metrics.jsonl", total=5, every=2) as log:
         for step in range(1, 6):
             log.record(step, {"loss": 1 / 3}, seconds=step)
     assert lines(tmp_path / "metrics.jsonl") == [
         {"step": 2, "loss": 0.333333, "seconds": 2},
         {"step": 4, "loss": 0.333333, "seconds": 4},
+        {"step": 5, "loss": 0.333333, "seconds": 5},
     ]
 
 
