@@ -45,8 +45,10 @@ embedded: $(VENV)/.installed
 	$(TORCHRUN) recipes/embedded_samples.yaml
 	$(TORCHRUN) recipes/embedded_irgl.yaml
 	$(TORCHRUN) recipes/embedded_samples2.yaml
-	$(TORCHRUN) recipes/embedded_final.yaml
-	$(VENV)/bin/irg bench scene --model runs/embedded/final/checkpoint --out runs/embedded/bench
+	$(TORCHRUN) recipes/embedded_irgl2.yaml
+	$(TORCHRUN) recipes/embedded_samples3.yaml
+	$(TORCHRUN) recipes/embedded_irgl3.yaml
+	$(VENV)/bin/irg bench scene --model runs/embedded/irgl3/checkpoint --out runs/embedded/bench
 
 clean:
 	rm -rf $(VENV) $(DEV_VENV) $(DEMO_OUT) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
