@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --out $(DEMO_OUT)
+	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --seed 2 --out $(DEMO_OUT)
 	@echo && echo "The pictures are in $(DEMO_OUT):" && find $(DEMO_OUT) -name '*.png' | sort
 
 test: $(DEV_VENV)/.installed
