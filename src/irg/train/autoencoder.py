@@ -10,12 +10,10 @@ Shape suffixes: B crops, H and W pixels, C latent channels, h and w latent cells
 import json
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -25,19 +23,17 @@ from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
 from irg.train.metrics import MetricsLog
+from irg.train.recipe import Recipe
 from irg.train.schedule import learning_rate_factor
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
 from irg.world.render import render
 
 
-class AutoencoderRecipe(BaseModel):
+class AutoencoderRecipe(Recipe):
     """What one autoencoder run does; `kind: autoencoder` in the recipe file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: str = "autoencoder"
-    out: Path
     seed: int = 0
     steps: int = 36_000
     batch: int = 16

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -27,17 +26,15 @@ from irg.prep import Tokenizer
 from irg.train.losses import flow_losses, token_losses
 from irg.train.metrics import MetricsLog
 from irg.train.optimizers import OptimizerPair
+from irg.train.recipe import Recipe
 from irg.train.scene_data import Mixture, SampleShares, SceneData
 from irg.train.schedule import learning_rate_factor
 
 
-class TrainRecipe(BaseModel):
+class TrainRecipe(Recipe):
     """What one run of the unified model does; `kind: unified` in the recipe file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: str = "unified"
-    out: Path
     base: Path
     """Folder with the tokenizer and the autoencoder."""
     init: Path | None = None

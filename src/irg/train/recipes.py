@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from irg.core.files import write_atomically
 from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.loop import TrainRecipe, train
+from irg.train.recipe import Recipe
 from irg.train.samples import SamplesRecipe, draw_samples
 from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
 
-KINDS: dict[str, tuple[type[BaseModel], Callable[[Any], Any]]] = {
+KINDS: dict[str, tuple[type[Recipe], Callable[[Any], Any]]] = {
     "tokenizer": (TokenizerRecipe, make_tokenizer),
     "autoencoder": (AutoencoderRecipe, train_autoencoder),
     "unified": (TrainRecipe, train),
@@ -21,7 +22,7 @@ KINDS: dict[str, tuple[type[BaseModel], Callable[[Any], Any]]] = {
 }
 
 
-def read_recipe(path: Path, overrides: list[str]) -> BaseModel:
+def read_recipe(path: Path, overrides: list[str]) -> Recipe:
     """The validated recipe of a file, with overrides like `steps=100` or `modes.direct=0.5` (YAML values)."""
     try:
         content = yaml.safe_load(path.read_text())
@@ -42,12 +43,11 @@ def read_recipe(path: Path, overrides: list[str]) -> BaseModel:
         raise ValueError(f"{path}: {wrong}") from wrong
 
 
-def run_recipe(recipe: BaseModel) -> Any:
+def run_recipe(recipe: Recipe) -> Any:
     """Do what the recipe says, after saving it, resolved, beside what it makes."""
-    kind, action = KINDS[recipe.kind]  # type: ignore[attr-defined]
+    kind, action = KINDS[recipe.kind]
     assert isinstance(recipe, kind)
-    out: Path = recipe.out  # type: ignore[attr-defined]
-    out.mkdir(parents=True, exist_ok=True)
+    recipe.out.mkdir(parents=True, exist_ok=True)
     write_atomically(
         out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     )

@@ -5,22 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from rich.progress import track
 
 from irg.core.events import Done
 from irg.data.scenes import training_prompt
 from irg.data.store import Sample, write_samples
 from irg.pipeline import load_pipeline
+from irg.train.recipe import Recipe
 
 
-class SamplesRecipe(BaseModel):
+class SamplesRecipe(Recipe):
     """`kind: samples` in the recipe file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: str = "samples"
-    out: Path
     model: Path
     count: int
     seed: int = 0

@@ -2,19 +2,15 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from irg.data.scenes import COMPARE_QUESTION, PLAN_QUESTION, SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
+from irg.train.recipe import Recipe
 
 
-class TokenizerRecipe(BaseModel):
+class TokenizerRecipe(Recipe):
     """`kind: tokenizer` in the recipe file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: str = "tokenizer"
-    out: Path
     seed: int = 0
     texts: int = 20_000
 
