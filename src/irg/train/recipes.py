@@ -49,7 +49,7 @@ def run_recipe(recipe: Recipe) -> Any:
     assert isinstance(recipe, kind)
     recipe.out.mkdir(parents=True, exist_ok=True)
     write_atomically(
-        out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
+        recipe.out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     )
     return action(recipe)
 
