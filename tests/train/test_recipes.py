@@ -12,6 +12,7 @@ import irg.train
 from irg.data.modes import Mode
 from irg.train.autoencoder import AutoencoderRecipe
 from irg.train.loop import TrainRecipe
+from irg.train.recipe import Recipe
 from irg.train.recipes import KINDS, read_recipe, run_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -81,7 +82,7 @@ def test_every_recipe_of_the_package_has_a_kind() -> None:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.ClassDef) and node.name.endswith("Recipe")
     }
-    assert written == {recipe.__name__ for recipe, _ in KINDS.values()}
+    assert written - {Recipe.__name__} == {recipe.__name__ for recipe, _ in KINDS.values()}
 
 
 def test_overrides_replace_values_and_reach_into_tables(recipe_file: Path) -> None:
