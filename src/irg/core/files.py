@@ -17,3 +17,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Rename a finished file over `path`, readable by all: some writers leave files that only their owner can read."""
+    partial.chmod(0o644)
+    partial.replace(path)

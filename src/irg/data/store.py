@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from irg.core.files import put_in_place
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -26,7 +28,7 @@ def write_samples(folder: Path, name: str, samples: Seq[Sample]) -> None:
     (folder / f"{name}.json").write_text(json.dumps(texts))
     partial = folder / f".{name}.partial"
     save_file({"pictures": np.stack([sample.picture for sample in samples])}, partial)
-    partial.replace(folder / f"{name}.safetensors")
+    put_in_place(partial, folder / f"{name}.safetensors")
 
 
 def read_samples(folder: Path) -> Iterator[Sample]:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from irg.core.files import write_atomically
+from irg.core.files import put_in_place, write_atomically
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import ModelConfig, read_autoencoder_config, read_config, write_config
 from irg.model.names import autoencoder_name, unified_name
@@ -189,7 +189,7 @@ def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         save_file(tensors, partial, metadata={"format": "pt"})
-        partial.replace(path)
+        put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 

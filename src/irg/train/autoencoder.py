@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from irg.core.files import write_atomically
+from irg.core.files import put_in_place, write_atomically
 from irg.model import Autoencoder
 from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
@@ -192,7 +192,7 @@ def _save(
     save_file(
         {name: value.contiguous() for name, value in tensors.items()}, partial, metadata={"step": str(step)}
     )
-    partial.replace(path)
+    put_in_place(partial, path)
 
 
 def _resume(

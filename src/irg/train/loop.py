@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from irg.core import IGNORE, Sequence, pack
+from irg.core.files import put_in_place
 from irg.data.modes import Dropout, Mode, Noising
 from irg.data.scenes import Preparer
 from irg.model import PaddedAttend, UnifiedModel, embedded
@@ -227,7 +228,7 @@ def _save_state(
     path = recipe.out / "state.safetensors"
     partial = path.with_suffix(".partial")
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-    partial.replace(path)
+    put_in_place(partial, path)
 
 
 def _resume(
