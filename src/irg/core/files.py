@@ -20,6 +20,6 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def put_in_place(partial: Path, path: Path) -> None:
-    """Rename a finished file over `path`, readable by all: some writers leave files that only their owner can read."""
+    """Rename a finished file over `path`, readable by all: some writers leave it to their owner alone."""
     partial.chmod(0o644)
     partial.replace(path)
