@@ -14,7 +14,7 @@ EXAMPLES = """[bold]Examples[/bold]
   irg generate "two red circles left of a blue square"
   irg generate "a large green heart" --turns 1 --no-think
   irg ask runs/x/turn2.png "How many circles are there?"
-  irg edit runs/x/turn2.png "make the blue square yellow"
+  irg edit runs/x/turn2.png "make the square top-right yellow"
   irg info
 
 Without [cyan]--model[/cyan] the embedded model runs: it needs no download,
