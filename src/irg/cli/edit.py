@@ -26,7 +26,7 @@ from irg.cli.options import (
 from irg.cli.output import EpisodeFolder, report
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg edit runs/x/turn2.png "make the blue square yellow"
+  irg edit runs/x/turn2.png "make the square top-right yellow"
   irg edit photo.jpg "make it snow" --out runs/snow --model path/to/checkpoint"""
 
 
