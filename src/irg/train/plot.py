@@ -65,3 +65,4 @@ def plot(runs: Seq[Path], out: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8)
     figure.savefig(out, dpi=110)
+    pyplot.close(figure)
