@@ -2,7 +2,7 @@
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge said of an image: right or not, and what is wrong, in words."""
+    """What a judge said of an image: right or not, what is wrong in words, and any scores by name."""
 
     correct: bool
     flaws: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,14 @@ class Trace:
     model: dict[str, Any] = field(default_factory=dict)
     source: Image.Image | None = None
     """The image that was edited, if this was an edit."""
+    questions: tuple[tuple[str, str], ...] = ()
+    """Questions about the last image, with their answers."""
+    modes: tuple[str, ...] = ()
+    """The learning modes that this trace may teach; none named means every one that it has the parts for."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Where it came from: source, licence, teacher, templates. Its values are JSON."""
+    id: str = ""
+    """Names it in a store; empty until it is given one."""
 
     def save(self, folder: Path) -> None:
         """Write `trace.json` and the images; the JSON comes last, so that a folder with it is whole."""
@@ -70,9 +79,7 @@ class Trace:
             Turn(
                 turn["thought"],
                 _open(folder / turn["image"]),
-                Verdict(turn["verdict"]["correct"], tuple(turn["verdict"]["flaws"]))
-                if turn["verdict"]
-                else None,
+                verdict_from_json(turn["verdict"]),
                 turn["capped"],
                 turn["seconds"],
             )
@@ -80,30 +87,50 @@ class Trace:
         )
         source = _open(folder / content["source"]) if content["source"] else None
         parts = {key: content[key] for key in ("prompt", "seed", "system_prompt", "settings", "model")}
-        return cls(turns=turns, source=source, **parts)
+        return cls(
+            turns=turns,
+            source=source,
+            questions=tuple((question, answer) for question, answer in content.get("questions", ())),
+            modes=tuple(content.get("modes", ())),
+            provenance=content.get("provenance", {}),
+            id=content.get("id", ""),
+            **parts,
+        )
 
     def _as_json(self) -> dict[str, Any]:
         return {
             "version": VERSION,
+            "id": self.id,
             "prompt": self.prompt,
             "system_prompt": self.system_prompt,
             "seed": self.seed,
             "model": self.model,
             "settings": self.settings,
+            "questions": self.questions,
+            "modes": self.modes,
+            "provenance": self.provenance,
             "source": "source.png" if self.source is not None else None,
             "turns": [
                 {
                     "thought": turn.thought,
                     "capped": turn.capped,
                     "image": f"turn{number}.png",
-                    "verdict": {"correct": turn.verdict.correct, "flaws": list(turn.verdict.flaws)}
-                    if turn.verdict
-                    else None,
+                    "verdict": verdict_as_json(turn.verdict),
                     "seconds": {name: round(value, 4) for name, value in turn.seconds.items()},
                 }
                 for number, turn in enumerate(self.turns, start=1)
             ],
         }
+
+
+def verdict_as_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    return asdict(verdict) if verdict else None
+
+
+def verdict_from_json(content: dict[str, Any] | None) -> Verdict | None:
+    if content is None:
+        return None
+    return Verdict(content["correct"], tuple(content["flaws"]), content.get("scores", {}))
 
 
 def png(image: Image.Image) -> bytes:
