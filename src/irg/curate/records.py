@@ -1,0 +1,219 @@
+"""Records: what one candidate trace is so far, on its way from a prompt to a trace or to a reject.
+
+A record is frozen; a stage returns a changed copy. Nothing in it depends on clocks, machines or luck other than
+seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from irg.core.trace import Verdict, png, verdict_as_json, verdict_from_json
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as the bytes of its file, which is what is stored, sent and compared."""
+
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "Picture":
+        """The image as PNG, in RGB."""
+        return cls(png(image.convert("RGB")))
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()[:32]
+
+    def open(self) -> Image.Image:
+        """The image in RGB, decoded. Raises ValueError when the bytes are no image."""
+        try:
+            return Image.open(io.BytesIO(self.data)).convert("RGB")
+        except (OSError, SyntaxError) as broken:
+            raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Why a record goes no further. `reason` is one of a stage's few fixed phrases, which are counted;
+    `detail` says what exactly was wrong with this one."""
+
+    stage: str
+    reason: str
+    detail: str = ""
+
+
+class Relation(StrEnum):
+    """How image 2 compares to image 1."""
+
+    BETTER = "better"
+    EQUAL = "equal"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question that a judge asked about an image (1 or 2): whether the image passes it."""
+
+    image: int
+    question: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """What a teacher says of image 1 in the light of image 2, in four parts.
+
+    A teacher whose sentences do several parts at once leaves the others empty.
+    """
+
+    falls_short: str
+    changes: str
+    steps: str
+    better: str
+
+    @property
+    def text(self) -> str:
+        """The whole of it, as the second thought of a trace."""
+        return " ".join(part for part in (self.falls_short, self.changes, self.steps, self.better) if part)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a record took of endpoints, answers from the cache included: what it would cost to make anew."""
+
+    requests: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    money: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.requests + other.requests,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            self.money + other.money,
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage that a record went through: enough to do it again. `key` is the record's id after it."""
+
+    stage: str
+    version: int
+    key: str
+    model: JSON = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """One candidate trace. `id` hashes how it came about; `index` counts proposals and orders the final set."""
+
+    id: str
+    index: int
+    prompt: str
+    source: str = ""
+    licence: str = ""
+    thought: str | None = None
+    """The initial thought; None until there is one. A record drawn without one is drawn with the student's."""
+    candidates: tuple[Picture, ...] = ()
+    image1: Picture | None = None
+    image2: Picture | None = None
+    verdict1: Verdict | None = None
+    verdict2: Verdict | None = None
+    relation: Relation | None = None
+    checks: tuple[Check, ...] = ()
+    reflection: Reflection | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    """Numbers by name, for the filters and the report."""
+    notes: JSON = field(default_factory=dict)
+    """What else a stage wants the trace's provenance to say, by name."""
+    steps: tuple[Step, ...] = ()
+    cost: Cost = Cost()
+    rejected: Reject | None = None
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        named = (picture for picture in (self.image1, self.image2) if picture is not None)
+        return (*self.candidates, *named)
+
+    def reject(self, stage: str, reason: str, detail: str = "") -> "Record":
+        return replace(self, rejected=Reject(stage, reason, detail))
+
+    def noted(self, notes: JSON) -> "Record":
+        return replace(self, notes=self.notes | notes)
+
+    def scored(self, scores: dict[str, float]) -> "Record":
+        return replace(self, scores=self.scores | scores)
+
+
+def digest_of(*parts: object) -> str:
+    """32 hex digits that depend on all parts (JSON values) and their order, the same on every machine."""
+    content = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def as_json(record: Record) -> JSON:
+    """A record as JSON, its pictures as their digests."""
+
+    def name(picture: Picture | None) -> str | None:
+        return picture.digest if picture else None
+
+    return {
+        "id": record.id,
+        "index": record.index,
+        "prompt": record.prompt,
+        "source": record.source,
+        "licence": record.licence,
+        "thought": record.thought,
+        "candidates": [name(picture) for picture in record.candidates],
+        "image1": name(record.image1),
+        "image2": name(record.image2),
+        "verdict1": verdict_as_json(record.verdict1),
+        "verdict2": verdict_as_json(record.verdict2),
+        "relation": record.relation,
+        "checks": [asdict(check) for check in record.checks],
+        "reflection": asdict(record.reflection) if record.reflection else None,
+        "scores": record.scores,
+        "notes": record.notes,
+        "steps": [asdict(step) for step in record.steps],
+        "cost": asdict(record.cost),
+        "rejected": asdict(record.rejected) if record.rejected else None,
+    }
+
+
+def from_json(content: JSON, pictures: dict[str, Picture]) -> Record:
+    """The record that `as_json` wrote, with its pictures looked up by digest."""
+
+    def picture(digest: str | None) -> Picture | None:
+        return None if digest is None else pictures[digest]
+
+    parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
+    return Record(
+        **parts,
+        candidates=tuple(pictures[digest] for digest in content["candidates"]),
+        image1=picture(content["image1"]),
+        image2=picture(content["image2"]),
+        verdict1=verdict_from_json(content["verdict1"]),
+        verdict2=verdict_from_json(content["verdict2"]),
+        relation=Relation(content["relation"]) if content["relation"] else None,
+        checks=tuple(Check(**check) for check in content["checks"]),
+        reflection=Reflection(**content["reflection"]) if content["reflection"] else None,
+        scores=content["scores"],
+        notes=content["notes"],
+        steps=tuple(Step(**step) for step in content["steps"]),
+        cost=Cost(**content["cost"]),
+        rejected=Reject(**content["rejected"]) if content["rejected"] else None,
+    )

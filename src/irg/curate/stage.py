@@ -1,0 +1,128 @@
+"""What a stage is: a small typed transformation of records, the same wherever and whenever it runs.
+
+A stage gets live records (nothing rejected among them) and returns as many, in the same order: changed, or
+rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed`), since
+what it made is kept under its key and never made twice. It is built from a recipe without loading anything;
+what is heavy it loads at its first use, in whatever process that is.
+
+A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+from irg.curate.records import Record, Step, digest_of
+
+
+class Resource(StrEnum):
+    """What a stage is bound by, which tells a runner how much of it to run at once."""
+
+    CPU = "cpu"
+    DEVICE = "device"
+    ENDPOINT = "endpoint"
+
+
+class StopRun(Exception):  # noqa: N818 - an orderly end, not an error
+    """Ends the run in good order, say when a budget is spent: what is finished stays, the rest waits for
+    another run. A stage raises it; its message is for the user."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything but the input that decides what a stage makes of a record. All values are JSON.
+
+    `version` counts changes of the stage's own code that change what it makes; `model` says which weights or
+    which endpoint's model; `templates` maps the names of prompt templates to the hashes of their texts;
+    `settings` are those that matter to the result (not how many run at once).
+    """
+
+    name: str
+    version: int
+    model: dict[str, Any] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.name, self.version, self.model, self.templates, self.settings, self.seed)
+
+    def key(self, input_id: str) -> str:
+        """The id of what this stage makes of the input with that id."""
+        return digest_of(self.digest, input_id)
+
+    def seed_for(self, record: Record) -> int:
+        """A seed (60 bits) for all that is random about this stage's work on this record."""
+        return int(self.key(record.id)[:15], 16)
+
+    def step(self, record: Record) -> Step:
+        """What a record's provenance says of this stage."""
+        return Step(
+            self.name, self.version, self.key(record.id), self.model, self.templates, self.seed_for(record)
+        )
+
+
+class Stage(Protocol):
+    """What every stage says of itself. `retire` frees what it loaded, when a runner is done with it."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    @property
+    def resource(self) -> Resource: ...
+
+    def retire(self) -> None: ...
+
+
+@runtime_checkable
+class DirectStage(Stage, Protocol):
+    """A stage that computes. `run` may be called from any one thread at a time, unless its resource is CPU:
+    then from several."""
+
+    def run(self, records: Sequence[Record]) -> list[Record]: ...
+
+
+@runtime_checkable
+class EndpointStage(Stage, Protocol):
+    """A stage that waits for endpoints."""
+
+    async def run_async(self, records: Sequence[Record]) -> list[Record]: ...
+
+
+AnyStage = DirectStage | EndpointStage
+
+
+def live(records: Sequence[Record]) -> list[Record]:
+    """The records that are still going: what a stage's `run` takes."""
+    return [record for record in records if record.rejected is None]
+
+
+def settle(stage: Stage, records: Sequence[Record], results: Sequence[Record]) -> list[Record]:
+    """All records after a stage: the results, under their new ids and with this step in their provenance, in
+    the places of the live records they were made of; what had been rejected before stays as it was."""
+    identity, remaining = stage.identity, iter(results)
+    assert len(results) == len(live(records)), f"{identity.name} must return a record for each it gets"
+    settled = []
+    for record in records:
+        if record.rejected is None:
+            step = identity.step(record)
+            result = next(remaining)
+            assert result.index == record.index, f"{identity.name} must keep the order of records"
+            record = replace(result, id=step.key, steps=(*record.steps, step))
+        settled.append(record)
+    return settled
+
+
+def run_direct(stage: DirectStage, records: Sequence[Record]) -> list[Record]:
+    """One shard through one stage that computes. The whole of what a worker has to do."""
+    going = live(records)
+    return settle(stage, records, stage.run(going) if going else [])
+
+
+async def run_endpoint(stage: EndpointStage, records: Sequence[Record]) -> list[Record]:
+    """One shard through one stage that waits for endpoints."""
+    going = live(records)
+    return settle(stage, records, await stage.run_async(going) if going else [])
