@@ -177,23 +177,23 @@ def _dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generat
     """Leave out what a guidance branch leaves out, and forms of images, so that training sees what guidance
     will evaluate.
 
-    Only documents that draw go without a branch's parts, since only drawing is guided. The random numbers are
-    drawn in any case, so that the generator's course does not depend on what is dropped.
+    Only documents that draw go without a branch's parts, since only drawing is guided. The others need
+    something to look at: they go without one form of an image only where the other one is there. The random
+    numbers are drawn in any case, so that the generator's course does not depend on what is dropped.
     """
     chances = torch.tensor([dropout.text, dropout.image, dropout.clean, dropout.view])
     text, image, clean, view = (torch.rand(4, generator=generator) < chances).tolist()
     forms = {kind for kind, hit in ((Kind.CLEAN, clean), (Kind.VIEW, view)) if hit}
     turns = [segment.turn for segment in segments if segment.kind is Kind.NOISY]
-    branches = [kind for kind, hit in ((BranchKind.TEXT, text), (BranchKind.IMAGE, image)) if hit and turns]
+    if not turns:
+        both = {Kind.CLEAN, Kind.VIEW} <= {segment.kind for segment in segments}
+        return [one for one in segments if one.kind not in forms or not both or len(forms) > 1]
+    branches = [kind for kind, hit in ((BranchKind.TEXT, text), (BranchKind.IMAGE, image)) if hit]
 
     def stays(segment: Segment) -> bool:
-        if segment.kind is Kind.NOISY:
-            return True
         return segment.kind not in forms and all(keeps(kind, segment, turns[-1]) for kind in branches)
 
-    kept = [segment for segment in segments if stays(segment)]
-    # A document of nothing but what it forgot would teach nothing: one that lost its only images keeps them.
-    return kept if any(segment.loss or segment.kind is Kind.NOISY for segment in kept) else segments
+    return [segment for segment in segments if segment.kind is Kind.NOISY or stays(segment)]
 
 
 def _scaled(pixels: torch.Tensor) -> torch.Tensor:
