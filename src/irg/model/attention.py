@@ -7,6 +7,8 @@ Shape suffixes: T tokens in expert order, R documents, Q the longest of them, S 
 key/value heads, K head width.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -124,7 +126,10 @@ def _explicit_attention(
 
 
 class FlexAttend:
-    """FlexAttention over the whole row, without a cache: the form for training long packed rows on a GPU."""
+    """FlexAttention over the whole row, without a cache: the form for training long packed rows on a GPU.
+
+    There it is compiled; elsewhere it runs as written, which builds all scores and is for checking only.
+    """
 
     def __init__(self, packed: Packed, length: int | None = None) -> None:
         self.order_T = torch.cat([packed.understanding_index_U, packed.latent_index_M])
@@ -135,7 +140,8 @@ class FlexAttend:
         self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
     ) -> torch.Tensor:
         query, key, value = (self._to_row(tensor) for tensor in (query_THK, key_TGK, value_TGK))
-        output = flex_attention(
+        flex = _compiled_flex() if query.is_cuda else flex_attention
+        output = flex(
             query, key, value, block_mask=self.block_mask, enable_gqa=query_THK.shape[1] != key_TGK.shape[1]
         )
         assert isinstance(output, torch.Tensor)
@@ -145,3 +151,8 @@ class FlexAttend:
         row = values_THK.new_zeros(self.length, *values_THK.shape[1:])
         row[self.order_T] = values_THK
         return rearrange(row, "T H K -> 1 H T K")
+
+
+@cache
+def _compiled_flex() -> Callable[..., object]:
+    return torch.compile(flex_attention, dynamic=True)

@@ -80,7 +80,9 @@ class DecoderLayer(nn.Module):
         attend: Attend,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         split = [len(understanding_TD), len(generation_TD)]
-        if split[1] == 0:
+        # In training an idle expert runs all the same, on nothing: its gradients are then zero instead of
+        # absent, and sharded processes agree on what they exchange.
+        if split[1] == 0 and not torch.is_grad_enabled():
             attended_THK = attend(self.index, *self.understanding.project(understanding_TD, ropes[0]))
             return self.understanding.finish(understanding_TD, attended_THK), generation_TD
         understood = self.understanding.project(understanding_TD, ropes[0])

@@ -1,0 +1,135 @@
+"""The scene world as a source of traces: as many as one likes, each made when it is asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+from irg.core.trace import Trace, Turn
+from irg.data.learning import Mode
+from irg.data.source import Sized
+from irg.world import (
+    Family,
+    Request,
+    Scene,
+    Split,
+    caption,
+    compare,
+    fulfil,
+    perturb,
+    questions,
+    random_scene,
+    reflection,
+    render,
+    sample_edit,
+    sample_prompt,
+    thought,
+)
+from irg.world.reading import clear_reading
+
+SYSTEM_PROMPT = "Think, draw, look and improve."
+SIDE = 128
+"""Pixels per side of a rendered scene."""
+FAMILY_WEIGHTS = {
+    Family.SINGLE: 1,
+    Family.TWO: 1,
+    Family.COUNTING: 1.5,
+    Family.COLORS: 1,
+    Family.POSITION: 3,
+    Family.ATTRIBUTION: 1.5,
+    Family.COMPOUND: 3,
+}
+CAPTIONS = 0.4
+"""Share of traces whose first question asks for everything in the picture."""
+
+
+class SceneKind(StrEnum):
+    EPISODES = "episodes"
+    """Prompt, thought, flawed picture, reflection, right picture; questions about the latter."""
+    EDITS = "edits"
+    """A picture, an instruction, and the picture after it."""
+
+
+@dataclass(frozen=True)
+class SceneSource:
+    """`size` traces of one kind; each is made from the seed and its index alone.
+
+    `right` is the share of episodes whose first picture is right already, so that a model learns to leave
+    such a picture alone. The flaws of the others are programmatic.
+    """
+
+    kind: SceneKind = SceneKind.EPISODES
+    size: int = 1_000_000
+    seed: int = 0
+    right: float = 0.3
+
+    virtual = True
+    """Nothing is stored: rows are measured when they are needed, not surveyed beforehand."""
+
+    @property
+    def name(self) -> str:
+        return f"scenes/{self.kind}/{self.size}/{self.seed}/{self.right}"
+
+    @property
+    def group_sizes(self) -> tuple[int, ...]:
+        return (self.size,)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, index: int) -> Trace:
+        return self._make(index, lambda scene: Image.fromarray(render(scene)))
+
+    def sketch(self, index: int) -> Trace:
+        """The same trace without pixels."""
+        return self._make(index, lambda scene: Sized((SIDE, SIDE)))
+
+    def survey(self) -> Iterator[Trace]:
+        return (self.sketch(index) for index in range(self.size))
+
+    def _make(self, index: int, draw: Any) -> Trace:
+        if not 0 <= index < self.size:
+            raise IndexError(f"row {index} of {self.size} scenes")
+        rng = np.random.default_rng([self.seed, index])
+        row_id = f"{self.name}/{index}"
+        if self.kind is SceneKind.EDITS:
+            scene = random_scene(rng)
+            instruction, after = sample_edit(scene, rng)
+            turns = (Turn(None, draw(after)),)
+            return Trace(instruction, turns, index, source=draw(scene), modes=(Mode.EDIT,), id=row_id)
+        plan, prompt = planned(rng)
+        first = plan if rng.random() < self.right else perturb(plan, rng)
+        flaws = compare(clear_reading(first), plan)
+        turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, plan), draw(plan)))
+        return Trace(prompt, turns, index, SYSTEM_PROMPT, questions=_asked(plan, rng), id=row_id)
+
+
+def planned(rng: Generator) -> tuple[Scene, str]:
+    """A training prompt and a scene that fulfils it."""
+    request, prompt = _request(rng)
+    return fulfil(request, rng), prompt
+
+
+def training_prompt(rng: Generator) -> str:
+    """A prompt as training sees them: family by weight, wording from the training split."""
+    return _request(rng)[1]
+
+
+def _request(rng: Generator) -> tuple[Request, str]:
+    families = list(FAMILY_WEIGHTS)
+    weights = np.array(list(FAMILY_WEIGHTS.values()))
+    family = families[rng.choice(len(families), p=weights / weights.sum())]
+    return sample_prompt(rng, family, Split.TRAIN)
+
+
+def _asked(scene: Scene, rng: Generator) -> tuple[tuple[str, str], ...]:
+    asked = questions(scene, rng)
+    everything = ("What is in the picture?", caption(scene))
+    others = [pair for pair in asked if pair != everything]
+    rng.shuffle(others)
+    captions_first = rng.random() < CAPTIONS
+    return (everything, *others) if captions_first else (*others, everything)
