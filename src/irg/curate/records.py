@@ -1,7 +1,7 @@
 """Records: what one candidate trace is so far, on its way from a prompt to a trace or to a reject.
 
-A record is frozen; a stage returns a changed copy. Nothing in it depends on clocks, machines or luck other than
-seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
+A record is frozen; a stage returns a changed copy. Nothing in it depends on clocks, on machines or on luck
+other than seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
 """
 
 import hashlib
@@ -119,7 +119,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Record:
-    """One candidate trace. `id` hashes how it came about; `index` counts proposals and orders the final set."""
+    """One candidate trace. `id` hashes how it came about; `index` counts proposals, which orders the set."""
 
     id: str
     index: int
@@ -127,7 +127,7 @@ class Record:
     source: str = ""
     licence: str = ""
     thought: str | None = None
-    """The initial thought; None until there is one. A record drawn without one is drawn with the student's."""
+    """The initial thought. A record that is to be drawn and has none is drawn with the student's own."""
     candidates: tuple[Picture, ...] = ()
     image1: Picture | None = None
     image2: Picture | None = None

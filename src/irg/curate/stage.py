@@ -1,8 +1,8 @@
 """What a stage is: a small typed transformation of records, the same wherever and whenever it runs.
 
 A stage gets live records (nothing rejected among them) and returns as many, in the same order: changed, or
-rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed`), since
-what it made is kept under its key and never made twice. It is built from a recipe without loading anything;
+rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed_for`),
+since what it made is kept under its key and never made twice. It is built from a recipe without loading anything;
 what is heavy it loads at its first use, in whatever process that is.
 
 A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
@@ -25,7 +25,7 @@ class Resource(StrEnum):
     ENDPOINT = "endpoint"
 
 
-class StopRun(Exception):  # noqa: N818 - an orderly end, not an error
+class StopRun(Exception):
     """Ends the run in good order, say when a budget is spent: what is finished stays, the rest waits for
     another run. A stage raises it; its message is for the user."""
 
