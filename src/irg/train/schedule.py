@@ -1,12 +1,54 @@
-"""Learning-rate schedules."""
+"""Learning-rate schedules: pure functions of the step."""
+
+import math
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Shape(StrEnum):
+    """How the learning rate goes after the warm-up."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    LINEAR = "linear"
+
+
+class ScheduleSettings(BaseModel):
+    """Linear warm-up, then the full rate, then perhaps a decay over the last part of the run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Shape = Shape.CONSTANT
+    warmup: int = Field(default=0, ge=0)
+    """Steps until the full rate; the first of them already moves."""
+    decay_from: float = Field(default=0.0, ge=0.0, le=1.0)
+    """The fraction of the run at which the decay begins."""
+    floor: float = Field(default=0.0, ge=0.0, le=1.0)
+    """What the decay ends at, as a fraction of the full rate."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        unread = {"decay_from", "floor"} & self.model_fields_set
+        if self.kind is Shape.CONSTANT and unread:
+            raise ValueError(f"a constant schedule has no {' and no '.join(sorted(unread))}")
+        return self
+
+    def factor(self, step: int, total: int) -> float:
+        """What to multiply the learning rate by in step `step` (from 0) of `total`."""
+        if self.kind is Shape.CONSTANT:
+            return _rising(step, self.warmup)
+        begin = self.decay_from * total
+        gone = min(max((step - begin) / max(total - begin, 1), 0.0), 1.0)
+        left = 1 - gone if self.kind is Shape.LINEAR else (1 + math.cos(math.pi * gone)) / 2
+        return _rising(step, self.warmup) * (self.floor + (1 - self.floor) * left)
 
 
 def learning_rate_factor(step: int, total: int, warmup: int, decay_from: float) -> float:
-    """Linear warm-up, constant, then linear decay to zero over the last part of the run.
+    """Linear warm-up, constant, then linear decay to zero from the fraction `decay_from` of the run on."""
+    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from).factor(step, total)
 
-    `decay_from` is the fraction of the run at which the decay begins; 1 means a constant rate.
-    """
-    rising = min((step + 1) / warmup, 1.0) if warmup else 1.0
-    begin = decay_from * total
-    falling = 1.0 if step < begin else max((total - step) / max(total - begin, 1), 0.0)
-    return rising * falling
+
+def _rising(step: int, warmup: int) -> float:
+    return min((step + 1) / warmup, 1.0) if warmup else 1.0
