@@ -51,7 +51,7 @@ def test_parts_are_found_in_a_module_around_the_model(fresh: UnifiedModel) -> No
 
 
 def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> None:
-    with pytest.raises(ValueError, match="no part 'vit' to freeze, expected some of vision, .*latents"):
+    with pytest.raises(ValueError, match=r"no part 'vit' to freeze, expected some of vision, .*latents"):
         freeze(fresh, ["vit"])
 
 
