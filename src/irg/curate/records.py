@@ -7,6 +7,7 @@ other than seeds, so that a run that was killed and went on ends with the same b
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -104,6 +105,14 @@ class Cost:
             self.money + other.money,
         )
 
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.requests - other.requests,
+            self.tokens_in - other.tokens_in,
+            self.tokens_out - other.tokens_out,
+            self.money - other.money,
+        )
+
 
 @dataclass(frozen=True)
 class Step:
@@ -194,16 +203,18 @@ def as_json(record: Record) -> JSON:
     }
 
 
-def from_json(content: JSON, pictures: dict[str, Picture]) -> Record:
-    """The record that `as_json` wrote, with its pictures looked up by digest."""
+def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
+    """The record that `as_json` wrote, with its pictures looked up by digest, or (None) without pictures."""
 
     def picture(digest: str | None) -> Picture | None:
-        return None if digest is None else pictures[digest]
+        return None if digest is None or pictures is None else pictures[digest]
 
     parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
     return Record(
         **parts,
-        candidates=tuple(pictures[digest] for digest in content["candidates"]),
+        candidates=tuple(pictures[digest] for digest in content["candidates"])
+        if pictures is not None
+        else (),
         image1=picture(content["image1"]),
         image2=picture(content["image2"]),
         verdict1=verdict_from_json(content["verdict1"]),

@@ -2,7 +2,7 @@
 
 A stage gets live records (nothing rejected among them) and returns as many, in the same order: changed, or
 rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed_for`),
-since what it made is kept under its key and never made twice. It is built from a recipe without loading anything;
+since what it made is kept under its key and never made twice. It is built from a recipe without loading;
 what is heavy it loads at its first use, in whatever process that is.
 
 A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.

@@ -1,0 +1,76 @@
+"""Shards: records that go through the stages together, what they came from, and what became of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from irg.curate.records import Cost, Record
+from irg.curate.stage import Identity
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stage's name, and the key of what it makes of a shard: a hash of the whole way to there."""
+
+    name: str
+    key: str
+
+    @classmethod
+    def first(cls, identity: Identity, number: int, size: int) -> "Mark":
+        """The mark of shard `number` as a source proposes it, of `size` live records."""
+        return cls(identity.name, identity.key(f"shard {number} of {size}"))
+
+    def then(self, identity: Identity) -> "Mark":
+        """The mark of what the next stage makes of that."""
+        return Mark(identity.name, identity.key(self.key))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Records in the order of their indices. `lineage` holds a mark per stage so far, the source's first.
+
+    `number` counts the shards of a run from 0.
+    """
+
+    number: int
+    lineage: tuple[Mark, ...]
+    records: tuple[Record, ...]
+
+    @property
+    def mark(self) -> Mark:
+        return self.lineage[-1]
+
+    def after(self, mark: Mark, records: Sequence[Record]) -> "Shard":
+        """The shard as a stage has made it."""
+        return Shard(self.number, (*self.lineage, mark), tuple(records))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a stage did: live records in and out, seconds of work, rejects by reason, what it cost."""
+
+    taken: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+    rejects: dict[str, int] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        reasons = {**self.rejects, **other.rejects}
+        return Tally(
+            self.taken + other.taken,
+            self.kept + other.kept,
+            self.seconds + other.seconds,
+            {reason: self.rejects.get(reason, 0) + other.rejects.get(reason, 0) for reason in reasons},
+            self.cost + other.cost,
+        )
+
+
+def tally(before: Sequence[Record], after: Sequence[Record], seconds: float) -> Tally:
+    """What happened between the records of a shard before a stage and after it."""
+    done = Tally(seconds=seconds)
+    for old, new in zip(before, after, strict=True):
+        if old.rejected is not None:
+            continue
+        rejects = {new.rejected.reason: 1} if new.rejected else {}
+        done += Tally(1, 0 if rejects else 1, 0.0, rejects, new.cost - old.cost)
+    return replace(done, seconds=seconds)
