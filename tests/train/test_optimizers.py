@@ -34,17 +34,18 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def test_defaults_are_the_papers() -> None:
-    (member,) = Optimizers(fresh(), OptimizerSettings(rate=2e-5)).members
+    (member,) = Optimizers(fresh(), OptimizerSettings()).members
     assert isinstance(member, torch.optim.AdamW)
     group = member.param_groups[0]
-    assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.9, 0.95), 1e-15, 0.0)
+    assert (group["lr"], group["betas"], group["eps"]) == (0.0, (0.9, 0.95), 1e-15)
+    assert group["weight_decay"] == 0.0
+    assert OptimizerSettings().rate == 2e-5
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_every_parameter_is_in_exactly_one_optimizer(settings: OptimizerSettings) -> None:
     model = fresh()
-    members = Optimizers(model, settings).members
-    held = [id(one) for member in members for group in member.param_groups for one in group["params"]]
+    held = [id(one) for one in Optimizers(model, settings).parameters]
     assert sorted(held) == sorted(id(parameter) for parameter in model.parameters())
 
 

@@ -59,6 +59,12 @@ def test_a_constant_schedule_takes_no_decay(wrong: dict[str, float]) -> None:
         ScheduleSettings.model_validate(wrong)
 
 
+def test_only_a_decay_needs_the_number_of_steps() -> None:
+    assert ScheduleSettings(warmup=2).factor(0, None) == 0.5
+    with pytest.raises(ValueError, match="a linear schedule needs the number of steps"):
+        linear(0, 0.5).factor(0, None)
+
+
 WRONG = ({"warmup": -1}, {"kind": "step"}, {"kind": "linear", "decay_from": 1.5}, {"x": 1})
 
 

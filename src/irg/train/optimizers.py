@@ -24,12 +24,12 @@ class OptimizerKind(StrEnum):
 
 
 class OptimizerSettings(BaseModel):
-    """What moves the weights. The defaults are the paper's, but for the rate, which has none."""
+    """What moves the weights. The defaults are the paper's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: OptimizerKind = OptimizerKind.ADAMW
-    rate: float = Field(gt=0.0)
+    rate: float = Field(default=2e-5, gt=0.0)
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = Field(default=1e-15, gt=0.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
@@ -77,6 +77,11 @@ class Optimizers:
                 self._add(_adamw(other, settings), settings.rate)
         self._begin()
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that is trained, each once."""
+        return [one for member in self.members for group in member.param_groups for one in group["params"]]
+
     def step(self, factor: float) -> None:
         """Move every parameter that has a gradient, with the rates times `factor`."""
         for member, rate in zip(self.members, self._rates, strict=True):
@@ -97,7 +102,7 @@ class Optimizers:
 
     def _begin(self) -> None:
         """Make the state of all parameters, as it is before the first step."""
-        for parameter in self._parameters():
+        for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter)
         self.step(0.0)
         self.zero_grad()
@@ -106,12 +111,9 @@ class Optimizers:
                 if "step" in state:
                     state["step"].zero_()
 
-    def _parameters(self) -> list[nn.Parameter]:
-        return [one for member in self.members for group in member.param_groups for one in group["params"]]
-
     def _stance(self) -> AbstractContextManager[object]:
         """torchao compiles its step, per shape of parameter: on a CPU that takes longer than it gains."""
-        on_cpu = self.settings.kind is OptimizerKind.ADAMW8BIT and self._parameters()[0].device.type == "cpu"
+        on_cpu = self.settings.kind is OptimizerKind.ADAMW8BIT and self.parameters[0].device.type == "cpu"
         return torch.compiler.set_stance("force_eager") if on_cpu else nullcontext()
 
 

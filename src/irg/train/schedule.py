@@ -35,10 +35,15 @@ class ScheduleSettings(BaseModel):
             raise ValueError(f"a constant schedule has no {' and no '.join(sorted(unread))}")
         return self
 
-    def factor(self, step: int, total: int) -> float:
-        """What to multiply the learning rate by in step `step` (from 0) of `total`."""
+    def factor(self, step: int, total: int | None) -> float:
+        """What to multiply the learning rate by in step `step` (from 0) of `total`.
+
+        A constant rate asks for no total; ValueError where a decay does not know when to end.
+        """
         if self.kind is Shape.CONSTANT:
             return _rising(step, self.warmup)
+        if total is None:
+            raise ValueError(f"a {self.kind} schedule needs the number of steps of the run")
         begin = self.decay_from * total
         gone = min(max((step - begin) / max(total - begin, 1), 0.0), 1.0)
         left = 1 - gone if self.kind is Shape.LINEAR else (1 + math.cos(math.pi * gone)) / 2
