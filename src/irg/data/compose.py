@@ -28,6 +28,8 @@ class Dropout:
     what training saw; `clean` and `view` leave out one form of the images looked at.
     """
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by recipes
+
     text: float = 0.0
     image: float = 0.0
     clean: float = 0.0
@@ -40,6 +42,8 @@ class Noising:
 
     Nobody sees a NOISY segment but itself, so several copies share one context.
     """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by recipes
 
     shift: float = 4.0
     copies: int = 1

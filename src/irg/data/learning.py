@@ -52,6 +52,8 @@ class UnfitError(ValueError):
 class Questions:
     """What the understanding modes ask: for the plan behind a picture, for what a second one improves."""
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by recipes
+
     plan: str = "What was the plan?"
     compare: str = "What was improved?"
 

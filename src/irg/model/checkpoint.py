@@ -64,6 +64,32 @@ def load_model(
     return model.eval()
 
 
+def read_weights(folder: Path, model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Each tensor of a folder's weights, under the model's own names, one at a time and on the CPU.
+
+    For models that are spread over processes and never whole anywhere. Raises CheckpointError at the end
+    where tensors were missing, unexpected or of another shape.
+    """
+    wanted = model.state_dict()
+    names = {unified_name(name): name for name in wanted}
+    files, seen, problems = weight_files(folder), set(), []
+    for path in files:
+        for name, tensor in _read_tensors(path, "cpu", set(names)):
+            if tensor is None:
+                problems.append(f"unexpected {name}")
+                continue
+            seen.add(name)
+            expected = tuple(wanted[names[name]].shape)
+            if tensor.ndim == 4 and len(expected) == 2:
+                tensor = tensor.flatten(1)
+            if tuple(tensor.shape) != expected:
+                problems.append(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
+                continue
+            yield names[name], tensor
+    problems += [f"missing {name}" for name in names if name not in seen]
+    _complain(files, problems)
+
+
 def load_autoencoder(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> Autoencoder:
@@ -167,10 +193,14 @@ def _load(
                 problems.append(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
             state[names[name]] = tensor if dtype is None else tensor.to(dtype)
     problems += [f"missing {theirs}" for theirs, ours in names.items() if ours not in state]
+    _complain(files, problems)
+    module.load_state_dict(state, assign=True)
+
+
+def _complain(files: list[Path], problems: list[str]) -> None:
     if problems:
         where = ", ".join(str(path) for path in files)
         raise CheckpointError(f"{where}: {len(problems)} problem(s): " + "; ".join(sorted(problems)))
-    module.load_state_dict(state, assign=True)
 
 
 def _read_tensors(

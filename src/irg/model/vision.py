@@ -36,6 +36,8 @@ class VisionLayer(nn.Module):
         self, query_PD: torch.Tensor, key_PD: torch.Tensor, value_PD: torch.Tensor, lengths: tuple[int, ...]
     ) -> torch.Tensor:
         """Attention within each image; images of one size go through together."""
+        if not lengths:  # no tokens at all; the sum only keeps each projection part of the graph
+            return query_PD + key_PD + value_PD
         if len(set(lengths)) > 1:
             parts = zip(*(tensor.split(lengths) for tensor in (query_PD, key_PD, value_PD)), strict=True)
             return torch.cat([self._attend(query, key, value, (len(query),)) for query, key, value in parts])

@@ -140,10 +140,6 @@ def _shard(
     for layer in layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
     fully_shard(objective, mesh=mesh, mp_policy=policy)
-    for module in objective.modules():
-        if isinstance(module, FSDPModule):
-            # Losses are divided by what they are means over, summed over all processes, before backward.
-            module.set_gradient_divide_factor(1.0)
 
 
 def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:

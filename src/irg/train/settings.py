@@ -1,0 +1,161 @@
+"""What one training run of the unified model does: the recipe, `kind: unified`."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from irg.data.compose import Dropout, Noising
+from irg.data.learning import Mode, Questions
+from irg.data.scene_source import SceneKind
+from irg.pipeline import Settings
+from irg.pipeline.settings import ResizeSettings
+from irg.train.adapters import LoraSettings
+from irg.train.metrics import LogSettings
+from irg.train.objective import Reduction
+from irg.train.optimizers import OptimizerSettings
+from irg.train.parallel import ParallelSettings
+from irg.train.recipe import Recipe
+from irg.train.schedule import ScheduleSettings
+
+
+class Part(BaseModel):
+    """A part of a recipe. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(Part):
+    """One dataset of the mixture."""
+
+    path: Path | None = None
+    """A store of traces, or parquet files with published `conversation` rows."""
+    scenes: SceneKind | None = None
+    """Instead of a path: scenes made on the fly."""
+    modes: dict[Mode, float] = {}
+    """Learning modes of a store of traces, with their weights in the mixture. Rows that are documents already
+    keep their own; modes then choose among them, and none means all."""
+    weight: float = 1.0
+    """Multiplies the weights of the modes, or is that of a dataset without any."""
+    required: tuple[Mode, ...] = ()
+    """Modes of which every step has at least one document."""
+    size: int = 1_000_000
+    seed: int = 0
+    right: float = 0.3
+    """Of scenes: how many there are, their seed, and the share of first pictures that are right already."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "DataSettings":
+        if (self.path is None) == (self.scenes is None):
+            raise ValueError("a dataset has either a path or scenes")
+        if unknown := [mode for mode in self.required if mode not in self.modes]:
+            raise ValueError(f"required modes {', '.join(unknown)} are not among the dataset's modes")
+        return self
+
+
+class BatchSettings(Part):
+    """How documents are packed into rows, and rows into steps."""
+
+    tokens: int | None = None
+    """Token budget of a row."""
+    documents: int | None = None
+    """Instead of a budget: documents of a row."""
+    rows: int = Field(1, ge=1)
+    """Rows of a step: of all processes together if the global batch is fixed, of each process if it is scaled."""
+    accumulate: int = Field(1, ge=1)
+    """Forwards into which a process divides its rows of a step; the gradients are those of one forward."""
+    lookahead: int = Field(128, ge=1)
+    """Documents among which the packer chooses."""
+    longest: int | None = None
+    """Longer documents are rejected; without it, those that do not fit into a row."""
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> "BatchSettings":
+        if (self.tokens is None) == (self.documents is None):
+            raise ValueError("batch needs either tokens or documents")
+        return self
+
+
+class LossSettings(Part):
+    text_weight: float = 1.0
+    flow_weight: float = 1.0
+    text: Reduction = Reduction.TOKEN
+    flow: Reduction = Reduction.TOKEN
+
+
+class CheckpointSettings(Part):
+    every: int = 500
+    keep: int = Field(2, ge=1)
+    frozen: bool = True
+    """Whether weights that do not train are saved too; without, they are read from `init` again."""
+
+
+class EvaluationSettings(Part):
+    """Losses over held-out data, and pictures drawn during training."""
+
+    every: int = 500
+    data: tuple[DataSettings, ...] = ()
+    steps: int = 4
+    """Steps' worth of held-out documents, always the same."""
+    prompts: tuple[str, ...] = ()
+    """Prompts for which the averaged weights draw whole episodes."""
+    turns: int = 2
+
+
+class TrainRecipe(Recipe):
+    """One run of the unified model."""
+
+    kind: str = "unified"
+    init: str | None = None
+    """A checkpoint folder or hub id to start from, or `embedded`; without one, weights are drawn at random."""
+    preset: Literal["tiny", "embedded"] = "embedded"
+    """The sizes of a model drawn at random."""
+    parts: str | None = None
+    """Where the tokenizer and the autoencoder come from; None: from `init`."""
+    seed: int = 0
+    steps: int | None = None
+    epochs: int | None = None
+    stop_at: int | None = None
+    """Leave off after this step, though the schedule is that of all `steps`."""
+    data: tuple[DataSettings, ...]
+    questions: Questions = Questions()
+    batch: BatchSettings
+    global_batch: Literal["fixed", "scaled"] = "scaled"
+    """Whether a step has the same rows on any number of processes, or more rows on more processes."""
+    loss: LossSettings = LossSettings()
+    noising: Noising = Noising()
+    dropout: Dropout = Dropout()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    ema: float = Field(0.995, ge=0, lt=1)
+    ema_warmup: bool = False
+    """Average over the last few steps at first, so that short runs forget their random beginning."""
+    clip: float = 1.0
+    freeze: tuple[str, ...] = ()
+    lora: LoraSettings | None = None
+    parallel: ParallelSettings = ParallelSettings()
+    device: str | None = None
+    workers: int = Field(0, ge=0)
+    remember: int = 0
+    """Pictures whose latents are kept, for small worlds whose pictures come again."""
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    log: LogSettings = LogSettings()
+    evaluation: EvaluationSettings | None = None
+    clean: ResizeSettings | None = None
+    view: ResizeSettings | None = None
+    """How training resizes images for the autoencoder and the vision tower; None: as the settings say."""
+    settings: Settings | None = None
+    """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainRecipe":
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("a recipe has either steps or epochs")
+        if self.init is None and self.parts is None:
+            raise ValueError("a model drawn at random needs parts: where its tokenizer and autoencoder are")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What must not change between a run and its continuation."""
+        kept = ("init", "preset", "parts", "seed", "data", "batch", "global_batch", "freeze", "lora")
+        return self.model_dump(mode="json", include=set(kept)) | {"optimizer": self.optimizer.kind}
