@@ -1,0 +1,32 @@
+"""Endpoints: models behind an OpenAI-compatible address, asked within a budget and never twice.
+
+endpoint = Endpoint(EndpointSettings(base_url=..., model=..., key_env=...), Account(folder=...))
+reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Reflection)
+"""
+
+from irg.curate.endpoint.budget import Spending, spent
+from irg.curate.endpoint.client import Endpoint
+from irg.curate.endpoint.errors import EndpointError, Reason
+from irg.curate.endpoint.estimate import Call, Estimate, estimate
+from irg.curate.endpoint.requests import ChatRequest, ImageRequest, Message, Reply
+from irg.curate.endpoint.settings import Account, Backoff, EndpointSettings, Price, Structured
+
+__all__ = [
+    "Account",
+    "Backoff",
+    "Call",
+    "ChatRequest",
+    "Endpoint",
+    "EndpointError",
+    "EndpointSettings",
+    "Estimate",
+    "ImageRequest",
+    "Message",
+    "Price",
+    "Reason",
+    "Reply",
+    "Spending",
+    "Structured",
+    "estimate",
+    "spent",
+]
