@@ -43,6 +43,17 @@ class Picture:
             raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
 
 
+class StoredPicture(Picture):
+    """A picture that was left in the store: all that is at hand is its digest."""
+
+    def __init__(self, digest: str) -> None:
+        self.__dict__["digest"] = digest
+
+    def __getattribute__(self, name: str) -> Any:
+        assert name != "data", "the picture was not loaded from the store"
+        return super().__getattribute__(name)
+
+
 @dataclass(frozen=True)
 class Reject:
     """Why a record goes no further. `reason` is one of a stage's few fixed phrases, which are counted;
@@ -147,6 +158,10 @@ class Record:
     reflection: Reflection | None = None
     scores: dict[str, float] = field(default_factory=dict)
     """Numbers by name, for the filters and the report."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """By name, what near-duplicates are found by, in hex."""
+    modes: tuple[str, ...] = ()
+    """The learning modes that the trace may teach; none named means all."""
     notes: JSON = field(default_factory=dict)
     """What else a stage wants the trace's provenance to say, by name."""
     steps: tuple[Step, ...] = ()
@@ -196,6 +211,8 @@ def as_json(record: Record) -> JSON:
         "checks": [asdict(check) for check in record.checks],
         "reflection": asdict(record.reflection) if record.reflection else None,
         "scores": record.scores,
+        "fingerprints": record.fingerprints,
+        "modes": record.modes,
         "notes": record.notes,
         "steps": [asdict(step) for step in record.steps],
         "cost": asdict(record.cost),
@@ -204,10 +221,13 @@ def as_json(record: Record) -> JSON:
 
 
 def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
-    """The record that `as_json` wrote, with its pictures looked up by digest, or (None) without pictures."""
+    """The record that `as_json` wrote, with its pictures looked up by digest, or (None) left in the store."""
+
+    def find(digest: str) -> Picture:
+        return StoredPicture(digest) if pictures is None else pictures[digest]
 
     def picture(digest: str | None) -> Picture | None:
-        return None if digest is None or pictures is None else pictures[digest]
+        return None if digest is None else find(digest)
 
     parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
     return Record(
@@ -223,6 +243,8 @@ def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
         checks=tuple(Check(**check) for check in content["checks"]),
         reflection=Reflection(**content["reflection"]) if content["reflection"] else None,
         scores=content["scores"],
+        fingerprints=content["fingerprints"],
+        modes=tuple(content["modes"]),
         notes=content["notes"],
         steps=tuple(Step(**step) for step in content["steps"]),
         cost=Cost(**content["cost"]),

@@ -15,9 +15,9 @@ class Mark:
     key: str
 
     @classmethod
-    def first(cls, identity: Identity, number: int, size: int) -> "Mark":
-        """The mark of shard `number` as a source proposes it, of `size` live records."""
-        return cls(identity.name, identity.key(f"shard {number} of {size}"))
+    def first(cls, identity: Identity, start: int, size: int) -> "Mark":
+        """The mark of a shard as a source proposes it: `size` live records after `start` earlier ones."""
+        return cls(identity.name, identity.key(f"{size} after {start}"))
 
     def then(self, identity: Identity) -> "Mark":
         """The mark of what the next stage makes of that."""
@@ -63,6 +63,15 @@ class Tally:
             {reason: self.rejects.get(reason, 0) + other.rejects.get(reason, 0) for reason in reasons},
             self.cost + other.cost,
         )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A shard after a stage, what the stage did with it, and whether that had been done by an earlier run."""
+
+    shard: Shard
+    tally: Tally
+    reused: bool
 
 
 def tally(before: Sequence[Record], after: Sequence[Record], seconds: float) -> Tally:

@@ -100,12 +100,11 @@ def live(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.rejected is None]
 
 
-def settle(stage: Stage, records: Sequence[Record], results: Sequence[Record]) -> list[Record]:
+def settle(identity: Identity, records: Sequence[Record], results: Sequence[Record]) -> list[Record]:
     """All records after a stage: the results, under their new ids and with this step in their provenance, in
     the places of the live records they were made of; what had been rejected before stays as it was."""
-    identity, remaining = stage.identity, iter(results)
     assert len(results) == len(live(records)), f"{identity.name} must return a record for each it gets"
-    settled = []
+    remaining, settled = iter(results), []
     for record in records:
         if record.rejected is None:
             step = identity.step(record)
@@ -119,10 +118,10 @@ def settle(stage: Stage, records: Sequence[Record], results: Sequence[Record]) -
 def run_direct(stage: DirectStage, records: Sequence[Record]) -> list[Record]:
     """One shard through one stage that computes. The whole of what a worker has to do."""
     going = live(records)
-    return settle(stage, records, stage.run(going) if going else [])
+    return settle(stage.identity, records, stage.run(going) if going else [])
 
 
 async def run_endpoint(stage: EndpointStage, records: Sequence[Record]) -> list[Record]:
     """One shard through one stage that waits for endpoints."""
     going = live(records)
-    return settle(stage, records, await stage.run_async(going) if going else [])
+    return settle(stage.identity, records, await stage.run_async(going) if going else [])

@@ -61,7 +61,7 @@ class Store:
         put_in_place(partial, path)
 
     def load(self, number: int, lineage: Sequence[Mark], pictures: bool = True) -> Shard:
-        """A shard as the last stage of the lineage left it. Without `pictures`, its records have none.
+        """A shard as the last stage of the lineage left it. Without `pictures`, those stay in the store.
 
         Raises ValueError when a file is missing or damaged.
         """

@@ -1,0 +1,154 @@
+"""Proposing: the source of records. Prompts from anywhere, each new, none of a benchmark's, in shards.
+
+Proposals are numbered from 0, and the number is a record's index. Each is kept, as a live record or as a
+reject with its reason; a shard is as many proposals as it takes to have its number of live records. So a
+shard depends on those before it, and a proposer makes or recalls them in order.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from irg.curate.contamination import Guard, plain
+from irg.curate.records import Record, digest_of
+from irg.curate.shards import Mark, Outcome, Shard, Tally
+from irg.curate.stage import Identity, live
+from irg.curate.work import Store
+
+MAX_REJECTS = 20
+"""Rejected proposals per wanted one after which the prompts count as used up: a grammar may know no more."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A prompt, where it comes from and under which licence."""
+
+    prompt: str
+    source: str
+    licence: str = ""
+
+
+class Prompts(Protocol):
+    """Where prompts come from. Proposal number n is the same whenever it is asked for."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    async def proposals(self, start: int, count: int) -> Sequence[Proposal]:
+        """Proposals `start` to `start + count`, or fewer where there are no more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Proposing:
+    """How many live records in all, how many of them in a shard, and how often a prompt may be used."""
+
+    count: int
+    shard: int
+    repeats: int = 1
+
+
+class Proposer:
+    """Makes a run's shards in order, or recalls them from the store."""
+
+    def __init__(self, prompts: Prompts, guard: Guard, proposing: Proposing, store: Store) -> None:
+        self.prompts, self.guard, self.proposing, self.store = prompts, guard, proposing, store
+        settings = {"repeats": proposing.repeats, "guard": guard.digest}
+        inner = prompts.identity
+        self.identity = Identity(
+            "propose", 1, inner.model, inner.templates, {**inner.settings, **settings}, inner.seed
+        )
+
+    async def shards(self) -> AsyncIterator[Outcome]:
+        """Every shard of the run, as proposed. There are fewer when the prompts are used up before."""
+        seen, position = _Seen(), 0
+        for number, start in enumerate(range(0, self.proposing.count, self.proposing.shard)):
+            size = min(self.proposing.shard, self.proposing.count - start)
+            mark = Mark.first(self.identity, start, size)
+            if self.store.has(number, mark):
+                outcome = self._recalled(number, mark, seen)
+            else:
+                began = perf_counter()
+                records = await self._propose(seen, position, size)
+                shard, done = Shard(number, (mark,), tuple(records)), _tally(records, perf_counter() - began)
+                self.store.save(shard, None, done)
+                outcome = Outcome(shard, done, reused=False)
+            position += len(outcome.shard.records)
+            if outcome.shard.records:
+                yield outcome
+            if outcome.tally.kept < size:
+                return
+
+    def _recalled(self, number: int, mark: Mark, seen: "_Seen") -> Outcome:
+        shard = self.store.load(number, [mark])
+        for record in live(shard.records):
+            seen.add(plain(record.prompt))
+        return Outcome(shard, self.store.tally(number, mark), reused=True)
+
+    async def _propose(self, seen: "_Seen", position: int, size: int) -> list[Record]:
+        records: list[Record] = []
+        num_live = 0
+        while num_live < size and len(records) < size * (1 + MAX_REJECTS):
+            wanted = size - num_live
+            proposals = await self.prompts.proposals(position + len(records), wanted)
+            for proposal in proposals:
+                record = self._record(proposal, position + len(records), seen)
+                num_live += record.rejected is None
+                records.append(record)
+            if len(proposals) < wanted:
+                break
+        return records
+
+    def _record(self, proposal: Proposal, index: int, seen: "_Seen") -> Record:
+        prompt = " ".join(proposal.prompt.split())
+        origin = digest_of(prompt, proposal.source, proposal.licence, index)
+        record = Record(origin, index, prompt, proposal.source, proposal.licence)
+        step = self.identity.step(record)
+        record = Record(step.key, index, prompt, proposal.source, proposal.licence, steps=(step,))
+        if not prompt:
+            return record.reject("propose", "empty prompt")
+        if problem := self.guard.problem(prompt):
+            return record.reject("propose", problem.reason, problem.detail)
+        text = plain(prompt)
+        if seen.count(text) >= self.proposing.repeats:
+            return record.reject("propose", "duplicate prompt")
+        seen.add(text)
+        return record
+
+
+def _tally(records: Sequence[Record], seconds: float) -> Tally:
+    rejects: dict[str, int] = {}
+    for record in records:
+        if record.rejected is not None:
+            rejects[record.rejected.reason] = rejects.get(record.rejected.reason, 0) + 1
+    return Tally(len(records), len(records) - sum(rejects.values()), seconds, rejects)
+
+
+class _Seen:
+    """How often each text was added, in 8 bytes per addition: a run may have millions."""
+
+    def __init__(self) -> None:
+        self._sorted = np.empty(0, dtype=np.uint64)
+        self._recent: dict[int, int] = {}
+
+    def add(self, text: str) -> None:
+        key = _digest(text)
+        self._recent[key] = self._recent.get(key, 0) + 1
+        if len(self._recent) >= 4096:
+            added = np.repeat(
+                np.fromiter(self._recent, dtype=np.uint64), np.fromiter(self._recent.values(), dtype=np.int64)
+            )
+            self._sorted = np.sort(np.concatenate([self._sorted, added]))
+            self._recent.clear()
+
+    def count(self, text: str) -> int:
+        key = _digest(text)
+        left, right = (np.searchsorted(self._sorted, np.uint64(key), side) for side in ("left", "right"))
+        return int(right - left) + self._recent.get(key, 0)
+
+
+def _digest(text: str) -> int:
+    return int(digest_of(text)[:16], 16)
