@@ -22,7 +22,7 @@ from irg.model import Autoencoder
 from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
-from irg.train.metrics import MetricsLog
+from irg.train.metrics import LogSettings, MetricsLog
 from irg.train.recipe import Recipe
 from irg.train.schedule import learning_rate_factor
 from irg.world.grammar import random_scene
@@ -74,11 +74,8 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
     rng = np.random.default_rng([recipe.seed, step])
     generator = torch.Generator().manual_seed(recipe.seed + step)
     pool = np.stack([_picture(rng) for _ in range(recipe.pool)])
-    log, started = (
-        MetricsLog(recipe.out / "metrics.jsonl", total=recipe.steps, start=step),
-        time.perf_counter(),
-    )
-    with log:
+    started = time.perf_counter()
+    with MetricsLog(recipe.out, LogSettings(every=10), recipe.steps, start=step) as log:
         while step < recipe.steps:
             for slot in rng.integers(0, recipe.pool, recipe.refresh):
                 pool[slot] = _picture(rng)
@@ -88,7 +85,7 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
             losses = _train_step(recipe, net, optimizer, _crops(pool, recipe, rng), generator)
             _update_average(averaged, net, min(recipe.ema, (step + 1) / (step + 10)))
             step += 1
-            log.record(step, losses, seconds=time.perf_counter() - started)
+            log.record(step, losses, {"seconds": time.perf_counter() - started})
             if step % recipe.save_every == 0 or step == recipe.steps:
                 _save(recipe, net, averaged, optimizer, step)
     return finish(recipe, averaged, recipe.num_scenes)
