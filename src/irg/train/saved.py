@@ -1,0 +1,142 @@
+"""What a checkpoint of training is on disk: safetensors and JSON.
+
+torch's own storage pickles, and a pickle can run code on whoever loads it. A folder holds
+
+    index.json              every tensor's type and shape, and its chunks: file, offsets, shape, checksum
+    plain.json              what is no tensor
+    rank-00000.safetensors  the chunks that this rank wrote
+"""
+
+import json
+import zlib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from irg.model.checkpoint import CheckpointError
+
+FORMAT = 1
+INDEX, PLAIN = "index.json", "plain.json"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A box of a tensor, in one rank's file under the tensor's name."""
+
+    file: str
+    offsets: tuple[int, ...]
+    shape: tuple[int, ...]
+    checksum: int
+    """CRC-32 of the values' bytes."""
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """Where the chunk lies in the whole tensor."""
+        return tuple(
+            slice(start, start + length) for start, length in zip(self.offsets, self.shape, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A tensor of a checkpoint."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    chunks: tuple[Chunk, ...]
+
+
+def read_index(folder: Path) -> dict[str, Saved]:
+    """The tensors of a checkpoint by name. Raises CheckpointError where the folder is not whole."""
+    content = read_json(folder / INDEX)
+    if content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{folder / INDEX}: format {content.get('format')!r}, this version reads {FORMAT}"
+        )
+    try:
+        index = {name: _parse(saved) for name, saved in content["tensors"].items()}
+    except (KeyError, TypeError, AttributeError) as broken:
+        raise CheckpointError(f"{folder / INDEX} is damaged: {broken!r}") from broken
+    files = {chunk.file for saved in index.values() for chunk in saved.chunks}
+    if missing := sorted(file for file in files if not (folder / file).exists()):
+        raise CheckpointError(f"{folder} is damaged: {', '.join(missing)} is missing")
+    return index
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a checkpoint. Raises CheckpointError if it is missing or none."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError as missing:
+        raise CheckpointError(f"{path.parent} is not a whole checkpoint: {path.name} is missing") from missing
+    except ValueError as broken:
+        raise CheckpointError(f"{path} is damaged: {broken}") from broken
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is damaged: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+class Files:
+    """The open files of a checkpoint; a context manager. What is read of them is mapped, not copied."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, Any] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def __getitem__(self, file: str) -> Any:
+        """The safetensors handle of a file."""
+        if file not in self._open:
+            path = self.folder / file
+            try:
+                self._open[file] = self._stack.enter_context(safe_open(path, framework="pt"))
+            except FileNotFoundError as missing:
+                raise CheckpointError(f"{self.folder} is damaged: {file} is missing") from missing
+            except SafetensorError as broken:
+                raise CheckpointError(f"{path} is damaged: {broken}") from broken
+        return self._open[file]
+
+    def chunk(self, name: str, chunk: Chunk) -> torch.Tensor:
+        """A chunk of the tensor `name`. Raises CheckpointError if it is not what was written."""
+        path = self.folder / chunk.file
+        try:
+            tensor = self[chunk.file].get_tensor(name)
+        except SafetensorError as missing:
+            raise CheckpointError(f"{path} is damaged: it lacks {name}") from missing
+        if checksum(tensor) != chunk.checksum:
+            raise CheckpointError(f"{path} is damaged: {name} is not what was written")
+        return tensor
+
+    def whole(self, name: str, saved: Saved) -> torch.Tensor:
+        """A tensor put together on the CPU."""
+        whole = torch.empty(saved.shape, dtype=saved.dtype)
+        for chunk in saved.chunks:
+            whole[chunk.box] = self.chunk(name, chunk)
+        return whole
+
+
+def checksum(tensor: torch.Tensor) -> int:
+    """CRC-32 of the bytes of a tensor on the CPU."""
+    values = tensor.detach().contiguous().flatten().view(torch.uint8)
+    return zlib.crc32(memoryview(values.numpy()))  # pyright: ignore[reportArgumentType] - 3.11's stubs
+
+
+def _parse(saved: dict[str, Any]) -> Saved:
+    dtype = getattr(torch, saved["dtype"])
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"{saved['dtype']} is no type of values")
+    chunks = tuple(
+        Chunk(chunk["file"], tuple(chunk["offsets"]), tuple(chunk["shape"]), chunk["checksum"])
+        for chunk in saved["chunks"]
+    )
+    return Saved(dtype, tuple(saved["shape"]), chunks)

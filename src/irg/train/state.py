@@ -1,0 +1,31 @@
+"""What of a model and its optimizers goes into a checkpoint, by the parameters' names."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+
+def model_state(model: nn.Module, frozen: bool) -> dict[str, torch.Tensor]:
+    """The model's tensors; without `frozen` only the trained ones, where the others can be read again.
+
+    The memory is the model's own, so that loading into the result loads the model.
+    """
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: value for name, value in model.state_dict().items() if frozen or name in trained}
+
+
+def optimizer_state(
+    model: nn.Module, optimizers: Iterable[torch.optim.Optimizer]
+) -> dict[str, dict[str, torch.Tensor]]:
+    """What the optimizers keep for each parameter, by its name; the memory is theirs.
+
+    Rates and the like are not in it: they are the recipe's and the schedule's. To be loaded, an optimizer has
+    to hold the state of the parameters for which there was one, as it does once it has stepped.
+    """
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: dict(state)
+        for optimizer in optimizers
+        for parameter, state in optimizer.state.items()
+    }
