@@ -1,0 +1,207 @@
+"""The published row format of BAGEL-family training data: a conversation as JSON, images in base64.
+
+    [{"role": "user", "content": "a red cube"},
+     {"role": "assistant", "content": [
+        {"type": "text", "content": "A cube, red all over."},
+        {"type": "image", "content": "iVBORw0...", "need_loss": true}]}]
+
+Text has loss unless `need_loss` says no. An image is what its flags say: `need_loss` a target, `need_vae` its
+latents to be looked at (CLEAN), `need_vit` its patches (VIEW), in this order. A "system" message may come first.
+"""
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from PIL import Image
+
+from irg.core import Role
+from irg.data.document import Document, ImagePart, Part, TextPart
+from irg.data.fields import Fields, Place, load_json, shown
+from irg.data.learning import COMPOSITION, Mode
+from irg.data.parquet import ParquetSource
+from irg.data.pictures import decode, from_base64, size_of_base64
+from irg.data.rows import CACHE_BYTES
+from irg.data.source import Reason, Sized
+
+COLUMN = "conversation"
+COLUMNS = (COLUMN, "id")
+OTHER = "conversation"
+"""Mode of documents that have the shape of no learning mode."""
+
+_Opener = Callable[[str, Place, str], Image.Image]
+
+
+class ConversationSource(ParquetSource[Document]):
+    """Reads parquet files with a `conversation` column, and an `id` column if there is one.
+
+    `system_prompt` is put before rows of the learning modes that begin with one, where they have none.
+    """
+
+    def __init__(
+        self, path: Path | str, system_prompt: str | None = None, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        super().__init__(path, COLUMNS, cache_bytes)
+        if system_prompt is not None and not system_prompt.strip():
+            raise ValueError("the system prompt is empty: give None for going without one")
+        self.system_prompt = system_prompt
+
+    def full(self, row: dict[str, Any], place: Place) -> Document:
+        return self._document(row, place, _decoded)
+
+    def sketch(self, row: dict[str, Any], place: Place) -> Document:
+        return self._document(row, place, _sized)
+
+    def is_sketched(self, leaf: str) -> bool:
+        return True
+
+    def _document(self, row: dict[str, Any], place: Place, opened: _Opener) -> Document:
+        text = Fields(place, row).text(COLUMN)
+        parts = parse(load_json(text, place, COLUMN), place, opened)
+        document = Document(parts, mode_of(parts))
+        begins_with_system = COMPOSITION.get(cast(Mode, document.mode), "").startswith("S")
+        if self.system_prompt is None or not begins_with_system or _role(parts[0]) is Role.SYSTEM:
+            return document
+        return Document((TextPart(Role.SYSTEM, self.system_prompt, 0), *parts), document.mode)
+
+
+def mode_of(parts: Seq[Part]) -> str:
+    """The learning mode whose document has such parts in this order, or `OTHER`."""
+    return _SHAPES.get("".join(map(_sign, parts)).removeprefix("S"), OTHER)
+
+
+def parse(content: Any, place: Place, opened: _Opener) -> tuple[Part, ...]:
+    """The parts of a conversation. Raises RowError."""
+    if not isinstance(content, list):
+        raise place.error(Reason.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
+    parts = _parts(
+        [entry for number in range(len(content)) for entry in _entries(content, number, place)], opened
+    )
+    if not any(part.loss if isinstance(part, TextPart) else part.noisy for part in parts):
+        raise place.error(Reason.NO_TARGET, "no text and no image has loss")
+    return parts
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text as it stands in a message of a role."""
+
+    role: str
+    text: str
+    loss: bool = False
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An image as it stands in a message: base64, what it is for, and where it stands."""
+
+    content: str
+    flags: tuple[bool, bool, bool]
+    place: Place
+    path: str
+
+    def continues(self, other: "_Text | _Picture | None") -> bool:
+        """Whether it is the image before it once more, for another use."""
+        if not isinstance(other, _Picture) or self.content != other.content:
+            return False
+        return not any(one and two for one, two in zip(self.flags, other.flags, strict=True))
+
+
+def _entries(messages: list[Any], number: int, place: Place) -> Iterator[_Text | _Picture]:
+    path = f"{COLUMN}[{number}]"
+    if not isinstance(messages[number], dict):
+        problem = f"{path} is {shown(messages[number])}, expected a message"
+        raise place.error(Reason.WRONG_TYPE, problem)
+    message = Fields(place, messages[number], path)
+    match messages[number].get("role"):
+        case "system" | "user" as role:
+            yield _Text(role, message.words("content"))
+        case "assistant":
+            for item in message.each("content"):
+                yield _item(item)
+        case role:
+            known = "'system', 'user' or 'assistant'"
+            raise message.error(Reason.UNKNOWN_ROLE, "role", f"is {shown(role)}, expected {known}")
+
+
+def _item(item: Fields) -> _Text | _Picture:
+    match item.text("type"):
+        case "text":
+            return _Text("assistant", item.words("content"), item.flag("need_loss", True))
+        case "image":
+            flags = (
+                item.flag("need_loss", False),
+                item.flag("need_vae", False),
+                item.flag("need_vit", False),
+            )
+            if not any(flags):
+                problem = "has none of need_loss, need_vae and need_vit: nothing would see it"
+                raise item.place.error(Reason.UNUSED_IMAGE, f"{item.within} {problem}")
+            return _Picture(item.text("content"), flags, item.place, f"{item.within}.content")
+        case kind:
+            raise item.error(Reason.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
+
+
+def _parts(entries: list[_Text | _Picture], opened: _Opener) -> tuple[Part, ...]:
+    """Entries with their roles and turns: the n-th image, and the thought that leads to it, have turn n."""
+    parts: list[Part] = []
+    num_images = 0
+    for number, entry in enumerate(entries):
+        before = entries[number - 1] if number else None
+        if isinstance(entry, _Picture):
+            num_images += not entry.continues(before)
+            noisy, clean, view = entry.flags
+            image = opened(entry.content, entry.place, entry.path)
+            parts.append(ImagePart(image, num_images, noisy=noisy, clean=clean, view=view))
+        elif entry.role == "system":
+            parts.append(TextPart(Role.SYSTEM, entry.text, 0))
+        elif entry.role == "user":
+            parts.append(TextPart(Role.PROMPT, entry.text, num_images + 1))
+        elif _is_question(entries, number):
+            parts.append(TextPart(Role.QUESTION, entry.text, 1))
+        else:  # an answer belongs to the last image, any other thought leads to the next one
+            answers = bool(parts) and _role(parts[-1]) is Role.QUESTION
+            turn = num_images + (not answers)
+            parts.append(TextPart(Role.THOUGHT, entry.text, turn, loss=entry.loss))
+    return tuple(parts)
+
+
+def _is_question(entries: list[_Text | _Picture], number: int) -> bool:
+    """Whether a text asks about the image before it and is answered by the text after it."""
+    entry = entries[number]
+    if isinstance(entry, _Picture) or entry.loss or not 0 < number < len(entries) - 1:
+        return False
+    answer = entries[number + 1]
+    is_answered = isinstance(answer, _Text) and answer.role == "assistant" and answer.loss
+    return is_answered and isinstance(entries[number - 1], _Picture)
+
+
+def _role(part: Part) -> Role:
+    return part.role if isinstance(part, TextPart) else Role.IMAGE
+
+
+def _sign(part: Part) -> str:
+    """A letter for a part, with a star where there is loss."""
+    if isinstance(part, ImagePart):
+        both = part.noisy and (part.clean or part.view)
+        return "B*" if both else "I*" if part.noisy else "I"
+    return part.role[0].upper() + "*" * part.loss
+
+
+def _shape(mode: Mode) -> str:
+    """A mode's composition in the letters of `_sign`."""
+    letters = COMPOSITION[mode].translate(str.maketrans("FOVEA", "IIIPT", "12 "))
+    return letters.removeprefix("S")
+
+
+_SHAPES = {_shape(mode): mode for mode in Mode}
+
+
+def _decoded(content: str, place: Place, path: str) -> Image.Image:
+    return decode(from_base64(content, place, path), place, path)
+
+
+def _sized(content: str, place: Place, path: str) -> Image.Image:
+    return cast(Image.Image, Sized(size_of_base64(content, place, path)))

@@ -1,0 +1,136 @@
+"""Typed access to values that somebody else wrote: each is checked, and what is wrong is named with its row."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from irg.data.source import Reason, RowError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row (from 0) of a file."""
+
+    file: str
+    row: int
+
+    def error(self, reason: Reason, detail: str) -> RowError:
+        return RowError(self.file, self.row, reason, detail)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The values of a row, or of a structure `within` it, by name.
+
+    Every getter raises RowError: MISSING_COLUMN for an absent or null value, NOT_A_NUMBER for NaN and
+    infinity, WRONG_TYPE for anything else that was not asked for.
+    """
+
+    place: Place
+    values: Mapping[str, Any]
+    within: str = ""
+
+    def has(self, name: str) -> bool:
+        return self.values.get(name) is not None
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string that can be written as UTF-8."""
+        value = self._get(name, str, "text", default)
+        try:
+            value.encode()
+        except UnicodeEncodeError as broken:
+            raise self.error(Reason.WRONG_TYPE, name, f"is no valid Unicode: {broken.reason}") from broken
+        return value
+
+    def words(self, name: str) -> str:
+        """A string that says something."""
+        value = self.text(name)
+        if not value.strip():
+            raise self.error(Reason.EMPTY_TEXT, name, "is empty")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        return self._get(name, bool, "true or false", default)
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A whole number; floats that are one count, since tables with gaps make floats of integers."""
+        value = self._get(name, int | float, "a whole number", default)
+        if isinstance(value, bool) or value != int(value):
+            raise self._wrong(name, value, "a whole number")
+        return int(value)
+
+    def number(self, name: str) -> float:
+        value = self._get(name, int | float, "a number")
+        if isinstance(value, bool):
+            raise self._wrong(name, value, "a number")
+        return float(value)
+
+    def data(self, name: str) -> bytes:
+        return self._get(name, bytes, "binary data")
+
+    def items(self, name: str, default: list[Any] | None = None) -> list[Any]:
+        return self._get(name, list, "a list", default)
+
+    def fields(self, name: str) -> "Fields":
+        """A structure inside this one."""
+        return Fields(self.place, self._get(name, dict, "a structure"), self._path(name))
+
+    def each(self, name: str, default: list[Any] | None = None) -> list["Fields"]:
+        """A list of structures."""
+        found: list[Fields] = []
+        for index, value in enumerate(self.items(name, default)):
+            if not isinstance(value, dict):
+                raise self._wrong(f"{name}[{index}]", value, "a structure")
+            found.append(Fields(self.place, value, self._path(f"{name}[{index}]")))
+        return found
+
+    def json_object(self, name: str) -> dict[str, Any]:
+        """A string that holds a JSON object; an absent one holds an empty one."""
+        content = load_json(self.text(name, "{}"), self.place, self._path(name))
+        if not isinstance(content, dict):
+            raise self._wrong(name, content, "a JSON object")
+        return content
+
+    def error(self, reason: Reason, name: str, problem: str) -> RowError:
+        return self.place.error(reason, f"{self._path(name)} {problem}")
+
+    def _get(self, name: str, kind: Any, expected: str, default: Any = None) -> Any:
+        value = self.values.get(name)
+        if value is None:
+            if default is not None:
+                return default
+            problem = "is null" if name in self.values else "is missing"
+            raise self.error(Reason.MISSING_COLUMN, name, problem)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.error(Reason.NOT_A_NUMBER, name, f"is {value}, expected {expected}")
+        if not isinstance(value, kind):
+            raise self._wrong(name, value, expected)
+        return value
+
+    def _path(self, name: str) -> str:
+        return f"{self.within}.{name}" if self.within else name
+
+    def _wrong(self, name: str, value: Any, expected: str) -> RowError:
+        return self.error(Reason.WRONG_TYPE, name, f"is {shown(value)}, expected {expected}")
+
+
+def load_json(text: str, place: Place, what: str) -> Any:
+    """Parse JSON; NaN and infinities, which Python would let pass, are errors too."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise place.error(Reason.NOT_A_NUMBER, f"{what} holds {constant}")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RowError:
+        raise
+    except (ValueError, RecursionError) as broken:
+        raise place.error(Reason.BAD_JSON, f"{what} is no JSON: {broken}") from broken
+
+
+def shown(value: Any) -> str:
+    """A value for an error message: short, whatever it is."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

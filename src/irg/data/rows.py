@@ -1,0 +1,236 @@
+"""Rows of parquet files by index, for all formats: group by group, each failing on its own."""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from irg.data.fields import Place
+from irg.data.shards import Manifest
+from irg.data.source import Reason, RowError
+
+if TYPE_CHECKING:
+    import pyarrow
+    from pyarrow import parquet
+
+CACHE_BYTES = 128 << 20
+"""Groups are kept in memory up to so many bytes, and the newest one in any case."""
+_SCANNED = 64
+"""Rows decoded at once by a scan."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a file that are read together: a row group, or what is known of a file that cannot be read."""
+
+    path: Path
+    number: int
+    first: int
+    """The file's row (from 0) that it begins with."""
+    rows: int
+    fault: str = ""
+    """Why it cannot be read, where that is known beforehand."""
+
+    def place(self, row: int) -> Place:
+        return Place(str(self.path), self.first + row)
+
+    def unreadable(self, row: int, why: object) -> RowError:
+        detail = " ".join(str(why).split())
+        return self.place(row).error(Reason.UNREADABLE, detail)
+
+
+class ParquetRows:
+    """The rows of a parquet file, or of all in a folder: in the manifest's order, or sorted by name.
+
+    Only `columns` are read. Files are opened when they are needed and closed at once, so that the object can
+    be sent to other processes; each keeps its own groups in memory. A file whose very structure cannot be
+    read counts as one row, which fails. Raises ValueError where there are no parquet files.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], cache_bytes: int = CACHE_BYTES) -> None:
+        self.path, self.columns, self.cache_bytes = path, tuple(columns), cache_bytes
+        self.groups = tuple(_groups(path))
+        self._ends = tuple(accumulate(group.rows for group in self.groups))
+        self._cache: OrderedDict[int, pyarrow.Table] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of what is sent to other processes, and of `copy.copy`, which gives each thread its own."""
+        return {**self.__dict__, "_cache": OrderedDict()}
+
+    def row(self, index: int) -> tuple[Place, dict[str, Any]]:
+        """Where a row is, and its values. Raises RowError if it cannot be read."""
+        number, row = self._find(index)
+        group = self.groups[number]
+        return group.place(row), _values(group, self._table(number, row), row, row)
+
+    def scan(
+        self, wanted: Callable[[str], bool] = lambda leaf: True
+    ) -> Iterator[tuple[Place, dict[str, Any] | RowError]]:
+        """Every row in order, with only the `wanted` leaves (dotted paths) of the columns; nothing is kept."""
+        for group in self.groups:
+            num_read = 0
+            try:
+                for values in self._scan_group(group, wanted):
+                    yield group.place(num_read), values
+                    num_read += 1
+                fault = f"the row group holds {num_read} of {group.rows} rows"
+            except _failures() as failure:
+                fault = str(failure)
+            for row in range(num_read, group.rows):  # the others of its rows that nobody will ever see
+                yield group.place(row), group.unreadable(row, fault)
+
+    def duplicates(self, column: str) -> dict[int, Place]:
+        """Each row whose value in the column has come before, with the place of the first one.
+
+        Rows without a value are nobody's duplicates.
+        """
+        first: dict[str, Place] = {}
+        found: dict[int, Place] = {}
+        for index, (place, row) in enumerate(self.scan(lambda leaf: leaf == column)):
+            value = None if isinstance(row, RowError) else row.get(column)
+            if isinstance(value, str | int) and value != "":
+                known = first.setdefault(str(value), place)
+                if known != place:
+                    found[index] = known
+        return found
+
+    def _find(self, index: int) -> tuple[int, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)} in {self.path}")
+        number = bisect_right(self._ends, index)
+        return number, index - (self._ends[number] - self.groups[number].rows)
+
+    def _table(self, number: int, row: int) -> "pyarrow.Table":
+        if number in self._cache:
+            self._cache.move_to_end(number)
+            return self._cache[number]
+        group = self.groups[number]
+        try:
+            table = _read_group(group, self.columns)
+        except _failures() as failure:
+            raise group.unreadable(row, failure) from failure
+        self._cache[number] = table
+        while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > self.cache_bytes:
+            self._cache.popitem(last=False)
+        return table
+
+    def _scan_group(self, group: Group, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any] | RowError]:
+        with _opened(group) as file:
+            leaves = [leaf for leaf in _leaves(file, self.columns) if wanted(leaf)]
+            if not leaves:  # the rows are there all the same, and each will be found to lack them
+                yield from ({} for _ in range(group.rows))
+                return
+            row = 0
+            groups = [group.number]
+            for batch in file.iter_batches(_SCANNED, row_groups=groups, columns=leaves, use_threads=False):
+                for at in range(batch.num_rows):
+                    yield _values_or_error(group, batch, at, row)
+                    row += 1
+
+
+def _groups(path: Path) -> Iterator[Group]:
+    manifest = Manifest.load(path) if path.is_dir() else None
+    if manifest is None:
+        for file in _files(path):
+            yield from _groups_of_file(file)
+        return
+    for entry in manifest.files:
+        file = path / entry.name
+        fault = "" if file.is_file() else "the file is missing"
+        first = 0
+        for number, rows in enumerate(entry.groups):
+            yield Group(file, number, first, rows, fault)
+            first += rows
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ValueError(f"{path}: no such file or folder")
+    found = [
+        file for file in path.rglob("*.parquet") if not any(part[0] == "." for part in _below(file, path))
+    ]
+    if not found:
+        raise ValueError(f"{path} holds no parquet files")
+    return sorted(found)
+
+
+def _below(file: Path, folder: Path) -> tuple[str, ...]:
+    return file.relative_to(folder).parts
+
+
+def _groups_of_file(path: Path) -> Iterator[Group]:
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            sizes = [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)]
+    except _failures() as failure:
+        yield Group(path, 0, 0, 1, str(failure))
+        return
+    first = 0
+    for number, rows in enumerate(sizes):
+        yield Group(path, number, first, rows)
+        first += rows
+
+
+def _read_group(group: Group, columns: Sequence[str]) -> "pyarrow.Table":
+    with _opened(group) as file:
+        return file.read_row_group(group.number, columns=_leaves(file, columns), use_threads=False)
+
+
+@contextmanager
+def _opened(group: Group) -> Iterator["parquet.ParquetFile"]:
+    """The file of a group, which still has the group that its manifest or its own footer spoke of."""
+    from pyarrow import parquet
+
+    if group.fault:
+        raise OSError(group.fault)
+    with parquet.ParquetFile(group.path, page_checksum_verification=True) as file:
+        metadata = file.metadata
+        has_group = group.number < metadata.num_row_groups
+        rows = metadata.row_group(group.number).num_rows if has_group else 0
+        if rows != group.rows:
+            raise OSError(f"row group {group.number} has {rows} rows, {group.rows} were expected")
+        yield file
+
+
+def _leaves(file: "parquet.ParquetFile", columns: Sequence[str]) -> list[str]:
+    """Dotted paths of all that the file holds in the columns."""
+    paths = [file.schema.column(number).path for number in range(len(file.schema.names))]
+    return [path for path in paths if path.split(".")[0] in columns]
+
+
+def _values_or_error(
+    group: Group, batch: "pyarrow.RecordBatch", at: int, row: int
+) -> dict[str, Any] | RowError:
+    try:
+        return _values(group, batch, at, row)
+    except RowError as error:
+        return error
+
+
+def _values(group: Group, table: "pyarrow.Table | pyarrow.RecordBatch", at: int, row: int) -> dict[str, Any]:
+    """The values of row `at` of a table, which is `row` of the group."""
+    values: dict[str, Any] = {}
+    for name in table.schema.names:
+        try:
+            values[name] = table.column(name)[at].as_py()
+        except (ValueError, OverflowError) as broken:  # text that is no UTF-8, dates that Python has not
+            raise group.place(row).error(Reason.WRONG_TYPE, f"{name}: {broken}") from broken
+    return values
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What reading a damaged file raises."""
+    import pyarrow
+
+    return pyarrow.ArrowException, OSError

@@ -1,0 +1,245 @@
+"""A trace as a row of a table, and back. What the columns are is documented in docs/data.md."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from PIL import Image
+
+from irg.core.trace import Trace, Turn, Verdict
+from irg.data.fields import Fields, Place, shown
+from irg.data.learning import Mode
+from irg.data.pictures import decode, encode
+from irg.data.source import Reason, Sized
+from irg.prep.images import flatten
+
+if TYPE_CHECKING:
+    import pyarrow
+
+COLUMNS = (
+    "id",
+    "prompt",
+    "system_prompt",
+    "seed",
+    "turns",
+    "source",
+    "source_width",
+    "source_height",
+    "questions",
+    "modes",
+    "settings",
+    "model",
+    "provenance",
+)
+REPEATED = ("system_prompt", "settings", "model", "provenance")
+"""Columns whose values often come again."""
+_STRING, _INTEGER, _NUMBER, _FLAG = (
+    {"dtype": dtype, "_type": "Value"} for dtype in ("string", "int64", "float64", "bool")
+)
+_SIZE = {"dtype": "int32", "_type": "Value"}
+_IMAGE = {"_type": "Image"}
+_NUMBERS = [{"name": _STRING, "value": _NUMBER}]
+_FEATURES = {
+    "id": _STRING,
+    "prompt": _STRING,
+    "system_prompt": _STRING,
+    "seed": _INTEGER,
+    "turns": [
+        {
+            "thought": _STRING,
+            "capped": _FLAG,
+            "image": _IMAGE,
+            "width": _SIZE,
+            "height": _SIZE,
+            "verdict": {"correct": _FLAG, "flaws": [_STRING], "scores": _NUMBERS},
+            "seconds": _NUMBERS,
+        }
+    ],
+    "source": _IMAGE,
+    "source_width": _SIZE,
+    "source_height": _SIZE,
+    "questions": [{"question": _STRING, "answer": _STRING}],
+    "modes": [_STRING],
+    "settings": _STRING,
+    "model": _STRING,
+    "provenance": _STRING,
+}
+"""In the words of the `datasets` library, which so decodes the images too."""
+
+
+def schema() -> "pyarrow.Schema":
+    """The Arrow schema of the columns, with what the `datasets` library wants to know of them."""
+    import pyarrow
+
+    described = json.dumps({"info": {"features": _FEATURES}})
+    fields = [pyarrow.field(name, _arrow(feature)) for name, feature in _FEATURES.items()]
+    return pyarrow.schema(fields, metadata={"huggingface": described})
+
+
+def row_of(trace: Trace, jpeg_quality: int | None = None) -> dict[str, Any]:
+    """The values of a trace's row. One without an id is given the hash of its content.
+
+    Images are PNG, or JPEG of the quality asked for; those that still are what was decoded keep their bytes.
+    """
+    source = trace.source
+    return {
+        "id": trace.id or content_id(trace),
+        "prompt": trace.prompt,
+        "system_prompt": trace.system_prompt,
+        "seed": trace.seed,
+        "turns": [_turn_row(turn, jpeg_quality) for turn in trace.turns],
+        "source": _image_row(source, jpeg_quality) if source else None,
+        "source_width": source.width if source else None,
+        "source_height": source.height if source else None,
+        "questions": [{"question": question, "answer": answer} for question, answer in trace.questions],
+        "modes": list(trace.modes),
+        "settings": _json(trace.settings),
+        "model": _json(trace.model),
+        "provenance": _json(trace.provenance),
+    }
+
+
+def trace_of(row: dict[str, Any], place: Place) -> Trace:
+    """The trace of a row, its images decoded. Raises RowError."""
+    return _trace(Fields(place, row), _decoded)
+
+
+def sketch_of(row: dict[str, Any], place: Place) -> Trace:
+    """The trace of a row without the images' bytes: they are `Sized`. Raises RowError."""
+    return _trace(Fields(place, row), _sized)
+
+
+def content_id(trace: Trace) -> str:
+    """A hash of what the trace teaches: texts, pixels, questions, modes and seed; 32 hexadecimal digits."""
+    content = {
+        "prompt": trace.prompt,
+        "system_prompt": trace.system_prompt,
+        "seed": trace.seed,
+        "turns": [[turn.thought, turn.capped, _digest(turn.image)] for turn in trace.turns],
+        "source": _digest(trace.source) if trace.source else None,
+        "questions": trace.questions,
+        "modes": trace.modes,
+    }
+    return hashlib.sha256(_json(content).encode()).hexdigest()[:32]
+
+
+_Opener = Callable[[Fields, str, str, str], Image.Image]
+"""Opens an image given the names of its columns: the image, its width, its height."""
+
+
+def _trace(row: Fields, opened: _Opener) -> Trace:
+    turns = tuple(_turn(turn, opened) for turn in row.each("turns"))
+    if not turns:
+        raise row.error(Reason.NO_TARGET, "turns", "is empty")
+    questions = tuple((asked.words("question"), asked.words("answer")) for asked in row.each("questions", []))
+    has_source = row.has("source") or row.has("source_width")
+    return Trace(
+        prompt=row.text("prompt") if questions else row.words("prompt"),
+        turns=turns,
+        seed=row.integer("seed", 0),
+        system_prompt=row.text("system_prompt", ""),
+        settings=row.json_object("settings"),
+        model=row.json_object("model"),
+        source=opened(row, "source", "source_width", "source_height") if has_source else None,
+        questions=questions,
+        modes=tuple(_mode(row, mode) for mode in row.items("modes", [])),
+        provenance=row.json_object("provenance"),
+        id=row.text("id", ""),
+    )
+
+
+def _turn(row: Fields, opened: _Opener) -> Turn:
+    return Turn(
+        thought=row.words("thought") if row.has("thought") else None,
+        image=opened(row, "image", "width", "height"),
+        verdict=_verdict(row.fields("verdict")) if row.has("verdict") else None,
+        capped=row.flag("capped", False),
+        seconds=_numbers(row, "seconds"),
+    )
+
+
+def _verdict(row: Fields) -> Verdict:
+    flaws = row.items("flaws", [])
+    if not all(isinstance(flaw, str) for flaw in flaws):
+        raise row.error(Reason.WRONG_TYPE, "flaws", f"is {shown(flaws)}, expected texts")
+    return Verdict(row.flag("correct", False), tuple(flaws), _numbers(row, "scores"))
+
+
+def _mode(row: Fields, name: Any) -> str:
+    if name not in set(Mode):
+        raise row.error(Reason.UNKNOWN_MODE, "modes", f"names {shown(name)}, known are {', '.join(Mode)}")
+    return name
+
+
+def _numbers(row: Fields, name: str) -> dict[str, float]:
+    return {entry.text("name"): entry.number("value") for entry in row.each(name, [])}
+
+
+def _decoded(row: Fields, image: str, width: str, height: str) -> Image.Image:
+    said = _sized(row, image, width, height).size
+    encoded = row.fields(image)
+    picture = decode(encoded.data("bytes"), row.place, encoded.within)
+    if picture.size != said:
+        sizes = f"has {picture.width}x{picture.height} pixels, its row says {said[0]}x{said[1]}"
+        raise row.error(Reason.BROKEN_IMAGE, image, sizes)
+    return picture
+
+
+def _sized(row: Fields, image: str, width: str, height: str) -> Image.Image:
+    row.fields(image)
+    size = row.integer(width), row.integer(height)
+    if min(size) < 1:
+        raise row.error(Reason.EMPTY_IMAGE, image, f"has {size[0]}x{size[1]} pixels")
+    return cast(Image.Image, Sized(size))
+
+
+def _turn_row(turn: Turn, jpeg_quality: int | None) -> dict[str, Any]:
+    verdict = turn.verdict
+    return {
+        "thought": turn.thought,
+        "capped": turn.capped,
+        "image": _image_row(turn.image, jpeg_quality),
+        "width": turn.image.width,
+        "height": turn.image.height,
+        "verdict": {
+            "correct": verdict.correct,
+            "flaws": list(verdict.flaws),
+            "scores": _number_rows(verdict.scores),
+        }
+        if verdict
+        else None,
+        "seconds": _number_rows(turn.seconds),
+    }
+
+
+def _image_row(picture: Image.Image, jpeg_quality: int | None) -> dict[str, Any]:
+    return {"bytes": encode(picture, jpeg_quality), "path": None}
+
+
+def _number_rows(numbers: dict[str, float]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": float(value)} for name, value in sorted(numbers.items())]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, allow_nan=False)
+
+
+def _digest(picture: Image.Image) -> str:
+    flat = flatten(picture)
+    return hashlib.sha256(f"{flat.size}".encode() + flat.tobytes()).hexdigest()
+
+
+def _arrow(feature: Any) -> "pyarrow.DataType":
+    """The Arrow type of a feature."""
+    import pyarrow
+
+    if isinstance(feature, list):
+        return pyarrow.list_(_arrow(feature[0]))
+    match feature.get("_type"):
+        case "Value":
+            return pyarrow.type_for_alias(feature["dtype"])
+        case "Image":
+            return pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()})
+        case _:
+            return pyarrow.struct({name: _arrow(inner) for name, inner in feature.items()})

@@ -1,0 +1,95 @@
+"""The trace store: episodes as parquet, with their images as they are encoded, and a manifest.
+
+`TraceWriter` makes one and `TraceStore` reads it, as a source of training rows. The columns are those of
+`irg.data.trace_rows`.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from irg.core.trace import Trace
+from irg.data.fields import Place
+from irg.data.learning import modes_of
+from irg.data.parquet import CACHE_BYTES, ParquetSource
+from irg.data.shards import Limits, ShardWriter, Shape, verify
+from irg.data.source import Reason
+from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
+
+FORMAT = "irg-traces"
+
+
+class TraceWriter:
+    """Writes a store. A context manager: the folder holds the whole store when it is left without an error,
+    and nothing new otherwise.
+
+    Images are PNG, or JPEG where a `jpeg_quality` (1 to 95) is given; pictures that were read from a data set
+    and not changed since keep their bytes. A group of rows also ends at 24 MB and a file at 1 GB. Equal
+    traces give equal bytes. Raises ValueError for a folder that holds a data set already.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        provenance: dict[str, Any] | None = None,
+        rows_per_group: int = 1024,
+        rows_per_file: int = 65_536,
+        jpeg_quality: int | None = None,
+    ) -> None:
+        if jpeg_quality is not None and not 1 <= jpeg_quality <= 95:
+            raise ValueError(f"JPEG quality {jpeg_quality}: expected 1 to 95")
+        self.jpeg_quality = jpeg_quality
+        self.ids: set[str] = set()
+        """Of the traces written so far."""
+        shape = Shape(FORMAT, "traces", schema(), REPEATED)
+        self._shards = ShardWriter(folder, shape, provenance or {}, Limits(rows_per_group, rows_per_file))
+
+    @property
+    def num_rows(self) -> int:
+        return len(self.ids)
+
+    def __enter__(self) -> "TraceWriter":
+        self._shards.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shards.__exit__(kind, error, trace)
+
+    def write(self, trace: Trace) -> str:
+        """Add a trace; returns its id, the hash of its content if it had none.
+
+        Raises RowError, a ValueError, for what a reader would refuse, a duplicated id among it.
+        """
+        place = Place(str(self._shards.folder), self.num_rows)
+        row = row_of(trace, self.jpeg_quality)
+        sketch = sketch_of(row, place)
+        modes = modes_of(sketch)
+        if not modes:
+            raise place.error(Reason.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
+        if row["id"] in self.ids:
+            raise place.error(Reason.DUPLICATE, f"id {row['id']} has been written already")
+        self._shards.write(row, modes)
+        self.ids.add(row["id"])
+        return row["id"]
+
+
+class TraceStore(ParquetSource[Trace]):
+    """Reads a store, or any parquet files with its columns, as a source of traces."""
+
+    def __init__(self, path: Path | str, cache_bytes: int = CACHE_BYTES) -> None:
+        super().__init__(path, COLUMNS, cache_bytes)
+
+    def verify(self) -> tuple[str, ...]:
+        """What is not as the manifest says; empty if all is. Raises ValueError if there is no manifest."""
+        return tuple(verify(self.path))
+
+    def full(self, row: dict[str, Any], place: Place) -> Trace:
+        return trace_of(row, place)
+
+    def sketch(self, row: dict[str, Any], place: Place) -> Trace:
+        return sketch_of(row, place)
+
+    def is_sketched(self, leaf: str) -> bool:
+        return not leaf.endswith(".bytes")
