@@ -5,8 +5,8 @@
         {"type": "text", "content": "A cube, red all over."},
         {"type": "image", "content": "iVBORw0...", "need_loss": true}]}]
 
-Text has loss unless `need_loss` says no. An image is what its flags say: `need_loss` a target, `need_vae` its
-latents to be looked at (CLEAN), `need_vit` its patches (VIEW), in this order. A "system" message may come first.
+Text has loss unless `need_loss` says no. An image is what its flags say, in this order: `need_loss` a target,
+`need_vae` its latents to be looked at (CLEAN), `need_vit` its patches (VIEW). A "system" message may come first.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,10 +48,10 @@ class ConversationSource(ParquetSource[Document]):
             raise ValueError("the system prompt is empty: give None for going without one")
         self.system_prompt = system_prompt
 
-    def full(self, row: dict[str, Any], place: Place) -> Document:
+    def from_row(self, row: dict[str, Any], place: Place) -> Document:
         return self._document(row, place, _decoded)
 
-    def sketch(self, row: dict[str, Any], place: Place) -> Document:
+    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Document:
         return self._document(row, place, _sized)
 
     def is_sketched(self, leaf: str) -> bool:
@@ -76,9 +76,8 @@ def parse(content: Any, place: Place, opened: _Opener) -> tuple[Part, ...]:
     """The parts of a conversation. Raises RowError."""
     if not isinstance(content, list):
         raise place.error(Reason.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
-    parts = _parts(
-        [entry for number in range(len(content)) for entry in _entries(content, number, place)], opened
-    )
+    entries = [entry for number in range(len(content)) for entry in _entries(content, number, place)]
+    parts = _parts(entries, opened)
     if not any(part.loss if isinstance(part, TextPart) else part.noisy for part in parts):
         raise place.error(Reason.NO_TARGET, "no text and no image has loss")
     return parts
@@ -131,15 +130,11 @@ def _item(item: Fields) -> _Text | _Picture:
         case "text":
             return _Text("assistant", item.words("content"), item.flag("need_loss", True))
         case "image":
-            flags = (
-                item.flag("need_loss", False),
-                item.flag("need_vae", False),
-                item.flag("need_vit", False),
-            )
-            if not any(flags):
+            noisy, clean, view = (item.flag(f"need_{use}", False) for use in ("loss", "vae", "vit"))
+            if not (noisy or clean or view):
                 problem = "has none of need_loss, need_vae and need_vit: nothing would see it"
                 raise item.place.error(Reason.UNUSED_IMAGE, f"{item.within} {problem}")
-            return _Picture(item.text("content"), flags, item.place, f"{item.within}.content")
+            return _Picture(item.text("content"), (noisy, clean, view), item.place, f"{item.within}.content")
         case kind:
             raise item.error(Reason.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
 

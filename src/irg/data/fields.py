@@ -1,4 +1,4 @@
-"""Typed access to values that somebody else wrote: each is checked, and what is wrong is named with its row."""
+"""Typed access to values that somebody else wrote: what is wrong with one is named, with its row."""
 
 import json
 import math

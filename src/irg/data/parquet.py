@@ -38,14 +38,24 @@ class ParquetSource(ABC, Generic[Row]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def fingerprint(self) -> str:
+        """Other characters when the files are others, or this reader reads them in another way."""
+        return self._rows.fingerprint
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The file of a row, and the row in it (from 0)."""
+        place = self._rows.place(index)
+        return place.file, place.row
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rows": copy(self._rows)}
 
     def read(self, index: int) -> Row:
-        """A row with its images decoded. Raises RowError if it cannot be used, IndexError if it is not there."""
+        """A row with its images decoded. Raises RowError if it cannot be used."""
         place, row = self._rows.row(index)
         self._refuse_duplicate(index, place)
-        return self.full(row, place)
+        return self.from_row(row, place)
 
     def survey(self) -> Iterator[Row | RowError]:
         """Every row in order with its images `Sized`, or why it cannot be used. Whether the pixels of its
@@ -56,18 +66,18 @@ class ParquetSource(ABC, Generic[Row]):
                 continue
             try:
                 self._refuse_duplicate(index, place)
-                sketch = self.sketch(row, place)
+                sketch = self.sketch_of_row(row, place)
             except RowError as error:
                 yield error
                 continue
             yield sketch
 
     @abstractmethod
-    def full(self, row: dict[str, Any], place: Place) -> Row:
+    def from_row(self, row: dict[str, Any], place: Place) -> Row:
         """What a row says. Raises RowError."""
 
     @abstractmethod
-    def sketch(self, row: dict[str, Any], place: Place) -> Row:
+    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Row:
         """The same without pixels. Raises RowError."""
 
     @abstractmethod

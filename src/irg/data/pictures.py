@@ -16,8 +16,8 @@ from irg.prep.images import MAX_PIXELS, flatten
 _ENCODED = "irg_encoded"
 """Attribute of a decoded picture that keeps the bytes it came from."""
 _PREFIXES = (1 << 12, 1 << 16)
-"""Bytes in which the size of a base64 picture is looked for, before it is decoded in full: colour profiles and
-camera data may stand before it."""
+"""Bytes in which the size of a base64 picture is looked for, before it is decoded in full: colour profiles
+and camera data may stand before it."""
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 

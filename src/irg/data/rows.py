@@ -1,5 +1,6 @@
 """Rows of parquet files by index, for all formats: group by group, each failing on its own."""
 
+import hashlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irg.data.fields import Place
-from irg.data.shards import Manifest
+from irg.data.shards import MANIFEST, Manifest
 from irg.data.source import Reason, RowError
 
 if TYPE_CHECKING:
@@ -64,6 +65,21 @@ class ParquetRows:
         """Of what is sent to other processes, and of `copy.copy`, which gives each thread its own."""
         return {**self.__dict__, "_cache": OrderedDict()}
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the manifest and the files' sizes; of their times too where there is no manifest."""
+        manifest = self.path / MANIFEST
+        digest = hashlib.sha256(manifest.read_bytes() if manifest.is_file() else b"")
+        for path in dict.fromkeys(group.path for group in self.groups):
+            facts = path.stat() if path.is_file() else None
+            time = facts.st_mtime_ns if facts and not manifest.is_file() else 0
+            digest.update(f"{path.name} {facts and facts.st_size} {time}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def place(self, index: int) -> Place:
+        group, row = self._find(index)
+        return self.groups[group].place(row)
+
     def row(self, index: int) -> tuple[Place, dict[str, Any]]:
         """Where a row is, and its values. Raises RowError if it cannot be read."""
         number, row = self._find(index)
@@ -73,7 +89,7 @@ class ParquetRows:
     def scan(
         self, wanted: Callable[[str], bool] = lambda leaf: True
     ) -> Iterator[tuple[Place, dict[str, Any] | RowError]]:
-        """Every row in order, with only the `wanted` leaves (dotted paths) of the columns; nothing is kept."""
+        """Every row in order with only the `wanted` leaves (dotted paths) of the columns; nothing is kept."""
         for group in self.groups:
             num_read = 0
             try:
@@ -155,16 +171,14 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise ValueError(f"{path}: no such file or folder")
-    found = [
-        file for file in path.rglob("*.parquet") if not any(part[0] == "." for part in _below(file, path))
-    ]
+    found = sorted(file for file in path.rglob("*.parquet") if not _is_hidden(file.relative_to(path)))
     if not found:
         raise ValueError(f"{path} holds no parquet files")
-    return sorted(found)
+    return found
 
 
-def _below(file: Path, folder: Path) -> tuple[str, ...]:
-    return file.relative_to(folder).parts
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _groups_of_file(path: Path) -> Iterator[Group]:

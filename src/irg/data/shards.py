@@ -142,8 +142,8 @@ class Limits:
 
 
 class ShardWriter:
-    """Writes a data set. A context manager: all is made in a hidden folder, moved when it is left without an
-    error, and thrown away otherwise, so that a folder holds a whole data set or none. The manifest comes last.
+    """Writes a data set. A context manager: all is made in a hidden folder, which is moved, the manifest last,
+    when it is left without an error and thrown away otherwise: a folder holds a whole data set or none.
 
     The same rows give the same bytes. Raises ValueError for a folder that holds a data set already.
     """
@@ -226,7 +226,7 @@ class ShardWriter:
                 self._staging / self._name,
                 self.shape.schema,
                 compression="zstd",
-                use_dictionary=list(self.shape.repeated),
+                use_dictionary=list(self.shape.repeated),  # pyright: ignore[reportArgumentType]
                 write_statistics=False,
                 write_page_checksum=True,
             )

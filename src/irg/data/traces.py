@@ -12,7 +12,7 @@ from irg.core.trace import Trace
 from irg.data.fields import Place
 from irg.data.learning import modes_of
 from irg.data.parquet import CACHE_BYTES, ParquetSource
-from irg.data.shards import Limits, ShardWriter, Shape, verify
+from irg.data.shards import Limits, Shape, ShardWriter, verify
 from irg.data.source import Reason
 from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
 
@@ -85,10 +85,10 @@ class TraceStore(ParquetSource[Trace]):
         """What is not as the manifest says; empty if all is. Raises ValueError if there is no manifest."""
         return tuple(verify(self.path))
 
-    def full(self, row: dict[str, Any], place: Place) -> Trace:
+    def from_row(self, row: dict[str, Any], place: Place) -> Trace:
         return trace_of(row, place)
 
-    def sketch(self, row: dict[str, Any], place: Place) -> Trace:
+    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Trace:
         return sketch_of(row, place)
 
     def is_sketched(self, leaf: str) -> bool:
