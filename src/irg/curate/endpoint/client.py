@@ -12,6 +12,7 @@ from irg.curate.endpoint.cache import Cache, Stored
 from irg.curate.endpoint.database import Database
 from irg.curate.endpoint.errors import EndpointError, Reason
 from irg.curate.endpoint.estimate import input_bound
+from irg.curate.endpoint.patience import Patience
 from irg.curate.endpoint.requests import (
     ChatRequest,
     ImageRequest,
@@ -32,7 +33,7 @@ from irg.curate.endpoint.structured import (
     response_format,
     without_reasoning,
 )
-from irg.curate.endpoint.wire import Answer, Wire
+from irg.curate.endpoint.wire import Answer
 from irg.curate.records import Cost
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -55,8 +56,7 @@ class Endpoint:
         self._cache = Cache(self._database)
         self._budget = Budget(self._database, account)
         self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
-        self._stopped: EndpointError | None = None
-        self._unanswered = 0
+        self._patience = Patience(settings.patience)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.settings.model!r} at {self.settings.base_url})"
@@ -104,7 +104,7 @@ class Endpoint:
         loop = asyncio.get_running_loop()
         session = self._sessions.get(loop)
         if session is None:
-            session = self._sessions[loop] = Session(self.settings, self._budget, Wire(self.settings))
+            session = self._sessions[loop] = Session(self.settings, self._budget, self._patience)
         session.users += 1
         try:
             yield session
@@ -158,24 +158,12 @@ class Endpoint:
         known = await asyncio.to_thread(self._cache.get, key)  # another may have asked since we looked
         if known is not None:
             return known, 0
-        if self._stopped is not None:
-            return self._stopped
         try:
             stored, attempts = await ask(session)
         except EndpointError as failure:
-            return self._noted(failure)
-        self._unanswered = 0
+            return self._patience.failed(failure)
+        self._patience.answered()
         return await asyncio.to_thread(self._cache.put, key, stored), attempts
-
-    def _noted(self, failure: EndpointError) -> EndpointError:
-        """Remembers what concerns every later question too."""
-        self._unanswered = self._unanswered + 1 if failure.reason.unanswered else 0
-        if self._unanswered >= self.settings.patience:
-            text = f"{self._unanswered} requests in a row got no answer, the last: {failure}"
-            failure = EndpointError(Reason.UNAVAILABLE, text)
-        if failure.reason.stops_run:
-            self._stopped = failure
-        return failure
 
     async def _chat(
         self, session: Session, request: ChatRequest, schema: type[BaseModel] | None

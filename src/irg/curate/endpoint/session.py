@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from irg.curate.endpoint.budget import Budget, Charge
 from irg.curate.endpoint.cache import Stored
 from irg.curate.endpoint.errors import EndpointError
+from irg.curate.endpoint.patience import Patience
 from irg.curate.endpoint.settings import Backoff, EndpointSettings
 from irg.curate.endpoint.wire import Answer, AttemptError, Wire
 from irg.curate.records import Cost
@@ -18,13 +19,14 @@ Result = tuple[Stored, int] | EndpointError
 class Session:
     """Sends requests: so many at once, each charged before it goes, each again after a passing failure."""
 
-    def __init__(self, settings: EndpointSettings, budget: Budget, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, settings: EndpointSettings, budget: Budget, patience: Patience) -> None:
+        self.wire = Wire(settings)
         self.users = 0
         self.running: dict[str, asyncio.Task[Result]] = {}
         """Questions under way by key, for others that ask the same."""
         self._settings = settings
         self._budget = budget
+        self._patience = patience
         self._places = asyncio.Semaphore(settings.in_flight)
         self._resume_at = 0.0
         self._reserved = 0
@@ -76,6 +78,7 @@ class Session:
         async with self._places:
             while (wait := self._resume_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
+            self._patience.check()
             await self._reserve(most)
             try:
                 return await self._charged(exchange, most)

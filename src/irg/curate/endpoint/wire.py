@@ -56,16 +56,17 @@ class Wire:
         self._secret = Secret.from_environment(settings.key_env)
         # What the client would add from the environment by itself was not meant for this address.
         ambient = ("OpenAI-Organization", "OpenAI-Project", *_custom_headers())
-        withheld = {name: Omit() for name in ambient if name.lower() != "authorization"}
-        # Said here, or it would be taken from the environment as well.
-        key = f"Bearer {self._secret.reveal()}" if self._secret else Omit()
+        headers: dict[str, str | Omit] = {name: Omit() for name in ambient if name.lower() != "authorization"}
+        if self._secret is not None:  # said here, or it would be taken from the environment as well
+            headers["Authorization"] = f"Bearer {self._secret.reveal()}"
+        self._keyless: dict[str, Any] = {} if self._secret else {"extra_headers": {"Authorization": Omit()}}
         self._client = AsyncOpenAI(
             api_key=self._secret.reveal() if self._secret else "none",
             admin_api_key="",
             base_url=settings.base_url,
             timeout=settings.timeout,
             max_retries=0,
-            default_headers=cast("dict[str, str]", withheld | {"Authorization": key}),
+            default_headers=cast("dict[str, str]", headers),
         )
 
     async def close(self) -> None:
@@ -80,7 +81,7 @@ class Wire:
         return await self._guarded(self._drawn(body, source))
 
     async def _whole(self, body: dict[str, Any]) -> Answer:
-        completion = await self._client.chat.completions.create(**body)
+        completion = await self._client.chat.completions.create(**body, **self._keyless)
         choice = _first(completion, "choices")
         message, usage = getattr(choice, "message", None), getattr(completion, "usage", None)
         refusal = getattr(message, "refusal", None)
@@ -90,8 +91,8 @@ class Wire:
         return self._said(content, getattr(choice, "finish_reason", None), completion, usage)
 
     async def _streamed(self, body: dict[str, Any]) -> Answer:
-        streamed = {"stream": True, "stream_options": {"include_usage": True}}
-        stream = await self._client.chat.completions.create(**body, **streamed)
+        streamed: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+        stream = await self._client.chat.completions.create(**body, **streamed, **self._keyless)
         pieces: list[str] = []
         finish = usage = chunk = None
         async with stream:
@@ -110,10 +111,11 @@ class Wire:
 
     async def _drawn(self, body: dict[str, Any], source: Picture | None) -> Answer:
         if source is None:
-            response = await self._client.images.generate(**body)
+            response = await self._client.images.generate(**body, **self._keyless)
         else:
             data = await asyncio.to_thread(lambda: Picture.of(source.open()).data)
-            response = await self._client.images.edit(**body, image=("source.png", data, "image/png"))
+            file = ("source.png", data, "image/png")
+            response = await self._client.images.edit(**body, image=file, **self._keyless)
         drawn = _first(response, "data")
         encoded = getattr(drawn, "b64_json", None)
         if not isinstance(encoded, str):

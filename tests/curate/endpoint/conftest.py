@@ -1,0 +1,47 @@
+"""Endpoints of the fake server, with waits made for tests."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irg.curate.endpoint import Account, Backoff, ChatRequest, Endpoint, EndpointSettings, Message
+from tests.curate.fake_server import FakeServer, serving
+
+QUICK = Backoff(first=0.01, longest=0.05)
+
+Make = Callable[..., Endpoint]
+
+
+def ask(words: str, max_tokens: int = 50) -> ChatRequest:
+    return ChatRequest((Message("user", (words,)),), max_tokens=max_tokens)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def make(server: FakeServer, tmp_path: Path) -> Iterator[Make]:
+    """Makes endpoints of the server: settings by name, and `max_cost`, `max_requests` of the account."""
+    made: list[Endpoint] = []
+
+    def one(**given: Any) -> Endpoint:
+        bounds = {name: given.pop(name) for name in ("max_cost", "max_requests") if name in given}
+        base: dict[str, Any] = {"base_url": server.url, "model": "judge", "backoff": QUICK, "timeout": 2.0}
+        made.append(
+            Endpoint(EndpointSettings(**(base | given)), Account(folder=tmp_path / "cache", **bounds))
+        )
+        return made[-1]
+
+    yield one
+    for endpoint in made:
+        endpoint.close()
+
+
+def run(work: Any) -> Any:
+    return asyncio.run(work)
