@@ -18,3 +18,15 @@ def test_uniform_numbers_fill_the_unit_interval() -> None:
     numbers = [draws.uniform() for _ in range(2000)]
     assert 0 <= min(numbers) < 0.01 and 0.99 < max(numbers) < 1
     assert abs(sum(numbers) / len(numbers) - 0.5) < 0.03
+
+
+def test_a_fork_goes_on_alike_and_apart() -> None:
+    draws = SeededDraws(5)
+    draws.normal(3)
+    forked = draws.fork()
+    expected = [draws.uniform() for _ in range(3)]
+    assert [forked.uniform() for _ in range(3)] == expected
+    forked.uniform()
+    again = SeededDraws(5)
+    again.normal(3)
+    assert [again.uniform() for _ in range(4)] == [*expected, draws.uniform()]

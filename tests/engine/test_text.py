@@ -6,7 +6,7 @@ import torch
 
 from irg.core import Kind, Role, SpecialTokens, pack_tokens
 from irg.engine import Context, Draws, SeededDraws, TextSampling, Writing, append, new_context, write
-from irg.engine.text import choose
+from irg.engine.text import choose, log_likelihood
 from irg.model import PaddedAttend, UnifiedModel
 from tests.samples import Sampler
 
@@ -218,3 +218,34 @@ def test_tokens_are_chosen_by_their_shares(temperature: float, top_p: float, exp
 def test_settings_out_of_range(settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TextSampling(**settings)
+
+
+def test_the_likelihood_of_a_text_is_that_of_writing_it_token_by_token(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    context = prompted(model, sampler, special, (5, 9))
+    texts = [(3, 4, 5), (6,)]
+    found = log_likelihood(model, context, texts, special)
+    for row, ids in enumerate(texts):
+        segments = context.history[row]
+        assert isinstance(segments[0].data, tuple)
+        read = [special.text_start, *segments[0].data, special.text_end, special.text_start]
+        expected = 0.0
+        for token in (*ids, special.text_end):
+            packed = pack_tokens([read], [0])
+            logits = model.logits(model(packed, PaddedAttend(packed)).understanding_UD[-1])
+            expected += logits.log_softmax(-1)[token].item()
+            read.append(token)
+        assert found[row] == pytest.approx(expected, abs=1e-3)
+
+
+def test_asking_for_a_likelihood_changes_nothing(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    context = prompted(model, sampler, special)
+    before = last(model, context.rewound(), GREEDY, special)
+    asked = context.rewound()
+    log_likelihood(model, asked, [(1, 2, 3, 4)], special)
+    assert last(model, asked, GREEDY, special).ids == before.ids
+    with pytest.raises(ValueError, match="2 texts for a context of 1 rows"):
+        log_likelihood(model, asked, [(1,), (2,)], special)

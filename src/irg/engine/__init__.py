@@ -4,7 +4,7 @@ from irg.engine.context import Context, append, new_context
 from irg.engine.draws import Draws, SeededDraws
 from irg.engine.flow import Canvas, Step, denoise, shifted_schedule
 from irg.engine.guidance import Branch, Guidance, Renorm
-from irg.engine.text import TextSampling, Writing, write
+from irg.engine.text import TextSampling, Writing, log_likelihood, write
 
 __all__ = [
     "Branch",
@@ -19,6 +19,7 @@ __all__ = [
     "Writing",
     "append",
     "denoise",
+    "log_likelihood",
     "new_context",
     "shifted_schedule",
     "write",

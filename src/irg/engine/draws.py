@@ -23,6 +23,12 @@ class SeededDraws:
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
 
+    def fork(self) -> "SeededDraws":
+        """Draws of its own that go on as these would."""
+        forked = SeededDraws(0)
+        forked.generator.set_state(self.generator.get_state())
+        return forked
+
     def normal(self, *shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=self.generator)
 

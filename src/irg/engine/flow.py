@@ -51,6 +51,8 @@ class Step:
     t_next: float
     latent_MV: torch.Tensor
     velocity_MV: torch.Tensor
+    evaluations: int = 1
+    """How often the model was run for it: once, and once more for each guidance branch that was on."""
 
     @property
     def estimate_MV(self) -> torch.Tensor:
@@ -81,14 +83,15 @@ def denoise(
     ]
     for index, (t, t_next) in enumerate(pairwise(schedule)):
         velocity_MV = main.velocity(latent_MV, t)
-        if views and guidance.is_on(t):
+        guided = bool(views) and guidance.is_on(t)
+        if guided:
             branches = [
                 Branch(lambda view=view: view.velocity(latent_MV, t), scale, is_text)  # noqa: B023 - called at once
                 for view, scale, is_text in views
             ]
             velocity_MV = guide(velocity_MV, branches, guidance, image_M)
         latent_MV = latent_MV - velocity_MV * (t - t_next)
-        yield Step(index, t, t_next, latent_MV, velocity_MV)
+        yield Step(index, t, t_next, latent_MV, velocity_MV, 1 + len(views) * guided)
 
 
 class _View:

@@ -88,6 +88,23 @@ def write(
     )
 
 
+def log_likelihood(
+    model: UnifiedModel, context: Context, texts: Seq[tuple[int, ...]], special: SpecialTokens
+) -> list[float]:
+    """The log-probability that each row would write its text next, end included. The context stays as it is.
+
+    At temperature 1: every token's own share, summed.
+    """
+    if len(texts) != context.num_rows:
+        raise ValueError(f"{len(texts)} texts for a context of {context.num_rows} rows")
+    packed = pack_tokens([(special.text_start, *ids) for ids in texts], context.positions).to(model.device)
+    hidden_ND = read_packed(model, context, packed).understanding_UD
+    log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
+    next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
+    chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
+    return [run.sum().item() for run in chosen_N.split([len(ids) + 1 for ids in texts])]
+
+
 def choose(logits_RV: torch.Tensor, sampling: TextSampling, draws: Seq[Draws], skip: Seq[bool]) -> list[int]:
     """The next token of every row; rows marked in `skip` draw nothing."""
     if sampling.temperature == 0:

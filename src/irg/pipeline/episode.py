@@ -55,6 +55,10 @@ class Drawn:
     capped: bool = False
     image: Image.Image | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    num_tokens: int = 0
+    """Tokens of the thought that were written."""
+    evaluations: int = 0
+    """How often the model was run to draw the image."""
 
 
 class Episodes:
@@ -76,14 +80,15 @@ class Episodes:
     def read_texts(self, texts: Seq[tuple[int, ...]], role: Role, turn: int) -> None:
         self._read([(Segment(Kind.TEXT, role, ids, turn=turn),) for ids in texts])
 
-    def read_images(self, images: Seq[Image.Image], turn: int, clean: bool = True) -> None:
-        """Images enter as CLEAN latents, then as a VIEW; without `clean` as a VIEW alone, for questions."""
+    def read_images(self, images: Seq[Image.Image], turn: int, clean: bool = True, view: bool = True) -> None:
+        """Images enter as CLEAN latents, then as a VIEW, or as one of them: questions see a VIEW alone."""
         documents = [[] for _ in images]
         if clean:
             for document, segment in zip(documents, self._clean(images, turn), strict=True):
                 document.append(segment)
-        for document, image in zip(documents, images, strict=True):
-            document.append(self._view(image, turn))
+        if view:
+            for document, image in zip(documents, images, strict=True):
+                document.append(self._view(image, turn))
         self._read([tuple(document) for document in documents])
 
     def begin_turn(self) -> None:
@@ -111,6 +116,7 @@ class Episodes:
                 self.read_texts(again, Role.THOUGHT, turn)
         for row, text in enumerate(texts):
             self.drawn[row].thought, self.drawn[row].capped = text, writing.capped[row]
+            self.drawn[row].num_tokens = len(writing.ids[row])
             yield row, ThoughtDone(turn, text, len(writing.ids[row]), writing.capped[row], changed[row])
 
     def draw(self, turn: int, turn_plan: TurnPlan, text_branch: Context | None) -> Iterator[RowEvent]:
@@ -131,6 +137,8 @@ class Episodes:
             total, latent_RNV = len(schedule) - 1, None
             for step in denoise(parts.model, canvas, torch.cat(noise_RNV), schedule, guidance, parts.special):
                 index = step.index + 1
+                for row in self.drawn:
+                    row.evaluations += step.evaluations
                 latent_RNV = step.latent_MV.unflatten(0, (self.num_rows, grid.num_tokens))
                 wanted = plan.preview_every and index % plan.preview_every == 0 and index < total
                 estimate_RNV = step.estimate_MV.view_as(latent_RNV)

@@ -11,9 +11,10 @@ from PIL import Image
 from irg.core import Role
 from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace, Turn
-from irg.engine import Context, Draws, SeededDraws
+from irg.engine import Draws, SeededDraws
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.episode import Drawn, Episodes, Parts, RowEvent
+from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.settings import Plan, Settings
 from irg.prep import Tokenizer
 
@@ -56,14 +57,26 @@ class Pipeline:
 
         `draws` replaces the seeds' random numbers by given ones.
         """
-        if not prompts:
-            raise ValueError("no prompts: expected at least one")
         plan = plan or self.settings.plan()
         seeds = list(range(len(prompts))) if seeds is None else list(seeds)
         if len(seeds) != len(prompts):
             raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
-        ids = [self._prompt_ids(prompt) for prompt in prompts]
-        return self._locked(self._generate(prompts, ids, plan, seeds, draws))
+        ids = self._all_prompt_ids(prompts)
+        return in_inference_mode(self._generate(prompts, ids, plan, seeds, draws))
+
+    def rollout(self, prompts: Seq[str], plan: Plan, draws: Seq[Draws]) -> Rollout:
+        """Episodes that have read their prompts and wait for their first turn.
+
+        Of the plan the size and the text sampling are binding, and whether there are thoughts at all, which
+        decides on the system prompt.
+        """
+        if len(draws) != len(prompts):
+            raise ValueError(f"{len(prompts)} prompts but {len(draws)} draws")
+        ids = self._all_prompt_ids(prompts)
+        # A size that cannot be drawn is told before anything is thought.
+        plan.grid(self.parts.model.config)
+        with torch.inference_mode():
+            return self._begin(ids, Episodes(self.parts, plan, draws))[0]
 
     def edit(
         self, image: Image.Image, instruction: str, plan: Plan | None = None, seed: int = 0
@@ -73,7 +86,7 @@ class Pipeline:
             width, height = self.settings.clean.build().size(*image.size)
             plan = self.settings.edit_plan(width, height)
         ids = self._prompt_ids(instruction)
-        for _, event in self._locked(self._edit(image, instruction, ids, plan, seed)):
+        for _, event in in_inference_mode(self._edit(image, instruction, ids, plan, seed)):
             yield event
 
     def ask(self, image: Image.Image, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
@@ -87,7 +100,7 @@ class Pipeline:
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions, each about its own image."""
         ids = [self._prompt_ids(question) for _, question in questions]
-        return self._locked(self._ask([image for image, _ in questions], ids, seeds))
+        return in_inference_mode(self._ask([image for image, _ in questions], ids, seeds))
 
     def _generate(
         self,
@@ -98,11 +111,9 @@ class Pipeline:
         draws: Seq[Draws] | None,
     ) -> Iterator[RowEvent]:
         episodes = Episodes(self.parts, plan, draws or [SeededDraws(seed) for seed in seeds])
-        system = self._read_system(episodes, plan)
-        text_branch: Context | None = episodes.main
-        episodes.read_texts(ids, Role.PROMPT, turn=1)
+        rollout, system = self._begin(ids, episodes)
         finished: list[list[Turn]] = [[] for _ in prompts]
-        yield from self._turns(episodes, text_branch, finished, first_turn=1)
+        yield from self._turns(rollout, plan, finished)
         for row, prompt in enumerate(prompts):
             yield row, Done(self._trace(prompt, finished[row], seeds[row], plan, system))
 
@@ -112,10 +123,10 @@ class Pipeline:
         episodes = Episodes(self.parts, plan, [SeededDraws(seed)])
         system = self._read_system(episodes, plan)
         episodes.read_images([image], turn=1)
-        text_branch = episodes.main
+        rollout = Rollout(episodes, text_branch=episodes.main, turn_number=1)
         episodes.read_texts([ids], Role.PROMPT, turn=2)
         finished: list[list[Turn]] = [[]]
-        yield from self._turns(episodes, text_branch, finished, first_turn=2)
+        yield from self._turns(rollout, plan, finished)
         trace = self._trace(instruction, finished[0], seed, plan, system)
         yield 0, Done(replace(trace, source=image))
 
@@ -129,23 +140,18 @@ class Pipeline:
         episodes.read_texts(ids, Role.QUESTION, turn=1)
         yield from episodes.think(1, plan.text)
 
-    def _turns(
-        self, episodes: Episodes, text_branch: Context | None, finished: list[list[Turn]], first_turn: int
-    ) -> Iterator[RowEvent]:
+    def _begin(self, ids: Seq[tuple[int, ...]], episodes: Episodes) -> tuple[Rollout, str]:
+        system = self._read_system(episodes, episodes.plan)
+        rollout = Rollout(episodes, text_branch=episodes.main)
+        episodes.read_texts(ids, Role.PROMPT, turn=1)
+        return rollout, system
+
+    def _turns(self, rollout: Rollout, plan: Plan, finished: list[list[Turn]]) -> Iterator[RowEvent]:
         # A size that cannot be drawn is told before anything is thought.
-        episodes.plan.grid(self.parts.model.config)
-        for turn, turn_plan in enumerate(episodes.plan.turns, start=first_turn):
-            images = [drawn.image for drawn in episodes.drawn if drawn.image is not None]
-            episodes.begin_turn()
-            if images:
-                episodes.read_images(images, turn - 1)
-                text_branch = episodes.main
-            if turn_plan.think:
-                yield from episodes.think(turn, episodes.plan.text)
-            # Without anything new since the text branch's view, guidance by it would push away from itself.
-            is_same = text_branch is episodes.main
-            yield from episodes.draw(turn, turn_plan, None if is_same else text_branch)
-            for row, drawn in enumerate(episodes.drawn):
+        plan.grid(self.parts.model.config)
+        for turn_plan in plan.turns:
+            yield from rollout.turn(turn_plan)
+            for row, drawn in enumerate(rollout.drawn):
                 finished[row].append(_turn(drawn))
 
     def _read_system(self, episodes: Episodes, plan: Plan) -> str:
@@ -155,6 +161,11 @@ class Pipeline:
         system = self.settings.system_prompt
         episodes.read_texts([self.parts.tokenizer.encode(system)] * episodes.num_rows, Role.SYSTEM, turn=0)
         return system
+
+    def _all_prompt_ids(self, prompts: Seq[str]) -> list[tuple[int, ...]]:
+        if not prompts:
+            raise ValueError("no prompts: expected at least one")
+        return [self._prompt_ids(prompt) for prompt in prompts]
 
     def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
         if not prompt.strip():
@@ -167,16 +178,6 @@ class Pipeline:
 
     def _trace(self, prompt: str, turns: list[Turn], seed: int, plan: Plan, system: str) -> Trace:
         return Trace(prompt, tuple(turns), seed, system, plan.as_json(), self.identity)
-
-    def _locked(self, events: Iterator[Any]) -> Iterator[Any]:
-        """Run a generator in inference mode, without leaving the mode on in the caller between events."""
-        while True:
-            with torch.inference_mode():
-                try:
-                    event = next(events)
-                except StopIteration:
-                    return
-            yield event
 
 
 def _turn(drawn: Drawn) -> Turn:

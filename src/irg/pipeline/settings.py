@@ -25,12 +25,17 @@ THINK_PROMPT = (
 
 @dataclass(frozen=True)
 class TurnPlan:
-    """One turn: whether it begins with a thought, and how its image is drawn."""
+    """One turn: whether it begins with a thought, and how its image is drawn.
+
+    `clean` and `view` say as what the image of the turn before is read; as neither, it is not seen at all.
+    """
 
     think: bool
     guidance: Guidance
     num_points: int
     shift: float
+    clean: bool = True
+    view: bool = True
 
 
 @dataclass(frozen=True)
