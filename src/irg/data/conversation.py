@@ -5,10 +5,12 @@
         {"type": "text", "content": "A cube, red all over."},
         {"type": "image", "content": "iVBORw0...", "need_loss": true}]}]
 
-Text has loss unless `need_loss` says no. An image is what its flags say, in this order: `need_loss` a target,
-`need_vae` its latents to be looked at (CLEAN), `need_vit` its patches (VIEW). A "system" message may come first.
+Text has loss unless `need_loss` says no. An image is what its flags say, in this order: `need_loss` a
+target, `need_vae` its latents to be looked at (CLEAN), `need_vit` its patches (VIEW). A "system" message may
+come first.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ from irg.data.pictures import decode, from_base64, size_of_base64
 from irg.data.rows import CACHE_BYTES
 from irg.data.source import Reason, Sized
 
+FORMAT = "irg-conversation"
+"""Of data sets with a manifest, which ours have and published ones have not."""
 COLUMN = "conversation"
 COLUMNS = (COLUMN, "id")
 OTHER = "conversation"
@@ -47,6 +51,10 @@ class ConversationSource(ParquetSource[Document]):
         if system_prompt is not None and not system_prompt.strip():
             raise ValueError("the system prompt is empty: give None for going without one")
         self.system_prompt = system_prompt
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{super().fingerprint}-{hashlib.sha256(repr(self.system_prompt).encode()).hexdigest()[:8]}"
 
     def from_row(self, row: dict[str, Any], place: Place) -> Document:
         return self._document(row, place, _decoded)

@@ -40,7 +40,7 @@ class ParquetSource(ABC, Generic[Row]):
 
     @property
     def fingerprint(self) -> str:
-        """Other characters when the files are others, or this reader reads them in another way."""
+        """Other characters where the files, or what is made of them, are others."""
         return self._rows.fingerprint
 
     def place(self, index: int) -> tuple[str, int]:

@@ -151,6 +151,17 @@ class ParquetRows:
                     row += 1
 
 
+def column_names(path: Path) -> Iterator[set[str]]:
+    """The columns of each file that can be read, in order. Raises ValueError where there are no files."""
+    from pyarrow import parquet
+
+    for file in _files(path):
+        try:
+            yield set(parquet.read_schema(file).names)
+        except _failures():
+            continue  # reading its rows says what is wrong with it
+
+
 def _groups(path: Path) -> Iterator[Group]:
     manifest = Manifest.load(path) if path.is_dir() else None
     if manifest is None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -51,10 +51,7 @@ class Manifest:
 
     @property
     def modes(self) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        for file in self.files:
-            counts.update(file.modes)
-        return dict(counts)
+        return _summed(file.modes for file in self.files)
 
     @classmethod
     def load(cls, folder: Path) -> "Manifest | None":
@@ -142,8 +139,8 @@ class Limits:
 
 
 class ShardWriter:
-    """Writes a data set. A context manager: all is made in a hidden folder, which is moved, the manifest last,
-    when it is left without an error and thrown away otherwise: a folder holds a whole data set or none.
+    """Writes a data set. A context manager: all is made in a hidden folder, which is moved, the manifest
+    last, when it is left without an error and thrown away otherwise: a folder holds a whole data set or none.
 
     The same rows give the same bytes. Raises ValueError for a folder that holds a data set already.
     """
@@ -161,6 +158,11 @@ class ShardWriter:
     @property
     def num_rows(self) -> int:
         return sum(entry.rows for entry in self._entries) + sum(self._groups) + len(self._rows)
+
+    @property
+    def modes(self) -> dict[str, int]:
+        """How many of the rows written so far teach each mode."""
+        return _summed([*(entry.modes for entry in self._entries), self._modes])
 
     @property
     def _staging(self) -> Path:
@@ -188,7 +190,7 @@ class ShardWriter:
             self._end_group()
         self._rows.append(row)
         self._num_bytes += weight
-        self._modes.update(modes)
+        self._modes.update(map(str, modes))
         is_full = sum(self._groups) + len(self._rows) >= self.limits.rows_per_file
         if is_full or len(self._rows) >= self.limits.rows_per_group or self._num_bytes >= GROUP_BYTES:
             self._end_group()
@@ -246,6 +248,13 @@ class ShardWriter:
         )
         self._entries.append(entry)
         self._file, self._groups, self._modes = None, [], Counter()
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
 
 
 def _num_bytes(value: Any) -> int:

@@ -48,6 +48,11 @@ class TraceWriter:
     def num_rows(self) -> int:
         return len(self.ids)
 
+    @property
+    def modes(self) -> dict[str, int]:
+        """How many of the traces written so far teach each mode."""
+        return self._shards.modes
+
     def __enter__(self) -> "TraceWriter":
         self._shards.__enter__()
         return self

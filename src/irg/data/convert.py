@@ -1,0 +1,242 @@
+"""Conversion both ways between traces and the published conversation format.
+
+A trace gives one conversation for each mode that it can teach, and one for each of its questions. A
+conversation gives a trace where it has the shape of a mode that holds every picture of its turns. The thinking modes do
+not, since they end before the last picture is drawn.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from irg.core import Role
+from irg.core.trace import Trace, Turn
+from irg.data import conversation
+from irg.data.document import Document, ImagePart, Part, TextPart
+from irg.data.episodes import EpisodeSource
+from irg.data.fields import Place
+from irg.data.learning import Mode, Questions, UnfitError, document
+from irg.data.parquet import ParquetSource
+from irg.data.pictures import encode
+from irg.data.shards import Limits, Shape, ShardWriter
+from irg.data.source import Reason, RowError, Source
+from irg.data.trace_rows import content_id
+from irg.data.traces import TraceWriter
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+_PLACED = ParquetSource | EpisodeSource
+"""Sources that know the file of a row."""
+
+
+@dataclass
+class Conversion:
+    """What became of the rows. `modes` says how many of those written teach each mode."""
+
+    rows_read: int = 0
+    rows_written: int = 0
+    modes: dict[str, int] = field(default_factory=dict)
+    rejected: list[RowError] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which conversations traces become. `system_prompt` None takes each trace's own."""
+
+    modes: tuple[Mode, ...] = tuple(Mode)
+    system_prompt: str | None = None
+    questions: Questions = field(default_factory=Questions)
+
+
+class ConversationWriter:
+    """Writes documents as conversations, in files and with a manifest as `TraceWriter` does. A context
+    manager."""
+
+    def __init__(self, folder: Path, provenance: dict[str, Any] | None = None) -> None:
+        shape = Shape(conversation.FORMAT, "conversations", _schema())
+        self._shards = ShardWriter(folder, shape, provenance or {}, Limits())
+
+    @property
+    def num_rows(self) -> int:
+        return self._shards.num_rows
+
+    @property
+    def modes(self) -> dict[str, int]:
+        return self._shards.modes
+
+    def __enter__(self) -> "ConversationWriter":
+        self._shards.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shards.__exit__(kind, error, trace)
+
+    def write(self, row_id: str, written: Document) -> None:
+        content = json.dumps(messages(written.parts), ensure_ascii=False)
+        self._shards.write({"id": row_id, conversation.COLUMN: content}, [written.mode])
+
+
+def to_conversations(
+    source: Source, writer: ConversationWriter, wish: Wish, done: Callable[[int], None] = lambda _: None
+) -> Conversion:
+    """Write every row of a source as conversations; `done` hears of each row's index."""
+    found = Conversion()
+    for index, row in _rows(source, found, done):
+        if isinstance(row, Document):
+            writer.write(f"{index:08d}", row)
+            continue
+        num_before = writer.num_rows
+        for row_id, written in documents(row, wish):
+            writer.write(row_id, written)
+        if writer.num_rows == num_before:
+            detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
+            found.rejected.append(_place(source, index).error(Reason.UNFIT, detail))
+    found.rows_written, found.modes = writer.num_rows, writer.modes
+    return found
+
+
+def to_traces(
+    source: Source, writer: TraceWriter, done: Callable[[int], None] = lambda _: None
+) -> Conversion:
+    """Write every row of a source as a trace, those that cannot be one excepted."""
+    found = Conversion()
+    for index, row in _rows(source, found, done):
+        place = _place(source, index)
+        try:
+            writer.write(row if isinstance(row, Trace) else trace_of(row))
+        except UnfitError as unfit:
+            found.rejected.append(place.error(Reason.UNFIT, str(unfit)))
+        except RowError as refused:  # by the writer, which knows no place in the source
+            found.rejected.append(place.error(refused.reason, refused.detail))
+    found.rows_written, found.modes = writer.num_rows, writer.modes
+    return found
+
+
+def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
+    """What a trace teaches in each of the modes wished for, with an id for each. Modes it lacks the parts for
+    are left out."""
+    system_prompt = trace.system_prompt if wish.system_prompt is None else wish.system_prompt
+    trace_id = trace.id or content_id(trace)
+    for mode in wish.modes:
+        num_choices = max(len(trace.questions), 1) if mode is Mode.QUESTION else 1
+        for choice in range(num_choices):
+            try:
+                made = document(trace, mode, system_prompt, wish.questions, choice)
+            except UnfitError:
+                continue
+            parts = tuple(
+                part for part in made.parts if not (_has_role(part, Role.SYSTEM) and _is_empty(part))
+            )
+            if not any(map(_is_empty, parts)):
+                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(parts, mode)
+
+
+def messages(parts: Seq[Part]) -> list[dict[str, Any]]:
+    """A document's parts as a conversation."""
+    found: list[dict[str, Any]] = []
+    for part in parts:
+        if isinstance(part, TextPart) and part.role in (Role.SYSTEM, Role.PROMPT):
+            role = "system" if part.role is Role.SYSTEM else "user"
+            found.append({"role": role, "content": part.text})
+            continue
+        if not found or found[-1]["role"] != "assistant":
+            found.append({"role": "assistant", "content": []})
+        found[-1]["content"].append(_item(part))
+    return found
+
+
+def trace_of(written: Document) -> Trace:
+    """The trace that teaches a document, and only this. Raises UnfitError where there is none.
+
+    What an understanding mode asks is set by whoever reads a trace; it is kept in the provenance.
+    """
+    images = [part.image for part in written.parts if isinstance(part, ImagePart)]
+    thoughts = _texts(written, Role.THOUGHT)
+    match written.mode:
+        case Mode.DIRECT:
+            return _trace(written, [None], images)
+        case Mode.EDIT:
+            return _trace(written, [None], images[1:], source=images[0])
+        case Mode.QUESTION:
+            return _trace(
+                written, [None], images, questions=((_texts(written, Role.QUESTION)[0], thoughts[0]),)
+            )
+        case Mode.INITIAL_UNDERSTANDING | Mode.INITIAL_FULL | Mode.IMPROVING_FULL:
+            return _trace(written, thoughts, images)
+        case Mode.IMPROVING_UNDERSTANDING:
+            return _trace(written, [None, *thoughts], images)
+        case Mode.INITIAL_THINKING | Mode.IMPROVING_THINKING:
+            raise UnfitError(f"{written.mode} lacks the picture that its last thought leads to")
+    raise UnfitError(f"mode {written.mode} is none that a trace can teach")
+
+
+def _trace(
+    written: Document,
+    thoughts: Seq[str | None],
+    images: Seq[Image.Image],
+    source: Image.Image | None = None,
+    questions: tuple[tuple[str, str], ...] = (),
+) -> Trace:
+    asked = [] if questions else _texts(written, Role.QUESTION)
+    return Trace(
+        prompt="".join(_texts(written, Role.PROMPT)),
+        turns=tuple(Turn(thought, image) for thought, image in zip(thoughts, images, strict=True)),
+        seed=0,
+        system_prompt="".join(_texts(written, Role.SYSTEM)),
+        source=source,
+        questions=questions,
+        modes=(written.mode,),
+        provenance={"question": asked[0]} if asked else {},
+    )
+
+
+def _rows(
+    source: Source, found: Conversion, done: Callable[[int], None]
+) -> Iterator[tuple[int, Trace | Document]]:
+    """The rows that can be read, with their indices; the others go to `found`."""
+    for index in range(len(source)):
+        found.rows_read += 1
+        try:
+            row = source.read(index)
+        except RowError as error:
+            found.rejected.append(error)
+        else:
+            yield index, row
+        done(index)
+
+
+def _place(source: Source, index: int) -> Place:
+    return Place(*source.place(index)) if isinstance(source, _PLACED) else Place(source.name, index)
+
+
+def _item(part: Part) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "content": part.text, "need_loss": part.loss}
+    return {
+        "type": "image",
+        "content": base64.b64encode(encode(part.image)).decode(),
+        "need_loss": part.noisy,
+        "need_vae": part.clean,
+        "need_vit": part.view,
+    }
+
+
+def _texts(written: Document, role: Role) -> list[str]:
+    return [part.text for part in written.parts if isinstance(part, TextPart) and part.role is role]
+
+
+def _schema() -> "pyarrow.Schema":
+    import pyarrow
+
+    return pyarrow.schema({"id": pyarrow.string(), conversation.COLUMN: pyarrow.string()})

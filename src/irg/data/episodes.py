@@ -1,0 +1,93 @@
+"""Folders of saved episodes (`Trace.save`), as they are generated, read as a source of traces."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+from PIL import Image
+
+from irg.core.trace import Trace
+from irg.data.fields import Place
+from irg.data.source import Reason, RowError, Sized
+
+FILE = "trace.json"
+
+
+class EpisodeSource:
+    """Every folder with a `trace.json`: `path` itself and all below it, sorted.
+
+    It reads whole pictures to survey them. For training, convert it to a store.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.folders = sorted(file.parent for file in self.path.rglob(FILE))
+        if not self.folders:
+            raise ValueError(f"{path} holds no episodes: no folder in it has a {FILE}")
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def group_sizes(self) -> tuple[int, ...]:
+        return (1,) * len(self.folders)
+
+    def __len__(self) -> int:
+        return len(self.folders)
+
+    def place(self, index: int) -> tuple[str, int]:
+        return str(self.folders[index] / FILE), 0
+
+    def read(self, index: int) -> Trace:
+        """An episode. Raises RowError if it cannot be used."""
+        trace = self._load(index)
+        if first := self._duplicates.get(index):
+            raise Place(*self.place(index)).error(Reason.DUPLICATE, f"its id is that of {first}")
+        return trace
+
+    def survey(self) -> Iterator[Trace | RowError]:
+        for index in range(len(self)):
+            try:
+                trace = self.read(index)
+            except RowError as error:
+                yield error
+                continue
+            turns = tuple(replace(turn, image=_sized(turn.image)) for turn in trace.turns)
+            yield replace(trace, turns=turns, source=_sized(trace.source) if trace.source else None)
+
+    def _load(self, index: int) -> Trace:
+        place, folder = Place(*self.place(index)), self.folders[index]
+        try:
+            trace = Trace.load(folder)
+        except json.JSONDecodeError as broken:
+            raise place.error(Reason.BAD_JSON, str(broken)) from broken
+        except KeyError as missing:
+            raise place.error(Reason.MISSING_COLUMN, f"{missing} is missing") from missing
+        except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
+            raise place.error(Reason.BROKEN_IMAGE, str(broken)) from broken
+        except (ValueError, TypeError, AttributeError) as wrong:
+            raise place.error(Reason.WRONG_TYPE, str(wrong)) from wrong
+        if not trace.turns:
+            raise place.error(Reason.NO_TARGET, "it has no turns")
+        return trace
+
+    @cached_property
+    def _duplicates(self) -> dict[int, str]:
+        first: dict[str, str] = {}
+        found: dict[int, str] = {}
+        for index, folder in enumerate(self.folders):
+            try:
+                known = json.loads((folder / FILE).read_text()).get("id")
+            except (ValueError, AttributeError):
+                continue  # reading it says what is wrong with it
+            if isinstance(known, str) and known and first.setdefault(known, str(folder)) != str(folder):
+                found[index] = first[known]
+        return found
+
+
+def _sized(image: Image.Image) -> Image.Image:
+    return cast(Image.Image, Sized(image.size))

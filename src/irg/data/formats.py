@@ -1,0 +1,55 @@
+"""Which format a path holds."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from irg.data import conversation, episodes, traces
+from irg.data.conversation import COLUMN, ConversationSource
+from irg.data.episodes import EpisodeSource
+from irg.data.rows import column_names
+from irg.data.shards import Manifest
+from irg.data.traces import TraceStore
+
+DataSource = TraceStore | ConversationSource | EpisodeSource
+
+
+class Format(StrEnum):
+    TRACES = "traces"
+    CONVERSATION = "conversation"
+    EPISODES = "episodes"
+    """Folders of saved episodes."""
+
+
+_FORMATS = {traces.FORMAT: Format.TRACES, conversation.FORMAT: Format.CONVERSATION}
+
+
+def detect(path: Path | str) -> Format:
+    """The format of a file or folder. Raises ValueError for one that holds no data set.
+
+    The first parquet file with known columns decides: one without them may be a broken one of many.
+    """
+    path = Path(path)
+    if path.is_dir() and (manifest := Manifest.load(path)):
+        return _FORMATS[manifest.format]
+    if path.is_dir() and not any(path.rglob("*.parquet")) and any(path.rglob(episodes.FILE)):
+        return Format.EPISODES
+    names: set[str] = set()
+    for columns in column_names(path):
+        names |= columns
+        if COLUMN in columns:
+            return Format.CONVERSATION
+        if {"prompt", "turns"} <= columns:
+            return Format.TRACES
+    found = f"the columns {', '.join(sorted(names))}" if names else "no file that can be read"
+    raise ValueError(f"{path} has {found}: expected a column {COLUMN!r}, or 'prompt' and 'turns'")
+
+
+def open_source(path: Path | str, system_prompt: str | None = None) -> DataSource:
+    """The data set at a path, whatever its format. `system_prompt` is for conversations that have none."""
+    match detect(path):
+        case Format.CONVERSATION:
+            return ConversationSource(path, system_prompt)
+        case Format.TRACES:
+            return TraceStore(path)
+        case Format.EPISODES:
+            return EpisodeSource(path)
