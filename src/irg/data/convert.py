@@ -1,8 +1,8 @@
 """Conversion both ways between traces and the published conversation format.
 
 A trace gives one conversation for each mode that it can teach, and one for each of its questions. A
-conversation gives a trace where it has the shape of a mode that holds every picture of its turns. The thinking modes do
-not, since they end before the last picture is drawn.
+conversation gives a trace where it has the shape of a mode that holds every picture of its turns. The
+thinking modes do not, since they end before the last picture is drawn.
 """
 
 import base64
@@ -135,11 +135,9 @@ def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
                 made = document(trace, mode, system_prompt, wish.questions, choice)
             except UnfitError:
                 continue
-            parts = tuple(
-                part for part in made.parts if not (_has_role(part, Role.SYSTEM) and _is_empty(part))
-            )
-            if not any(map(_is_empty, parts)):
-                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(parts, mode)
+            without_system = made.parts[1:] if _texts(made, Role.SYSTEM) == [""] else made.parts
+            if all(part.text.strip() for part in without_system if isinstance(part, TextPart)):
+                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(without_system, mode)
 
 
 def messages(parts: Seq[Part]) -> list[dict[str, Any]]:
