@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irg.bench.reflections import Check, Target, check, planned_scene, tally
+from irg.bench.reflections import Check, Target, check, mark, planned_scene, tally
 from irg.world import (
     Background,
     Colour,
@@ -126,11 +126,11 @@ def test_a_wrong_plan_is_replaced_by_the_scene_that_the_reflection_describes() -
     better = "A small blue square top, a large red circle left, on sky."
     shown = replace(PLAN, objects=(CIRCLE,))
     one = checked(shown, f"{added} Better: {better}", wrong)
-    assert one.target is Target.REFLECTION and shares(one, "missing") == (1, 1, 1)
+    assert one.target == Target.REFLECTION and shares(one, "missing") == (1, 1, 1)
     silent = checked(shown, f"Nothing is wrong: keep it and sharpen it. Better: {wrong}", wrong)
     assert silent.target is Target.ORACLE and not silent.described_right
-    assert [flaw.kind for flaw in silent.flaws] == [FlawKind.MISSING]
-    assert checked(shown, "nonsense", None).target is Target.ORACLE
+    assert [one.split()[0] for one in silent.present] == ["missing"]
+    assert checked(shown, "nonsense", None).target == Target.ORACLE
 
 
 def test_the_same_flaw_named_twice_counts_once() -> None:
@@ -141,8 +141,24 @@ def test_the_same_flaw_named_twice_counts_once() -> None:
 def test_unclear_objects_match_by_the_shape_they_should_have() -> None:
     flaw = Flaw(FlawKind.UNCLEAR, Zone.LEFT, CIRCLE, CIRCLE)
     other = Flaw(FlawKind.UNCLEAR, Zone.LEFT, replace(CIRCLE, colour=Colour.PINK), CIRCLE)
-    result = tally([Check((flaw,), (other,), Target.PLAN, True)])
-    assert result["kinds"]["unclear"]["right"] == 1
+    assert mark(flaw) == mark(other) == "unclear left circle"
+
+
+@pytest.mark.parametrize(
+    ("flaw", "words"),
+    [
+        (
+            Flaw(FlawKind.COLOUR, Zone.LEFT, replace(CIRCLE, colour=Colour.PINK), CIRCLE),
+            "colour left pink red",
+        ),
+        (Flaw(FlawKind.SIZE, Zone.RIGHT, replace(SQUARE, size=Size.LARGE), SQUARE), "size right large small"),
+        (Flaw(FlawKind.MISSING, Zone.LEFT, None, CIRCLE), "missing left large red circle"),
+        (Flaw(FlawKind.EXTRA, Zone.LEFT, CIRCLE), "extra left red"),
+        (Flaw(FlawKind.BACKGROUND, background=Background.MINT), "background behind mint"),
+    ],
+)
+def test_marks_say_what_matters(flaw: Flaw, words: str) -> None:
+    assert mark(flaw) == words
 
 
 def test_an_earlier_reflection_is_a_plan_too() -> None:

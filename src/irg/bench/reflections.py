@@ -11,10 +11,11 @@ extra one its colour, of an unclear one the shape it should be, of the backgroun
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ from irg.world import (
     Reading,
     Request,
     Scene,
-    Zone,
     fulfils,
     parse_reflection,
     parse_thought,
@@ -44,11 +44,14 @@ class Target(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One reflection beside the truth. `named` is None where the reflection cannot be read."""
+    """One reflection beside the truth: the flaws that are present and those that it names, each as `mark`.
 
-    flaws: tuple[Flaw, ...]
-    named: tuple[Flaw, ...] | None
-    target: Target
+    `named` is None where the reflection cannot be read.
+    """
+
+    present: tuple[str, ...]
+    named: tuple[str, ...] | None
+    target: str
     described_right: bool
     """Whether the reflection ends in the description of a scene that fulfils the prompt."""
 
@@ -69,7 +72,24 @@ def check(request: Request, plan_text: str | None, reading: Reading, reflection:
         target = Target.ORACLE
     # The oracle's own choice among right scenes is random; a fixed seed makes it repeatable.
     _, flaws = repair(request, reading, plan, np.random.default_rng(0))
-    return Check(flaws, named, target, described_right)
+    return Check(_marks(flaws), None if named is None else _marks(named), str(target), described_right)
+
+
+def mark(flaw: Flaw) -> str:
+    """A flaw by what has to agree for a named one to be a true one: "colour top-left pink red"."""
+    seen, wanted = flaw.seen, flaw.wanted
+    match flaw.kind:
+        case FlawKind.COLOUR | FlawKind.SHAPE | FlawKind.SIZE:
+            said = [getattr(thing, flaw.kind) for thing in (seen, wanted)]
+        case FlawKind.MISSING:
+            said = [wanted.size, wanted.colour, wanted.shape] if wanted else []
+        case FlawKind.EXTRA:
+            said = [seen.colour] if seen else []
+        case FlawKind.UNCLEAR:
+            said = [wanted.shape] if wanted else []
+        case FlawKind.BACKGROUND:
+            said = [flaw.background]
+    return " ".join(map(str, (flaw.kind, flaw.zone or "behind", *said)))
 
 
 def planned_scene(text: str) -> Scene | None:
@@ -86,18 +106,25 @@ def tally(checks: Seq[Check]) -> dict[str, Any]:
     An unreadable reflection names nothing: its picture's flaws count as not named. `places` asks only
     whether a zone that is named has a flaw of any kind.
     """
-    kinds = {str(kind): _agreement(checks, lambda flaw, kind=kind: flaw.kind is kind) for kind in FlawKind}
     return {
         "reflections": len(checks),
         "unreadable": sum(one.named is None for one in checks),
         "described_right": sum(one.described_right for one in checks),
-        "targets": {str(target): sum(one.target is target for one in checks) for target in Target},
-        "all": _agreement(checks, lambda _: True),
-        "kinds": kinds,
-        "places": _places(checks),
-        "flawless": _said(one for one in checks if not one.flaws),
-        "flawed": _said(one for one in checks if one.flaws),
+        "targets": {str(target): sum(one.target == target for one in checks) for target in Target},
+        "all": _agreement(checks, lambda marks: set(marks)),
+        "kinds": {str(kind): _agreement(checks, partial(_of_kind, kind)) for kind in FlawKind},
+        "places": _agreement(checks, lambda marks: {one.split()[1] for one in marks}),
+        "flawless": _said(one for one in checks if not one.present),
+        "flawed": _said(one for one in checks if one.present),
     }
+
+
+def _marks(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
+    return tuple(map(mark, flaws))
+
+
+def _of_kind(kind: FlawKind, marks: Seq[str]) -> set[str]:
+    return {one for one in marks if one.split()[0] == kind}
 
 
 def _read(reflection: str) -> tuple[tuple[Flaw, ...] | None, Scene | None]:
@@ -108,54 +135,22 @@ def _read(reflection: str) -> tuple[tuple[Flaw, ...] | None, Scene | None]:
         return None, planned_scene(reflection)
 
 
-def _key(flaw: Flaw) -> Hashable:
-    """What has to agree for a named flaw to be a true one."""
-    seen, wanted = flaw.seen, flaw.wanted
-    match flaw.kind:
-        case FlawKind.COLOUR | FlawKind.SHAPE | FlawKind.SIZE:
-            attribute: Hashable = tuple(getattr(thing, flaw.kind) for thing in (seen, wanted))
-        case FlawKind.MISSING:
-            attribute = wanted and wanted.content
-        case FlawKind.EXTRA:
-            attribute = seen and seen.colour
-        case FlawKind.UNCLEAR:
-            attribute = wanted and wanted.shape
-        case FlawKind.BACKGROUND:
-            attribute = flaw.background
-    return flaw.kind, flaw.zone, attribute
-
-
-def _agreement(checks: Seq[Check], counts: Callable[[Flaw], bool]) -> dict[str, Any]:
+def _agreement(checks: Seq[Check], compared: Callable[[Seq[str]], set[str]]) -> dict[str, Any]:
     present = named = right = 0
     for one in checks:
-        true_keys = {_key(flaw) for flaw in one.flaws if counts(flaw)}
-        named_keys = {_key(flaw) for flaw in one.named or () if counts(flaw)}
-        present, named = present + len(true_keys), named + len(named_keys)
-        right += len(true_keys & named_keys)
-    return _shares(present, named, right)
-
-
-def _places(checks: Seq[Check]) -> dict[str, Any]:
-    present = named = right = 0
-    for one in checks:
-        true_zones: set[Zone | None] = {flaw.zone for flaw in one.flaws}
-        named_zones: set[Zone | None] = {flaw.zone for flaw in one.named or ()}
-        present, named = present + len(true_zones), named + len(named_zones)
-        right += len(true_zones & named_zones)
-    return _shares(present, named, right)
-
-
-def _shares(present: int, named: int, right: int) -> dict[str, Any]:
+        theirs, ours = compared(one.present), compared(one.named or ())
+        present, named, right = present + len(theirs), named + len(ours), right + len(theirs & ours)
     return {
         "present": present,
         "named": named,
         "right": right,
-        "precision": _share(right, named),
-        "recall": _share(right, present),
+        "precision": share(right, named),
+        "recall": share(right, present),
     }
 
 
-def _share(part: int, total: int) -> dict[str, float] | None:
+def share(part: int, total: int) -> dict[str, float] | None:
+    """A share with its 95% Wilson interval, or None of nothing."""
     if not total:
         return None
     low, high = wilson(part, total)
