@@ -128,7 +128,7 @@ def test_a_wrong_plan_is_replaced_by_the_scene_that_the_reflection_describes() -
     one = checked(shown, f"{added} Better: {better}", wrong)
     assert one.target == Target.REFLECTION and shares(one, "missing") == (1, 1, 1)
     silent = checked(shown, f"Nothing is wrong: keep it and sharpen it. Better: {wrong}", wrong)
-    assert silent.target is Target.ORACLE and not silent.described_right
+    assert silent.target == Target.ORACLE and not silent.described_right
     assert [one.split()[0] for one in silent.present] == ["missing"]
     assert checked(shown, "nonsense", None).target == Target.ORACLE
 
@@ -147,10 +147,7 @@ def test_unclear_objects_match_by_the_shape_they_should_have() -> None:
 @pytest.mark.parametrize(
     ("flaw", "words"),
     [
-        (
-            Flaw(FlawKind.COLOUR, Zone.LEFT, replace(CIRCLE, colour=Colour.PINK), CIRCLE),
-            "colour left pink red",
-        ),
+        (Flaw(FlawKind.SHAPE, Zone.TOP, replace(SQUARE, shape=Shape.STAR), SQUARE), "shape top star square"),
         (Flaw(FlawKind.SIZE, Zone.RIGHT, replace(SQUARE, size=Size.LARGE), SQUARE), "size right large small"),
         (Flaw(FlawKind.MISSING, Zone.LEFT, None, CIRCLE), "missing left large red circle"),
         (Flaw(FlawKind.EXTRA, Zone.LEFT, CIRCLE), "extra left red"),
