@@ -59,7 +59,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came in."""
+    """A request as it came in, the names of its headers in small letters."""
 
     path: str
     body: Body
@@ -164,7 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(data) if is_json else {"form": data}
         key = hashlib.sha256(data if is_json else self.path.encode()).hexdigest()
         fake = self.fake
-        fault = fake.note(self.path, body, dict(self.headers.items()), key)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        fault = fake.note(self.path, body, headers, key)
         with fake.counted():
             fake.closing.wait(fake.behaviour.delay)
             known = fake.behaviour.status and fake.behaviour.status(body)

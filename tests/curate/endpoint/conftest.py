@@ -1,6 +1,7 @@
 """Endpoints of the fake server, with waits made for tests."""
 
 import asyncio
+import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from irg.curate.endpoint import Account, Backoff, ChatRequest, Endpoint, Endpoin
 from tests.curate.fake_server import FakeServer, serving
 
 QUICK = Backoff(first=0.01, longest=0.05)
+
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Makes processes that have what is slow to import already, and none of this one's threads."""
+PROCESSES.set_forkserver_preload(["irg.curate.endpoint", "openai", "tenacity"])
 
 Make = Callable[..., Endpoint]
 
