@@ -13,6 +13,8 @@ from irg.model.config import AutoencoderConfig, read_autoencoder_config, read_co
 from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder
 from irg.prep import Tokenizer
+from irg.train.adapters import Quantize, adapt
+from irg.train.freezing import freeze
 from irg.train.objective import Objective
 from irg.train.parallel import Layout, Precision, lay_out
 from irg.train.settings import TrainRecipe
@@ -46,45 +48,55 @@ def parts_of(recipe: TrainRecipe) -> Parts:
         config = read_config(init)
         if config.autoencoder != autoencoder:
             raise ValueError(f"{init} was trained with another autoencoder than that of {folder}")
-        if tokenizer.size > config.decoder.vocabulary:
-            raise ValueError(
-                f"the tokenizer of {folder} has {tokenizer.size} tokens, "
-                f"the model of {init} only {config.decoder.vocabulary}"
-            )
+    if tokenizer.size > config.decoder.vocabulary:
+        raise ValueError(
+            f"the tokenizer of {folder} has {tokenizer.size} tokens, "
+            f"the model of {init} only {config.decoder.vocabulary}"
+        )
     settings = recipe.settings or Settings.from_folder(init or folder)
     return Parts(config, tokenizer, settings, folder)
 
 
-def build_objective(recipe: TrainRecipe, config: ModelConfig) -> Objective:
-    """The model with its first weights, whole, on the CPU."""
-    dtype = torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
+def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:
+    """The model with its first weights, frozen, adapted and laid out as the recipe says.
+
+    A checkpoint that several processes will share is never whole in any of them.
+    """
+    spread = recipe.init is not None and layout.world > 1 and recipe.lora is None
+    objective = _empty(config) if spread else _whole(recipe, config)
+    freeze(objective.model, recipe.freeze)
+    if recipe.lora is not None:
+        if layout.world > 1 and recipe.lora.quantize is not Quantize.NONE:
+            raise ValueError("quantised weights cannot be shared by processes: run on one, or lora.quantize=none")
+        adapt(objective.model, recipe.lora, recipe.seed, layout.device)
+    if not spread:
+        objective.to(layout.device)
+    lay_out(objective, layout, recipe.parallel)
+    if spread:
+        assert recipe.init is not None
+        fill(objective.model, checkpoint_folder(recipe.init), layout.device, _master(recipe))
+        reset_positions(objective.model)
+    return objective
+
+
+def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
     if recipe.init is not None:
-        model = load_model(checkpoint_folder(recipe.init), dtype=dtype)
+        model = load_model(checkpoint_folder(recipe.init), dtype=_master(recipe))
     else:
         model = UnifiedModel(config)
         initialise(model, torch.Generator().manual_seed(recipe.seed))
-        model = model.to(dtype)
+        model = model.to(_master(recipe))
     reset_positions(model)
     return Objective(model.train())
 
 
-def empty_objective(config: ModelConfig) -> Objective:
-    """The model without weights, for `fill` to fill after it was sharded."""
+def _empty(config: ModelConfig) -> Objective:
     with torch.device("meta"):
         return Objective(UnifiedModel(config).train())
 
 
-def place(objective: Objective, layout: Layout, recipe: TrainRecipe) -> None:
-    """Lay the model out over the processes and onto their devices, with its first weights."""
-    if any(parameter.is_meta for parameter in objective.parameters()):
-        lay_out(objective, layout, recipe.parallel)
-        assert recipe.init is not None
-        dtype = torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
-        fill(objective.model, checkpoint_folder(recipe.init), layout.device, dtype)
-        reset_positions(objective.model)
-    else:
-        objective.to(layout.device)
-        lay_out(objective, layout, recipe.parallel)
+def _master(recipe: TrainRecipe) -> torch.dtype:
+    return torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
 
 
 def fill(model: nn.Module, folder: Path, device: torch.device, dtype: torch.dtype) -> None:

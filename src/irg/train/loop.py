@@ -1,248 +1,208 @@
-"""The training loop of the unified model.
+"""The training loop of the unified model, on one process or on many.
 
-One process, or several with averaged gradients under torchrun. Weights and optimizer are float32, the
-arithmetic bfloat16. Interrupted runs continue from their last checkpoint.
+    irg train RECIPE.yaml
+    torchrun --nproc-per-node N -m irg train RECIPE.yaml
 """
 
-import os
+import signal
+import threading
 import time
-from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+from rich.console import Console
 from torch import nn
+from torch.distributed.tensor import DTensor
 
-from irg.core import IGNORE, Sequence, pack
-from irg.core.files import put_in_place
-from irg.data.modes import Dropout, Mode, Noising
-from irg.data.scenes import Preparer
-from irg.model import PaddedAttend, UnifiedModel, embedded
-from irg.model.checkpoint import load_autoencoder, load_model, save_autoencoder, save_model
-from irg.model.config import AutoencoderConfig, ModelConfig
-from irg.pipeline import Settings
-from irg.prep import Tokenizer
-from irg.train.losses import flow_losses, token_losses
-from irg.train.metrics import MetricsLog
-from irg.train.optimizers import OptimizerPair
-from irg.train.recipe import Recipe
-from irg.train.scene_data import Mixture, SampleShares, SceneData
-from irg.train.schedule import learning_rate_factor
+from irg.data.compose import Composer
+from irg.data.loader import LoadedStep, StepLoader
+from irg.train.assemble import build, parts_of
+from irg.train.average import Average
+from irg.train.checkpoint import Checkpoints
+from irg.train.dataset import data_of
+from irg.train.evaluation import Evaluator
+# from irg.train.export import export_run
+from irg.train.flops import peak_flops
+from irg.train.metrics import MetricsLog, Work, peak_memory
+from irg.train.optimizers import Optimizers
+from irg.train.parallel import Layout, Precision, joined
+from irg.train.rejections import Rejections
+from irg.train.rng import restore_rng, rng_state
+from irg.train.settings import TrainRecipe
+from irg.train.state import model_state, optimizer_state
+from irg.train.step import Outcome, Stepper
 
+CHECKPOINTS = "checkpoints"
+"""In a run's folder: the states it can go on from."""
+EXPORTED = "checkpoint"
+"""In a run's folder: the finished model."""
 
-class TrainRecipe(Recipe):
-    """What one run of the unified model does; `kind: unified` in the recipe file."""
-
-    kind: str = "unified"
-    base: Path
-    """Folder with the tokenizer and the autoencoder."""
-    init: Path | None = None
-    """Checkpoint folder to start from; without one, weights are drawn at random."""
-    seed: int = 0
-    steps: int
-    stop_at: int | None = None
-    """Leave off after this step, though the learning rate follows the schedule of all `steps`."""
-    documents: int = 24
-    """Documents per step and process."""
-    modes: dict[Mode, float]
-    shift: float = 3.0
-    copies: int = 2
-    text_dropout: float = 0.1
-    image_dropout: float = 0.1
-    matrix_rate: float = 5e-3
-    other_rate: float = 3e-3
-    warmup: int = 100
-    decay_from: float = 0.5
-    ema: float = 0.999
-    clip: float = 1.0
-    text_weight: float = 1.0
-    flow_weight: float = 1.0
-    pool: int = 8000
-    refresh: int = 8
-    samples: tuple[Path, ...] = ()
-    """Folders of pictures the model drew itself, for image 1 of improving documents."""
-    sample_share: float = 0.7
-    flawed_share: float = 0.6
-    """Of the own pictures used, how many are flawed."""
-    save_every: int = 200
-    settings: Settings | None = None
-    """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""
+_console = Console(stderr=True, highlight=False)
 
 
-def train(recipe: TrainRecipe) -> Path:
-    """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`."""
-    rank, world = _join()
-    recipe.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_folder(recipe.base)
-    autoencoder = load_autoencoder(recipe.base, dtype=torch.float32)
-    model = _start(recipe, tokenizer, autoencoder.config)
-    averaged = {name: value.clone() for name, value in model.state_dict().items()}
-    optimizer = OptimizerPair(model, recipe.matrix_rate, recipe.other_rate)
-    step = _resume(recipe, model, averaged, optimizer)
-    rng = np.random.default_rng([recipe.seed, step, rank])
-    generator = torch.Generator().manual_seed((recipe.seed * 1_000_003 + step) * 1024 + rank)
-    prepare = Preparer(model, autoencoder, tokenizer)
-    noising, dropout = (
-        Noising(recipe.shift, recipe.copies),
-        Dropout(recipe.text_dropout, recipe.image_dropout),
-    )
-    data = SceneData(Mixture(recipe.modes, noising, dropout), prepare, recipe.pool, recipe.refresh, rng)
-    if recipe.samples:
-        shares = SampleShares(recipe.sample_share, recipe.flawed_share)
-        print(f"own pictures: {data.add_samples(recipe.samples, shares, prepare)}")
-    started, last = time.perf_counter(), recipe.stop_at or recipe.steps
-    with MetricsLog(recipe.out / "metrics.jsonl", total=last, start=step, silent=rank > 0) as log:
-        while step < last:
-            documents = data.documents(recipe.documents, generator)
-            losses = backward(model, documents, tokenizer, recipe)
-            _average_gradients(model, world)
-            norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-            optimizer.step(learning_rate_factor(step, recipe.steps, recipe.warmup, recipe.decay_from))
-            _update_average(averaged, model, min(recipe.ema, (step + 1) / (step + 10)))
-            step += 1
-            log.record(step, losses, norm=norm.item(), seconds=time.perf_counter() - started)
-            if rank == 0 and (step % recipe.save_every == 0 or step == last):
-                # The state comes last: a run that was stopped in between does these steps again.
-                _export(recipe, averaged, model.config, tokenizer)
-                save_autoencoder(autoencoder, recipe.out / "checkpoint")
-                _save_state(recipe, model, averaged, optimizer, step)
-    if world > 1:
-        dist.destroy_process_group()
-    return recipe.out / "checkpoint"
+def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Path:
+    """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`.
+
+    `resume` goes on from the newest checkpoint in `recipe.out`, if there is one; without it, a folder that
+    already holds a run is an error. `strict` stops at the first row that cannot be used. Asked to stop (Ctrl-C
+    or SIGTERM), it saves its state after the current step and raises KeyboardInterrupt.
+    """
+    with joined(recipe.device) as layout:
+        run = Run(recipe, layout, strict)
+        run.begin(resume)
+        run.go_on()
+        return run.finish()
 
 
-def backward(
-    model: UnifiedModel, documents: list[tuple[Mode, Sequence]], tokenizer: Tokenizer, recipe: TrainRecipe
-) -> dict[str, float]:
-    """Forward and backward over one packed row; returns the mean losses, overall and per mode."""
-    packed = pack([document for _, document in documents], tokenizer.special)
-    with torch.autocast("cpu", torch.bfloat16):
-        streams = model(packed, PaddedAttend(packed))
-        text_N = token_losses(model, packed, streams)
-        flow_M = flow_losses(model, packed, streams).mean(dim=-1)
-    total = torch.zeros(())
-    if len(text_N):
-        total = total + recipe.text_weight * text_N.mean()
-    if len(flow_M):
-        total = total + recipe.flow_weight * flow_M.mean()
-    total.backward()
-    text_document_N = packed.document_T[packed.understanding_index_U]
-    text_document_N = text_document_N[packed.label_T[packed.understanding_index_U] != IGNORE]
-    flow_document_M = packed.document_T[packed.latent_index_M][packed.has_target_M]
-    names = [str(mode) for mode, _ in documents]
-    by_mode = _means("text", text_N, text_document_N, names) | _means("flow", flow_M, flow_document_M, names)
-    return {"loss": total.item()} | dict(sorted(by_mode.items()))
+class Run:
+    """Everything of a run that lasts longer than a step."""
 
-
-def _means(what: str, loss_N: torch.Tensor, document_N: torch.Tensor, modes: list[str]) -> dict[str, float]:
-    collected: dict[str, list[float]] = defaultdict(list)
-    for value, document in zip(loss_N.tolist(), document_N.tolist(), strict=True):
-        collected[f"{what}/{modes[document]}"].append(value)
-    return {name: float(np.mean(values)) for name, values in collected.items()}
-
-
-def _join() -> tuple[int, int]:
-    """Rank and number of processes; joins torchrun's group if there is one."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world > 1 and not dist.is_initialized():
-        dist.init_process_group("gloo")
-    return int(os.environ.get("RANK", "0")), world
-
-
-def _average_gradients(model: nn.Module, world: int) -> None:
-    if world == 1:
-        return
-    grads = [
-        torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        for parameter in model.parameters()
-    ]
-    flat = torch.cat([grad.flatten() for grad in grads])
-    dist.all_reduce(flat)
-    flat /= world
-    for parameter, grad in zip(model.parameters(), flat.split([grad.numel() for grad in grads]), strict=True):
-        parameter.grad = grad.view_as(parameter)
-
-
-def _start(recipe: TrainRecipe, tokenizer: Tokenizer, autoencoder: AutoencoderConfig) -> UnifiedModel:
-    if recipe.init is not None:
-        model = load_model(recipe.init, dtype=torch.float32)
-        if model.config.autoencoder != autoencoder:
-            raise ValueError(f"{recipe.init} was trained with another autoencoder than that of {recipe.base}")
-    else:
-        sizes = embedded(tokenizer.size)
-        model = UnifiedModel(
-            ModelConfig(sizes.decoder, sizes.vision, autoencoder, sizes.latent_patch, sizes.latent_side)
+    def __init__(self, recipe: TrainRecipe, layout: Layout, strict: bool) -> None:
+        self.recipe, self.layout = recipe, layout
+        parts = parts_of(recipe)
+        self.config = parts.config
+        self.checkpoints = Checkpoints(
+            recipe.out / CHECKPOINTS, recipe.checkpoint.keep, _identity(recipe) | {"model": asdict(parts.config)}
         )
-        initialise(model, torch.Generator().manual_seed(recipe.seed))
-    model.latent_positions.reset()
-    model.view_positions.reset()
-    return model.train()
+        self.objective = build(recipe, parts.config, layout)
+        self.model = self.objective.model
+        self.average = Average(self.model, recipe.ema, recipe.ema_warmup)
+        self.optimizers = Optimizers(self.model, recipe.optimizer)
+        self.data = data_of(recipe, recipe.data, parts, layout.world, strict)
+        self.loader = StepLoader(
+            self.data.planner, self.data.preparer, layout.rank, layout.world, recipe.workers, strict
+        )
+        precise = recipe.parallel.precision is Precision.FLOAT32
+        autoencoder = parts.autoencoder(layout.device, torch.float32 if precise else torch.bfloat16)
+        composer = Composer(parts.config, autoencoder, recipe.noising, recipe.dropout, recipe.remember)
+        self.stepper = Stepper(
+            self.objective, composer, parts.tokenizer.special, layout, recipe.parallel, recipe.loss
+        )
+        self.evaluator = Evaluator(recipe, parts, self.stepper, self.average) if recipe.evaluation else None
+        self.rejections = Rejections(recipe.out, layout)
+        self.step = 0
+        self.last = recipe.stop_at or recipe.steps
+
+    def begin(self, resume: bool) -> None:
+        """Start at step 0, or where the newest checkpoint left off."""
+        newest = self.checkpoints.latest()
+        if newest is not None:
+            if not resume:
+                raise ValueError(
+                    f"{self.recipe.out} already holds a run, at step {newest}: go on with --resume, or name "
+                    "another folder with out=DIR"
+                )
+            plain = self.checkpoints.load(newest, self._tensors())
+            self.step = plain["step"]
+            self.data.planner.load_state_dict(plain["plan"])
+            restore_rng(plain["rng"], self.layout)
+        self.rejections.begin(self.data.survey.rejected, self.step)
+
+    def go_on(self) -> None:
+        """Step until the recipe's end, or until any process is asked to stop."""
+        log = MetricsLog(
+            self.recipe.out, self.recipe.log, self.last, self.step, silent=not self.layout.is_first
+        )
+        loaded: LoadedStep | None = None
+        with log, _listening() as asked, self.loader:
+            if self.last is not None and self.step >= self.last:
+                return
+            for loaded in self.loader:
+                outcome = self._take(loaded, log, asked.is_set())
+                is_last = self.last is not None and self.step >= self.last
+                self._look(log, is_last)
+                if self.step % self.recipe.checkpoint.every == 0 or is_last or outcome.stop:
+                    self._save(loaded)
+                if outcome.stop:
+                    self.checkpoints.wait()
+                    raise KeyboardInterrupt
+                if is_last:
+                    break
+            if self.last is None and loaded is not None:
+                # The epochs are over, which shows only when there is no further step.
+                self._look(log, is_last=True)
+                self._save(loaded)
+        self.checkpoints.wait()
+
+    def finish(self) -> Path:
+        """Export the averaged weights as a checkpoint folder, and tell of the rows that were rejected."""
+        self.rejections.report(_console)
+        folder = self.recipe.out / EXPORTED
+        if self.layout.is_first:
+            pass
+        self.layout.wait()
+        return folder
+
+    def _take(self, loaded: LoadedStep, log: MetricsLog, asked_to_stop: bool) -> Outcome:
+        """One step: gradients over the global batch, clipping, optimizers, average, account."""
+        started, recipe = time.perf_counter(), self.recipe
+        self.rejections.add(loaded.rejected, self.step + 1)
+        forwards = self.stepper.forwards(loaded.rows, recipe.batch.accumulate)
+        outcome = self.stepper.backward(forwards, asked_to_stop)
+        norm = nn.utils.clip_grad_norm_(self.optimizers.parameters, recipe.clip)
+        norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+        factor = recipe.schedule.factor(self.step, recipe.steps)
+        self.optimizers.step(factor)
+        self.optimizers.zero_grad()
+        self.step += 1
+        self.average.update(self.step)
+        values = outcome.losses | {"norm": norm.item(), "rate": recipe.optimizer.rate * factor}
+        seconds = time.perf_counter() - started + loaded.seconds_waited
+        work = Work(
+            outcome.documents, outcome.tokens, loaded.capacity, outcome.flops, seconds, loaded.seconds_waited
+        )
+        peak = peak_flops(self.layout.device)
+        speeds = work.speeds(None if peak is None else peak * self.layout.world)
+        log.record(self.step, values, speeds | {"memory": peak_memory(self.layout.device)})
+        return outcome
+
+    def _look(self, log: MetricsLog, is_last: bool) -> None:
+        evaluation = self.recipe.evaluation
+        if self.evaluator and evaluation and (self.step % evaluation.every == 0 or is_last):
+            log.record_evaluation(self.step, self.evaluator(self.step))
+
+    def _save(self, loaded: LoadedStep) -> None:
+        """Begin to save the state after the step that was made of `loaded`."""
+        if self.step in self.checkpoints.steps():
+            return
+        plain = {"step": self.step, "plan": loaded.state, "rng": rng_state(self.layout)}
+        self.checkpoints.save(self.step, self._tensors(), plain)
+
+    def _tensors(self) -> dict[str, Any]:
+        return {
+            "model": model_state(self.model, self.recipe.checkpoint.frozen),
+            "ema": self.average.values,
+            "optimizer": optimizer_state(self.model, self.optimizers.members),
+        }
 
 
-def initialise(model: UnifiedModel, generator: torch.Generator) -> None:
-    """Small normal matrices; layers that write into the residual stream, and the flow head, start at zero."""
-    for name, parameter in model.named_parameters():
-        if parameter.ndim < 2:
-            if not name.endswith("norm.weight"):
-                nn.init.zeros_(parameter)
-        elif name.endswith(("output.weight", "down.weight", "latent_out.weight")) and "timestep" not in name:
-            nn.init.zeros_(parameter)
-        else:
-            std = 0.02 if "embedding" in name else parameter.shape[1] ** -0.5
-            nn.init.normal_(parameter, std=std, generator=generator)
+def _identity(recipe: TrainRecipe) -> dict[str, Any]:
+    """What must not change between a run and its continuation."""
+    kept = {"init", "preset", "parts", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
+    content = recipe.model_dump(mode="json", include=kept)
+    return content | {"optimizer": str(recipe.optimizer.kind)}
 
 
-def _update_average(averaged: dict[str, torch.Tensor], model: nn.Module, decay: float) -> None:
-    names = list(averaged)
-    state = model.state_dict()
-    old, new = [averaged[name] for name in names], [state[name] for name in names]
-    torch._foreach_lerp_(old, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - has no other name
+@contextmanager
+def _listening() -> Iterator[threading.Event]:
+    """An event that is set when the process is asked to stop. A second Ctrl-C stops at once."""
+    asked = threading.Event()
 
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
 
-def _export(
-    recipe: TrainRecipe, averaged: dict[str, torch.Tensor], config: ModelConfig, tokenizer: Tokenizer
-) -> None:
-    """The averaged weights in the reference's folder layout, bfloat16."""
-    folder = recipe.out / "checkpoint"
-    model = UnifiedModel(config)
-    model.load_state_dict(averaged)
-    save_model(model.to(torch.bfloat16), folder, "ema_bf16.safetensors")
-    tokenizer.save(folder)
-    inherited = Settings.from_folder(recipe.init) if recipe.init is not None else Settings()
-    (recipe.settings or inherited).save(folder)
-
-
-def _save_state(
-    recipe: TrainRecipe,
-    model: nn.Module,
-    averaged: dict[str, torch.Tensor],
-    optimizer: OptimizerPair,
-    step: int,
-) -> None:
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"ema/{name}": value for name, value in averaged.items()}
-    tensors |= {f"optimizer/{name}": value for name, value in optimizer.tensors().items()}
-    tensors["step"] = torch.tensor(step)
-    path = recipe.out / "state.safetensors"
-    partial = path.with_suffix(".partial")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-    put_in_place(partial, path)
-
-
-def _resume(
-    recipe: TrainRecipe, model: nn.Module, averaged: dict[str, torch.Tensor], optimizer: OptimizerPair
-) -> int:
-    """Load the last state, if there is one; returns the steps already done."""
-    path = recipe.out / "state.safetensors"
-    if not path.exists():
-        return 0
-    parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
-    for name, value in load_file(path).items():
-        part, _, rest = name.partition("/")
-        parts[part][rest] = value
-    model.load_state_dict(parts["model"])
-    averaged.update(parts["ema"])
-    optimizer.load_tensors(parts["optimizer"].items())
-    return int(parts["step"][""])
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    earlier = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

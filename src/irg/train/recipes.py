@@ -1,6 +1,7 @@
 """Reading recipes: YAML files validated by pydantic, with `key=value` overrides from the command line."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,24 @@ from pydantic import ValidationError
 
 from irg.core.files import write_atomically
 from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
-from irg.train.loop import TrainRecipe, train
+from irg.train.loop import train
 from irg.train.recipe import Recipe
-from irg.train.samples import SamplesRecipe, draw_samples
+from irg.train.settings import TrainRecipe
 from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
 
-KINDS: dict[str, tuple[type[Recipe], Callable[[Any], Any]]] = {
-    "tokenizer": (TokenizerRecipe, make_tokenizer),
-    "autoencoder": (AutoencoderRecipe, train_autoencoder),
-    "unified": (TrainRecipe, train),
-    "samples": (SamplesRecipe, draw_samples),
+
+@dataclass(frozen=True)
+class Manner:
+    """How a recipe is run, as opposed to what it does."""
+
+    resume: bool = False
+    strict: bool = False
+
+
+KINDS: dict[str, tuple[type[Recipe], Callable[[Any, Manner], Any]]] = {
+    "tokenizer": (TokenizerRecipe, lambda recipe, manner: make_tokenizer(recipe)),
+    "autoencoder": (AutoencoderRecipe, lambda recipe, manner: train_autoencoder(recipe)),
+    "unified": (TrainRecipe, lambda recipe, manner: train(recipe, manner.resume, manner.strict)),
 }
 
 
@@ -43,7 +52,7 @@ def read_recipe(path: Path, overrides: list[str]) -> Recipe:
         raise ValueError(f"{path}: {wrong}") from wrong
 
 
-def run_recipe(recipe: Recipe) -> Any:
+def run_recipe(recipe: Recipe, manner: Manner | None = None) -> Any:
     """Do what the recipe says, after saving it, resolved, beside what it makes."""
     kind, action = KINDS[recipe.kind]
     assert isinstance(recipe, kind)
@@ -51,19 +60,33 @@ def run_recipe(recipe: Recipe) -> Any:
     write_atomically(
         recipe.out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     )
-    return action(recipe)
+    return action(recipe, manner or Manner())
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
     name, equals, value = override.partition("=")
     if not equals:
         raise ValueError(f"override {override!r}: expected key=value")
-    *parents, leaf = name.split(".")
-    for parent in parents:
-        content = content.setdefault(parent, {})
-        if not isinstance(content, dict):
-            raise ValueError(f"override {override!r}: {parent} is {content!r}, which has no keys")
     try:
-        content[leaf] = yaml.safe_load(value)
+        new = yaml.safe_load(value)
     except yaml.YAMLError as broken:
         raise ValueError(f"override {override!r} is not valid YAML: {broken}") from broken
+    place: Any = content
+    *parents, leaf = name.split(".")
+    for parent in parents:
+        key = _key(place, parent, override)
+        if isinstance(place, dict) and place.get(key) is None:
+            place[key] = {}
+        place = place[key]
+    place[_key(place, leaf, override)] = new
+
+
+def _key(place: Any, name: str, override: str) -> Any:
+    """The key or index of that name. Raises ValueError where there can be none."""
+    if isinstance(place, dict):
+        return name
+    if not isinstance(place, list):
+        raise ValueError(f"override {override!r}: {place!r} has no keys, so no {name}")
+    if not name.isdecimal() or int(name) >= len(place):
+        raise ValueError(f"override {override!r}: {name} is no index of a list of {len(place)}")
+    return int(name)

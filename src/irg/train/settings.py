@@ -1,7 +1,7 @@
 """What one training run of the unified model does: the recipe, `kind: unified`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -154,8 +154,3 @@ class TrainRecipe(Recipe):
         if self.init is None and self.parts is None:
             raise ValueError("a model drawn at random needs parts: where its tokenizer and autoencoder are")
         return self
-
-    def identity(self) -> dict[str, Any]:
-        """What must not change between a run and its continuation."""
-        kept = ("init", "preset", "parts", "seed", "data", "batch", "global_batch", "freeze", "lora")
-        return self.model_dump(mode="json", include=set(kept)) | {"optimizer": self.optimizer.kind}

@@ -13,6 +13,7 @@ from irg.core import Kind, Packed, Role, Segment, Sequence, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
 from irg.data.prepare import Ready
+from irg.train.flops import row_flops
 from irg.train.objective import Objective, Shares, shares
 from irg.train.parallel import Layout, ParallelSettings, arithmetic, attention, without_sync
 from irg.train.settings import LossSettings

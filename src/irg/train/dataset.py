@@ -1,0 +1,68 @@
+"""The data of a run, from its recipe: sources, streams, and the plan of what is packed into which step."""
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+
+from irg.data.formats import open_source
+from irg.data.learning import Mode
+from irg.data.lengths import Measuring, Survey, survey
+from irg.data.plan import PackingOptions, Planner
+from irg.data.prepare import Preparer
+from irg.data.scene_source import SceneSource
+from irg.data.source import Source
+from irg.data.streams import Stream
+from irg.train.assemble import Parts
+from irg.train.settings import DataSettings, TrainRecipe
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What a run reads, in order."""
+
+    preparer: Preparer
+    planner: Planner
+    survey: Survey
+
+
+def data_of(
+    recipe: TrainRecipe, datasets: Seq[DataSettings], parts: Parts, world: int, strict: bool = False
+) -> Data:
+    """Survey the datasets and plan steps over them, for a run on `world` processes.
+
+    What is found of stored datasets is kept in `lengths` of the run's folder, for when it goes on. Raises
+    ValueError for datasets that cannot be used at all and, with `strict`, RowError for the first bad row.
+    """
+    settings, batch = parts.settings, recipe.batch
+    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    preparer = Preparer(parts.config, parts.tokenizer, clean, view)
+    longest = min((limit for limit in (batch.longest, batch.tokens) if limit is not None), default=None)
+    measuring = Measuring(preparer, recipe.noising.copies, longest)
+    streams = [one for number, data in enumerate(datasets) for one in _streams(number, data, recipe, parts)]
+    found = survey(streams, measuring, recipe.out / "lengths", strict)
+    rows = batch.rows * (1 if recipe.global_batch == "fixed" else world)
+    options = PackingOptions(batch.tokens, batch.documents, rows_per_step=rows, lookahead=batch.lookahead)
+    planner = Planner(found.streams, options, recipe.seed, recipe.epochs)
+    return Data(preparer, planner, found)
+
+
+def _streams(number: int, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
+    prompt = parts.settings.system_prompt
+    source: Source
+    if data.scenes is not None:
+        source = SceneSource(data.scenes, data.size, data.seed, data.right)
+    else:
+        assert data.path is not None
+        source = open_source(data.path, prompt)
+    modes: dict[Mode | None, float] = {**data.modes} if data.modes else {None: 1.0}
+    return [
+        Stream(
+            source,
+            mode,
+            weight * data.weight,
+            required=mode in data.required,
+            name=f"{number}:{data.scenes or data.path}:{mode or 'all'}",
+            system_prompt=prompt,
+            questions=recipe.questions,
+        )
+        for mode, weight in modes.items()
+    ]

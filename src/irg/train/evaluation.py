@@ -1,0 +1,92 @@
+"""Looking at a run while it trains: losses over held-out data, and pictures for a few prompts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import torch
+from torch.distributed.fsdp import FSDPModule
+
+from irg.core.events import Done
+from irg.data.compose import Composer, Dropout
+from irg.data.loader import StepLoader
+from irg.pipeline import Pipeline
+from irg.pipeline.strip import strip
+from irg.train.assemble import Parts
+from irg.train.average import Average
+from irg.train.dataset import data_of
+from irg.train.parallel import arithmetic
+from irg.train.settings import TrainRecipe
+from irg.train.step import Forward, Stepper
+
+
+class Evaluator:
+    """Evaluates the averaged weights, always on the same documents, noise and prompts.
+
+    Every process takes part: where the model is sharded, its layers are gathered for all of them together.
+    """
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        parts: Parts,
+        trainer: Stepper,
+        average: Average,
+    ) -> None:
+        assert recipe.evaluation is not None
+        self.recipe, self.settings, self.parts = recipe, recipe.evaluation, parts
+        self.layout, self.average = trainer.layout, average
+        composer = Composer(
+            parts.config, trainer.composer.autoencoder, recipe.noising, Dropout(), recipe.remember
+        )
+        self.stepper = Stepper(
+            trainer.objective, composer, trainer.special, trainer.layout, recipe.parallel, recipe.loss
+        )
+        self.forwards = self._held_out() if self.settings.data else []
+
+    def __call__(self, step: int) -> dict[str, float]:
+        """The held-out losses; pictures go to `samples/step-N` of the run's folder."""
+        with self.average.swapped_in():
+            losses = self.stepper.evaluate(self.forwards).losses if self.forwards else {}
+            if self.settings.prompts:
+                self._draw(step)
+        return losses
+
+    def _held_out(self) -> list[Forward]:
+        endless = self.recipe.model_copy(update={"epochs": None})
+        data = data_of(endless, self.settings.data, self.parts, self.layout.world)
+        with StepLoader(data.planner, data.preparer, self.layout.rank, self.layout.world) as loader:
+            steps = list(islice(loader, self.settings.steps))
+        return [
+            forward
+            for loaded in steps
+            for forward in self.stepper.forwards(loaded.rows, self.recipe.batch.accumulate)
+        ]
+
+    def _draw(self, step: int) -> None:
+        objective = self.stepper.objective
+        pipeline = Pipeline(
+            objective.model, self.stepper.composer.autoencoder, self.parts.tokenizer, self.parts.settings
+        )
+        plan = self.parts.settings.plan(self.settings.turns)
+        folder = self.recipe.out / "samples" / f"step-{step:08d}"
+        if self.layout.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+        with gathered(objective), arithmetic(self.layout, self.recipe.parallel):
+            for index, event in pipeline.generate_batch(list(self.settings.prompts), plan):
+                if isinstance(event, Done) and self.layout.is_first:
+                    strip(event.trace).save(folder / f"{index:02d}.png")
+
+
+@contextmanager
+def gathered(objective: torch.nn.Module) -> Iterator[None]:
+    """Within the block the parameters outside of layers are whole: generation calls more than the forward."""
+    objective.eval()
+    if isinstance(objective, FSDPModule):
+        objective.unshard()
+    try:
+        yield
+    finally:
+        if isinstance(objective, FSDPModule):
+            objective.reshard()
+        objective.train()
