@@ -7,7 +7,6 @@ only.
 
 import json
 import re
-import shutil
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -23,9 +22,9 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from irg.model.checkpoint import CheckpointError
-from irg.train.low_bit import low_bit_names, pieces, rebuild, whole_name
+from irg.train.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
 from irg.train.saved import PLAIN, Saved, read_index, read_json
-from irg.train.storage import FolderReader, FolderWriter, sync_folder
+from irg.train.storage import FolderReader, FolderWriter, delete, sync_folder
 
 _WHOLE = re.compile(r"step-(\d{8,})")
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
@@ -131,14 +130,8 @@ class Checkpoints:
         saved, wanted = read_index(folder), _named(tensors)
         saved = {name: one for name, one in saved.items() if name.split("/")[0] in tensors}
         with torch.no_grad():
-            for name in low_bit_names(wanted, self._group):
-                tensor = wanted.pop(name)
-                parts = pieces(name, tensor)
-                if parts.keys() <= saved.keys() or not any(whole_name(other) == name for other in saved):
-                    wanted |= parts
-                else:
-                    rebuild(folder, saved, name, tensor)
-                    saved = {other: one for other, one in saved.items() if whole_name(other) != name}
+            done = fill_low_bit(folder, saved, wanted, self._group)
+            saved = {name: one for name, one in saved.items() if whole_name(name) not in done}
             _compare(folder, saved, wanted)
             self._read(folder, saved, wanted)
         return _object(about, "plain", folder)
@@ -191,7 +184,7 @@ def _clear_leftovers(folder: Path) -> None:
         if replaced and not (folder / replaced[1]).exists():
             path.rename(folder / replaced[1])
         elif re.fullmatch(r"\.step-\d{8,}\.(partial|deleted|replaced)", path.name):
-            shutil.rmtree(path)
+            delete(path)
 
 
 def _new_group() -> dist.ProcessGroup:

@@ -48,17 +48,45 @@ def whole_name(name: str) -> str:
     return match["whole"] if match else name
 
 
-def rebuild(folder: Path, saved: Mapping[str, Saved], name: str, tensor: torch.Tensor) -> None:
-    """Fill this rank's share of a tensor from pieces that were cut otherwise.
+def fill_low_bit(
+    folder: Path,
+    saved: Mapping[str, Saved],
+    wanted: dict[str, torch.Tensor],
+    group: dist.ProcessGroup | None,
+) -> set[str]:
+    """Fill those tensors that are saved otherwise than they are held, and take them out of `wanted`.
 
-    Raises CheckpointError where they do not make up the share, or cannot be decoded.
+    Tensors of few bits that are saved as they are held become their pieces in `wanted`. Returns the names of
+    those filled. Raises CheckpointError where what is saved cannot be decoded or is not all there.
     """
+    in_pieces = {whole_name(name) for name in saved} - saved.keys()
+    low_bit, filled = low_bit_names(wanted, group), set()
+    for name in low_bit | (in_pieces & wanted.keys()):
+        tensor = wanted.pop(name)
+        parts = pieces(name, tensor)
+        alike = name in low_bit and all(
+            part in saved and saved[part].shape == value.shape for part, value in parts.items()
+        )
+        if alike or not (name in saved or name in in_pieces):
+            wanted |= parts
+        else:
+            _fill(folder, saved, name, tensor)
+            filled.add(name)
+    return filled
+
+
+def _fill(folder: Path, saved: Mapping[str, Saved], name: str, tensor: torch.Tensor) -> None:
+    """Decode what this rank needs of a tensor, and encode it as it is held here."""
     local, first = _local(tensor), _offsets(tensor)
     values = torch.empty(local.shape)
     filled = 0
     with Files(folder) as files:
-        for offsets, parts in _pieces_of(saved, name).items():
-            piece = _decoded(files, name, offsets, parts)
+        if name in saved:
+            places = {(0,) * len(first): files.whole(name, saved[name])}
+        else:
+            parts = _pieces_of(saved, name)
+            places = {offsets: _decoded(files, name, offsets, one) for offsets, one in parts.items()}
+        for offsets, piece in places.items():
             here, there = _overlap(first, local.shape, offsets, piece.shape)
             values[here] = piece[there]
             filled += prod(one.stop - one.start for one in here)

@@ -45,8 +45,7 @@ class FolderWriter(StorageWriter):
 
     def set_up_storage_writer(self, is_coordinator: bool, *args: Any, **kwargs: Any) -> None:
         if is_coordinator:
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
+            delete(self.folder)
             self.folder.mkdir(parents=True)
 
     def prepare_local_plan(self, plan: SavePlan) -> SavePlan:
@@ -163,13 +162,22 @@ class FolderReader(StorageReader):
         for name, saved in self.wanted.items():
             for chunk in saved.chunks:
                 by_file[chunk.file].append((name, chunk))
-        for file in sorted(by_file)[self.rank :: self.world]:
+        files_of_all = sorted(path.name for path in self.folder.glob("*.safetensors"))
+        for file in files_of_all[self.rank :: self.world]:
             for name, chunk in by_file[file]:
                 files.chunk(name, chunk)
 
     @classmethod
     def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
         return False
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it; nothing where there is neither."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_synced(path: Path, content: str) -> None:
