@@ -1,0 +1,156 @@
+"""Streams: what the mixture draws from. One source of rows, read in one learning mode."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from irg.core.trace import Trace
+from irg.data import learning
+from irg.data.document import Document, ImagePart
+from irg.data.learning import Mode, Questions, UnfitError
+from irg.data.source import Reason, RowError, Source
+
+
+@runtime_checkable
+class Sketching(Protocol):
+    """A source that stores nothing and sketches any row when asked, so that surveying it would be waste."""
+
+    virtual: bool
+
+    def sketch(self, index: int) -> Trace | Document:
+        """One row without its pixels: its images are `Sized`."""
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A source that can tell which file a row comes from."""
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The file, and the row in it (from 0)."""
+        ...
+
+
+@runtime_checkable
+class Fingerprinted(Protocol):
+    """A source that can tell in a few characters whether its rows are still the same."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+
+class Elsewhere(Exception):
+    """A row is meant for other modes than the stream's. Nothing is wrong with it: it is not in the stream."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row that a stream cannot use, and why."""
+
+    stream: str
+    error: RowError
+
+    def record(self) -> dict[str, Any]:
+        """One line of `rejected.jsonl`."""
+        error = self.error
+        return {
+            "stream": self.stream,
+            "file": error.file,
+            "row": error.row,
+            "reason": str(error.reason),
+            "detail": error.detail,
+        }
+
+
+def counted(rejected: Iterable[Rejected]) -> Counter[tuple[str, Reason]]:
+    """How many rows each stream rejected for each reason."""
+    return Counter((one.stream, one.error.reason) for one in rejected)
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """A source in one mode, and its share of the mixture. It can be sent to loader processes."""
+
+    source: Source
+    mode: Mode | None = None
+    """The mode that makes documents of traces. Rows that are documents already keep their own mode; a mode
+    then chooses the documents of that mode, and None takes all."""
+    weight: float = 1.0
+    required: bool = False
+    """Whether every step has at least one of its documents, as long as there are any."""
+    name: str = ""
+    """Names it in the mixture's state and in reports; left empty, the source's name and the mode."""
+    system_prompt: str | None = None
+    """None: each trace's own."""
+    questions: Questions = field(default_factory=Questions)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            name = f"{self.source.name}:{self.mode}" if self.mode else self.source.name
+            object.__setattr__(self, "name", name)
+        if not self.weight > 0:
+            raise ValueError(f"stream {self.name} has weight {self.weight}, expected more than 0")
+
+    @property
+    def virtual(self) -> bool:
+        """Whether its rows are measured one by one when they are drawn, rather than all beforehand."""
+        return isinstance(self.source, Sketching) and self.source.virtual
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Changes when the source's rows do; None where the source cannot tell."""
+        return self.source.fingerprint if isinstance(self.source, Fingerprinted) else None
+
+    def document(self, index: int, choice: int = 0) -> Document:
+        """The document of a row, pixels included. `choice` picks among the trace's own questions.
+
+        Raises RowError if the row cannot be used, and Elsewhere if it is not meant for the stream.
+        """
+        return self.document_of(self.source.read(index), index, choice)
+
+    def sketch(self, index: int, choice: int = 0) -> Document:
+        """The same without pixels, from a virtual source."""
+        assert isinstance(self.source, Sketching)
+        return self.document_of(self.source.sketch(index), index, choice)
+
+    def document_of(self, row: Trace | Document, index: int, choice: int = 0) -> Document:
+        """The document of a row that was read or surveyed already; `index` tells errors where it stands."""
+        if isinstance(row, Document):
+            if self.mode is not None and row.mode != self.mode:
+                raise Elsewhere
+            document = row
+        else:
+            document = self._taught(row, index, choice)
+        if not document.supervised:
+            raise self.error(index, Reason.NO_TARGET, "no part of it carries loss")
+        for part in document.parts:
+            if isinstance(part, ImagePart) and min(part.image.size) < 1:
+                width, height = part.image.size
+                raise self.error(
+                    index, Reason.EMPTY_IMAGE, f"an image of turn {part.turn} is {width}x{height}"
+                )
+        return document
+
+    def num_choices(self, row: Trace | Document) -> int:
+        """How many documents the row can be, one for each of its own questions."""
+        return max(len(row.questions), 1) if self.mode is Mode.QUESTION and isinstance(row, Trace) else 1
+
+    def error(self, index: int, reason: Reason, detail: str) -> RowError:
+        """An error of the row, naming its file where the source knows it."""
+        return RowError(*self.place(index), reason, detail)
+
+    def place(self, index: int) -> tuple[str, int]:
+        """The file of a row and the row in it, as far as the source knows."""
+        return self.source.place(index) if isinstance(self.source, Placing) else (self.source.name, index)
+
+    def _taught(self, trace: Trace, index: int, choice: int) -> Document:
+        if self.mode is None:
+            raise ValueError(f"stream {self.name} holds traces: it needs one of the modes {', '.join(Mode)}")
+        if trace.modes and self.mode not in trace.modes:
+            raise Elsewhere
+        prompt = trace.system_prompt if self.system_prompt is None else self.system_prompt
+        try:
+            return learning.document(trace, self.mode, prompt, self.questions, choice)
+        except UnfitError as unfit:
+            raise self.error(index, Reason.UNFIT, str(unfit)) from unfit

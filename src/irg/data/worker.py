@@ -1,0 +1,168 @@
+"""Loader processes: reading the samples of a row, preparing them, and sending them over."""
+
+import os
+import signal
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from irg.data.document import Document, ImagePart
+from irg.data.lengths import Measured
+from irg.data.mixture import SampleRef
+from irg.data.plan import PlannedRow
+from irg.data.prepare import Preparer, Ready, ReadyImage
+from irg.data.source import Reason, RowError
+from irg.data.streams import Elsewhere, Rejected, Stream
+
+_WATCH_SECONDS = 1.0
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for pictures that it cannot decode."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parcel:
+    """The documents of a row, their pixels apart, as arrays: these travel as plain bytes, while each tensor
+    would take a file descriptor and shared memory, both of which containers are short of."""
+
+    documents: tuple[Ready, ...]
+    pixels: tuple[np.ndarray, ...]
+    rejected: tuple[Rejected, ...]
+
+    @classmethod
+    def pack(cls, documents: Seq[Ready], rejected: Seq[Rejected]) -> "Parcel":
+        pixels: list[np.ndarray] = []
+
+        def packed(part: ReadyImage) -> ReadyImage:
+            pixels.extend(one.numpy() for one in (part.latent_pixels, part.view_pixels) if one is not None)
+            return replace(part, latent_pixels=None, view_pixels=None)
+
+        bare = [_with_images(document, packed) for document in documents]
+        return cls(tuple(bare), tuple(pixels), tuple(rejected))
+
+    def unpack(self) -> tuple[Ready, ...]:
+        arrays = iter(self.pixels)
+
+        def unpacked(part: ReadyImage) -> ReadyImage:
+            latent = torch.from_numpy(next(arrays)) if part.noisy or part.clean else None
+            view = torch.from_numpy(next(arrays)) if part.view else None
+            return replace(part, latent_pixels=latent, view_pixels=view)
+
+        return tuple(_with_images(document, unpacked) for document in self.documents)
+
+
+class RowReader(Dataset[Parcel]):
+    """Reads planned rows. It can be sent to other processes, and gives the same in all of them."""
+
+    def __init__(self, streams: Seq[Measured], preparer: Preparer, seed: int) -> None:
+        self._streams = {one.stream.name: one.stream for one in streams}
+        self._copies = {one.stream.name: one.copies for one in streams}
+        self._preparer, self._seed = preparer, seed
+
+    def __getitem__(self, row: PlannedRow) -> Parcel:
+        documents, rejected = [], []
+        for sample in row.samples:
+            try:
+                documents.append(self._read(sample))
+            except RowError as error:
+                rejected.append(Rejected(sample.stream, error))
+        return Parcel.pack(documents, rejected)
+
+    def _read(self, sample: SampleRef) -> Ready:
+        """RowError if the sample cannot be used; RuntimeError, naming the row, for anything else."""
+        stream, seed = self._streams[sample.stream], sample.seed(self._seed)
+        try:
+            document = stream.document(sample.index, choice=seed)
+            _decode(document, stream, sample.index)
+            ready = self._preparer(document, seed)
+        except RowError:
+            raise
+        except Elsewhere as elsewhere:
+            raise stream.error(sample.index, Reason.UNFIT, "it is meant for other modes now") from elsewhere
+        except Exception as failure:
+            file, row = stream.place(sample.index)
+            why = f"{type(failure).__name__}: {failure}"
+            raise RuntimeError(f"{file}, row {row} (stream {stream.name}): {why}") from failure
+        tokens = _num_tokens(ready, self._copies[sample.stream])
+        if tokens > sample.length:
+            detail = f"it has {tokens} tokens, and had {sample.length} when it was measured"
+            raise stream.error(sample.index, Reason.TOO_LONG, detail)
+        return ready
+
+
+def parcels(rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahead: int) -> Iterator[Parcel]:
+    """What `reader` makes of the rows, in order. Workers, if any, are at most about `ahead` rows ahead.
+
+    Dropping the iterator ends the workers; they also end when this process is killed.
+    """
+    context = None
+    if num_workers:
+        # Forked workers start at once. They use no accelerator and no threads, which forking would break.
+        context = "fork" if sys.platform == "linux" else "spawn"
+    loader = DataLoader(
+        reader,
+        sampler=rows,  # type: ignore[arg-type] - an iterator will do: it is gone through once
+        batch_size=None,
+        num_workers=num_workers,
+        collate_fn=_as_it_is,  # type: ignore[arg-type] - without batches it is given single parcels
+        prefetch_factor=-(-ahead // num_workers) if num_workers else None,
+        worker_init_fn=partial(_begin, os.getpid()),
+        multiprocessing_context=context,
+        generator=torch.Generator(),  # the loader draws a seed, which must not come from the global generator
+    )
+    yield from loader
+
+
+def _begin(parent: int, _: int) -> None:
+    """Called in each worker. Ctrl-C is for the main process, which ends its workers itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A worker that was sending when its parent was killed would wait forever for it to receive."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+def _decode(document: Document, stream: Stream, index: int) -> None:
+    """Read the pixels of images that are read lazily, so that a broken one is told from other failures."""
+    for part in document.parts:
+        if isinstance(part, ImagePart):
+            try:
+                part.image.load()
+            except _BROKEN as broken:
+                detail = f"an image of turn {part.turn} cannot be decoded: {broken}"
+                raise stream.error(index, Reason.BROKEN_IMAGE, detail) from broken
+
+
+def _num_tokens(ready: Ready, copies: int) -> int:
+    """Tokens of a document in a row, nothing dropped."""
+    total = 0
+    for part in ready.parts:
+        if isinstance(part, ReadyImage):
+            latents = copies * part.noisy + part.clean
+            total += latents * (part.latent_grid.num_tokens + 2) + part.view * (part.view_grid.num_tokens + 2)
+        else:
+            total += len(part.ids) + 2
+    return total
+
+
+def _with_images(document: Ready, change: Callable[[ReadyImage], ReadyImage]) -> Ready:
+    parts = tuple(change(part) if isinstance(part, ReadyImage) else part for part in document.parts)
+    return replace(document, parts=parts)
+
+
+def _as_it_is(parcel: Parcel) -> Parcel:
+    return parcel
