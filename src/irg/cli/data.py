@@ -1,0 +1,263 @@
+"""`irg data`: look at data sets, convert them, verify their files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from irg.cli.console import choose_console, out, print_json
+from irg.cli.findings import show_findings, show_inspection, table_of
+from irg.cli.options import ModelName
+from irg.core.files import write_atomically
+
+if TYPE_CHECKING:
+    from irg.data.convert import Conversion
+    from irg.data.prepare import Preparer
+
+INSPECT_EXAMPLES = """[bold]Examples[/bold]
+  irg data inspect traces/ --out report
+  irg data inspect rows.parquet --model path/to/BAGEL-7B-MoT --max-tokens 32768
+  irg data inspect traces/ --skip-pictures --json
+
+Reads trace stores, parquet files of published conversations, and folders of
+episodes that irg generate has drawn."""
+CONVERT_EXAMPLES = """[bold]Examples[/bold]
+  irg data convert runs/ traces --to traces
+  irg data convert traces conversations --to conversation --modes improving_full
+  irg data convert rows.parquet traces --to traces --jpeg-quality 95"""
+VERIFY_EXAMPLES = """[bold]Examples[/bold]
+  irg data verify traces/
+
+Exit codes: 0 all files are what the manifest says, 2 some are not."""
+SystemPrompt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Takes the place of the traces' own, and is put before conversations that have none.",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, progress to stderr.")]
+
+
+class Target(StrEnum):
+    TRACES = "traces"
+    CONVERSATION = "conversation"
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Look at data sets, convert them, verify their files.")
+    group.command("inspect", epilog=INSPECT_EXAMPLES)(inspect)
+    group.command("convert", epilog=CONVERT_EXAMPLES)(convert)
+    group.command("verify", epilog=VERIFY_EXAMPLES)(verify)
+    app.add_typer(group, name="data")
+
+
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A file, or a folder.")],
+    model: ModelName = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Reject longer documents. Default: any length is fine."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write a page with examples, and all rejected rows."),
+    ] = None,
+    num_examples: Annotated[
+        int, typer.Option("--examples", min=0, metavar="N", help="Examples of each mode on the page.")
+    ] = 12,
+    skip_pictures: Annotated[
+        bool, typer.Option("--skip-pictures", help="Do not decode the pictures: much faster, less thorough.")
+    ] = False,
+    system_prompt: SystemPrompt = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a data set holds and which of its rows cannot be used.
+
+    Documents and their tokens by learning mode, sizes of pictures, and every
+    rejected row by reason. Tokens are those of the model given.
+    """
+    from irg.data.formats import open_source
+    from irg.data.inspect import Inspecting
+    from irg.data.inspect import inspect as examine
+
+    console = choose_console(quiet, as_json)
+    source = open_source(path, system_prompt)
+    settings = Inspecting(_preparer(model), max_tokens, not skip_pictures, system_prompt)
+    with _stages(console, len(source)) as watch:
+        found = examine(source, settings, watch)
+    if folder is not None:
+        from irg.data.inspect import lines_of
+        from irg.data.inspect_report import page, read_examples
+
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "rejected.jsonl", lines_of([*found.rejected, *found.left_out]))
+        shown = read_examples(source, found, settings, num_examples)
+        write_atomically(folder / "index.html", page(found, shown))
+    if as_json:
+        print_json(found.as_json())
+        return
+    show_inspection(found)
+    if folder is not None:
+        page_path = (str(folder / "index.html"), "bold green")
+        out.print(Text.assemble("\nwrote ", page_path, " and rejected.jsonl"), soft_wrap=True)
+
+
+def convert(
+    source_path: Annotated[Path, typer.Argument(metavar="SRC", help="A data set, or a folder of episodes.")],
+    target_path: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
+    to: Annotated[Target, typer.Option(help="The format to write.")],
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Only these modes, of traces that become conversations. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    jpeg_quality: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=95,
+            metavar="N",
+            help="JPEG for pictures drawn anew, of traces. Default: PNG.",
+            show_default=False,
+        ),
+    ] = None,
+    system_prompt: SystemPrompt = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert between traces and published conversations.
+
+    Pictures keep their bytes. Rows that cannot be converted are counted and
+    shown; DST/rejected.jsonl lists them.
+    """
+    from irg.data.convert import ConversationWriter, Wish, to_conversations, to_traces
+    from irg.data.formats import open_source
+    from irg.data.learning import Mode
+    from irg.data.traces import TraceWriter
+
+    if to is Target.TRACES and modes is not None:
+        raise ValueError("--modes chooses what traces become: it goes with --to conversation")
+    if to is Target.CONVERSATION and jpeg_quality is not None:
+        raise ValueError("--jpeg-quality goes with --to traces")
+    source = open_source(source_path, system_prompt)
+    provenance = {"converted_from": source_path.name, "rows": len(source)}
+    with _stages(choose_console(quiet, as_json), len(source)) as watch:
+
+        def done(index: int) -> None:
+            watch("converting", index)
+
+        if to is Target.TRACES:
+            with TraceWriter(target_path, provenance, jpeg_quality=jpeg_quality) as writer:
+                found = _some(to_traces(source, writer, done))
+        else:
+            wish = Wish(_modes(modes) if modes else tuple(Mode), system_prompt)
+            with ConversationWriter(target_path, provenance) as writer:
+                found = _some(to_conversations(source, writer, wish, done))
+    _report(found, target_path, as_json)
+
+
+def _some(found: "Conversion") -> "Conversion":
+    """What was converted. Raises ValueError, so that nothing is written, where that is nothing."""
+    if found.rows_written:
+        return found
+    first = f"; the first: {found.rejected[0]}" if found.rejected else ""
+    raise ValueError(f"none of the {found.rows_read:,} rows can be converted{first}")
+
+
+def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
+    from irg.data.inspect import Finding, lines_of
+
+    rejected = [Finding(error) for error in found.rejected]
+    write_atomically(folder / "rejected.jsonl", lines_of(rejected))
+    if as_json:
+        print_json(
+            {
+                "folder": str(folder),
+                "read": found.rows_read,
+                "written": found.rows_written,
+                "modes": found.modes,
+                "rejected": [one.as_json() for one in rejected],
+            }
+        )
+        return
+    out.print(table_of("rows by mode", ("", "rows"), [(name, f"{n:,}") for name, n in found.modes.items()]))
+    show_findings("rejected rows", rejected)
+    counts = f"\n{found.rows_read:,} rows read, {found.rows_written:,} written to "
+    out.print(Text.assemble(counts, (str(folder), "bold green")), soft_wrap=True)
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(help="The folder of a data set with a manifest.")],
+    quiet: Quiet = False,
+) -> None:
+    """Compare the files of a data set with the hashes in its manifest."""
+    from irg.data.shards import Manifest
+    from irg.data.shards import verify as differences
+
+    manifest = Manifest.load(path)
+    num_files = len(manifest.files) if manifest else 0
+    with _stages(choose_console(quiet, False), num_files) as watch:
+        problems = list(differences(path, lambda entry: watch("hashing files", 0)))
+    if problems:
+        raise ValueError(f"{path} is not what its manifest says:\n  " + "\n  ".join(problems))
+    assert manifest is not None
+    size = sum(entry.num_bytes for entry in manifest.files)
+    out.print(f"{num_files:,} files, {manifest.rows:,} rows, {size:,} bytes: all as the manifest says")
+
+
+def _preparer(model: str | None) -> "Preparer":
+    """Measures as the model given, or the embedded one, does; no weights are needed."""
+    from irg.data.prepare import Preparer
+    from irg.model.checkpoint import CONFIGURATION, resolve
+    from irg.model.config import read_config
+    from irg.pipeline import Settings
+    from irg.pipeline.load import EMBEDDED, embedded_folder
+    from irg.prep import Tokenizer
+
+    name = model or EMBEDDED
+    folder = embedded_folder() if name == EMBEDDED else resolve(name, CONFIGURATION)
+    settings = Settings.from_folder(folder)
+    tokenizer = Tokenizer.from_folder(folder)
+    return Preparer(read_config(folder), tokenizer, settings.clean.build(), settings.view.build())
+
+
+def _modes(names: str) -> tuple[Any, ...]:
+    from irg.data.learning import Mode
+
+    wanted = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in wanted if name not in set(Mode)]:
+        raise ValueError(f"--modes: {unknown[0]!r} is none of {', '.join(Mode)}")
+    return tuple(Mode(name) for name in dict.fromkeys(wanted))
+
+
+@contextmanager
+def _stages(console: Console, total: int) -> Iterator[Any]:
+    """A bar for each stage; what is yielded is called with its name for every step."""
+    columns = (
+        TextColumn("[bold cyan]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=console.quiet) as progress:
+        tasks: dict[str, Any] = {}
+
+        def watch(stage: str, index: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.advance(tasks[stage])
+
+        yield watch

@@ -1,0 +1,255 @@
+"""What a data set holds: documents by mode, their lengths, sizes of pictures, and every row of no use."""
+
+import json
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Seq
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from irg.core.trace import Trace
+from irg.data.document import Document, ImagePart
+from irg.data.fields import Place
+from irg.data.formats import DataSource
+from irg.data.learning import Mode, Questions, UnfitError, document
+from irg.data.prepare import Preparer
+from irg.data.source import Reason, RowError
+from irg.prep import Tokenizer
+
+Watch = Callable[[str, int], None]
+"""Hears of every row that a stage, named first, has dealt with; the second is the row's index."""
+DECODING, MEASURING = "decoding pictures", "measuring"
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Inspecting:
+    """What rows are held against. `preparer` measures; `longest` tokens are what a document may have.
+
+    `decode` reads all pictures in full, without which broken ones are not found. `system_prompt` None takes
+    each trace's own.
+    """
+
+    preparer: Preparer
+    longest: int | None = None
+    decode: bool = True
+    system_prompt: str | None = None
+    questions: Questions = field(default_factory=Questions)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A row that cannot be used at all, or not in one `mode`."""
+
+    error: RowError
+    mode: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        error = self.error
+        reason, detail = str(error.reason), error.detail
+        return {"file": error.file, "row": error.row, "reason": reason, "detail": detail, "mode": self.mode}
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of the documents of a mode."""
+
+    documents: int
+    least: int
+    median: int
+    p95: int
+    most: int
+    total: int
+
+    @classmethod
+    def of(cls, tokens: Seq[int]) -> "Lengths":
+        least, median, p95, most = np.percentile(tokens, (0, 50, 95, 100), method="nearest").astype(int)
+        return cls(len(tokens), int(least), int(median), int(p95), int(most), int(sum(tokens)))
+
+
+@dataclass(eq=False)
+class Inspection:
+    """The findings about a data set."""
+
+    name: str
+    rows: int
+    decoded: bool
+    """Whether the pictures were decoded too."""
+    tokens: dict[str, list[int]] = field(default_factory=dict)
+    """Tokens of each document, by mode."""
+    indices: dict[str, list[int]] = field(default_factory=dict)
+    """The row of each document, by mode."""
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """Pictures of the usable rows by width and height."""
+    rejected: list[Finding] = field(default_factory=list)
+    """Rows that cannot be used."""
+    left_out: list[Finding] = field(default_factory=list)
+    """Usable rows that cannot be used in one of their modes."""
+
+    @property
+    def lengths(self) -> dict[str, Lengths]:
+        """By mode, the learning modes in their order first."""
+        known = [str(mode) for mode in Mode]
+        names = [name for name in known if name in self.tokens]
+        names += sorted(name for name in self.tokens if name not in known)
+        return {name: Lengths.of(self.tokens[name]) for name in names}
+
+    @property
+    def reasons(self) -> dict[Reason, int]:
+        """How many rows were rejected for each reason, the most frequent first."""
+        return dict(Counter(one.error.reason for one in self.rejected).most_common())
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": self.name,
+            "rows": self.rows,
+            "usable": self.rows - len(self.rejected),
+            "decoded": self.decoded,
+            "modes": {name: vars(lengths) for name, lengths in self.lengths.items()},
+            "pictures": {f"{width}x{height}": count for (width, height), count in self.sizes.most_common()},
+            "reasons": {str(reason): count for reason, count in self.reasons.items()},
+            "rejected": [one.as_json() for one in self.rejected],
+            "left_out": [one.as_json() for one in self.left_out],
+        }
+
+
+def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:
+    """Survey a data set, and decode its pictures if that is wished for."""
+    found = Inspection(source.name, len(source), settings.decode)
+    broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
+    preparer = _remembering(settings.preparer)
+    for index, row in enumerate(source.survey()):
+        if isinstance(row, RowError):
+            found.rejected.append(Finding(row))
+        elif index in broken:
+            found.rejected.append(Finding(broken[index]))
+        else:
+            _add(found, source, index, row, preparer, settings)
+        watch(MEASURING, index)
+    return found
+
+
+def broken_rows(source: DataSource, done: Callable[[int], None]) -> dict[int, RowError]:
+    """Read every row in full; the errors, by index. Groups are read side by side: decoding frees the lock."""
+    if not len(source):
+        return {}
+    local = threading.local()
+    errors: dict[int, RowError] = {}
+
+    def check(index: int) -> None:
+        try:
+            local.source.read(index)
+        except RowError as error:
+            errors[index] = error
+
+    def check_group(rows: range) -> None:
+        if not hasattr(local, "source"):
+            local.source = copy(source)
+        for index in rows:
+            check(index)
+            done(index)
+
+    local.source = source
+    check(0)  # what the source finds out about all rows beforehand, its copies then know
+    ends = list(accumulate(source.group_sizes))
+    groups = [range(end - size, end) for end, size in zip(ends, source.group_sizes, strict=True)]
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
+        for _ in pool.map(check_group, groups):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return errors
+
+
+def documents(row: Trace | Document, settings: Inspecting) -> Iterator[tuple[str, Document | UnfitError]]:
+    """The documents of a row by mode, or why one that it is meant for is none."""
+    if isinstance(row, Document):
+        yield row.mode, row
+        return
+    prompt = row.system_prompt if settings.system_prompt is None else settings.system_prompt
+    for mode in Mode:
+        num_choices = max(len(row.questions), 1) if mode is Mode.QUESTION else 1
+        for choice in range(num_choices):
+            try:
+                yield mode, document(row, mode, prompt, settings.questions, choice)
+            except UnfitError as unfit:
+                if mode in row.modes:
+                    yield mode, unfit
+
+
+def _add(
+    found: Inspection,
+    source: DataSource,
+    index: int,
+    row: Trace | Document,
+    preparer: Preparer,
+    settings: Inspecting,
+) -> None:
+    place = Place(*source.place(index))
+    lengths: list[tuple[str, int]] = []
+    out: list[Finding] = []
+    for mode, made in documents(row, settings):
+        if isinstance(made, UnfitError):
+            out.append(Finding(place.error(Reason.UNFIT, str(made)), mode))
+            continue
+        tokens = preparer.measure(made)
+        if settings.longest is not None and tokens > settings.longest:
+            detail = f"{tokens:,} tokens in mode {mode}, more than {settings.longest:,}"
+            out.append(Finding(place.error(Reason.TOO_LONG, detail), mode))
+        else:
+            lengths.append((mode, tokens))
+    if not lengths:
+        error = out[0].error if out else place.error(Reason.UNFIT, "it has the parts for no mode")
+        found.rejected.append(Finding(error))
+        return
+    found.left_out += out
+    found.sizes.update(_sizes(row))
+    for mode, tokens in lengths:
+        found.tokens.setdefault(str(mode), []).append(tokens)
+        found.indices.setdefault(str(mode), []).append(index)
+
+
+def _sizes(row: Trace | Document) -> Iterator[tuple[int, int]]:
+    if isinstance(row, Document):
+        yield from (part.image.size for part in row.parts if isinstance(part, ImagePart))
+        return
+    yield from (turn.image.size for turn in row.turns)
+    if row.source is not None:
+        yield row.source.size
+
+
+class _Remembering(Tokenizer):
+    """Remembers what it encoded lately: the modes of a trace share their texts."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__(tokenizer.fast)
+        self.encode = lru_cache(256)(super().encode)
+
+
+def _remembering(preparer: Preparer) -> Preparer:
+    return Preparer(preparer.config, _Remembering(preparer.tokenizer), preparer.clean, preparer.view)
+
+
+def lines_of(findings: Iterable[Finding]) -> str:
+    """The findings for a file, a JSON object a line."""
+    return "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
+
+
+def examples(found: Inspection, per_mode: int) -> Mapping[str, list[tuple[int, int]]]:
+    """Rows to look at: up to so many of each mode, spread evenly, each with the tokens of its document."""
+    chosen: dict[str, list[tuple[int, int]]] = {}
+    for mode in found.lengths:
+        pairs = zip(reversed(found.indices[mode]), reversed(found.tokens[mode]), strict=True)
+        rows = sorted(dict(pairs).items())  # of a row with several documents, the first
+        places = np.linspace(0, len(rows) - 1, min(per_mode, len(rows))).round().astype(int)
+        chosen[mode] = [rows[place] for place in places]
+    return chosen
