@@ -1,0 +1,61 @@
+"""A better picture by an images API."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from irg.curate.endpoint import Call, Estimate, ImageRequest
+from irg.curate.records import Picture, Record
+from irg.curate.stage import Resource
+from irg.curate.teacher.asking import Case, Teacher, each
+
+
+class Improvement(StrEnum):
+    DRAW = "draw"
+    """Image 2 is drawn from the prompt alone, as a stronger model sees it."""
+    EDIT = "edit"
+    """Image 2 is image 1, repainted."""
+
+
+class EndpointImprove:
+    """Image 2 by an images API, which may be our own server with another checkpoint."""
+
+    resource = Resource.ENDPOINT
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        size: tuple[int, int] = (1024, 1024),
+        how: Improvement = Improvement.DRAW,
+        seed: int = 0,
+    ) -> None:
+        self.teacher, self.size, self.how = teacher, size, how
+        self.template = "improve" if how is Improvement.DRAW else "improve_from_picture"
+        identity = teacher.identity("improve", {self.template: None}, seed)
+        self.identity = replace(identity, settings={"size": list(size), "how": how})
+
+    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+        return await each(self.teacher, self.identity.name, records, self._improve)
+
+    def retire(self) -> None:
+        self.teacher.endpoint.close()
+
+    def estimate(self, count: int) -> Estimate:
+        return self.teacher.estimate([Call(count, images=1)])
+
+    async def _improve(self, case: Case) -> Record:
+        record = case.record
+        edits = self.how is Improvement.EDIT
+        assert record.image1 is not None or not edits, "repainting needs a picture"
+        template = self.teacher.templates[self.template]
+        words = "\n\n".join(text for text in template.fill({"prompt": record.prompt}) if text)
+        request = ImageRequest(
+            words,
+            self.size,
+            record.image1 if edits else None,
+            template.label,
+            self.identity.seed_for(record),
+        )
+        reply = case.paid(await self.teacher.endpoint.draw(request))
+        noted = record.noted({"image 2": "endpoint", "image 2 model": reply.served})
+        return replace(noted, image2=Picture(reply.value))

@@ -1,0 +1,37 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irg.curate.endpoint import Account, EndpointSettings
+from irg.curate.teacher import Sampling, Teacher
+from tests.curate.endpoint.conftest import QUICK
+from tests.curate.fake_server import Behaviour, FakeServer, serving
+from tests.curate.teacher.eyes import look
+
+MakeTeacher = Callable[..., Teacher]
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with serving(Behaviour(answer=look)) as running:
+        yield running
+
+
+@pytest.fixture
+def make(server: FakeServer, tmp_path: Path) -> Iterator[MakeTeacher]:
+    """Makes teachers at the server: settings by name, `templates`, and bounds of the account."""
+    made: list[Teacher] = []
+
+    def one(**given: Any) -> Teacher:
+        bounds = {name: given.pop(name) for name in ("max_cost", "max_requests") if name in given}
+        templates, sampling = given.pop("templates", None), given.pop("sampling", Sampling(max_tokens=300))
+        base: dict[str, Any] = {"base_url": server.url, "model": "wise", "backoff": QUICK, "timeout": 1.0}
+        account = Account(folder=tmp_path / "cache", **bounds)
+        made.append(Teacher(EndpointSettings(**(base | given)), account, sampling, templates))
+        return made[-1]
+
+    yield one
+    for teacher in made:
+        teacher.endpoint.close()
