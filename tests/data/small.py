@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from irg.data.scenes import COMPARE_QUESTION, PLAN_QUESTION, SYSTEM_PROMPT
+from irg.data.learning import Questions
+from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.checkpoint import save_autoencoder, save_model
@@ -44,7 +45,7 @@ def settings(side: int) -> Settings:
 def tokenizer() -> Tokenizer:
     with tempfile.TemporaryDirectory() as folder:
         return Tokenizer(
-            train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, PLAN_QUESTION, COMPARE_QUESTION))
+            train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, Questions().plan, Questions().compare))
         )
 
 

@@ -13,7 +13,7 @@ from irg.model.attention import Attend
 from irg.model.autoencoder import to_tokens
 from irg.model.names import unified_name
 from irg.prep import Tokenizer
-from irg.train.losses import flow_losses, token_losses
+from irg.train.objective import Objective, Reduction, shares
 from tests.golden.conftest import Agree
 from tests.golden.vectors import TRAINING as GOLDEN
 
@@ -85,12 +85,13 @@ class Losses:
 
 
 def losses(model: UnifiedModel, packed: Packed, attend: Attend) -> Losses:
-    streams = model(packed, attend)
-    return Losses(
-        streams.in_row_order(packed),
-        token_losses(model, packed, streams),
-        flow_losses(model, packed, streams),
-    )
+    hidden: list[torch.Tensor] = []
+    hook = model.register_forward_hook(lambda *ends: hidden.append(ends[2].in_row_order(packed)))
+    try:
+        unreduced = Objective(model)(packed, attend)
+    finally:
+        hook.remove()
+    return Losses(hidden[0], unreduced.text_N, unreduced.flow_MV)
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +158,9 @@ def test_shifted_timesteps(
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim("last_hidden_state", "ce", "mse", "loss", "loss_ce_reweighted"))
-def test_losses(name: str, ours: Losses, agree: Agree) -> None:
-    weights = GOLDEN["ce_loss_weights"]
+def test_losses(name: str, ours: Losses, packed: Packed, agree: Agree) -> None:
+    weights = shares(packed, Reduction.SQUARE, Reduction.TOKEN).text_weight_N
+    assert torch.allclose(weights, GOLDEN["ce_loss_weights"], rtol=1e-5)
     values = {
         "last_hidden_state": ours.hidden,
         "ce": ours.ce,

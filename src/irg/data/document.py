@@ -1,6 +1,6 @@
 """Documents: what one training sample holds, as words and pictures, before any model has seen it.
 
-Learning modes make documents of traces (`irg.data.modes`), the published conversation rows are documents
+Learning modes make documents of traces (`irg.data.learning`), the published conversation rows are documents
 already (`irg.data.conversation`), and `irg.data.prepare` turns either into token ids and pixels.
 """
 

@@ -9,16 +9,22 @@ from torch.distributed.tensor import DTensor
 
 
 class Average:
-    """Exponential moving average of the trained weights in float32, sharded as they are."""
+    """Exponential moving average of the trained weights in float32, sharded as they are.
 
-    def __init__(self, model: nn.Module, decay: float, warmup: bool) -> None:
+    With a decay of None there is none, and the model's own weights stand for it.
+    """
+
+    def __init__(self, model: nn.Module, decay: float | None, warmup: bool) -> None:
         self.decay, self.warmup = decay, warmup
-        self.parameters = {name: one for name, one in model.named_parameters() if one.requires_grad}
+        trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+        self.parameters = {} if decay is None else trained
         self.values = {name: one.detach().clone().float() for name, one in self.parameters.items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after `step` steps (from 1)."""
+        if self.decay is None:
+            return
         decay = min(self.decay, step / (step + 9)) if self.warmup else self.decay
         averaged = [local(value) for value in self.values.values()]
         new = [local(one.detach()).float() for one in self.parameters.values()]

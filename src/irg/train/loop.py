@@ -25,7 +25,7 @@ from irg.train.average import Average
 from irg.train.checkpoint import Checkpoints
 from irg.train.dataset import data_of
 from irg.train.evaluation import Evaluator
-# from irg.train.export import export_run
+from irg.train.export import Choice, export_run
 from irg.train.flops import peak_flops
 from irg.train.metrics import MetricsLog, Work, peak_memory
 from irg.train.optimizers import Optimizers
@@ -133,7 +133,7 @@ class Run:
         self.rejections.report(_console)
         folder = self.recipe.out / EXPORTED
         if self.layout.is_first:
-            pass
+            export_run(self.recipe, self.recipe.out / CHECKPOINTS, folder, Choice(self.step))
         self.layout.wait()
         return folder
 

@@ -38,8 +38,8 @@ class Losses:
 
     text_N: torch.Tensor
     """Cross-entropy of every labelled token."""
-    flow_M: torch.Tensor
-    """Squared velocity error of every supervised latent token, its mean over the token's values."""
+    flow_MV: torch.Tensor
+    """Squared velocity error of every value of every supervised latent token."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +68,9 @@ class Objective(nn.Module):
         supervised = packed.has_target_M
         velocity_MV = self.model.latent_out(streams.generation_MD[supervised])
         if packed.target_MC is None:
-            return Losses(text_N, velocity_MV.float().mean(-1))
+            return Losses(text_N, velocity_MV.float())
         error_MV = velocity_MV.float() - packed.target_MC[supervised].float()
-        return Losses(text_N, error_MV.square().mean(-1))
+        return Losses(text_N, error_MV.square())
 
     def _cross_entropy(self, hidden_ND: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
         """Logits exist for labelled tokens only, chunk by chunk, and are made again for the gradients."""

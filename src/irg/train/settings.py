@@ -127,7 +127,8 @@ class TrainRecipe(Recipe):
     dropout: Dropout = Dropout()
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    ema: float = Field(0.995, ge=0, lt=1)
+    ema: float | None = Field(0.995, ge=0, lt=1)
+    """Decay of the averaged weights; None keeps no average, which saves four bytes for each trained weight."""
     ema_warmup: bool = False
     """Average over the last few steps at first, so that short runs forget their random beginning."""
     clip: float = 1.0

@@ -101,7 +101,8 @@ class Stepper:
                 with arithmetic(self.layout, self.parallel):
                     losses = self.objective(forward.packed, attention(forward.packed, device))
                 text = (losses.text_N * forward.shares.text_weight_N).sum()
-                flow = (losses.flow_M * forward.shares.flow_weight_M).sum()
+                flow_M = losses.flow_MV.mean(-1)
+                flow = (flow_M * forward.shares.flow_weight_M).sum()
                 if train:
                     # Sharding takes the mean of the processes' gradients; the sum is meant.
                     (self.layout.world * (scale[_TEXT] * text + scale[_FLOW] * flow)).backward()
@@ -109,7 +110,7 @@ class Stepper:
             account[_FLOW, 0] += flow.detach()
             mode_of = torch.tensor(forward.modes, device=device)
             _add_by_mode(account[_TEXT, 1:], losses.text_N.detach(), mode_of[forward.shares.text_document_N])
-            _add_by_mode(account[_FLOW, 1:], losses.flow_M.detach(), mode_of[forward.shares.flow_document_M])
+            _add_by_mode(account[_FLOW, 1:], flow_M.detach(), mode_of[forward.shares.flow_document_M])
         return torch.cat([weights[:, None], account], dim=1)
 
     def _outcome(self, account: torch.Tensor, forwards: Seq[Forward], stop: bool) -> Outcome:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from irg.data.scenes import COMPARE_QUESTION, PLAN_QUESTION, SYSTEM_PROMPT
+from irg.data.learning import Questions
+from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
 from irg.train.recipe import Recipe
 
@@ -17,5 +18,6 @@ class TokenizerRecipe(Recipe):
 
 def make_tokenizer(recipe: TokenizerRecipe) -> Path:
     """Leaves `tokenizer.json` in the recipe's folder."""
-    train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, PLAN_QUESTION, COMPARE_QUESTION))
+    asked = Questions()
+    train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, asked.plan, asked.compare))
     return recipe.out / "tokenizer.json"
