@@ -68,7 +68,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a device is taken to be: at `mfu` of `peak` FLOP/s, unless a step's `seconds` were measured."""
+    """How fast a device is: at `mfu` of `peak` FLOP/s, unless a step's `seconds` were measured."""
 
     peak: float | None = None
     mfu: float = 0.4
