@@ -13,6 +13,7 @@ from torch.multiprocessing.spawn import spawn
 
 from irg.model.checkpoint import CheckpointError
 from irg.train.checkpoint import Checkpoints, SaveError
+from irg.train.saved import Files, read_index
 from tests.train.checkpoint_process import IDENTITY, KINDS, Run, spawned
 
 ROOT = Path(__file__).parents[2]
@@ -255,6 +256,9 @@ def test_from_one_process_to_two_and_back(two: Path, layout: str) -> None:
     run.forget()
     plain = Checkpoints(two / f"adamw-{layout}", 2, IDENTITY).load(2, run.tensors())
     assert largest_difference(load_file(two / f"adamw-{layout}" / "stepped.safetensors"), run.whole()) == 0
+    with Files(two / f"adamw-{layout}" / "step-00000002") as files:
+        for name, saved in read_index(files.folder).items():
+            assert torch.equal(files.whole(name, saved), run.whole()[f"/{name}"])
     first, second = plain["rng"]
     assert first["torch"] != second["torch"]
 

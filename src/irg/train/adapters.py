@@ -142,6 +142,17 @@ def merge(
     return merged
 
 
+def as_held(weight: torch.Tensor, kind: Quantize) -> torch.Tensor:
+    """What is left of a projection's weight once it has been held in few bits."""
+    if kind is Quantize.NONE:
+        return weight
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, bias=False, device="meta")
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    convert = _to_nf4 if kind is Quantize.NF4 else _to_int8
+    return _decoded(convert(layer).weight).detach()
+
+
 def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
     from peft.tuners.lora import LoraLayer
 

@@ -23,10 +23,9 @@ from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from irg.model.checkpoint import CheckpointError
 from irg.train.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
-from irg.train.saved import PLAIN, Saved, read_index, read_json
+from irg.train.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
 from irg.train.storage import FolderReader, FolderWriter, delete, sync_folder
 
-_WHOLE = re.compile(r"step-(\d{8,})")
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
 _MOST_PROBLEMS = 20
 _NO_GROUP = "torch.distributed is disabled"
@@ -40,8 +39,8 @@ class SaveError(OSError):
 class Checkpoints:
     """The newest `keep` checkpoints of a run, in `folder`, which all ranks see.
 
-    Every rank makes one and makes the same calls in the same order: all but `steps` and `plain` involve all
-    ranks. `identity` is a JSON object that says what must be the same in a run that goes on from one of these
+    Every rank makes one and makes the same calls in the same order: all but `steps` involve all ranks.
+    `identity` is a JSON object that says what must be the same in a run that goes on from one of these
     checkpoints.
     """
 
@@ -65,8 +64,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps of the whole checkpoints, oldest first."""
-        found = (_WHOLE.fullmatch(path.name) for path in self.folder.iterdir())
-        return sorted(int(match[1]) for match in found if match)
+        return steps_in(self.folder)
 
     def latest(self) -> int | None:
         """The newest step, as rank 0 sees it; None if there is no checkpoint."""
@@ -75,10 +73,6 @@ class Checkpoints:
         if self.is_distributed:
             dist.broadcast_object_list(found, src=0, group=self._group)
         return found[0]
-
-    def plain(self, step: int) -> dict[str, Any]:
-        """What was saved as `plain`."""
-        return _object(read_json(self._folder(step) / PLAIN), "plain", self._folder(step))
 
     def save(self, step: int, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
         """Begin to save, and return as soon as the tensors are copied to the host and may change.
@@ -89,7 +83,7 @@ class Checkpoints:
         """
         self.wait()
         about = {"step": step, "identity": self.identity, "plain": plain}
-        partial = self.folder / f".{_name(step)}.partial"
+        partial = self.folder / f".{step_name(step)}.partial"
         with torch.no_grad():
             flat = _named(tensors)
             for name in low_bit_names(flat, self._group):
@@ -124,7 +118,7 @@ class Checkpoints:
         missing or unexpected, a shape or type differs, the run is another, or the checkpoint is damaged.
         """
         self.wait()
-        folder = self._folder(step)
+        folder = step_folder(self.folder, step)
         about = read_json(folder / PLAIN)
         self._compare_identity(folder, _object(about, "identity", folder))
         saved, wanted = read_index(folder), _named(tensors)
@@ -148,13 +142,6 @@ class Checkpoints:
         except CheckpointException as failure:
             raise CheckpointError(f"{folder} cannot be loaded: {_failures(failure)}") from failure
 
-    def _folder(self, step: int) -> Path:
-        folder = self.folder / _name(step)
-        if not folder.is_dir():
-            there = ", ".join(map(str, self.steps())) or "none"
-            raise CheckpointError(f"{self.folder} has no checkpoint of step {step}; those there: {there}")
-        return folder
-
     def _compare_identity(self, folder: Path, theirs: dict[str, Any]) -> None:
         differences = [
             f"{key} was {theirs.get(key)!r}, is {self.identity.get(key)!r}"
@@ -166,14 +153,14 @@ class Checkpoints:
 
     def _publish(self, step: int, partial: Path) -> None:
         """Give the whole folder its name, and let go of what is no longer kept. Rank 0 only."""
-        folder = self.folder / _name(step)
+        folder = self.folder / step_name(step)
         if folder.exists():
             folder.rename(self.folder / f".{folder.name}.replaced")
         partial.rename(folder)
         sync_folder(self.folder)
         for old in self.steps()[: -self.keep]:
             # Renamed first: one that is half deleted must not look whole.
-            (self.folder / _name(old)).rename(self.folder / f".{_name(old)}.deleted")
+            (self.folder / step_name(old)).rename(self.folder / f".{step_name(old)}.deleted")
         _clear_leftovers(self.folder)
 
 
@@ -257,7 +244,3 @@ def _to_json(content: Mapping[str, Any], what: str) -> str:
         return json.dumps(content, allow_nan=False)
     except (TypeError, ValueError) as wrong:
         raise ValueError(f"{what} is not JSON: {wrong}") from wrong
-
-
-def _name(step: int) -> str:
-    return f"step-{step:08d}"

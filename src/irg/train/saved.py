@@ -8,6 +8,7 @@ torch's own storage pickles, and a pickle can run code on whoever loads it. A fo
 """
 
 import json
+import re
 import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from irg.model.checkpoint import CheckpointError
 
 FORMAT = 1
 INDEX, PLAIN = "index.json", "plain.json"
+_WHOLE = re.compile(r"step-(\d{8,})")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,26 @@ class Saved:
     dtype: torch.dtype
     shape: tuple[int, ...]
     chunks: tuple[Chunk, ...]
+
+
+def steps_in(states: Path) -> list[int]:
+    """The steps of the whole checkpoints in a run's folder of them, oldest first."""
+    found = (_WHOLE.fullmatch(path.name) for path in states.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def step_name(step: int) -> str:
+    """The name of a whole checkpoint's folder."""
+    return f"step-{step:08d}"
+
+
+def step_folder(states: Path, step: int) -> Path:
+    """The folder of one checkpoint. Raises CheckpointError if it is not there."""
+    folder = states / step_name(step)
+    if not folder.is_dir():
+        there = ", ".join(map(str, steps_in(states))) or "none"
+        raise CheckpointError(f"{states} has no checkpoint of step {step}; those there: {there}")
+    return folder
 
 
 def read_index(folder: Path) -> dict[str, Saved]:

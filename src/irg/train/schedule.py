@@ -30,9 +30,10 @@ class ScheduleSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        unread = {"decay_from", "floor"} & self.model_fields_set
+        # Zeros may be written out: resolved recipes write out every default.
+        unread = [name for name in ("decay_from", "floor") if getattr(self, name)]
         if self.kind is Shape.CONSTANT and unread:
-            raise ValueError(f"a constant schedule has no {' and no '.join(sorted(unread))}")
+            raise ValueError(f"a constant schedule has no {' and no '.join(unread)}")
         return self
 
     def factor(self, step: int, total: int | None) -> float:

@@ -1,0 +1,66 @@
+"""`irg export`: a training run's weights as a checkpoint folder."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irg.cli.console import out
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg export runs/mine
+  irg export runs/mine --step 2000 --weights raw --dtype float32 --out weights/mine
+  irg generate "a cat" --model runs/mine/exported/step-00002000-ema-bfloat16
+
+Needs no GPU, and memory for one file of weights (5 GB)."""
+
+
+class WeightsName(StrEnum):
+    EMA = "ema"
+    RAW = "raw"
+
+
+class DtypeName(StrEnum):
+    BFLOAT16 = "bfloat16"
+    FLOAT32 = "float32"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("export", epilog=EXAMPLES)(export)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run: its recipe's [cyan]out[/cyan].")],
+    step: Annotated[
+        int | None, typer.Option(min=0, help="Which checkpoint. Default: the newest.", show_default=False)
+    ] = None,
+    weights: Annotated[WeightsName, typer.Option(help="Averaged over the run, or as they are.")] = (
+        WeightsName.EMA
+    ),
+    dtype: Annotated[DtypeName, typer.Option(help="Type of the exported weights.")] = DtypeName.BFLOAT16,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Where to. Default: a folder of its own in the run.", show_default=False),
+    ] = None,
+) -> None:
+    """Export a training run's weights as a checkpoint that [cyan]irg generate --model[/cyan] loads.
+
+    Adapters are merged, and everything else that a checkpoint needs comes along. An earlier export in the
+    same place is replaced.
+    """
+    import torch
+
+    from irg.train.export import Choice, Weights, export_run, newest
+    from irg.train.loop import CHECKPOINTS
+    from irg.train.recipes import read_recipe
+    from irg.train.settings import TrainRecipe
+
+    recipe = read_recipe(run / "unified.yaml", [])
+    if not isinstance(recipe, TrainRecipe):
+        raise ValueError(f"{run / 'unified.yaml'} is a recipe of kind {recipe.kind}, expected unified")
+    states = run / CHECKPOINTS
+    step = newest(states) if step is None else step
+    folder = folder or run / "exported" / f"step-{step:08d}-{weights}-{dtype}"
+    choice = Choice(step, Weights(weights), getattr(torch, dtype))
+    out.print(f"exported: {export_run(recipe, states, folder, choice)}")

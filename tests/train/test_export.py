@@ -1,0 +1,188 @@
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from irg.model import UnifiedModel
+from irg.model.checkpoint import CheckpointError, load_model, weight_files
+from irg.model.config import read_config
+from irg.pipeline import Settings, load_pipeline
+from irg.train.adapters import merge
+from irg.train.export import Choice, Weights, _Source, export_run, newest, write_weights
+from tests.data.small import write_checkpoint
+from tests.train.trained import Trained, recipe, trained
+
+NF4 = pytest.param(
+    "nf4", marks=pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where runs begin: a small checkpoint with random weights."""
+    return write_checkpoint(tmp_path_factory.mktemp("export") / "start")
+
+
+def export(run: Trained, out: Path, **choice: Any) -> Path:
+    return export_run(run.recipe, run.states, out, Choice(newest(run.states), **choice))
+
+
+def same(found: UnifiedModel, expected: dict[str, torch.Tensor], dtype: torch.dtype) -> None:
+    for name, tensor in found.state_dict().items():
+        assert tensor.dtype == dtype
+        assert torch.equal(tensor, expected[name].to(dtype)), name
+
+
+def test_averaged_weights_load_as_a_model(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    out = export(run, tmp_path / "out")
+    assert [path.name for path in weight_files(out)] == ["ema_bf16.safetensors"]
+    same(load_model(out), run.model.state_dict() | run.average, torch.bfloat16)
+    assert read_config(out) == read_config(start)
+
+
+def test_raw_weights_in_float32(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    out = export(run, tmp_path / "out", weights=Weights.RAW, dtype=torch.float32)
+    assert [path.name for path in weight_files(out)] == ["ema.safetensors"]
+    same(load_model(out), run.model.state_dict(), torch.float32)
+    assert not torch.equal(run.model.latent_in.weight, run.average["latent_in.weight"])
+
+
+def test_the_rest_of_a_checkpoint_comes_along(start: Path, tmp_path: Path) -> None:
+    began = Settings.from_folder(start).model_copy(update={"scores": {"of": "other weights"}})
+    began.save(start)
+    out = export(trained(recipe(start, tmp_path)), tmp_path / "out")
+    assert load_pipeline(out).settings == began.model_copy(update={"scores": {}})
+    for file in ("ae.safetensors", "ae_params.json", "tokenizer.json"):
+        assert (out / file).read_bytes() == (start / file).read_bytes()
+    own = Settings(system_prompt="Draw.", scores={"of": "these weights"})
+    export(trained(recipe(start, tmp_path / "own", settings=own)), tmp_path / "out")
+    assert Settings.from_folder(tmp_path / "out") == own
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_run_from_an_export_exports_the_same_bytes(start: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    first = export(trained(recipe(start, tmp_path / "first")), tmp_path / "one", dtype=dtype)
+    again = trained(recipe(first, tmp_path / "second"), change=0.0)
+    assert contents(export(again, tmp_path / "two", dtype=dtype)) == contents(first)
+
+
+def test_what_was_frozen_is_read_from_where_the_run_began(start: Path, tmp_path: Path) -> None:
+    frozen = ["vision", "understanding", "embeddings"]
+    whole = trained(recipe(start, tmp_path / "whole", freeze=frozen))
+    small = trained(recipe(start, tmp_path / "small", freeze=frozen), frozen=False)
+    one, two = export(whole, tmp_path / "one"), export(small, tmp_path / "two")
+    assert contents(one) == contents(two)
+    sizes = [sum(path.stat().st_size for path in run.states.rglob("*.safetensors")) for run in (whole, small)]
+    assert sizes[1] < 0.8 * sizes[0]
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8", NF4])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_adapters_are_merged(start: Path, tmp_path: Path, quantize: str, frozen: bool) -> None:
+    lora = {"rank": 3, "alpha": 5.0, "experts": ["generation"], "projections": ["query", "down"]}
+    run = trained(recipe(start, tmp_path, lora=lora | {"quantize": quantize}), frozen=frozen)
+    for weights, values in ((Weights.EMA, run.average), (Weights.RAW, None)):
+        out = export(run, tmp_path / "out", weights=weights, dtype=torch.float32)
+        same(load_model(out), merge(run.model, values), torch.float32)
+    began = load_model(start).state_dict()
+    changed = {
+        name for name, one in load_model(out).state_dict().items() if not torch.equal(one, began[name])
+    }
+    assert {name for name in changed if "generation.query.weight" in name or "generation.down" in name}
+
+
+def test_bfloat16_master_weights_are_exported_as_they_were(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path, parallel={"master": "bfloat16"}, freeze=["vision"]), frozen=False)
+    out = export(run, tmp_path / "out", weights=Weights.RAW, dtype=torch.float32)
+    same(load_model(out), run.model.state_dict(), torch.float32)
+
+
+def test_many_weights_are_written_in_several_files(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    config, out = read_config(start), export(run, tmp_path / "out")
+    (out / "ema_bf16.safetensors").unlink()
+    with _Source(run.recipe, config, run.states / "step-00000004", Weights.EMA) as source:
+        write_weights(source, config, out / "ema_bf16.safetensors", torch.bfloat16, most_bytes=30_000)
+    files = weight_files(out)
+    assert len(files) > 2
+    assert all(path.stat().st_size < 40_000 for path in files)
+    index = json.loads((out / "ema_bf16.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == sum(one.nbytes for one in load_model(out).state_dict().values())
+    same(load_model(out), run.model.state_dict() | run.average, torch.bfloat16)
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    out = export(run, tmp_path / "out", dtype=torch.float32)
+    assert "ema.safetensors" not in contents(export(run, out))
+    other = tmp_path / "other"
+    other.mkdir()
+    assert export(run, other) == other
+    for path in other.iterdir():
+        path.unlink()
+    (other / "thesis.txt").write_text("irreplaceable")
+    with pytest.raises(ValueError, match="is no checkpoint folder: it is not overwritten"):
+        export(run, other)
+    assert contents(other) == {"thesis.txt": b"irreplaceable"}
+
+
+def test_a_failed_export_leaves_the_earlier_one(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    before = contents(export(run, tmp_path / "out"))
+    file = run.states / "step-00000004" / "rank-00000.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(CheckpointError, match=r"rank-00000\.safetensors is damaged"):
+        export(run, tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+
+
+def forget_vision(run: Trained) -> None:
+    index = run.states / "step-00000004" / "index.json"
+    content = json.loads(index.read_text())
+    content["tensors"] = {name: one for name, one in content["tensors"].items() if "vision" not in name}
+    index.write_text(json.dumps(content))
+
+
+def rename_model(run: Trained) -> None:
+    plain = run.states / "step-00000004" / "plain.json"
+    plain.write_text(plain.read_text().replace('"num_layers": 2', '"num_layers": 3'))
+
+
+def rename_step(run: Trained) -> None:
+    (run.states / "step-00000004").rename(run.states / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (forget_vision, "vision.patch_embedding.weight is neither in it nor where the run began"),
+        (rename_model, "of another model than the recipe describes"),
+        (rename_step, "holds no checkpoint of training"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    start: Path, tmp_path: Path, spoil: Callable[[Trained], None], message: str
+) -> None:
+    drawn = recipe(start, tmp_path, init=None, parts=str(start), preset="embedded")
+    run = trained(drawn) if spoil is forget_vision else trained(recipe(start, tmp_path))
+    spoil(run)
+    with pytest.raises(CheckpointError, match=message):
+        export(run, tmp_path / "out")
+
+
+def test_a_missing_step_and_another_type_are_named(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    with pytest.raises(CheckpointError, match="no checkpoint of step 5; those there: 4"):
+        export_run(run.recipe, run.states, tmp_path / "out", Choice(5))
+    with pytest.raises(ValueError, match=r"export as torch.float16: expected one of torch.bfloat16"):
+        export_run(run.recipe, run.states, tmp_path / "out", Choice(4, dtype=torch.float16))
