@@ -31,21 +31,16 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def make(server: FakeServer, tmp_path: Path) -> Iterator[Make]:
+def make(server: FakeServer, tmp_path: Path) -> Make:
     """Makes endpoints of the server: settings by name, and `max_cost`, `max_requests` of the account."""
-    made: list[Endpoint] = []
 
     def one(**given: Any) -> Endpoint:
         bounds = {name: given.pop(name) for name in ("max_cost", "max_requests") if name in given}
         base: dict[str, Any] = {"base_url": server.url, "model": "judge", "backoff": QUICK, "timeout": 2.0}
-        made.append(
-            Endpoint(EndpointSettings(**(base | given)), Account(folder=tmp_path / "cache", **bounds))
-        )
-        return made[-1]
+        account = Account(folder=tmp_path / "cache", **bounds)
+        return Endpoint(EndpointSettings(**(base | given)), account)
 
-    yield one
-    for endpoint in made:
-        endpoint.close()
+    return one
 
 
 def run(work: Any) -> Any:

@@ -135,7 +135,6 @@ def _ask_all_of_it(url: str, folder: Path, bound: int) -> None:
     settings = EndpointSettings(base_url=url, model="judge", backoff=QUICK, in_flight=8)
     endpoint = Endpoint(settings, Account(folder=folder, max_requests=bound))
     run(ask_all(endpoint, 100))
-    endpoint.close()
 
 
 def test_the_bound_holds_for_killed_processes_side_by_side(server: FakeServer, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import io
 import json
 import pickle
 from collections import Counter
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -341,9 +342,31 @@ def test_an_endpoint_can_be_sent_to_another_process(make: Make, server: FakeServ
     run(endpoint.complete(ask("a question")))
     sent = pickle.loads(pickle.dumps(endpoint))
     assert run(sent.complete(ask("a question"))).cached
-    sent.close()
     error = pickle.loads(pickle.dumps(EndpointError(Reason.CUT, "too long")))
     assert (error.reason, error.detail) == (Reason.CUT, "too long")
+
+
+def test_what_was_opened_is_closed_again(make: Make, server: FakeServer, tmp_path: Path) -> None:
+    endpoint = make()
+
+    async def in_two_steps() -> set[Path]:
+        async with endpoint.open():
+            await endpoint.complete(ask("a question"))
+            return set(tmp_path.rglob("*-wal"))
+
+    assert run(in_two_steps()) and not set(tmp_path.rglob("*-wal"))  # gone with the last connection
+    assert run(endpoint.complete(ask("a question"))).cached  # from another event loop
+
+
+def test_a_known_answer_needs_no_key(make: Make, server: FakeServer) -> None:
+    run(make().complete(ask("a question")))
+    keyless = make(key_env="A_KEY_THAT_IS_NOT_SET")
+    assert run(keyless.complete(ask("a question"))).cached
+    with pytest.raises(ValueError, match="A_KEY_THAT_IS_NOT_SET"):
+        run(keyless.complete(ask("another question")))
+    assert spent(keyless.account)[0].requests == 1 == server.num_requests
+    with pytest.raises(ValueError, match="A_KEY_THAT_IS_NOT_SET"):
+        keyless.check()
 
 
 def test_answers_that_no_longer_fit_are_asked_for_again(make: Make, server: FakeServer) -> None:

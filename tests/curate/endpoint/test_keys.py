@@ -73,7 +73,6 @@ def test_a_key_is_nowhere_to_be_found(
             assert error.__cause__ is None and error.__context__ is None
     told += [record.getMessage() for record in caplog.records] + [caplog.text, *capfd.readouterr()]
     told += [str(spent(endpoint.account)), repr(pickle.dumps(endpoint))]
-    endpoint.close()
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     told += [path.read_bytes().decode("latin-1") for path in written]
     assert written and caplog.records and server.requests[0].headers["authorization"] == f"Bearer {KEY}"
@@ -105,7 +104,6 @@ def test_a_variable_without_a_key_is_named(
     endpoint = Endpoint(settings, Account(folder=tmp_path))
     with pytest.raises(ValueError, match="TEACHER_KEY") as caught:
         run(endpoint.complete(ask("a question")))
-    endpoint.close()
     assert not value.strip() or value not in str(caught.value)
     assert server.num_requests == 0
 

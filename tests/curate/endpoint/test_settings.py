@@ -18,6 +18,7 @@ KEY = "sk-a0b1c2d3e4f5"
         ("key_env", "a0b1c2d3e4f5"),
         ("api_key", KEY),
         ("extra", {"stream": KEY}),
+        ("extra", {"apiKey": KEY}),
         ("in_flight", KEY),
         ("prices", {"m": {"input": -1.0}}),
         ("timeout", 0),

@@ -20,18 +20,14 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def make(server: FakeServer, tmp_path: Path) -> Iterator[MakeTeacher]:
+def make(server: FakeServer, tmp_path: Path) -> MakeTeacher:
     """Makes teachers at the server: settings by name, `templates`, and bounds of the account."""
-    made: list[Teacher] = []
 
     def one(**given: Any) -> Teacher:
         bounds = {name: given.pop(name) for name in ("max_cost", "max_requests") if name in given}
         templates, sampling = given.pop("templates", None), given.pop("sampling", Sampling(max_tokens=300))
         base: dict[str, Any] = {"base_url": server.url, "model": "wise", "backoff": QUICK, "timeout": 1.0}
         account = Account(folder=tmp_path / "cache", **bounds)
-        made.append(Teacher(EndpointSettings(**(base | given)), account, sampling, templates))
-        return made[-1]
+        return Teacher(EndpointSettings(**(base | given)), account, sampling, templates)
 
-    yield one
-    for teacher in made:
-        teacher.endpoint.close()
+    return one

@@ -93,4 +93,3 @@ def test_a_stage_is_sent_to_other_processes_unopened(make: MakeTeacher, server: 
     sent = pickle.loads(pickle.dumps(stage))
     before = server.num_requests
     assert asyncio.run(run_endpoint(sent, [pair(DARK, BRIGHT)])) == first and server.num_requests == before
-    sent.retire()

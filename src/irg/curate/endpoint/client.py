@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from irg.curate.endpoint.budget import Budget, Charge
 from irg.curate.endpoint.cache import Cache, Stored
 from irg.curate.endpoint.database import Database
-from irg.curate.endpoint.errors import EndpointError, Reason
+from irg.curate.endpoint.errors import EndpointError, Reason, Secret
 from irg.curate.endpoint.estimate import input_bound
 from irg.curate.endpoint.patience import Patience
 from irg.curate.endpoint.requests import (
@@ -43,8 +43,8 @@ Value = TypeVar("Value")
 class Endpoint:
     """One model behind an address, for any number of questions at once.
 
-    Nothing is opened before it is needed. Connections live while a question is under way or an
-    `async with endpoint.open()` lasts, in whatever event loop that is; `close` lets go of the account's file.
+    Nothing is opened before it is needed. Connections and the account's file are kept open while a question
+    is under way or an `async with endpoint.open()` lasts, in whatever event loop that is.
     """
 
     def __init__(self, settings: EndpointSettings, account: Account) -> None:
@@ -113,10 +113,12 @@ class Endpoint:
             if session.users == 0:
                 del self._sessions[loop]
                 await session.close()
+                if not self._sessions:
+                    await asyncio.to_thread(self._database.close)
 
-    def close(self) -> None:
-        """Lets go of the account's file; it opens again when it is needed."""
-        self._database.close()
+    def check(self) -> None:
+        """Raises ValueError when the key is not where the settings say, so that a long run need not begin."""
+        Secret.from_environment(self.settings.key_env)
 
     async def _shared(
         self,
@@ -125,10 +127,10 @@ class Endpoint:
         ask: Callable[[Session], Awaitable[tuple[Stored, int]]],
     ) -> Reply[Value]:
         """The known answer, or the one that is on its way already, or a new one."""
-        known = await self._known(key, read)
-        if known is not None:
-            return known
         async with self.open() as session:
+            known = await self._known(key, read)
+            if known is not None:
+                return known
             task = session.running.get(key)
             asked_by_other = task is not None
             if task is None:
@@ -208,7 +210,7 @@ class Endpoint:
         }
         sent = {name: value for name, value in body.items() if value is not None}
         most = Charge.of(settings.price, input_bound(messages, shape, settings), request.max_tokens)
-        return await session.send(lambda: session.wire.chat(sent), most)
+        return await session.send(lambda wire: wire.chat(sent), most)
 
     async def _draw(self, session: Session, request: ImageRequest) -> tuple[Stored, int]:
         settings = self.settings
@@ -224,7 +226,7 @@ class Endpoint:
         if settings.send_seed and request.seed is not None:
             body["extra_body"] = settings.extra | {"seed": wire_seed(request.seed)}
         most = Charge.of(settings.price, 0, 0, images=1)
-        answer, usage, attempts = await session.send(lambda: session.wire.draw(body, request.source), most)
+        answer, usage, attempts = await session.send(lambda wire: wire.draw(body, request.source), most)
         return Stored(answer.content, usage, answer.served), attempts
 
 

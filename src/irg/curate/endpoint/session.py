@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
 
 from irg.curate.endpoint.budget import Budget, Charge
 from irg.curate.endpoint.cache import Stored
@@ -14,13 +15,13 @@ from irg.curate.endpoint.wire import Answer, AttemptError, Wire
 from irg.curate.records import Cost
 
 Result = tuple[Stored, int] | EndpointError
+Exchange = Callable[[Wire], Awaitable[Answer]]
 
 
 class Session:
     """Sends requests: so many at once, each charged before it goes, each again after a passing failure."""
 
     def __init__(self, settings: EndpointSettings, budget: Budget, patience: Patience) -> None:
-        self.wire = Wire(settings)
         self.users = 0
         self.running: dict[str, asyncio.Task[Result]] = {}
         """Questions under way by key, for others that ask the same."""
@@ -35,15 +36,21 @@ class Session:
         self._events: Counter[str] = Counter()
         self._jitter = random.Random()
 
+    @cached_property
+    def _wire(self) -> Wire:
+        """Made for the first question that is not known already: it takes the key, and tens of
+        milliseconds."""
+        return Wire(self._settings)
+
     def count(self, event: str) -> None:
         """Count something for the account; it is written with the next request that is settled."""
         self._events[event] += 1
 
-    async def send(self, exchange: Callable[[], Awaitable[Answer]], most: Charge) -> tuple[Answer, Cost, int]:
+    async def send(self, exchange: Exchange, most: Charge) -> tuple[Answer, Cost, int]:
         """The answer, what it cost and the attempts that it took. Raises EndpointError after the last."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-        attempts = 0
+        attempts, work = 0, partial(exchange, self._wire)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
             retry=retry_if_exception(self._is_worth_another),
@@ -54,7 +61,7 @@ class Session:
             async for attempt in retrying:
                 with attempt:
                     attempts += 1
-                    answer, used = await self._attempt(exchange, most)
+                    answer, used = await self._attempt(work, most)
                     money = used.nanos / 10**9
                     return answer, Cost(1, used.tokens_in, used.tokens_out, money), attempts
         except AttemptError as failed:
@@ -70,7 +77,8 @@ class Session:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self.wire.close()
+        if "_wire" in self.__dict__:
+            await self._wire.close()
 
     async def _attempt(
         self, exchange: Callable[[], Awaitable[Answer]], most: Charge

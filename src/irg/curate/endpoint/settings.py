@@ -107,6 +107,8 @@ class EndpointSettings(_Settings):
         taken = sorted(_OURS & set(value))
         if taken:
             raise ValueError(f"cannot set {', '.join(taken)}, expected fields that the request does not have")
+        if any(re.search("api.?key|secret|password|authorization", name.lower()) for name in value):
+            raise ValueError("expected no secrets: keys come from key_env")
         return value
 
     @property

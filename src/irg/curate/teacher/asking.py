@@ -138,7 +138,7 @@ async def each(
         except EndpointError as failure:
             if failure.reason.stops_run:
                 return failure
-            result = record.reject(stage, failure.reason, failure.detail)
+            result = record.reject(stage, failure.reason.value, failure.detail)
         return replace(result, cost=record.cost + case.cost)
 
     async with teacher.endpoint.open():

@@ -38,7 +38,7 @@ class EndpointImprove:
         return await each(self.teacher, self.identity.name, records, self._improve)
 
     def retire(self) -> None:
-        self.teacher.endpoint.close()
+        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])

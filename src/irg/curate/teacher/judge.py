@@ -113,7 +113,7 @@ class TeacherJudge:
         return await each(self.teacher, self.identity.name, records, self._judge)
 
     def retire(self) -> None:
-        self.teacher.endpoint.close()
+        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         call, questions = self.teacher.call, self.settings.questions

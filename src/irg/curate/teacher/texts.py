@@ -35,7 +35,7 @@ class TeacherThink:
         return await each(self.teacher, self.identity.name, records, self._think)
 
     def retire(self) -> None:
-        self.teacher.endpoint.close()
+        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate(
@@ -101,7 +101,7 @@ class TeacherReflect:
         return await each(self.teacher, self.identity.name, records, self._reflect)
 
     def retire(self) -> None:
-        self.teacher.endpoint.close()
+        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([self.teacher.call(count, "reflect", 2, 500)])
