@@ -21,14 +21,15 @@ Watch = Callable[[str, Outcome], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """How many shards are under way at once, and how many threads share the stages that compute on the
-    CPU."""
+    """How many shards are under way at once, and on how many threads stages compute, on the CPU and on the
+    device: one is enough for a GPU, one per core for a small model without one."""
 
     shards: int = 4
     cpu: int = 2
+    device: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.shards, self.cpu) < 1:
+        if min(self.shards, self.cpu, self.device) < 1:
             raise ValueError(f"{self}: expected at least 1 of each")
 
 
@@ -50,8 +51,7 @@ class Progress:
 
 
 def run(job: Job, limits: Limits | None = None, watch: Watch | None = None) -> Progress:
-    """Bring all shards of a job through its stages. Returns when all are selected, or when a stage stops the
-    run.
+    """Bring all shards of a job through its stages, until all are selected or a stage stops the run.
 
     Whatever a stage raises beside `StopRun` is raised here. What is finished stays in the store.
     """
@@ -69,7 +69,7 @@ class _Runner:
         self.progress = Progress()
         self.pools = {
             Resource.CPU: ThreadPoolExecutor(limits.cpu, "cpu"),
-            Resource.DEVICE: ThreadPoolExecutor(1, "device"),
+            Resource.DEVICE: ThreadPoolExecutor(limits.device, "device"),
         }
         self.under_way: deque[asyncio.Task[Shard]] = deque()
 
@@ -102,8 +102,7 @@ class _Runner:
             stage.retire()
 
     async def _through(self, shard: Shard, lineage: tuple[Mark, ...]) -> Shard:
-        """The shard after all stages; if it was selected by an earlier run, only as a name for its
-        lineage."""
+        """The shard after all stages; one that an earlier run selected only as a name for its lineage."""
         if self.job.store.has(shard.number, lineage[-1]):
             return Shard(shard.number, lineage, ())
         for stage in self.job.stages:

@@ -79,8 +79,7 @@ class Stage(Protocol):
 
 @runtime_checkable
 class DirectStage(Stage, Protocol):
-    """A stage that computes. `run` may be called from any one thread at a time, unless its resource is CPU:
-    then from several."""
+    """A stage that computes. `run` may be called from several threads at a time, with different records."""
 
     def run(self, records: Sequence[Record]) -> list[Record]: ...
 

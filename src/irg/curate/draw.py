@@ -1,0 +1,94 @@
+"""Drawing image 1: the student's own pictures, mixed with right scenes that were flawed on purpose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from irg.curate.oracle import flawed_picture
+from irg.curate.records import Picture, Record, digest_of
+from irg.curate.stage import Identity, Resource
+from irg.curate.student import Order, Student
+
+
+@dataclass(frozen=True)
+class Flawing:
+    """In the scene world: the share of records with a teacher's thought whose image 1 is that scene, flawed
+    on purpose, in place of a student's picture; and the share of those that are left without a flaw."""
+
+    share: float = 0.0
+    untouched: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("share", "untouched"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)}: expected a share between 0 and 1")
+
+
+class Draw:
+    """`candidates` pictures per record, the first of which is image 1 until a later stage chooses another.
+
+    A record without a thought gets the student's own, which all its candidates are drawn from.
+    """
+
+    resource = Resource.DEVICE
+
+    def __init__(
+        self, student: Student, candidates: int = 1, flawing: Flawing | None = None, seed: int = 0
+    ) -> None:
+        if candidates < 1:
+            raise ValueError(f"{candidates} candidates: expected at least 1")
+        self.student, self.candidates, self.flawing = student, candidates, flawing or Flawing()
+        settings = {
+            "candidates": candidates,
+            "flawing": {"share": self.flawing.share, "untouched": self.flawing.untouched},
+        }
+        self.identity = Identity("draw", 1, student.identity, settings=settings, seed=seed)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        prepared = [self._prepare(record) for record in records]
+        places = [place for place, record in enumerate(prepared) if _waits(record)]
+        for place, drawn in zip(places, self._drawn([prepared[place] for place in places]), strict=True):
+            prepared[place] = drawn
+        return prepared
+
+    def retire(self) -> None:
+        self.student.retire()
+
+    def _prepare(self, record: Record) -> Record:
+        """The record with a flawed scene, or rejected, or as it was if the student is to draw it."""
+        rng = np.random.default_rng(self.identity.seed_for(record))
+        if record.thought is not None and rng.random() < self.flawing.share:
+            try:
+                picture = flawed_picture(record.thought, rng.random() >= self.flawing.untouched, rng)
+            except ValueError as unknown:
+                return record.reject("draw", "no scene to flaw", str(unknown))
+            noted = record.noted({"image 1": "programmatic flaws"})
+            return replace(noted, candidates=(picture,), image1=picture)
+        problem = self.student.problem(record.prompt, record.thought)
+        return record.reject("draw", "too long for the student", problem) if problem else record
+
+    def _drawn(self, records: Sequence[Record]) -> list[Record]:
+        drawn = [[drawing] for drawing in self.student.draw([self._order(record, 0) for record in records])]
+        for number in range(1, self.candidates):
+            orders = [
+                replace(self._order(record, number), thought=drawings[0].thought)
+                for record, drawings in zip(records, drawn, strict=True)
+            ]
+            for drawings, drawing in zip(drawn, self.student.draw(orders), strict=True):
+                drawings.append(drawing)
+        finished = []
+        for record, drawings in zip(records, drawn, strict=True):
+            pictures = tuple(Picture.of(drawing.image) for drawing in drawings)
+            noted = record.noted({"image 1": "student"} | ({} if record.thought else {"thought": "student"}))
+            full = replace(noted, thought=drawings[0].thought, candidates=pictures, image1=pictures[0])
+            finished.append(full.reject("draw", "thought without an end") if drawings[0].capped else full)
+        return finished
+
+    def _order(self, record: Record, number: int) -> Order:
+        seed = int(digest_of(self.identity.key(record.id), number)[:15], 16)
+        return Order(record.prompt, record.thought, seed)
+
+
+def _waits(record: Record) -> bool:
+    return record.rejected is None and not record.candidates

@@ -1,0 +1,172 @@
+"""Emitting: the selected records as traces, split by prompt into a training and a held-out store.
+
+    OUT/data/train, OUT/data/held_out    stores that `irg train` reads (`irg.data.traces`)
+    OUT/manifest.json                    what the run came to
+    OUT/work                             everything that was made on the way
+
+The set is written beside an older one and takes its place when it is whole. It depends on the records alone:
+the same run gives the same bytes, however often it was interrupted.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from irg.core.files import write_atomically
+from irg.core.trace import Trace, Turn
+from irg.curate.contamination import plain
+from irg.curate.records import Picture, Record, digest_of
+from irg.curate.shards import Mark
+from irg.curate.work import Store
+from irg.data.fields import Place
+from irg.data.pictures import decode
+from irg.data.traces import TraceWriter
+
+MANIFEST = "manifest.json"
+VERSION = 1
+TRAIN, HELD_OUT = "train", "held_out"
+
+
+@dataclass(frozen=True)
+class EmitSettings:
+    """How traces are written. `held_out` is the share of prompts kept from training."""
+
+    held_out: float = 0.0
+    jpeg_quality: int | None = None
+    system_prompt: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"held-out share {self.held_out}: expected at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """How many traces each part holds, and every reject by stage and reason."""
+
+    parts: dict[str, int] = field(default_factory=dict)
+    rejects: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def num_traces(self) -> int:
+        return sum(self.parts.values())
+
+
+def emit(
+    store: Store, marks: Sequence[Mark], out: Path, settings: EmitSettings, provenance: dict[str, Any]
+) -> Emitted:
+    """Write the set that the selected shards hold, unless it is there already.
+
+    `marks` are the selector's, by shard; `provenance` says of the whole set what its traces need not repeat.
+    """
+    key = digest_of(VERSION, [mark.key for mark in marks], vars(settings), provenance)
+    known = read_manifest(out)
+    if known is not None and known["key"] == key and _is_there(out, known["parts"]):
+        return Emitted(known["parts"], known["rejects"])
+    fresh, data = out / ".data", out / "data"
+    shutil.rmtree(fresh, ignore_errors=True)
+    emitted = _write(store, marks, fresh, settings, provenance)
+    shutil.rmtree(data, ignore_errors=True)
+    if fresh.exists():
+        fresh.rename(data)
+    content = {
+        "version": VERSION,
+        "key": key,
+        "parts": emitted.parts,
+        "rejects": emitted.rejects,
+        "shards": [[mark.name, mark.key] for mark in marks],
+        "provenance": provenance,
+    }
+    write_atomically(out / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return emitted
+
+
+def read_manifest(out: Path) -> dict[str, Any] | None:
+    """What the last run in this folder came to; None before there is one. Raises ValueError for another's."""
+    path = out / MANIFEST
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or content.get("version") != VERSION or "shards" not in content:
+        raise ValueError(f"{path} is no manifest of a curation of version {VERSION}")
+    return content
+
+
+def trace_of(record: Record, system_prompt: str = "") -> Trace:
+    """The trace that a finished record is."""
+    assert record.image1 is not None and record.image2 is not None and record.reflection is not None
+    drawn = next((step for step in record.steps if step.stage == "draw"), record.steps[-1])
+    first = Turn(record.thought, _opened(record.image1, record.id), record.verdict1)
+    second = Turn(record.reflection.text, _opened(record.image2, record.id), record.verdict2)
+    return Trace(
+        record.prompt,
+        (first, second),
+        drawn.seed,
+        system_prompt,
+        model=drawn.model,
+        modes=record.modes,
+        provenance=provenance_of(record),
+        id=record.id,
+    )
+
+
+def provenance_of(record: Record) -> dict[str, Any]:
+    """Where a trace comes from, and what was found of it on the way."""
+    return {
+        "source": record.source,
+        "licence": record.licence,
+        "proposal": record.index,
+        "relation": record.relation,
+        "scores": record.scores,
+        "checks": [[check.image, check.question, check.passed] for check in record.checks],
+        "notes": record.notes,
+        "cost": vars(record.cost),
+        "stages": [vars(step) for step in record.steps],
+    }
+
+
+def is_held_out(prompt: str, share: float) -> bool:
+    """Whether a prompt is kept from training: by a hash of its words, so that it is everywhere or nowhere."""
+    digest = hashlib.sha256(plain(prompt).encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _is_there(out: Path, parts: dict[str, int]) -> bool:
+    return all((out / "data" / part).is_dir() for part in parts)
+
+
+def _write(
+    store: Store, marks: Sequence[Mark], folder: Path, settings: EmitSettings, provenance: dict[str, Any]
+) -> Emitted:
+    rejects: dict[str, dict[str, int]] = {}
+    parts: dict[str, int] = {}
+    with ExitStack() as stack:
+        writers: dict[str, TraceWriter] = {}
+        for record in _records(store, marks):
+            if record.rejected is not None:
+                reasons = rejects.setdefault(record.rejected.stage, {})
+                reasons[record.rejected.reason] = reasons.get(record.rejected.reason, 0) + 1
+                continue
+            part = HELD_OUT if is_held_out(record.prompt, settings.held_out) else TRAIN
+            if part not in writers:
+                writer = TraceWriter(folder / part, provenance, jpeg_quality=settings.jpeg_quality)
+                writers[part] = stack.enter_context(writer)
+            writers[part].write(trace_of(record, settings.system_prompt))
+            parts[part] = parts.get(part, 0) + 1
+    return Emitted(dict(sorted(parts.items(), reverse=True)), rejects)
+
+
+def _records(store: Store, marks: Sequence[Mark]) -> Iterator[Record]:
+    for number, mark in enumerate(marks):
+        yield from store.load(number, store.lineage(number, mark)).records
+
+
+def _opened(picture: Picture, name: str) -> Image.Image:
+    return decode(picture.data, Place(name, 0), "image")

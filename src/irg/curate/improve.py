@@ -1,0 +1,40 @@
+"""Improving by another checkpoint: image 2 is what a better model draws for the prompt, in as many turns as
+it likes. What it draws is judged like any other image 2."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from irg.curate.records import Picture, Record
+from irg.curate.stage import Identity, Resource
+from irg.curate.student import Order, Student
+
+
+class CheckpointImprove:
+    """Image 2 is the last picture of an episode of `turns` turns by another model, with its own thoughts."""
+
+    resource = Resource.DEVICE
+
+    def __init__(self, improver: Student, turns: int = 1, seed: int = 0) -> None:
+        if turns < 1:
+            raise ValueError(f"{turns} turns: expected at least 1")
+        self.improver, self.turns = improver, turns
+        self.identity = Identity("improve", 1, improver.identity, settings={"turns": turns}, seed=seed)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        results = list(records)
+        going = []
+        for place, record in enumerate(records):
+            if problem := self.improver.problem(record.prompt, None):
+                results[place] = record.reject("improve", "too long for the improver", problem)
+            else:
+                going.append(place)
+        orders = [
+            Order(records[place].prompt, None, self.identity.seed_for(records[place])) for place in going
+        ]
+        for place, image in zip(going, self.improver.improve(orders, self.turns), strict=True):
+            noted = records[place].noted({"image 2": "checkpoint"})
+            results[place] = replace(noted, image2=Picture.of(image))
+        return results
+
+    def retire(self) -> None:
+        self.improver.retire()

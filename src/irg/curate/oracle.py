@@ -1,0 +1,219 @@
+"""The scene oracle in process: it thinks, improves, judges and reflects, exactly and for nothing.
+
+Its thoughts and reflections are the world's sentences, which name what falls short, what to change and how in
+one: of a reflection's four parts it fills the first and the last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image
+
+from irg.core.trace import Verdict
+from irg.curate.records import Check, Picture, Record, Reflection, Relation
+from irg.curate.stage import Identity, Resource
+from irg.world import (
+    OutsideWorld,
+    Reading,
+    Request,
+    Scene,
+    compare,
+    fulfil,
+    fulfils,
+    judge,
+    parse,
+    parse_thought,
+    perturb,
+    read,
+    reflection,
+    render,
+    repair,
+    thought,
+)
+
+ORACLE = {"name": "scene oracle"}
+IMPROVING = ("improving_understanding", "improving_thinking", "improving_full")
+"""What a trace may teach whose first thought does not fulfil its prompt."""
+
+
+class Choice(StrEnum):
+    """Which of the candidates becomes image 1."""
+
+    FIRST = "first"
+    FLAWED = "flawed"
+    """The first that is wrong; the first of all if none is."""
+    WORST = "worst"
+    BEST = "best"
+
+
+class OracleThink:
+    """Plans a scene for the prompt and describes it; leaves a share of the records to the student."""
+
+    resource = Resource.CPU
+
+    def __init__(self, student_share: float = 0.0, seed: int = 0) -> None:
+        if not 0 <= student_share <= 1:
+            raise ValueError(f"student share {student_share}: expected a share between 0 and 1")
+        self.student_share = student_share
+        self.identity = Identity("think", 1, ORACLE, settings={"student": student_share}, seed=seed)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        return [self._think(record) for record in records]
+
+    def retire(self) -> None:
+        """Nothing is loaded."""
+
+    def _think(self, record: Record) -> Record:
+        rng = np.random.default_rng(self.identity.seed_for(record))
+        if rng.random() < self.student_share:
+            return record
+        try:
+            plan = fulfil(parse(record.prompt), rng)
+        except OutsideWorld as unknown:
+            return record.reject("think", "outside the scene world", str(unknown))
+        return replace(record.noted({"thought": "oracle"}), thought=thought(plan))
+
+
+class OracleImprove:
+    """Chooses image 1 among the candidates, and renders the right scene that keeps what is right in it."""
+
+    resource = Resource.CPU
+
+    def __init__(self, choice: Choice = Choice.FIRST, seed: int = 0) -> None:
+        self.choice = choice
+        self.identity = Identity("improve", 1, ORACLE, settings={"choice": choice}, seed=seed)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        return [self._improve(record) for record in records]
+
+    def retire(self) -> None:
+        """Nothing is loaded."""
+
+    def _improve(self, record: Record) -> Record:
+        rng = np.random.default_rng(self.identity.seed_for(record))
+        try:
+            request = parse(record.prompt)
+            readings = [read_picture(picture) for picture in record.candidates]
+        except ValueError as unknown:
+            return record.reject("improve", "outside the scene world", str(unknown))
+        chosen = self._choose(request, readings)
+        target, _ = repair(request, readings[chosen], plan_of(record.thought), rng)
+        picture = Picture.of(Image.fromarray(render(target)))
+        noted = record.noted({"image 2": "oracle", "candidate": chosen})
+        return replace(noted, image1=record.candidates[chosen], image2=picture)
+
+    def _choose(self, request: Request, readings: Sequence[Reading]) -> int:
+        flaws = [len(judge(request, reading).flaws) for reading in readings]
+        match self.choice:
+            case Choice.FLAWED:
+                return next((place for place, number in enumerate(flaws) if number), 0)
+            case Choice.WORST:
+                return flaws.index(max(flaws))
+            case Choice.BEST:
+                return flaws.index(min(flaws))
+        return 0
+
+
+class OracleJudge:
+    """Judges both images by the prompt, and whether image 2 is better than image 1, or the same where nothing
+    is wrong. The oracle reads each image alone, so the order in which they are shown cannot matter."""
+
+    resource = Resource.CPU
+    identity = Identity("judge", 1, ORACLE)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        return [self._judge(record) for record in records]
+
+    def retire(self) -> None:
+        """Nothing is loaded."""
+
+    def _judge(self, record: Record) -> Record:
+        seen = _Pair.of(record)
+        verdicts = [judge(seen.request, reading) for reading in (seen.first, seen.second)]
+        flaws = compare(seen.first, seen.target)
+        relation = Relation.BETTER if flaws else Relation.EQUAL
+        if not verdicts[1].correct:
+            relation = Relation.WORSE
+        plan = plan_of(record.thought)
+        plan_right = plan is not None and fulfils(plan, seen.request)
+        first, second = (Verdict(verdict.correct, verdict.flaws) for verdict in verdicts)
+        judged = replace(
+            record.scored({"flaws": float(len(flaws)), "plan right": float(plan_right)}),
+            verdict1=first,
+            verdict2=second,
+            relation=relation,
+            checks=_checks(first, second),
+            modes=() if plan_right else IMPROVING,
+        )
+        if relation is Relation.WORSE:
+            return judged.reject("judge", "image 2 is wrong", "; ".join(second.flaws))
+        if relation is Relation.EQUAL and not first.correct:
+            return judged.reject("judge", "a flaw that no words name", "; ".join(first.flaws))
+        return judged
+
+
+class OracleReflect:
+    """Says what image 1 lacks of image 2, in the world's sentences, and describes image 2."""
+
+    resource = Resource.CPU
+    identity = Identity("reflect", 1, ORACLE)
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        return [self._reflect(record) for record in records]
+
+    def retire(self) -> None:
+        """Nothing is loaded."""
+
+    def _reflect(self, record: Record) -> Record:
+        seen = _Pair.of(record)
+        text = reflection(compare(seen.first, seen.target), seen.target)
+        criticism, _, description = text.partition(" Better: ")
+        return replace(record, reflection=Reflection(criticism, "", "", f"Better: {description}"))
+
+
+def flawed_picture(plan: str, flawed: bool, rng: Generator) -> Picture:
+    """A picture of the scene that a thought describes, with one or two random flaws if it is to have any.
+
+    Raises ValueError for a thought that describes no scene.
+    """
+    scene = parse_thought(plan).pose(rng)
+    return Picture.of(Image.fromarray(render(perturb(scene, rng) if flawed else scene)))
+
+
+def read_picture(picture: Picture) -> Reading:
+    """What the oracle sees. Raises ValueError for a picture that is none of the scene world's size."""
+    return read(np.asarray(picture.open()))
+
+
+def plan_of(text: str | None) -> Scene | None:
+    """The scene that a thought describes. One that describes none is as good as none."""
+    try:
+        return parse_thought(text) if text else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Both images of a record as the oracle sees them; `target` is what image 2 shows."""
+
+    request: Request
+    first: Reading
+    second: Reading
+
+    @classmethod
+    def of(cls, record: Record) -> "_Pair":
+        assert record.image1 is not None and record.image2 is not None, "judging needs both images"
+        return cls(parse(record.prompt), read_picture(record.image1), read_picture(record.image2))
+
+    @property
+    def target(self) -> Scene:
+        return self.second.scene.content
+
+
+def _checks(first: Verdict, second: Verdict) -> tuple[Check, ...]:
+    asked = "Does it show exactly what the prompt asks for?"
+    return (Check(1, asked, first.correct), Check(2, asked, second.correct))

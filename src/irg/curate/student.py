@@ -1,0 +1,165 @@
+"""A checkpoint that draws: the student, whose pictures are image 1, or a better model that draws image 2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from irg.core.events import ImageDone, ThoughtDone
+from irg.engine import SeededDraws
+from irg.pipeline import Pipeline, Plan, Settings, load_pipeline
+from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
+from irg.prep import Tokenizer
+
+
+class Checkpoint(BaseModel):
+    """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str | None = None
+    """A folder or a hub id; None is the embedded model."""
+    device: str | None = None
+    dtype: str | None = Field(default=None, pattern="^(float32|bfloat16|float16)$")
+    threads: int | None = Field(default=None, ge=1)
+    """Of the CPU, per picture batch. They decide how sums are rounded, so two runs that are to agree need the
+    same number."""
+    batch: int = Field(default=32, ge=1)
+    """Pictures drawn in step."""
+    num_points: int | None = Field(default=None, ge=2)
+    temperature: float | None = Field(default=None, ge=0)
+    """Of thoughts."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A picture to draw. Without a thought the model writes its own."""
+
+    prompt: str
+    thought: str | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What came of an order. `capped` says that its thought was cut short."""
+
+    thought: str
+    capped: bool
+    image: Image.Image
+
+
+class Student:
+    """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._pipeline: Pipeline | None = None
+        self._loading = Lock()
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What decides on its pictures, beside seeds; reads the ends of the weight files."""
+        checkpoint = self.checkpoint
+        name, folder = checkpoint.model or EMBEDDED, checkpoint_folder(checkpoint.model)
+        known = identity(name, folder, self._device, self._dtype)
+        kept = {key: known[key] for key in ("name", "fingerprint", "dtype")}
+        return {**kept, "threads": checkpoint.threads, "batch": checkpoint.batch, "plan": self.plan.as_json()}
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_folder(checkpoint_folder(self.checkpoint.model))
+
+    @property
+    def plan(self) -> Plan:
+        """One turn."""
+        return self.plan_of(turns=1)
+
+    def plan_of(self, turns: int) -> Plan:
+        """So many turns with thoughts."""
+        plan, checkpoint = self.settings.plan(turns=turns), self.checkpoint
+        if checkpoint.num_points is not None:
+            points = checkpoint.num_points
+            plan = replace(plan, turns=tuple(replace(turn, num_points=points) for turn in plan.turns))
+        if checkpoint.temperature is not None:
+            plan = replace(plan, text=replace(plan.text, temperature=checkpoint.temperature))
+        return plan
+
+    @property
+    def pipeline(self) -> Pipeline:
+        with self._loading:
+            if self._pipeline is None:
+                if self.checkpoint.threads is not None:
+                    torch.set_num_threads(self.checkpoint.threads)
+                self._pipeline = load_pipeline(self.checkpoint.model, self._device, self._dtype)
+            return self._pipeline
+
+    def problem(self, prompt: str, thought: str | None) -> str | None:
+        """Why the model cannot draw this, in words; None if it can."""
+        limit = self.settings.max_prompt_tokens
+        if (length := len(self._tokenizer.encode(prompt))) > limit:
+            return f"the prompt has {length} tokens, the student takes up to {limit}"
+        limit = self.settings.max_thought_tokens
+        if thought is not None and (length := len(self._tokenizer.encode(thought))) > limit:
+            return f"the thought has {length} tokens, the student takes up to {limit}"
+        return None
+
+    def draw(self, orders: Sequence[Order]) -> list[Drawing]:
+        """A picture for each order, in batches: those with a thought together, and those without."""
+        drawings: dict[int, Drawing] = {}
+        for given in (True, False):
+            places = [place for place, order in enumerate(orders) if (order.thought is not None) is given]
+            for start in range(0, len(places), self.checkpoint.batch):
+                batch = places[start : start + self.checkpoint.batch]
+                drawn = self._draw([orders[place] for place in batch])
+                drawings.update(zip(batch, drawn, strict=True))
+        return [drawings[place] for place in range(len(orders))]
+
+    def improve(self, orders: Sequence[Order], turns: int) -> list[Image.Image]:
+        """The last picture of an episode of so many turns for each order's prompt, with its own thoughts."""
+        images: list[Image.Image] = []
+        for start in range(0, len(orders), self.checkpoint.batch):
+            batch = orders[start : start + self.checkpoint.batch]
+            last: dict[int, Image.Image] = {}
+            prompts, seeds = [order.prompt for order in batch], [order.seed for order in batch]
+            for row, event in self.pipeline.generate_batch(prompts, self.plan_of(turns), seeds):
+                if isinstance(event, ImageDone):
+                    last[row] = event.image
+            images += [last[row] for row in range(len(batch))]
+        return images
+
+    def retire(self) -> None:
+        """Let go of the weights."""
+        self._pipeline = None
+
+    def _draw(self, orders: Sequence[Order]) -> list[Drawing]:
+        plan, given = self.plan, [order.thought for order in orders if order.thought is not None]
+        draws = [SeededDraws(order.seed) for order in orders]
+        rollout = self.pipeline.rollout([order.prompt for order in orders], plan, draws)
+        thoughts, images = dict[int, ThoughtDone](), dict[int, Image.Image]()
+        for row, event in rollout.turn(plan.turns[0], given or None):
+            if isinstance(event, ThoughtDone):
+                thoughts[row] = event
+            elif isinstance(event, ImageDone):
+                images[row] = event.image
+        return [Drawing(thoughts[row].text, thoughts[row].capped, images[row]) for row in range(len(orders))]
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_folder(checkpoint_folder(self.checkpoint.model))
+
+    @property
+    def _device(self) -> torch.device:
+        found = self.checkpoint.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(found)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        if self.checkpoint.dtype is not None:
+            return getattr(torch, self.checkpoint.dtype)
+        return torch.float32 if self._device.type == "cpu" else torch.bfloat16
