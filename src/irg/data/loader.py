@@ -95,16 +95,19 @@ class StepLoader:
         ahead = _STEPS_AHEAD * num_rows
         self._delivered = self.planner.state_dict()
         arriving = parcels(self._plan(planned), self._reader, self.num_workers, ahead)
-        while True:
-            started = time.perf_counter()
-            arrived = list(islice(arriving, num_rows))
-            if not arrived:
-                return
-            waited = time.perf_counter() - started
-            step, state = planned.popleft()
-            loaded = self._loaded(step, state, arrived, waited)
-            self._delivered = state
-            yield loaded
+        try:
+            while True:
+                started = time.perf_counter()
+                arrived = list(islice(arriving, num_rows))
+                if not arrived:
+                    return
+                waited = time.perf_counter() - started
+                step, state = planned.popleft()
+                loaded = self._loaded(step, state, arrived, waited)
+                self._delivered = state
+                yield loaded
+        finally:
+            arriving.close()
 
     def _plan(self, planned: deque[tuple[PlannedStep, dict[str, Any]]]) -> Iterator[PlannedRow]:
         """This process's rows; their steps are left in `planned`."""

@@ -6,7 +6,8 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Generator, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,6 +38,8 @@ class Parcel:
     documents: tuple[Ready, ...]
     pixels: tuple[np.ndarray, ...]
     rejected: tuple[Rejected, ...]
+    failure: str = ""
+    """What went wrong that was not a row's fault, and where."""
 
     @classmethod
     def pack(cls, documents: Seq[Ready], rejected: Seq[Rejected]) -> "Parcel":
@@ -50,6 +53,9 @@ class Parcel:
         return cls(tuple(bare), tuple(pixels), tuple(rejected))
 
     def unpack(self) -> tuple[Ready, ...]:
+        """The documents, as they were. Raises RuntimeError if something had failed."""
+        if self.failure:
+            raise RuntimeError(self.failure)
         arrays = iter(self.pixels)
 
         def unpacked(part: ReadyImage) -> ReadyImage:
@@ -75,23 +81,23 @@ class RowReader(Dataset[Parcel]):
                 documents.append(self._read(sample))
             except RowError as error:
                 rejected.append(Rejected(sample.stream, error))
+            except Exception as failure:
+                # Sent as a value: raised here, it would keep the loader, and so its workers, from ending.
+                stream = self._streams[sample.stream]
+                file, number = stream.place(sample.index)
+                what = f"{file}, row {number} (stream {stream.name}): {type(failure).__name__}: {failure}"
+                return Parcel((), (), (), f"{what}\n\n{traceback.format_exc()}")
         return Parcel.pack(documents, rejected)
 
     def _read(self, sample: SampleRef) -> Ready:
-        """RowError if the sample cannot be used; RuntimeError, naming the row, for anything else."""
+        """Raises RowError if the sample cannot be used."""
         stream, seed = self._streams[sample.stream], sample.seed(self._seed)
         try:
             document = stream.document(sample.index, choice=seed)
-            _decode(document, stream, sample.index)
-            ready = self._preparer(document, seed)
-        except RowError:
-            raise
         except Elsewhere as elsewhere:
             raise stream.error(sample.index, Reason.UNFIT, "it is meant for other modes now") from elsewhere
-        except Exception as failure:
-            file, row = stream.place(sample.index)
-            why = f"{type(failure).__name__}: {failure}"
-            raise RuntimeError(f"{file}, row {row} (stream {stream.name}): {why}") from failure
+        _decode(document, stream, sample.index)
+        ready = self._preparer(document, seed)
         tokens = _num_tokens(ready, self._copies[sample.stream])
         if tokens > sample.length:
             detail = f"it has {tokens} tokens, and had {sample.length} when it was measured"
@@ -99,10 +105,10 @@ class RowReader(Dataset[Parcel]):
         return ready
 
 
-def parcels(rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahead: int) -> Iterator[Parcel]:
+def parcels(rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahead: int) -> Generator[Parcel]:
     """What `reader` makes of the rows, in order. Workers, if any, are at most about `ahead` rows ahead.
 
-    Dropping the iterator ends the workers; they also end when this process is killed.
+    Closing the generator ends the workers; they also end when this process is killed.
     """
     context = None
     if num_workers:
