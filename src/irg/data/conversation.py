@@ -13,7 +13,7 @@ come first.
 import hashlib
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,7 +77,7 @@ class ConversationSource(ParquetSource[Document]):
 
 def mode_of(parts: Seq[Part]) -> str:
     """The learning mode whose document has such parts in this order, or `OTHER`."""
-    return _SHAPES.get("".join(map(_sign, parts)).removeprefix("S"), OTHER)
+    return _SHAPES.get(_drawn(parts), OTHER)
 
 
 def parse(content: Any, place: Place, opened: _Opener) -> tuple[Part, ...]:
@@ -86,6 +86,8 @@ def parse(content: Any, place: Place, opened: _Opener) -> tuple[Part, ...]:
         raise place.error(Reason.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
     entries = [entry for number in range(len(content)) for entry in _entries(content, number, place)]
     parts = _parts(entries, opened)
+    if _drawn(parts) == _INSTRUCTED:  # the instruction leads to the second picture
+        parts = tuple(replace(one, turn=2) if _role(one) is Role.PROMPT else one for one in parts)
     if not any(part.loss if isinstance(part, TextPart) else part.noisy for part in parts):
         raise place.error(Reason.NO_TARGET, "no text and no image has loss")
     return parts
@@ -185,6 +187,10 @@ def _role(part: Part) -> Role:
     return part.role if isinstance(part, TextPart) else Role.IMAGE
 
 
+def _drawn(parts: Seq[Part]) -> str:
+    return "".join(map(_sign, parts)).removeprefix("S")
+
+
 def _sign(part: Part) -> str:
     """A letter for a part, with a star where there is loss."""
     if isinstance(part, ImagePart):
@@ -199,7 +205,13 @@ def _shape(mode: Mode) -> str:
     return letters.removeprefix("S")
 
 
-_SHAPES = {_shape(mode): mode for mode in Mode}
+_INSTRUCTED = "PII*"
+"""An edit whose instruction comes before the picture, as where only a user's message begins a row."""
+_SHAPES: dict[str, Mode] = {
+    **{_shape(mode): mode for mode in Mode},
+    _INSTRUCTED: Mode.EDIT,
+    "IPT*": Mode.QUESTION,  # asked by the user
+}
 
 
 def _decoded(content: str, place: Place, path: str) -> Image.Image:

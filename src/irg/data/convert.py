@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -165,7 +165,7 @@ def trace_of(written: Document) -> Trace:
         case Mode.DIRECT:
             return _trace(written, [None], images)
         case Mode.EDIT:
-            return _trace(written, [None], images[1:], source=images[0])
+            return replace(_trace(written, [None], images[1:]), source=images[0])
         case Mode.QUESTION:
             return _trace(
                 written, [None], images, questions=((_texts(written, Role.QUESTION)[0], thoughts[0]),)
@@ -183,7 +183,6 @@ def _trace(
     written: Document,
     thoughts: Seq[str | None],
     images: Seq[Image.Image],
-    source: Image.Image | None = None,
     questions: tuple[tuple[str, str], ...] = (),
 ) -> Trace:
     asked = [] if questions else _texts(written, Role.QUESTION)
@@ -192,7 +191,6 @@ def _trace(
         turns=tuple(Turn(thought, image) for thought, image in zip(thoughts, images, strict=True)),
         seed=0,
         system_prompt="".join(_texts(written, Role.SYSTEM)),
-        source=source,
         questions=questions,
         modes=(written.mode,),
         provenance={"question": asked[0]} if asked else {},

@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irg.core.trace import Trace, Turn
+from irg.data.conversation import ConversationSource
+from irg.data.convert import ConversationWriter, Wish, documents, to_conversations, to_traces
+from irg.data.document import Document, ImagePart
+from irg.data.episodes import EpisodeSource
+from irg.data.formats import open_source
+from irg.data.learning import Mode, document
+from irg.data.source import Reason
+from irg.data.traces import TraceStore, TraceWriter
+from tests.data.broken import picture, trace
+
+RNG = np.random.default_rng(0)
+EPISODE = trace(0, RNG)
+EDIT = Trace("now blue", (Turn(None, picture(RNG)),), 1, source=picture(RNG), modes=("edit",), id="edit")
+SHOWN = tuple(mode for mode in Mode if not mode.endswith("thinking"))
+"""Modes whose documents hold every picture of their turns."""
+
+
+def store(folder: Path, *traces: Trace, jpeg_quality: int | None = None) -> TraceStore:
+    with TraceWriter(folder, jpeg_quality=jpeg_quality) as writer:
+        for one in traces:
+            writer.write(one)
+    return TraceStore(folder)
+
+
+def conversations(folder: Path, traces: TraceStore, wish: Wish | None = None) -> ConversationSource:
+    with ConversationWriter(folder) as writer:
+        to_conversations(traces, writer, wish or Wish())
+    return ConversationSource(folder)
+
+
+def facts(made: Document) -> tuple:
+    """A document in a form that can be compared, pixels included."""
+    parts = [
+        (part.image.tobytes(), part.turn, part.noisy, part.clean, part.view)
+        if isinstance(part, ImagePart)
+        else part
+        for part in made.parts
+    ]
+    return made.mode, parts
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_trace_and_its_conversation_are_the_same_document(tmp_path: Path, mode: Mode) -> None:
+    one = EDIT if mode is Mode.EDIT else EPISODE
+    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), Wish((mode,)))
+    assert len(rows) == 1
+    assert facts(rows.read(0)) == facts(document(one, mode, one.system_prompt))
+
+
+@pytest.mark.parametrize("mode", SHOWN)
+def test_a_conversation_and_its_trace_are_the_same_document(tmp_path: Path, mode: Mode) -> None:
+    one = EDIT if mode is Mode.EDIT else EPISODE
+    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), Wish((mode,)))
+    with TraceWriter(tmp_path / "back") as writer:
+        found = to_traces(rows, writer)
+    assert (found.rows_read, found.rows_written, found.modes, found.rejected) == (1, 1, {mode: 1}, [])
+    back = TraceStore(tmp_path / "back").read(0)
+    assert back.modes == (mode,)
+    assert facts(document(back, mode, back.system_prompt)) == facts(rows.read(0))
+
+
+def test_every_mode_and_question_becomes_a_row_of_its_own(tmp_path: Path) -> None:
+    asked = Trace("p", EPISODE.turns, 0, questions=(("a?", "a"), ("b?", "b"), ("c?", "c")), id="asked")
+    with ConversationWriter(tmp_path / "rows") as writer:
+        found = to_conversations(store(tmp_path / "traces", asked, EDIT), writer, Wish(system_prompt="s"))
+    assert found.rows_read == 2 and found.rows_written == 11 and not found.rejected
+    assert found.modes == {mode: 3 if mode is Mode.QUESTION else 1 for mode in Mode}
+    rows = ConversationSource(tmp_path / "rows")
+    answers = [made.parts[2] for made in map(rows.read, range(11)) if made.mode is Mode.QUESTION]
+    assert [getattr(part, "text", "") for part in answers] == ["a", "b", "c"]
+
+
+def test_without_a_system_prompt_there_is_none(tmp_path: Path) -> None:
+    plain = Trace("p", (Turn("t", picture(RNG)),), 0, id="plain")
+    made = dict(documents(plain, Wish((Mode.INITIAL_THINKING,))))
+    assert [getattr(part, "text", "") for part in made["plain/initial_thinking"].parts] == ["p", "t"]
+    nameless = Trace("", plain.turns, 0, questions=(("q?", "a"),), id="nameless")
+    assert [made.mode for _, made in documents(nameless, Wish())] == ["question"]
+
+
+def test_what_cannot_be_converted_is_counted_by_reason(tmp_path: Path) -> None:
+    traces = store(tmp_path / "traces", EPISODE, EDIT)
+    with ConversationWriter(tmp_path / "rows") as writer:
+        found = to_conversations(traces, writer, Wish((Mode.INITIAL_THINKING,)))
+    (rejected,) = found.rejected
+    assert (rejected.reason, rejected.row) == (Reason.UNFIT, 1) and found.rows_written == 1
+    assert rejected.file == str(tmp_path / "traces" / "traces-00000.parquet")
+    with TraceWriter(tmp_path / "back") as writer:
+        found = to_traces(ConversationSource(tmp_path / "rows"), writer)
+    (rejected,) = found.rejected
+    assert rejected.reason is Reason.UNFIT and "lacks the picture" in rejected.detail
+    assert (found.rows_read, found.rows_written) == (1, 0)
+
+
+def test_a_row_that_comes_twice_is_one_trace(tmp_path: Path) -> None:
+    one = document(EPISODE, Mode.IMPROVING_FULL, "s")
+    with ConversationWriter(tmp_path / "rows") as writer:
+        writer.write("a", one)
+        writer.write("b", one)
+    with TraceWriter(tmp_path / "traces") as writer:
+        found = to_traces(ConversationSource(tmp_path / "rows"), writer)
+    assert found.rows_written == 1
+    assert [(error.reason, error.row) for error in found.rejected] == [(Reason.DUPLICATE, 1)]
+
+
+def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> None:
+    lossy = store(tmp_path / "traces", EPISODE, jpeg_quality=80)
+    rows = conversations(tmp_path / "rows", lossy, Wish((Mode.IMPROVING_FULL,)))
+    with TraceWriter(tmp_path / "back") as writer:
+        to_traces(rows, writer)
+    back = TraceStore(tmp_path / "back").read(0)
+    for turn, before in zip(back.turns, lossy.read(0).turns, strict=True):
+        assert turn.image.tobytes() == before.image.tobytes()
+    size = (tmp_path / "back" / "traces-00000.parquet").stat().st_size
+    assert size < 1.2 * (tmp_path / "traces" / "traces-00000.parquet").stat().st_size
+
+
+def test_episodes_as_they_were_saved_become_traces(tmp_path: Path) -> None:
+    for number in range(3):
+        trace(number, np.random.default_rng(number)).save(tmp_path / "runs" / f"{number:04d}")
+    trace(9, RNG).save(tmp_path / "runs" / "0003")
+    whole = (tmp_path / "runs" / "0001" / "trace.json").read_text()
+    (tmp_path / "runs" / "0001" / "trace.json").write_text(whole[:50])
+    image = (tmp_path / "runs" / "0002" / "turn2.png").read_bytes()
+    (tmp_path / "runs" / "0002" / "turn2.png").write_bytes(image[:100])
+    twin = (tmp_path / "runs" / "0000" / "trace.json").read_text()
+    (tmp_path / "runs" / "0003" / "trace.json").write_text(twin)
+    episodes = open_source(tmp_path / "runs")
+    assert isinstance(episodes, EpisodeSource) and len(episodes) == 4
+    with TraceWriter(tmp_path / "traces") as writer:
+        found = to_traces(episodes, writer)
+    reasons = [error.reason for error in found.rejected]
+    assert reasons == [Reason.BAD_JSON, Reason.BROKEN_IMAGE, Reason.DUPLICATE] and found.rows_written == 1
+    surveyed = [getattr(row, "reason", None) for row in episodes.survey()]
+    assert surveyed == [None, *reasons]
+    read, first = TraceStore(tmp_path / "traces").read(0), trace(0, np.random.default_rng(0))
+    assert (read.id, read.prompt) == (first.id, first.prompt)
+    assert [turn.image.tobytes() for turn in read.turns] == [turn.image.tobytes() for turn in first.turns]
+
+
+def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"image": [b""], "caption": ["c"]}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="the columns caption, image: expected a column 'conversation'"):
+        open_source(tmp_path)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="no file that can be read"):
+        open_source(tmp_path)
