@@ -140,6 +140,6 @@ def png(image: Image.Image) -> bytes:
 
 
 def _open(path: Path) -> Image.Image:
-    image = Image.open(path)
-    image.load()
-    return image
+    with Image.open(path) as image:  # closes the file also where it is broken
+        image.load()
+        return image
