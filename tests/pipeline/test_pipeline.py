@@ -10,7 +10,8 @@ from PIL import Image
 from irg.core import Grid, Kind, Role, Segment, Sequence, pack
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace, png
-from irg.data.modes import Dropout, Mode, Noising, Picture, Prepared, compose
+from irg.data.compose import Dropout, dropped
+from irg.data.learning import Mode
 from irg.engine import Canvas, Context, SeededDraws, Writing, append, denoise, new_context, write
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.autoencoder import from_tokens, to_tokens
@@ -386,29 +387,11 @@ def test_pictures_of_other_shapes_are_drawn_and_read_back(pipeline: Pipeline, wi
 # What guidance evaluates is what condition dropout leaves of a training document
 
 
-def prepared(context: Context) -> Prepared:
-    """The trace behind a context, with one more picture: the one that is being drawn."""
-    texts: dict[Role, list[tuple[int, ...]]] = {role: [] for role in Role}
-    seen: list[Picture] = []
-    clean: Segment | None = None
-    for segment in context.history[0]:
-        if segment.kind is Kind.TEXT:
-            assert isinstance(segment.data, tuple)
-            texts[segment.role].append(segment.data)
-        elif segment.kind is Kind.CLEAN:
-            clean = segment
-        else:
-            assert clean is not None and clean.grid is not None and segment.grid is not None
-            latents, patch_values = torch.as_tensor(clean.data), torch.as_tensor(segment.data)
-            seen.append(Picture(latents, clean.grid, patch_values, segment.grid))
-    drawn_now = Picture(
-        torch.randn(4, 8, generator=torch.Generator().manual_seed(0)),
-        Grid(2, 2),
-        torch.zeros(4, 768),
-        Grid(2, 2),
-    )
-    system, prompt = (texts[role][0] if texts[role] else () for role in (Role.SYSTEM, Role.PROMPT))
-    return Prepared(system, prompt, tuple(texts[Role.THOUGHT]), (*seen, drawn_now))
+def drawing(context: Context, turn: int) -> list[Segment]:
+    """What a context holds, and the picture that is being drawn, as a training document has it."""
+    target = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
+    noisy = Segment(Kind.NOISY, Role.IMAGE, target, turn=turn, grid=Grid(2, 2), timestep=0.5, target=target)
+    return [*context.history[0], noisy]
 
 
 def same_segments(ours: Seq[Segment], theirs: Seq[Segment]) -> bool:
@@ -436,7 +419,8 @@ def test_a_branch_reads_what_dropout_leaves_and_predicts_what_training_would(
     context = (canvas.text if branch == "text" else canvas.image) or canvas.main
     dropout = Dropout(text=float(branch == "text"), image=float(branch == "image"))
     generator = torch.Generator().manual_seed(0)
-    document = compose(mode, prepared(canvas.main), Noising(), dropout, generator)
+    turn = 2 if mode in (Mode.EDIT, Mode.IMPROVING_FULL) else 1
+    document = Sequence(tuple(dropped(drawing(canvas.main, turn), dropout, generator)))
     *left, noisy = document
     assert same_segments(left, context.history[0])
 

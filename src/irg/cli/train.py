@@ -1,11 +1,15 @@
 """`irg train`: run a training recipe."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from irg.cli.console import out
+
+if TYPE_CHECKING:
+    from irg.train.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
   irg train recipes/smoke.yaml out=runs/smoke
@@ -44,10 +48,18 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
-        from irg.train.preview import describe_run
-
-        for line in describe_run(chosen):
-            out.print(line)
+        _show_plan(chosen)
         return
     result = run_recipe(chosen, Manner(resume, strict))
     out.print(f"done: {result}")
+
+
+def _show_plan(recipe: "Recipe") -> None:
+    from irg.train.preview import describe_run
+    from irg.train.settings import TrainRecipe
+
+    if not isinstance(recipe, TrainRecipe):
+        raise ValueError(f"a dry run plans the training of a model, not a {recipe.kind}")
+    for part in describe_run(recipe, int(os.environ.get("WORLD_SIZE", "1"))):
+        if int(os.environ.get("RANK", "0")) == 0:
+            out.print(part)

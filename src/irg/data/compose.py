@@ -6,6 +6,7 @@ So a document composes to the same sequence whichever process does it, in whatev
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import torch
 from einops import rearrange
@@ -65,7 +66,7 @@ class Composer:
     _remembered: dict[bytes, torch.Tensor] = field(default_factory=dict, repr=False)
 
     def __call__(self, documents: Seq[Ready]) -> list[Sequence]:
-        """All pictures of the documents are encoded together, grouped by size: padding would change latents."""
+        """All pictures of the documents are encoded together, by size: padding would change latents."""
         generators = [torch.Generator().manual_seed(document.seed) for document in documents]
         wanted = [
             (part, generator)
@@ -89,7 +90,7 @@ class Composer:
             else:
                 tokens = next(latents) if part.latent_pixels is not None else None
                 segments += self._images(part, tokens, generator)
-        return Sequence(tuple(_dropped(segments, self.dropout, generator)))
+        return Sequence(tuple(dropped(segments, self.dropout, generator)))
 
     def _images(
         self, part: ReadyImage, latent_MV: torch.Tensor | None, generator: torch.Generator
@@ -118,7 +119,7 @@ class Composer:
         for index, part in enumerate(parts):
             assert part.latent_pixels is not None
             if self.remember and not self.autoencoder.sampled:
-                keys[index] = part.latent_pixels.numpy().tobytes()
+                keys[index] = blake2b(part.latent_pixels.numpy().tobytes()).digest()
                 found[index] = self._remembered.get(keys[index])
             if found[index] is None:
                 by_size.setdefault(tuple(part.latent_pixels.shape), []).append(index)
@@ -177,7 +178,7 @@ def noised(
     return copies
 
 
-def _dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generator) -> list[Segment]:
+def dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generator) -> list[Segment]:
     """Leave out what a guidance branch leaves out, and forms of images, so that training sees what guidance
     will evaluate.
 

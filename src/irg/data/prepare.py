@@ -66,11 +66,12 @@ class Preparer:
     def _length(self, part: TextPart | ImagePart, copies: int) -> int:
         if isinstance(part, TextPart):
             return len(self.tokenizer.encode(part.text)) + 2
-        latent, view = self._grids(part.image)
+        latent, view = self.grids(part.image)
         latents = copies * part.noisy + part.clean
         return latents * (latent.num_tokens + 2) + part.view * (view.num_tokens + 2)
 
-    def _grids(self, image: Image.Image) -> tuple[Grid, Grid]:
+    def grids(self, image: Image.Image) -> tuple[Grid, Grid]:
+        """Of an image's latents and of its view; only its size is read."""
         width, height = self.clean.size(*image.size)
         latent = Grid(height // self.config.pixels_per_latent, width // self.config.pixels_per_latent)
         width, height = self.view.size(*image.size)
@@ -79,7 +80,7 @@ class Preparer:
     def _part(self, part: TextPart | ImagePart) -> ReadyText | ReadyImage:
         if isinstance(part, TextPart):
             return ReadyText(part.role, self.tokenizer.encode(part.text), part.turn, part.loss)
-        latent, view = self._grids(part.image)
+        latent, view = self.grids(part.image)
         picture = part.image.convert("RGB")
         return ReadyImage(
             part.turn,

@@ -67,7 +67,9 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
     freeze(objective.model, recipe.freeze)
     if recipe.lora is not None:
         if layout.world > 1 and recipe.lora.quantize is not Quantize.NONE:
-            raise ValueError("quantised weights cannot be shared by processes: run on one, or lora.quantize=none")
+            raise ValueError(
+                "quantised weights cannot be shared by processes: run on one, or lora.quantize=none"
+            )
         adapt(objective.model, recipe.lora, recipe.seed, layout.device)
     if not spread:
         objective.to(layout.device)
@@ -135,6 +137,4 @@ def initialise(model: UnifiedModel, generator: torch.Generator) -> None:
 
 
 def _sized(config: ModelConfig, autoencoder: AutoencoderConfig) -> ModelConfig:
-    return ModelConfig(
-        config.decoder, config.vision, autoencoder, config.latent_patch, config.latent_side
-    )
+    return ModelConfig(config.decoder, config.vision, autoencoder, config.latent_patch, config.latent_side)

@@ -28,7 +28,7 @@ class Average:
         decay = min(self.decay, step / (step + 9)) if self.warmup else self.decay
         averaged = [local(value) for value in self.values.values()]
         new = [local(one.detach()).float() for one in self.parameters.values()]
-        torch._foreach_lerp_(averaged, new, 1 - decay)
+        torch._foreach_lerp_(averaged, new, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def swapped_in(self) -> Iterator[None]:

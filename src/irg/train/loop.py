@@ -1,7 +1,7 @@
 """The training loop of the unified model, on one process or on many.
 
-    irg train RECIPE.yaml
-    torchrun --nproc-per-node N -m irg train RECIPE.yaml
+irg train RECIPE.yaml
+torchrun --nproc-per-node N -m irg train RECIPE.yaml
 """
 
 import signal
@@ -48,8 +48,8 @@ def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Pa
     """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`.
 
     `resume` goes on from the newest checkpoint in `recipe.out`, if there is one; without it, a folder that
-    already holds a run is an error. `strict` stops at the first row that cannot be used. Asked to stop (Ctrl-C
-    or SIGTERM), it saves its state after the current step and raises KeyboardInterrupt.
+    already holds a run is an error. `strict` stops at the first row that cannot be used. Asked to stop (by
+    Ctrl-C or SIGTERM), it saves its state after the current step and raises KeyboardInterrupt.
     """
     with joined(recipe.device) as layout:
         run = Run(recipe, layout, strict)
@@ -66,7 +66,9 @@ class Run:
         parts = parts_of(recipe)
         self.config = parts.config
         self.checkpoints = Checkpoints(
-            recipe.out / CHECKPOINTS, recipe.checkpoint.keep, _identity(recipe) | {"model": asdict(parts.config)}
+            recipe.out / CHECKPOINTS,
+            recipe.checkpoint.keep,
+            _identity(recipe) | {"model": asdict(parts.config)},
         )
         self.objective = build(recipe, parts.config, layout)
         self.model = self.objective.model

@@ -23,8 +23,8 @@ CHUNK = 2048
 class Reduction(StrEnum):
     """How much each text or image counts in the mean: by its tokens, equally, or in between.
 
-    With weights 1, 1/n and 1/sqrt(n) on each of the n tokens of a text or image (BAGEL's `token`, `sample` and
-    `square` reweighting).
+    With weights 1, 1/n and 1/sqrt(n) on each of the n tokens of a text or image (BAGEL's `token`, `sample`
+    and `square` reweighting).
     """
 
     TOKEN = "token"
@@ -92,7 +92,9 @@ def touching_every_part(packed: Packed, model: UnifiedModel) -> Packed:
     on which parameters have one.
     """
     if packed.patch_PD is None:
-        packed = replace(packed, patch_PD=torch.zeros(0, model.config.vision.patch_values, device=model.device))
+        packed = replace(
+            packed, patch_PD=torch.zeros(0, model.config.vision.patch_values, device=model.device)
+        )
     if packed.latent_MC is None:
         packed = replace(packed, latent_MC=torch.zeros(0, model.config.latent_values, device=model.device))
     return packed

@@ -55,8 +55,8 @@ class ParallelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     shard: int = 0
-    """Processes that share one copy of the parameters; 0: all of them. Fewer than all is hybrid sharding: copies
-    of the model are kept in step over the groups, usually one group per node. 1 replicates."""
+    """Processes that share one copy of the parameters; 0: all of them. Fewer than all is hybrid sharding:
+    copies of the model are kept in step over the groups, usually one group per node. 1 replicates."""
     precision: Precision = Precision.FLOAT32
     master: Precision = Precision.FLOAT32
     """Type of the trained weights themselves: float32, or bfloat16 where memory is short."""
@@ -120,9 +120,7 @@ def lay_out(objective: Objective, layout: Layout, settings: ParallelSettings) ->
         _shard(objective, layers, layout, settings)
 
 
-def _shard(
-    objective: Objective, layers: list[nn.Module], layout: Layout, settings: ParallelSettings
-) -> None:
+def _shard(objective: Objective, layers: list[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
     size = settings.shard or layout.world
     if layout.world % size:
         raise ValueError(f"parallel.shard {size}: {layout.world} processes do not divide into groups of it")
@@ -130,9 +128,7 @@ def _shard(
     if size == layout.world:
         mesh = init_device_mesh(kind, (layout.world,))
     else:
-        mesh = init_device_mesh(
-            kind, (layout.world // size, size), mesh_dim_names=("replicate", "shard")
-        )
+        mesh = init_device_mesh(kind, (layout.world // size, size), mesh_dim_names=("replicate", "shard"))
     policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
     if settings.precision is Precision.BFLOAT16:
         # Rotary tables and other buffers are not parameters, and stay float32.
@@ -179,8 +175,9 @@ def _compile(model: nn.Module) -> None:
 
 
 def _checkpointed(forward: Callable[..., Any], kind: Checkpointing, *inputs: Any) -> Any:
-    contexts = {"context_fn": _selective} if kind is Checkpointing.SELECTIVE else {}
-    return checkpoint(forward, *inputs, use_reentrant=False, **contexts)
+    if kind is Checkpointing.SELECTIVE:
+        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=_selective)
+    return checkpoint(forward, *inputs, use_reentrant=False)
 
 
 def _selective() -> Any:

@@ -61,7 +61,7 @@ class BatchSettings(Part):
     documents: int | None = None
     """Instead of a budget: documents of a row."""
     rows: int = Field(1, ge=1)
-    """Rows of a step: of all processes together if the global batch is fixed, of each process if it is scaled."""
+    """Rows of a step: of all processes together if the global batch is fixed, of each if it is scaled."""
     accumulate: int = Field(1, ge=1)
     """Forwards into which a process divides its rows of a step; the gradients are those of one forward."""
     lookahead: int = Field(128, ge=1)
@@ -85,7 +85,7 @@ class LossSettings(Part):
 
 class CheckpointSettings(Part):
     every: int = 500
-    keep: int = Field(2, ge=1)
+    keep: int = Field(default=2, ge=1)
     frozen: bool = True
     """Whether weights that do not train are saved too; without, they are read from `init` again."""
 
@@ -107,7 +107,7 @@ class TrainRecipe(Recipe):
 
     kind: str = "unified"
     init: str | None = None
-    """A checkpoint folder or hub id to start from, or `embedded`; without one, weights are drawn at random."""
+    """A checkpoint folder or hub id to start from, or `embedded`; None: weights are drawn at random."""
     preset: Literal["tiny", "embedded"] = "embedded"
     """The sizes of a model drawn at random."""
     parts: str | None = None
@@ -128,7 +128,7 @@ class TrainRecipe(Recipe):
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     ema: float | None = Field(0.995, ge=0, lt=1)
-    """Decay of the averaged weights; None keeps no average, which saves four bytes for each trained weight."""
+    """Decay of the averaged weights; None keeps no average, and saves four bytes for each trained weight."""
     ema_warmup: bool = False
     """Average over the last few steps at first, so that short runs forget their random beginning."""
     clip: float = 1.0

@@ -13,7 +13,7 @@ from irg.core import Kind, Packed, Role, Segment, Sequence, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
 from irg.data.prepare import Ready
-from irg.train.flops import row_flops
+from irg.train.flops import Backward, row_flops
 from irg.train.objective import Objective, Shares, shares
 from irg.train.parallel import Layout, ParallelSettings, arithmetic, attention, without_sync
 from irg.train.settings import LossSettings
@@ -62,6 +62,7 @@ class Stepper:
     ) -> None:
         self.objective, self.composer, self.special = objective, composer, special
         self.layout, self.parallel, self.loss = layout, parallel, loss
+        self._gradients = Backward.of(objective.model)
 
     def forwards(self, rows: Seq[Seq[Ready]], count: int) -> list[Forward]:
         """This process's rows in `count` forwards of as many rows each."""
@@ -116,7 +117,8 @@ class Stepper:
     def _outcome(self, account: torch.Tensor, forwards: Seq[Forward], stop: bool) -> Outcome:
         documents = sum(len(forward.modes) for forward in forwards)
         tokens = sum(forward.packed.num_tokens for forward in forwards)
-        flops = sum(row_flops(self.objective.model.config, forward.packed) for forward in forwards)
+        config = self.objective.model.config
+        flops = sum(row_flops(config, forward.packed, self._gradients) for forward in forwards)
         counts = torch.tensor([documents, tokens, flops, stop], dtype=torch.float64, device=account.device)
         weights, sums = account[:, 0], account[:, 1:]
         together = self.layout.total(torch.cat([sums.flatten(), counts])).cpu()

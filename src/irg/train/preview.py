@@ -1,0 +1,178 @@
+"""The dry run: what a recipe would train, what that takes and how long, without loading a weight."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, replace
+from itertools import islice
+
+import torch
+from rich.table import Table
+
+from irg.core.trace import Trace, Turn
+from irg.data.document import Document, TextPart
+from irg.data.learning import IRGL, Mode, Questions, document
+from irg.data.prepare import Preparer
+from irg.data.source import RowError, Sized
+from irg.data.streams import Elsewhere, Stream, counted
+from irg.model import ModelConfig, bagel_7b
+from irg.model.checkpoint import CheckpointError
+from irg.pipeline import Settings
+from irg.train.assemble import parts_of
+from irg.train.budget import Budget, Speed, Workload, budget
+from irg.train.dataset import Data, data_of
+from irg.train.flops import RowCounts, peak_flops, peak_of
+from irg.train.freezing import parse_parts
+from irg.train.settings import TrainRecipe
+
+TYPICAL_TEXTS = {"system": 150, "prompt": 100, "question": 20, "thought": 600}
+"""Tokens of texts by their role, where the data is not at hand."""
+_LARGE = 2048
+"""Decoder width from which nobody trains on a CPU."""
+_STEPS_LOOKED_AT = 8
+"""Planned steps of which the mean row is taken."""
+
+
+def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Table | str]:
+    """The plan of a run on `world` processes, ready to print.
+
+    Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said.
+    """
+    device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    data: Data | None = None
+    try:
+        parts = parts_of(recipe)
+        config, settings = parts.config, parts.settings
+        if all(one.path is None or one.path.exists() for one in recipe.data):
+            data = data_of(recipe, recipe.data, parts, world)
+            yield _survey_table(data)
+        else:
+            yield "the data is not there: planned for typical documents"
+    except CheckpointError as absent:
+        config, settings = bagel_7b(), recipe.settings or Settings()
+        yield f"planned for BAGEL-7B-MoT and typical documents: {absent}"
+    if data is not None:
+        row, documents = _planned(data, recipe, config, world)
+    else:
+        row, documents = _typical(recipe, config, settings)
+    workload = Workload(
+        row=row,
+        documents=documents,
+        forwards=recipe.batch.accumulate,
+        world=world,
+        parallel=recipe.parallel,
+        optimizer=recipe.optimizer,
+        frozen=parse_parts(recipe.freeze),
+        lora=recipe.lora,
+        average=recipe.ema is not None,
+    )
+    speed = Speed(peak_flops(device))
+    if speed.peak is None and config.decoder.width >= _LARGE:
+        speed = Speed(peak_of("H100"))
+        yield f"time is that of H100s at {speed.mfu:.0%} of their peak: none is here"
+    yield _plan_table(budget(config, workload, recipe.steps, speed), recipe, world)
+
+
+def _planned(data: Data, recipe: TrainRecipe, config: ModelConfig, world: int) -> tuple[RowCounts, int]:
+    """The mean forward of one process over the first planned steps, and its documents."""
+    steps = list(islice(data.planner, _STEPS_LOOKED_AT))
+    streams = {one.stream.name: one.stream for one in data.planner.streams}
+    samples = [sample for step in steps for row in step.rows for sample in row.samples]
+    shapes = [
+        _shape(sketched, data.preparer, recipe.noising.copies)
+        for sample in samples
+        if (sketched := _sketch(streams[sample.stream], sample.index)) is not None
+    ]
+    forwards = len(steps) * world * recipe.batch.accumulate
+    return _mean(shapes, forwards), round(len(samples) / forwards)
+
+
+def _sketch(stream: Stream, index: int) -> Document | None:
+    """The document of a row; None for one that turns out to be broken, which the run itself will tell of."""
+    try:
+        return stream.sketch(index) if stream.virtual else stream.document(index)
+    except (RowError, Elsewhere):
+        return None
+
+
+def _typical(recipe: TrainRecipe, config: ModelConfig, settings: Settings) -> tuple[RowCounts, int]:
+    """A forward of documents of the recipe's modes, with pictures as large as the settings draw them."""
+    size = Sized((settings.width, settings.height))
+    turns = (Turn("thought", size), Turn("thought", size))  # type: ignore[arg-type] - only measured
+    trace = Trace("prompt", turns, 0, source=size, questions=(("question", "thought"),))  # type: ignore[arg-type]
+    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    preparer = Preparer(config, _TypicalTokenizer(), clean, view)  # type: ignore[arg-type]
+    weights: dict[Mode, float] = {}
+    for one in recipe.data:
+        for mode, weight in (one.modes or dict.fromkeys(IRGL, 1.0)).items():
+            weights[mode] = weights.get(mode, 0.0) + weight * one.weight
+    asked = Questions("question", "question")
+    shapes = [
+        _shape(document(trace, mode, "system", asked), preparer, recipe.noising.copies) for mode in weights
+    ]
+    total = sum(weights.values())
+    mean = [
+        sum(weight / total * value for weight, value in zip(weights.values(), values, strict=True))
+        for values in zip(*map(astuple, shapes), strict=True)
+    ]
+    tokens = mean[0] + mean[1]
+    per_forward = recipe.batch.rows / recipe.batch.accumulate
+    documents = recipe.batch.documents or (recipe.batch.tokens or 0) / tokens
+    return RowCounts(*(round(value * documents * per_forward) for value in mean)), round(
+        documents * per_forward
+    )
+
+
+class _TypicalTokenizer:
+    """Gives each text as many tokens as texts of its kind typically have."""
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        return (0,) * TYPICAL_TEXTS[text]
+
+
+def _shape(made: Document, preparer: Preparer, copies: int) -> RowCounts:
+    """What one document adds to a row."""
+    counts = RowCounts()
+    for part in made.parts:
+        if isinstance(part, TextPart):
+            length = len(preparer.tokenizer.encode(part.text))
+            counts = replace(
+                counts,
+                understanding=counts.understanding + length + 2,
+                labels=counts.labels + (length + 1) * part.loss,
+            )
+            continue
+        latent, view = (grid.num_tokens for grid in preparer.grids(part.image))
+        noisy = copies * part.noisy
+        counts = replace(
+            counts,
+            understanding=counts.understanding + 2 * (noisy + part.clean) + (view + 2) * part.view,
+            latents=counts.latents + latent * (noisy + part.clean),
+            patches=counts.patches + view * part.view,
+            view_pairs=counts.view_pairs + view**2 * part.view,
+            targets=counts.targets + latent * noisy,
+        )
+    return replace(counts, pairs=counts.tokens**2)
+
+
+def _mean(shapes: Iterable[RowCounts], parts: int) -> RowCounts:
+    """The sum of the counts, divided by `parts`."""
+    return RowCounts(*(round(sum(values) / parts) for values in zip(*map(astuple, shapes), strict=True)))
+
+
+def _survey_table(data: Data) -> Table:
+    table = Table("stream", "rows", "rejected", title="data")
+    rejected = counted(data.survey.rejected)
+    for one in data.survey.streams:
+        reasons = [
+            f"{count} {reason}" for (name, reason), count in rejected.items() if name == one.stream.name
+        ]
+        rows = "as drawn" if one.stream.virtual else f"{len(one.lengths.usable):,}"
+        table.add_row(one.stream.name, rows, ", ".join(reasons) or "none")
+    return table
+
+
+def _plan_table(plan: Budget, recipe: TrainRecipe, world: int) -> Table:
+    processes = "1 process" if world == 1 else f"{world} processes"
+    table = Table("what", "how much", title=f"plan for {processes}, into {recipe.out}")
+    for name, value in plan.rows():
+        table.add_row(name, value)
+    return table
