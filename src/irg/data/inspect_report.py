@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from irg.core import Role
 from irg.data.document import Document, ImagePart, Part, TextPart
 from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
-from irg.data.learning import COMPOSITION
 from irg.data.source import RowError
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -173,11 +173,10 @@ def _reason(reason: str, findings: Seq[Finding]) -> str:
 
 
 def _sheet(mode: str, found: Inspection, shown: Seq[Example]) -> str:
-    composition = next((letters for known, letters in COMPOSITION.items() if known == mode), "")
     count = _plural(found.lengths[mode].documents, "document")
     cards = "".join(map(_card, shown))
     return f"""<section class="sheet" id="{escape(mode)}">
-<h2>{escape(mode)} <span class="aside">{count}</span> <code>{escape(composition)}</code></h2>
+<h2>{escape(mode)} <span class="aside">{count}</span></h2>
 <div class="cards">
 {cards}</div>
 </section>
@@ -235,8 +234,13 @@ def _thumbnail(image: Image.Image) -> str:
 def _table(head: Seq[str], rows: Seq[Seq[str]]) -> str:
     """A table of cells that are HTML already."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in rows)
     return f'<div class="scroll"><table><tr>{top}</tr>\n{body}</table></div>\n'
+
+
+def _cell(content: str) -> str:
+    kind = ' class="number"' if re.fullmatch(r"[\d,.]+%?", content) else ""
+    return f"<td{kind}>{content}</td>"
 
 
 def _plural(count: int, what: str) -> str:

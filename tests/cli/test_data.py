@@ -1,0 +1,115 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irg.data.formats import Format
+from irg.data.traces import TraceStore, TraceWriter
+from tests.cli.conftest import Run
+from tests.data.broken import trace, write_broken
+
+
+@pytest.fixture
+def traces(work: Path) -> Path:
+    with TraceWriter(work / "traces", rows_per_file=2) as writer:
+        for index in range(5):
+            writer.write(trace(index, np.random.default_rng(index)))
+    return work / "traces"
+
+
+def test_inspecting_shows_modes_tokens_sizes_and_rejected_rows(run: Run, work: Path) -> None:
+    write_broken(work / "data", 200, np.random.default_rng(0), Format.TRACES)
+    result = run("data", "inspect", "data", "--max-tokens", 4000, "--out", "report")
+    assert result.exit_code == 0, result.output
+    for words in (
+        "200 rows, 191 usable, 9 rejected",
+        "improving_full",
+        "32x32",
+        "100.0%",
+        "left out of a mode",
+    ):
+        assert words in result.stdout
+    assert "turns[1].thought is empty" in result.stdout and "wrote report/index.html" in result.stdout
+    assert (work / "report" / "index.html").read_text().startswith("<!doctype html>")
+    assert len((work / "report" / "rejected.jsonl").read_text().splitlines()) == 9 + 3
+
+
+def test_inspecting_prints_json_and_nothing_else(run: Run, traces: Path) -> None:
+    result = run("data", "inspect", traces, "--json", "--skip-pictures")
+    content = json.loads(result.stdout)
+    assert content["rows"] == content["usable"] == 5 and content["decoded"] is False
+    assert content["modes"]["improving_full"]["documents"] == 5
+    assert content["pictures"] == {"32x32": 10} and content["rejected"] == []
+
+
+def test_another_model_measures_otherwise(run: Run, traces: Path, checkpoint: Path) -> None:
+    own, other = (
+        json.loads(run("data", "inspect", traces, "--json", "--skip-pictures", *options).stdout)
+        for options in ((), ("--model", checkpoint))
+    )
+    assert own["modes"]["direct"]["median"] != other["modes"]["direct"]["median"]
+
+
+def test_converting_there_and_back(run: Run, traces: Path, work: Path) -> None:
+    there = run(
+        "data", "convert", traces, "rows", "--to", "conversation", "--modes", "initial_full,improving_full"
+    )
+    assert there.exit_code == 0, there.output
+    assert "5 rows read, 10 written to rows" in there.stdout
+    back = json.loads(run("data", "convert", "rows", "back", "--to", "traces", "--json").stdout)
+    assert (back["read"], back["written"]) == (10, 10) and back["rejected"] == []
+    assert back["modes"] == {"initial_full": 5, "improving_full": 5}
+    before, after = TraceStore(traces).read(0), TraceStore(work / "back").read(1)
+    assert [turn.thought for turn in after.turns] == [turn.thought for turn in before.turns]
+    manifest = json.loads((work / "back" / "manifest.json").read_text())
+    assert manifest["provenance"] == {"converted_from": "rows", "rows": 10}
+
+
+def test_converting_shows_what_it_leaves_out(run: Run, work: Path) -> None:
+    write_broken(work / "data", 200, np.random.default_rng(0), Format.CONVERSATION)
+    result = run("data", "convert", "data", "traces", "--to", "traces")
+    assert "200 rows read, 191 written" in result.stdout and "unknown role" in result.stdout
+    assert len((work / "traces" / "rejected.jsonl").read_text().splitlines()) == 9
+    assert run("data", "verify", "traces").exit_code == 0
+
+
+def test_converting_nothing_writes_nothing(run: Run, traces: Path, work: Path) -> None:
+    result = run("data", "convert", traces, "rows", "--to", "conversation", "--modes", "edit")
+    assert result.exit_code == 2 and "none of the 5 rows can be converted" in result.stderr
+    assert not (work / "rows").exists()
+
+
+def test_verifying_names_every_damaged_file(run: Run, traces: Path) -> None:
+    whole = run("data", "verify", traces)
+    assert whole.exit_code == 0 and "3 files, 5 rows" in whole.stdout
+    path = traces / "traces-00001.parquet"
+    data = bytearray(path.read_bytes())
+    data[50] ^= 1
+    path.write_bytes(data)
+    (traces / "traces-00002.parquet").unlink()
+    result = run("data", "verify", traces)
+    assert result.exit_code == 2
+    assert "traces-00001.parquet has SHA-256" in result.stderr
+    assert "traces-00002.parquet is missing" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inspect", "nowhere"), "nowhere: no such file or folder"),
+        (("verify", "nowhere"), "nowhere has no manifest.json"),
+        (("convert", "traces", "traces", "--to", "traces"), "holds a data set already"),
+        (("convert", "traces", "new", "--to", "traces", "--modes", "edit"), "goes with --to conversation"),
+        (("convert", "traces", "new", "--to", "conversation", "--jpeg-quality", 90), "goes with --to traces"),
+        (
+            ("convert", "traces", "new", "--to", "conversation", "--modes", "full"),
+            "'full' is none of direct,",
+        ),
+        (("inspect", "traces", "--system-prompt", ""), None),
+    ],
+)
+def test_what_was_asked_wrongly_is_one_line(run: Run, traces: Path, arguments: tuple, message: str) -> None:
+    result = run("data", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr and len(result.stderr.splitlines()) == 1

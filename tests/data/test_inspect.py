@@ -1,0 +1,165 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irg.core.trace import Trace, Turn
+from irg.data.formats import DataSource, Format, open_source
+from irg.data.inspect import DECODING, MEASURING, Inspecting, inspect, lines_of
+from irg.data.inspect_report import page, read_examples
+from irg.data.learning import IRGL, Mode, document
+from irg.data.prepare import Preparer
+from irg.data.source import Reason
+from irg.data.traces import TraceStore, TraceWriter
+from irg.model.config import read_config
+from irg.pipeline import Settings
+from irg.pipeline.load import embedded_folder
+from irg.prep import Tokenizer
+from tests.data.broken import picture, trace, write_broken
+
+RNG = np.random.default_rng(0)
+UNTRUSTED = "<script>alert('&')</script>"
+
+
+@pytest.fixture(scope="module")
+def preparer() -> Preparer:
+    """Measures as the embedded model does."""
+    folder = embedded_folder()
+    settings = Settings.from_folder(folder)
+    clean, view = settings.clean.build(), settings.view.build()
+    return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)
+
+
+def store(folder: Path, *traces: Trace) -> TraceStore:
+    with TraceWriter(folder, rows_per_group=3) as writer:
+        for one in traces:
+            writer.write(one)
+    return TraceStore(folder)
+
+
+@pytest.mark.parametrize("form", [Format.TRACES, Format.CONVERSATION])
+def test_every_broken_row_is_found_under_its_reason(tmp_path: Path, preparer: Preparer, form: Format) -> None:
+    expected = write_broken(tmp_path / "data", 200, np.random.default_rng(2), form)
+    source = open_source(tmp_path / "data")
+    found = inspect(source, Inspecting(preparer, longest=4000))
+    places = {source.place(index): index for index in range(len(source))}
+    rejected: dict[Reason, list[int]] = {}
+    for one in found.rejected:
+        rejected.setdefault(one.error.reason, []).append(places[one.error.file, one.error.row])
+    if form is Format.TRACES:  # a trace that is too long in one mode is not in all of them
+        too_long = {places[one.error.file, one.error.row] for one in found.left_out}
+        assert too_long == set(expected.pop(Reason.TOO_LONG))
+        assert {one.mode for one in found.left_out} == {mode for mode in IRGL if mode.startswith("improving")}
+    assert rejected == expected
+    assert found.reasons == {reason: len(rows) for reason, rows in expected.items()}
+    assert found.lengths["improving_full"].documents == 200 - 10  # whichever way they are left out
+    lines = [json.loads(line) for line in lines_of([*found.rejected, *found.left_out]).splitlines()]
+    assert len(lines) == len(found.rejected) + len(found.left_out)
+    assert set(lines[0]) == {"file", "row", "reason", "detail", "mode"}
+
+
+def test_documents_and_their_tokens_are_counted_by_mode(tmp_path: Path, preparer: Preparer) -> None:
+    traces = [trace(index, np.random.default_rng(index)) for index in range(7)]
+    found = inspect(store(tmp_path, *traces), Inspecting(preparer))
+    for mode in Mode:
+        made = [
+            preparer.measure(document(one, mode, one.system_prompt)) for one in traces if mode != Mode.EDIT
+        ]
+        assert sorted(found.tokens.get(mode, [])) == sorted(made)
+        if made:
+            one = found.lengths[mode]
+            assert (one.documents, one.least, one.most, one.total) == (7, min(made), max(made), sum(made))
+            assert one.median == sorted(made)[3]
+    assert list(found.lengths) == [mode for mode in Mode if mode is not Mode.EDIT]
+    assert found.sizes == {(32, 32): 14} and found.rejected == found.left_out == []
+    content = found.as_json()
+    assert content["rows"] == content["usable"] == 7 and content["pictures"] == {"32x32": 14}
+
+
+def test_another_system_prompt_is_measured_in_place_of_the_traces_own(
+    tmp_path: Path, preparer: Preparer
+) -> None:
+    one = trace(0, RNG)
+    found = inspect(store(tmp_path, one), Inspecting(preparer, system_prompt="Draw. " * 9))
+    expected = preparer.measure(document(one, Mode.INITIAL_FULL, "Draw. " * 9))
+    assert found.tokens["initial_full"] == [expected]
+    assert expected > preparer.measure(document(one, Mode.INITIAL_FULL, one.system_prompt))
+
+
+def test_every_question_of_a_trace_is_a_document(tmp_path: Path, preparer: Preparer) -> None:
+    asked = (("a?", "a"), ("b?", "b"), ("c?", "c"))
+    one = Trace("p", (Turn(None, picture(RNG)),), 0, questions=asked, modes=("question", "edit"))
+    found = inspect(store(tmp_path, one), Inspecting(preparer))
+    assert {mode: one.documents for mode, one in found.lengths.items()} == {"question": 3}
+    (unfit,) = found.left_out
+    assert (unfit.mode, unfit.error.reason) == ("edit", Reason.UNFIT)
+
+
+def test_broken_pixels_are_found_by_decoding_only(tmp_path: Path, preparer: Preparer) -> None:
+    write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.TRACES)
+    source = open_source(tmp_path / "data")
+    seen: list[tuple[str, int]] = []
+    quick = inspect(source, Inspecting(preparer, decode=False), lambda *step: seen.append(step))
+    assert Reason.BROKEN_IMAGE not in quick.reasons and not quick.decoded
+    assert seen == [(MEASURING, index) for index in range(200)]
+    seen.clear()
+    whole = inspect(source, Inspecting(preparer), lambda *step: seen.append(step))
+    assert len(whole.rejected) == len(quick.rejected) + whole.reasons[Reason.BROKEN_IMAGE]
+    assert sorted(index for stage, index in seen if stage == DECODING) == list(range(200))
+
+
+def shown(source: DataSource, preparer: Preparer, per_mode: int, decode: bool = True) -> str:
+    settings = Inspecting(preparer, decode=decode)
+    found = inspect(source, settings)
+    return page(found, read_examples(source, found, settings, per_mode))
+
+
+def test_the_page_shows_examples_of_each_mode_spread_over_the_rows(
+    tmp_path: Path, preparer: Preparer
+) -> None:
+    source = store(tmp_path, *(trace(index, np.random.default_rng(index)) for index in range(9)))
+    html = shown(source, preparer, 3)
+    for mode in set(Mode) - {Mode.EDIT}:
+        (section,) = re.findall(f'<section class="sheet" id="{mode}">.*?</section>', html, re.DOTALL)
+        rows = re.findall(r"row (\d+), [\d,]+ tokens", section)
+        assert rows == ["0", "4", "8"]
+    assert 'id="edit"' not in html
+    (full,) = re.findall(r'id="improving_full">.*?</article>', html, re.DOTALL)
+    labels = re.findall(r'<p class="label \w+">(\w+)', full)
+    assert labels == ["system", "prompt", "thought", "image", "thought", "image"]
+    assert full.count('class="learned"') == 2 and full.count("seen as latents and patches") == 1
+    assert full.count("data:image/webp;base64,") == 2
+
+
+def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path, preparer: Preparer) -> None:
+    turns = tuple(Turn(UNTRUSTED, picture(RNG)) for _ in range(2))
+    hostile = Trace(UNTRUSTED, turns, 0, system_prompt=UNTRUSTED, questions=((UNTRUSTED, UNTRUSTED),))
+    html = shown(store(tmp_path / UNTRUSTED.replace("/", ""), hostile), preparer, 1)
+    assert "<script" not in html and html.count("&lt;script&gt;") > 10
+    assert "http" not in re.sub(r"http-equiv", "", html)
+    assert set(re.findall(r'src="(.{5})', html)) == {"data:"}
+
+
+def test_the_page_lists_rejected_rows_and_says_where_the_others_are(
+    tmp_path: Path, preparer: Preparer
+) -> None:
+    write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
+    html = shown(open_source(tmp_path / "data"), preparer, 1)
+    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#x27;tool&#x27;" in html
+    many = tmp_path / "many"
+    many.mkdir()
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"conversation": ["["] * 50}), many / "rows.parquet")
+    html = shown(open_source(many), preparer, 1)
+    assert "<b>50</b> bad JSON" in html and "and 30 more: rejected.jsonl has all" in html
+
+
+def test_examples_that_turn_out_broken_are_left_away(tmp_path: Path, preparer: Preparer) -> None:
+    expected = write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
+    html = shown(open_source(tmp_path / "data"), preparer, 200, decode=False)
+    assert html.count("<article>") == 200 - 10 + 1  # of the broken ones, that which is only too long stays
+    assert len(expected[Reason.BROKEN_IMAGE]) == 1 and "(not decoded)" in html
