@@ -4,11 +4,20 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
-from irg.curate.endpoint import Account, Backoff, ChatRequest, Endpoint, EndpointSettings, Message
+from irg.curate.endpoint import (
+    Account,
+    Backoff,
+    ChatRequest,
+    Endpoint,
+    EndpointError,
+    EndpointSettings,
+    Message,
+)
 from tests.curate.fake_server import FakeServer, serving
 
 QUICK = Backoff(first=0.01, longest=0.05)
@@ -45,3 +54,20 @@ def make(server: FakeServer, tmp_path: Path) -> Make:
 
 def run(work: Any) -> Any:
     return asyncio.run(work)
+
+
+class Verdict(BaseModel):
+    better: Literal["first", "second"]
+    why: str
+
+
+async def ask_all(endpoint: Endpoint, count: int) -> list[Any]:
+    requests = [endpoint.complete(ask(f"question {number}"), Verdict) for number in range(count)]
+    async with endpoint.open():
+        return await asyncio.gather(*requests, return_exceptions=True)
+
+
+def failure_of(endpoint: Endpoint, words: str = "a question") -> EndpointError:
+    with pytest.raises(EndpointError) as caught:
+        run(endpoint.complete(ask(words), Verdict))
+    return caught.value
