@@ -1,8 +1,9 @@
 """The data of a run, from its recipe: sources, streams, and the plan of what is packed into which step."""
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from irg.data.budget import fitting_budget
 from irg.data.formats import open_source
 from irg.data.learning import Mode
 from irg.data.lengths import Measuring, Survey, survey
@@ -41,6 +42,11 @@ def data_of(
     found = survey(streams, measuring, recipe.out / "lengths", strict)
     rows = batch.rows * (1 if recipe.global_batch == "fixed" else world)
     options = PackingOptions(batch.tokens, batch.documents, rows_per_step=rows, lookahead=batch.lookahead)
+    if batch.fit:
+        if virtual := [one.stream.name for one in found.streams if one.stream.virtual]:
+            raise ValueError(f"batch.fit needs stored data, whose lengths are known: not {', '.join(virtual)}")
+        tokens, _ = fitting_budget(found.streams, options, recipe.seed)
+        options = replace(options, tokens=tokens)
     planner = Planner(found.streams, options, recipe.seed, recipe.epochs)
     return Data(preparer, planner, found)
 

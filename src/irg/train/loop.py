@@ -7,6 +7,7 @@ torchrun --nproc-per-node N -m irg train RECIPE.yaml
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -74,7 +75,8 @@ class Run:
         self.model = self.objective.model
         self.average = Average(self.model, recipe.ema, recipe.ema_warmup)
         self.optimizers = Optimizers(self.model, recipe.optimizer)
-        self.data = data_of(recipe, recipe.data, parts, layout.world, strict)
+        with _first_alone(layout):  # the others find its survey of the data
+            self.data = data_of(recipe, recipe.data, parts, layout.world, strict)
         self.loader = StepLoader(
             self.data.planner, self.data.preparer, layout.rank, layout.world, recipe.workers, strict
         )
@@ -86,6 +88,7 @@ class Run:
         )
         self.evaluator = Evaluator(recipe, parts, self.stepper, self.average) if recipe.evaluation else None
         self.rejections = Rejections(recipe.out, layout)
+        self.missing: Counter[str] = Counter()
         self.step = 0
         self.last = recipe.stop_at or recipe.steps
 
@@ -133,6 +136,9 @@ class Run:
     def finish(self) -> Path:
         """Export the averaged weights as a checkpoint folder, and tell of the rows that were rejected."""
         self.rejections.report(_console)
+        if self.layout.is_first:
+            for stream, count in self.missing.items():
+                _console.print(f"{count} steps had no room for a document of {stream}", style="yellow")
         folder = self.recipe.out / EXPORTED
         if self.layout.is_first:
             export_run(self.recipe, self.recipe.out / CHECKPOINTS, folder, Choice(self.step))
@@ -143,6 +149,7 @@ class Run:
         """One step: gradients over the global batch, clipping, optimizers, average, account."""
         started, recipe = time.perf_counter(), self.recipe
         self.rejections.add(loaded.rejected, self.step + 1)
+        self.missing.update(loaded.planned.missing)
         forwards = self.stepper.forwards(loaded.rows, recipe.batch.accumulate)
         outcome = self.stepper.backward(forwards, asked_to_stop)
         norm = nn.utils.clip_grad_norm_(self.optimizers.parameters, recipe.clip)
@@ -187,6 +194,16 @@ def _identity(recipe: TrainRecipe) -> dict[str, Any]:
     kept = {"init", "preset", "parts", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
     content = recipe.model_dump(mode="json", include=kept)
     return content | {"optimizer": str(recipe.optimizer.kind)}
+
+
+@contextmanager
+def _first_alone(layout: Layout) -> Iterator[None]:
+    """The first process goes through the block before the others."""
+    if not layout.is_first:
+        layout.wait()
+    yield
+    if layout.is_first:
+        layout.wait()
 
 
 @contextmanager

@@ -162,9 +162,8 @@ def _survey_table(data: Data) -> Table:
     table = Table("stream", "rows", "rejected", title="data")
     rejected = counted(data.survey.rejected)
     for one in data.survey.streams:
-        reasons = [
-            f"{count} {reason}" for (name, reason), count in rejected.items() if name == one.stream.name
-        ]
+        mine = [(reason, count) for (name, reason), count in rejected.items() if name == one.stream.name]
+        reasons = [f"{count} {reason}" for reason, count in mine]
         rows = "as drawn" if one.stream.virtual else f"{len(one.lengths.usable):,}"
         table.add_row(one.stream.name, rows, ", ".join(reasons) or "none")
     return table

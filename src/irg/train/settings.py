@@ -58,6 +58,8 @@ class BatchSettings(Part):
 
     tokens: int | None = None
     """Token budget of a row."""
+    fit: bool = False
+    """Take the budget, from nine tenths of `tokens` up to it, that the lengths of the stored data fill best."""
     documents: int | None = None
     """Instead of a budget: documents of a row."""
     rows: int = Field(1, ge=1)
@@ -73,6 +75,8 @@ class BatchSettings(Part):
     def _one_measure(self) -> "BatchSettings":
         if (self.tokens is None) == (self.documents is None):
             raise ValueError("batch needs either tokens or documents")
+        if self.fit and self.tokens is None:
+            raise ValueError("batch.fit chooses among budgets of tokens: documents have none")
         return self
 
 
