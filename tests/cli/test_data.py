@@ -102,11 +102,7 @@ def test_verifying_names_every_damaged_file(run: Run, traces: Path) -> None:
         (("convert", "traces", "traces", "--to", "traces"), "holds a data set already"),
         (("convert", "traces", "new", "--to", "traces", "--modes", "edit"), "goes with --to conversation"),
         (("convert", "traces", "new", "--to", "conversation", "--jpeg-quality", 90), "goes with --to traces"),
-        (
-            ("convert", "traces", "new", "--to", "conversation", "--modes", "full"),
-            "'full' is none of direct,",
-        ),
-        (("inspect", "traces", "--system-prompt", ""), None),
+        (("convert", "traces", "new", "--to", "conversation", "--modes", "all"), "'all' is none of direct,"),
     ],
 )
 def test_what_was_asked_wrongly_is_one_line(run: Run, traces: Path, arguments: tuple, message: str) -> None:
