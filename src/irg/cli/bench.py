@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 EXAMPLES = """[bold]Examples[/bold]
   irg bench scene
   irg bench scene --prompts 60 --turns 3 --seed 1
-  irg bench scene --json --out runs/bench > scores.json"""
+  irg bench scene --json --out runs/bench > scores.json
+  irg bench scene --compare --prompts 1000 --seeds "0 1" --out docs/results"""
+
+_COMPARISON = "Comparison"
 
 bench_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Score a checkpoint.")
 
@@ -29,16 +32,59 @@ def register(app: typer.Typer) -> None:
 @bench_app.command("scene", epilog=EXAMPLES)
 def scene(
     prompts: Annotated[
-        int, typer.Option(min=1, help="Prompts of the main split; a fifth as many combinations are added.")
-    ] = 300,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Prompts of the main split; a fifth as many combinations are added. "
+            "Default: 300, with --compare 1000.",
+            show_default=False,
+        ),
+    ] = None,
     turns: Annotated[
-        int, typer.Option(min=1, help="Turns with thoughts; turn 0, without, is always run.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Turns with thoughts; turn 0, without, is always run. Default: 2, with --compare 4.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Seed = 0,
     batch: Annotated[int, typer.Option(min=1, help="Episodes that run in step.")] = 32,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for summary.json, items.jsonl and a contact sheet.", show_default=False),
+        typer.Option(
+            help="Folder for summary.json, items.jsonl and a contact sheet. With --compare for its tables, "
+            "plots and items, and docs/results if not given; what it holds already is not drawn again.",
+            show_default=False,
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compare turns with the base, with what else the compute could buy, and with ablations.",
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = False,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'N N ...'",
+            help="With --compare: each prompt is drawn with each of these seeds; --seed chooses the prompts. "
+            "Default: '0 1'.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|HUB_ID",
+            help="With --compare: the checkpoint the model was trained from. Default: the model itself, "
+            "drawing at once.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -54,9 +100,24 @@ def scene(
     from irg.bench.scene import SceneOptions, run, save, summarise
 
     console, choice = choose_console(quiet, as_json), ModelChoice(model, device, dtype)
-    options = SceneOptions(prompts, turns, seed, batch)
-    if choice.settings().world != "scenes":
-        raise ValueError(f"model {model!r} does not know the scene world, which this benchmark is about")
+    base_choice = ModelChoice(base, device, dtype) if base is not None else None
+    for one in (choice, base_choice):
+        if one is not None and one.settings().world != "scenes":
+            raise ValueError(
+                f"model {one.name!r} does not know the scene world, which this benchmark is about"
+            )
+    if compare:
+        from irg.bench.comparison import CompareOptions
+        from irg.cli.compare import compare as run_comparison
+        from irg.cli.compare import seeds_from
+
+        chosen = CompareOptions(prompts or 1000, seeds_from(seeds or "0 1"), turns or 4, seed, batch)
+        run_comparison(choice, base_choice, chosen, out, console, as_json)
+        return
+    for name, value in (("--seeds", seeds), ("--base", base)):
+        if value is not None:
+            raise ValueError(f"{name} {value!r} is for --compare, which is not given")
+    options = SceneOptions(prompts or 300, turns or 2, seed, batch)
     if out is not None:
         make_writable(out)
     pipeline = choice.load(console)
