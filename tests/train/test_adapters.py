@@ -53,7 +53,7 @@ def train(model: UnifiedModel, row: Packed, steps: int = 3) -> list[float]:
     course = []
     for _ in range(steps):
         losses = objective(row, PaddedAttend(row))
-        loss = losses.text_N.mean() + losses.flow_M.mean()
+        loss = losses.text_N.mean() + losses.flow_MV.mean()
         loss.backward()
         optimizers.step(1.0)
         optimizers.zero_grad()

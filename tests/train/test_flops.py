@@ -41,7 +41,7 @@ def counted(model: UnifiedModel, row: Packed) -> float:
     """Of the fused attention of CPUs torch counts nothing; as matrix products it is counted."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         losses = Objective(model)(row, PaddedAttend(row))
-        (losses.text_N.sum() + losses.flow_M.sum()).backward()
+        (losses.text_N.sum() + losses.flow_MV.mean(-1).sum()).backward()
     return counter.get_total_flops()
 
 

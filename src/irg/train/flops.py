@@ -5,6 +5,7 @@ forward and four backward (6 N), and of attention 12 * head width * heads * laye
 a document, masked or not. What is computed again because activations were not kept counts nothing.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -129,6 +130,27 @@ def peak_of(name: str) -> float | None:
         if all(word in words for word in wanted):
             return peak
     return None
+
+
+def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s of products of large square matrices, measured: what arithmetic as dense as can be reaches."""
+    side, repeats = (8192, 20) if device.type == "cuda" else (1024, 4)
+    generator = torch.Generator(device).manual_seed(0)
+    one, other = (torch.randn(side, side, generator=generator, device=device).to(dtype) for _ in range(2))
+    product = torch.empty_like(one)
+    best = float("inf")
+    for _ in range(4):  # the first warms up
+        started = _now(device)
+        for _ in range(repeats):
+            torch.mm(one, other, out=product)
+        best = min(best, _now(device) - started)
+    return 2 * side**3 * repeats / best
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 @cache
