@@ -1,0 +1,60 @@
+"""Records of a comparison as they might come out, without drawing anything."""
+
+import numpy as np
+
+from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, turn_name
+from irg.bench.fidelity import Fidelity
+from irg.bench.records import Choice, Cost, Record, Result
+from irg.bench.reflections import Check
+from irg.bench.scene import COMBINATION_FAMILIES, FAMILIES, Item
+from irg.world import Split
+
+TURNS = 3
+NAMES = [str(Condition.BASE), *map(turn_name, range(1, TURNS + 1)), *map(str, (*ALTERNATIVES, *ABLATIONS))]
+HEADER = {
+    "protocol": "p",
+    "model": {"name": "m", "fingerprint": "abc"},
+    "base": None,
+    "prompts": 24,
+    "seed": 0,
+    "turns": TURNS,
+}
+CHANCES = {"base": 0.2, "turn1": 0.6, "turn2": 0.9}
+
+
+def result(correct: bool, quality: float = 0.9, check: Check | None = None) -> Result:
+    flaws = () if correct else ("wanted 1 star, see none",)
+    return Result(correct, flaws, Fidelity(quality, 1.0, 1.0, 1.0), Cost(0.5, 60, 20), "a thought", check)
+
+
+def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[Record]:
+    """Six families in turn, and a combination after every sixth prompt; turn 2 right most often."""
+    rng, made = np.random.default_rng(0), []
+    for seed in seeds:
+        index = 0
+        for number in range(prompts):
+            made.append(
+                _record(rng, seed, index, f"prompt {number}", str(FAMILIES[number % 6]), Split.HELD_OUT)
+            )
+            index += 1
+        for number in range(max(prompts // 6, 1)):
+            family = str(COMBINATION_FAMILIES[number % 3])
+            made.append(_record(rng, seed, index, f"new {number}", family, Split.COMBINATIONS))
+            index += 1
+    return made
+
+
+def _record(
+    rng: np.random.Generator, seed: int, index: int, prompt: str, family: str, split: Split
+) -> Record:
+    check = Check(("shape top star circle",), ("shape top star circle",), "plan", True)
+    results = {
+        name: result(
+            bool(rng.random() < CHANCES.get(name, 0.7)),
+            0.9 if name == "turn2" else 0.8,
+            check if name in ("turn2", "turn3", "no_view") else None,
+        )
+        for name in NAMES
+    }
+    choice = Choice((0, int(rng.random() < 0.5)), (-1.0, -2.0))
+    return Record(Item(prompt, family, str(split), 7 + index), seed, index, results, choice)

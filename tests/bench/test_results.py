@@ -1,0 +1,123 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from irg.bench.comparison import CompareOptions
+from irg.bench.intervals import wilson
+from irg.bench.records import Choice, Record
+from irg.bench.results import summarise
+from tests.bench.made import HEADER, NAMES, TURNS, records, result
+
+OPTIONS = CompareOptions(24, (0, 1), TURNS, resamples=1000)
+RECORDS = records()
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    return summarise(RECORDS, OPTIONS, HEADER)
+
+
+def condition(results: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(found for found in results["conditions"] if found["name"] == name)
+
+
+def difference(results: dict[str, Any], better: str, than: str) -> dict[str, Any]:
+    pairs = [(found["better"], found["than"]) for found in results["differences"]]
+    return results["differences"][pairs.index((better, than))]
+
+
+def right(
+    name: str, split: str = "held_out", family: str | None = None, seed: int | None = None
+) -> list[bool]:
+    return [
+        record.results[name].correct
+        for record in RECORDS
+        if record.item.split == split and family in (None, record.item.family) and seed in (None, record.seed)
+    ]
+
+
+def test_it_is_json_with_everything_in_it(results: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(results)) == results
+    assert [found["name"] for found in results["conditions"]] == [name for name in NAMES]
+    assert results["counts"] == {
+        "overall": 48, "single": 8, "two": 8, "counting": 8, "colors": 8, "position": 8, "attribution": 8,
+        "combinations": 8,
+    }  # fmt: skip
+    assert results["prompts_different"] == 24 and results["seeds"] == [0, 1]
+
+
+def test_scores_are_shares_of_the_right_group(results: dict[str, Any]) -> None:
+    for name in ("base", "turn2", "no_clean"):
+        found = condition(results, name)
+        for group, hits in (
+            ("overall", right(name)),
+            ("position", right(name, family="position")),
+            ("combinations", right(name, "combinations")),
+        ):
+            score = found["score"][group]
+            assert score["value"] == pytest.approx(np.mean(hits), abs=1e-4)
+            assert (score["low"], score["high"]) == pytest.approx(wilson(sum(hits), len(hits)), abs=1e-4)
+        by_seed = {str(seed): round(float(np.mean(right(name, seed=seed))), 4) for seed in (0, 1)}
+        assert found["score_by_seed"] == by_seed
+    assert condition(results, "turn2")["fidelity"]["overall"] == {"value": 0.975, "low": 0.975, "high": 0.975}
+    assert condition(results, "turn2")["fidelity_parts"]["edges"] == 0.9
+    assert condition(results, "base")["cost"] == {"seconds": 0.5, "evaluations": 60.0, "tokens": 20.0}
+
+
+def test_differences_are_paired_means_within_their_intervals(results: dict[str, Any]) -> None:
+    for better, than in (("turn2", "base"), ("turn2", "turn1"), ("turn3", "turn2"), ("turn2", "best_of_2")):
+        found = difference(results, better, than)["overall"]
+        assert found["score"]["value"] == pytest.approx(
+            np.mean(right(better)) - np.mean(right(than)), abs=1e-4
+        )
+        assert found["score"]["low"] < found["score"]["value"] < found["score"]["high"]
+    assert difference(results, "turn2", "base")["overall"]["score"]["low"] > 0.3
+    assert difference(results, "turn2", "turn1")["overall"]["fidelity"]["value"] == pytest.approx(0.025)
+
+
+def test_a_condition_against_itself_in_other_words_differs_by_nothing() -> None:
+    same = [
+        replace(record, results=record.results | {"redraw": record.results["turn2"]}) for record in RECORDS
+    ]
+    found = difference(summarise(same, OPTIONS, HEADER), "turn2", "redraw")["overall"]["score"]
+    assert found == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_changes_count_what_a_turn_mended_and_broke(results: dict[str, Any]) -> None:
+    first, second = right("turn1"), right("turn2")
+    pairs = list(zip(first, second, strict=True))
+    expected = {"fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
+    assert results["changes"][0] == {"from": 1, "to": 2, **expected}
+    assert [change["to"] for change in results["changes"]] == [2, 3]
+
+
+def test_reflections_are_tallied_where_there_are_any(results: dict[str, Any]) -> None:
+    assert list(results["reflections"]) == ["turn2", "turn3", "no_view"]
+    assert results["reflections"]["turn2"]["all"]["right"] == 48
+
+
+def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
+    def pair(first: bool, second: bool, flaws: tuple[int, int]) -> Record:
+        both = {"turn1": result(first), "again": result(second)}
+        return replace(RECORDS[0], results=RECORDS[0].results | both, choice=Choice(flaws, (-1.0, -2.0)))
+
+    made = [
+        pair(True, False, (0, 1)),
+        pair(False, True, (1, 0)),
+        pair(False, True, (0, 0)),
+        pair(True, True, (2, 1)),
+        pair(False, False, (0, 0)),
+    ]
+    choice = summarise(made, OPTIONS, HEADER)["choice"]
+    assert choice["pairs"] == 5 and choice["only_one_right"] == 3
+    assert choice["decided_by_flaws"] == 3 and choice["second_chosen"] == 2
+    assert choice["right_one_chosen"]["value"] == pytest.approx(2 / 3, abs=1e-4)
+    assert choice["either_right"]["value"] == 0.8
+
+
+def test_groups_without_records_are_left_out() -> None:
+    singles = [record for record in RECORDS if record.item.family == "single"]
+    assert list(summarise(singles, OPTIONS, HEADER)["counts"]) == ["overall", "single"]
