@@ -9,21 +9,21 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner, DefaultSavePlanner
-from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import async_save
+from torch.distributed.checkpoint.state_dict_saver import save
 
 from irg.model.checkpoint import CheckpointError
 from irg.train.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
 from irg.train.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
+from irg.train.staging import CopyPlanner, HostCopies
 from irg.train.storage import FolderReader, FolderWriter, delete, sync_folder
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
@@ -54,7 +54,8 @@ class Checkpoints:
         self.world = dist.get_world_size() if self.is_distributed else 1
         # A group of its own: saving talks from another thread, beside the training's own collectives.
         self._group = _new_group() if self.is_distributed else None
-        self._stager = DefaultStager(_staging())
+        self._copies = HostCopies()
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._in_flight: Future | None = None
         if not self.is_distributed:
             warnings.filterwarnings("ignore", message=_NO_GROUP, category=UserWarning)
@@ -88,17 +89,16 @@ class Checkpoints:
             flat = _named(tensors)
             for name in low_bit_names(flat, self._group):
                 flat |= pieces(name, flat.pop(name))
+            planner = CopyPlanner(self._copies.take(flat))
         content = _to_json(about, "what is saved")
         writer = FolderWriter(partial, self.rank, content, lambda: self._publish(step, partial))
-        self._in_flight = _upload(
-            async_save(
-                flat,
-                storage_writer=writer,
-                planner=DefaultSavePlanner(flatten_state_dict=False),
-                process_group=self._group,
-                async_stager=self._stager,
-                no_dist=not self.is_distributed,
-            )
+        self._in_flight = self._thread.submit(
+            save,
+            flat,
+            storage_writer=writer,
+            planner=planner,
+            process_group=self._group,
+            no_dist=not self.is_distributed,
         )
 
     def wait(self) -> None:
@@ -178,23 +178,6 @@ def _new_group() -> dist.ProcessGroup:
     group = dist.new_group(backend="gloo")
     assert isinstance(group, dist.ProcessGroup)  # all ranks are in it
     return group
-
-
-def _staging() -> StagingOptions:
-    """A GPU's tensors go to host memory that is pinned and kept: pinning is slow, copying to it is not."""
-    pinned = torch.cuda.is_available()
-    return StagingOptions(
-        use_pinned_memory=pinned,
-        use_shared_memory=False,
-        use_async_staging=False,
-        use_non_blocking_copy=pinned,
-    )
-
-
-def _upload(answer: Any) -> Future:
-    """torch answers with the upload alone, or together with the staging if that too is asynchronous."""
-    assert isinstance(answer, Future), answer
-    return answer
 
 
 def _named(tensors: dict[str, Any], above: str = "") -> dict[str, torch.Tensor]:

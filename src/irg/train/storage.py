@@ -56,14 +56,10 @@ class FolderWriter(StorageWriter):
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
         tensors: dict[str, torch.Tensor] = {}
-        results, storages = [], set()
+        results = []
         for item in plan.items:
             tensor = planner.resolve_data(item)
-            assert isinstance(tensor, torch.Tensor) and item.index.offset is not None, item.index
-            tensor = tensor.detach().cpu().contiguous()
-            if tensor.untyped_storage().data_ptr() in storages:
-                tensor = tensor.clone()  # safetensors takes no two views of one memory
-            storages.add(tensor.untyped_storage().data_ptr())
+            assert isinstance(tensor, torch.Tensor) and tensor.is_cpu and item.index.offset is not None
             tensors[item.index.fqn] = tensor
             chunk = Chunk(
                 rank_file(self.rank), tuple(item.index.offset), tuple(tensor.shape), checksum(tensor)
