@@ -1,0 +1,224 @@
+"""The runner for a cluster against the runner for one process: the same ids and bytes, whoever dies."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from irg.curate.emit import EmitSettings, emit
+from irg.curate.filters import Filter, FilterSettings
+from irg.curate.flow import Job
+from irg.curate.ray_cluster import Cluster
+from irg.curate.ray_parcel import Parcel, from_table, spans, to_table
+from irg.curate.ray_runner import run
+from irg.curate.runner import run as run_here
+from irg.curate.shards import Outcome, Shard
+from irg.curate.stage import Resource
+from tests.curate.ray_job import PER_SHARD, SHARDS, Break, Spend, build, stages
+
+ROOT = Path(__file__).parents[2]
+CLUSTER = Cluster("local", workers=2, shards=3, object_store_bytes=100 << 20)
+NUM_RECORDS = SHARDS * PER_SHARD
+Left = dict[str, Any]
+"""By the name of a file, its bytes or its rows."""
+needs_ray = pytest.mark.filterwarnings(
+    # Ray's own: options of its settings object that it gave up, and what it plans for future versions.
+    "ignore:`use_.*` is deprecated:DeprecationWarning",
+    "ignore:Tip. In future versions of Ray:FutureWarning",
+    # Its processes and sockets outlive the objects that started them.
+    "ignore:unclosed:ResourceWarning",
+    "ignore:subprocess .* is still running:ResourceWarning",
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Two workers on this machine, which every run here joins."""
+    pytest.importorskip("ray", reason="needs Ray, which is in irg[curate]")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_memory_monitor_refresh_ms", "0")  # the machine may be nearly full of others' work
+    with CLUSTER.connected():
+        yield CLUSTER
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    """What the runner for one process leaves."""
+    folder = tmp_path_factory.mktemp("one")
+    job = build(folder)
+    assert run_here(job).num_shards == SHARDS
+    return left_in(job, folder)
+
+
+@needs_ray
+def test_leaves_what_one_process_leaves(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
+    told: list[tuple[str, int]] = []
+    job = build(tmp_path)
+    progress = run(
+        job,
+        partial(stages, tmp_path),
+        cluster,
+        lambda name, outcome: told.append((name, outcome.shard.number)),
+    )
+    assert left_in(job, tmp_path) == expected
+    assert asked(tmp_path) == list(range(NUM_RECORDS))
+    names = [*(stage.identity.name for stage in job.stages), "propose", "select"]
+    assert sorted(told) == sorted((name, number) for name in names for number in range(SHARDS))
+    assert (progress.num_shards, progress.stopped) == (SHARDS, None)
+    assert progress.tallies["wait"].cost.requests == NUM_RECORDS
+
+
+@needs_ray
+def test_goes_on_when_workers_are_killed(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_all(name: str, outcome: Outcome) -> None:
+        if name == "select" and outcome.shard.number in (0, 3):
+            killed.extend(kill_workers())
+
+    job = build(tmp_path)
+    progress = run(job, partial(stages, tmp_path), cluster, kill_all)
+    assert len(killed) >= 4, "nothing was at work"
+    assert progress.num_shards == SHARDS
+    assert left_in(job, tmp_path) == expected
+    # What a worker was at when it died was done again, what it had finished was not.
+    assert set(asked(tmp_path)) == set(range(NUM_RECORDS))
+    assert len(asked(tmp_path)) <= NUM_RECORDS + 2 * 3 * PER_SHARD
+
+
+@needs_ray
+def test_goes_on_after_its_driver_was_killed(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""}
+    arguments = [sys.executable, "-m", "tests.curate.ray_job", str(tmp_path), address]
+    selected = tmp_path / "work" / "select"
+    with subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as driver:
+        while not selected.is_dir() or len(list(selected.glob("*.parquet"))) < 2:
+            assert driver.poll() is None, driver.stderr and driver.stderr.read()
+            time.sleep(0.02)
+        driver.kill()
+    before = len(list(selected.glob("*.parquet")))
+    assert 2 <= before < SHARDS
+    job = build(tmp_path)
+    progress = run(job, partial(stages, tmp_path), cluster)
+    assert left_in(job, tmp_path) == expected
+    assert progress.reused["select"] >= 2 * PER_SHARD - 1
+    assert set(asked(tmp_path)) == set(range(NUM_RECORDS))
+
+
+@needs_ray
+def test_stops_in_good_order_and_goes_on_in_one_process(
+    cluster: Cluster, expected: Left, tmp_path: Path
+) -> None:
+    progress = run(build(tmp_path, Spend), partial(stages, tmp_path, Spend), cluster)
+    assert progress.stopped == "all is spent"
+    assert progress.num_shards == 2
+    assert progress.tallies["draw"].taken == 2 * PER_SHARD
+    job = build(tmp_path)
+    assert run_here(job).stopped is None
+    assert left_in(job, tmp_path) == expected
+    assert asked(tmp_path) == list(range(NUM_RECORDS))
+
+
+@needs_ray
+def test_raises_what_a_stage_raised(cluster: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="no answer to record 0") as raised:
+        run(build(tmp_path, Break), partial(stages, tmp_path, Break), cluster)
+    assert "in run_async" in "".join(raised.value.__notes__)
+
+
+def test_joins_stages_that_want_the_same_of_a_worker(tmp_path: Path) -> None:
+    job = build(tmp_path)
+    found = spans(job.store, job.stages, partial(stages, tmp_path))
+    wanted = [Resource.CPU, Resource.ENDPOINT, Resource.DEVICE, Resource.CPU]
+    assert [span.resource for span in found] == wanted
+    assert [len(span.stages) for span in found] == [1, 1, 1, 4]
+    assert [span.is_last for span in found] == [False, False, False, True]
+    built = [stage.identity for span in found for stage in span.stages]
+    assert built == [stage.identity for stage in job.stages]
+
+
+def test_refuses_to_work_with_other_stages_than_the_driver(tmp_path: Path) -> None:
+    job = build(tmp_path)
+    others = [*job.stages[:-1], Filter(FilterSettings(min_side=33))]
+    first, *_ = spans(job.store, job.stages, lambda: others)
+    failed = first.run(Parcel(Shard(0, first_shard(job).lineage, ())))
+    with pytest.raises(ValueError, match="others on"):
+        raise failed.failure or AssertionError("it worked")
+
+
+def test_a_parcel_is_the_same_after_its_journey(tmp_path: Path) -> None:
+    job = build(tmp_path)
+    think, _, draw, judge = spans(job.store, job.stages, partial(stages, tmp_path))
+    proposed = first_shard(job)
+    drawn = draw.run(think.run(Parcel(Shard(0, proposed.lineage, ()))))
+    assert drawn.shard.records[0].image1 is not None
+    arrived = from_table(to_table(drawn))
+    assert to_table(arrived).equals(to_table(drawn))
+    assert arrived.deeds == drawn.deeds
+    assert judge.run(arrived).shard.records == ()
+    assert [deed.reused for deed in judge.run(arrived).deeds] == [False, False, *[True] * 4]
+
+
+@pytest.mark.parametrize("arguments", [{"address": ""}, {"workers": 0}, {"shards": 0}])
+def test_refuses_what_is_no_cluster(arguments: dict) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Cluster(**{"address": "local", **arguments})
+
+
+def left_in(job: Job, folder: Path) -> Left:
+    """Emits what a run selected. Returns the set's files, and the rows of every file of the work."""
+    emit(job.store, job.selector.marks, folder, EmitSettings(held_out=0.2), {"made": "by a test"})
+    paths = [folder / "manifest.json", *(folder / "data").rglob("*.*")]
+    found: Left = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    for path in (folder / "work").glob("*/*.parquet"):
+        found[str(path.relative_to(folder))] = parquet.ParquetFile(path).read().to_pylist()
+    return found
+
+
+def asked(folder: Path) -> list[int]:
+    """The records that the endpoint's stage was asked about."""
+    return sorted(int(line) for line in (folder / "diary").read_text().split())
+
+
+def first_shard(job: Job) -> Shard:
+    async def first() -> Shard:
+        return (await anext(job.proposer.shards())).shard
+
+    return asyncio.run(first())
+
+
+def kill_workers() -> list[int]:
+    """Kills every process of Ray that does work for us; those that run the cluster are spared."""
+    workers = [number for number, name in descendants(os.getpid()) if name.startswith("ray::")]
+    for number in workers:
+        os.kill(number, signal.SIGKILL)
+    return workers
+
+
+def descendants(ancestor: int) -> list[tuple[int, str]]:
+    """The processes that came from one: number and command line."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found, ours = [], {ancestor}
+    while more := {number for number, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    for number in ours - {ancestor}:
+        with contextlib.suppress(OSError):
+            found.append((number, Path(f"/proc/{number}/cmdline").read_text()))
+    return found
