@@ -1,72 +1,153 @@
-"""From a recipe to a job: the stages it names, ready to run, with nothing loaded yet.
+"""From a recipe to a job: the stages it names, ready to run, with nothing loaded or opened yet."""
 
-Cheap enough to be done in every process that runs a stage.
-"""
+from functools import cached_property
 
+from irg.curate import parts
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.emit import EmitSettings
+from irg.curate.endpoint import Account
 from irg.curate.filters import Filter
 from irg.curate.flow import Job, Selector
-from irg.curate.improve import CheckpointImprove
+from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.looks import Looks
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import FilePrompts, ScenePrompts
 from irg.curate.propose import Prompts, Proposer, Proposing
-from irg.curate.recipe import CheckpointImproves, CurateRecipe, GrammarPropose, OracleThinks
+from irg.curate.recipe import CurateRecipe
 from irg.curate.runner import Limits
 from irg.curate.select import Select
+from irg.curate.sharing import ShareWithStudent
 from irg.curate.stage import AnyStage
 from irg.curate.student import Student
+from irg.curate.teacher import (
+    EndpointImprove,
+    Teacher,
+    TeacherJudge,
+    TeacherPrompts,
+    TeacherReflect,
+    TeacherThink,
+    read_templates,
+)
 from irg.curate.texts import prompt_files, read_prompts
 from irg.curate.work import Store
 
 
-def build_job(recipe: CurateRecipe) -> Job:
-    """All of a run. Its work lies in the recipe's folder."""
-    store = Store(recipe.out / "work")
-    proposing = Proposing(recipe.propose.count, recipe.shard, recipe.propose.repeats)
-    proposer = Proposer(build_prompts(recipe), build_guard(recipe), proposing, store)
-    return Job(proposer, build_stages(recipe), Selector(store, Select(recipe.select)), store)
-
-
-def build_prompts(recipe: CurateRecipe) -> Prompts:
-    propose = recipe.propose
-    if isinstance(propose, GrammarPropose):
-        return ScenePrompts(propose.families, recipe.seed)
-    return FilePrompts(propose.files, propose.fields, propose.licence)
-
-
-def build_guard(recipe: CurateRecipe) -> Guard:
-    against = recipe.propose.contamination
-    files = prompt_files(against.files)
-    texts = tuple(text for file in files for text in read_prompts(file, against.fields))
-    return Guard(texts, against.ngram, against.overlap, against.scenes)
-
-
 def build_stages(recipe: CurateRecipe) -> tuple[AnyStage, ...]:
-    """The stages between proposing and selecting, in order."""
-    draw, improve = recipe.draw, recipe.improve
-    stages: list[AnyStage] = []
-    if isinstance(recipe.think, OracleThinks):
-        stages.append(OracleThink(recipe.think.student, recipe.seed))
-    stages.append(Draw(Student(draw), draw.candidates, Flawing(draw.flawed, draw.untouched), recipe.seed))
-    if isinstance(improve, CheckpointImproves):
-        stages.append(CheckpointImprove(Student(improve), improve.turns, recipe.seed))
-    else:
-        stages.append(OracleImprove(improve.choice, recipe.seed))
-    stages += [OracleJudge(), OracleReflect(), Filter(recipe.filter)]
-    if recipe.looks.wanted:
-        stages.append(Looks(recipe.looks))
-    return tuple(stages)
+    """The stages between proposing and selecting, in order, for a worker that has nothing but the recipe."""
+    return Build(recipe).stages
 
 
-def build_limits(recipe: CurateRecipe) -> Limits:
-    return Limits(recipe.run.shards, recipe.run.cpu, recipe.run.device)
+class Build:
+    """The objects of one recipe, each made when it is first asked for."""
 
+    def __init__(self, recipe: CurateRecipe) -> None:
+        self.recipe = recipe
+        self._teachers: dict[str, Teacher] = {}
 
-def build_emit(recipe: CurateRecipe) -> EmitSettings:
-    """The system prompt is the student's: traces teach what it will be asked."""
-    return EmitSettings(
-        recipe.emit.held_out, recipe.emit.jpeg_quality, Student(recipe.draw).settings.system_prompt
-    )
+    @cached_property
+    def job(self) -> Job:
+        """The whole run. Its work lies in the recipe's folder."""
+        store = Store(self.recipe.out / "work")
+        return Job(self._proposer(store), self.stages, Selector(store, Select(self.recipe.select)), store)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        propose, seed = self.recipe.propose, self.recipe.seed
+        match propose:
+            case parts.GrammarProposes():
+                return ScenePrompts(propose.families, seed)
+            case parts.FilesPropose():
+                return FilePrompts(propose.files, propose.fields, propose.licence, propose.image)
+            case parts.TeacherProposes():
+                teacher = self.teacher(propose.teacher)
+                return TeacherPrompts(teacher, propose.subjects, propose.batch, propose.licence, seed)
+
+    @cached_property
+    def stages(self) -> tuple[AnyStage, ...]:
+        """The stages between proposing and selecting, in order."""
+        made = [self._think(), self._draw(), self._improve(), self._judge(), self._reflect()]
+        made.append(Filter(self.recipe.filter))
+        if self.recipe.looks.wanted:
+            made.append(Looks(self.recipe.looks))
+        return tuple(stage for stage in made if stage is not None)
+
+    @property
+    def limits(self) -> Limits:
+        run = self.recipe.run
+        return Limits(run.shards, run.cpu, run.device)
+
+    @property
+    def emit(self) -> EmitSettings:
+        """With the student's system prompt: traces teach what it will be asked."""
+        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).settings.system_prompt
+        return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
+
+    @property
+    def account(self) -> Account:
+        """What all endpoints of the run are charged to, and where their answers are kept."""
+        budget = self.recipe.budget
+        return Account(
+            folder=self.recipe.out / "answers",
+            max_cost=budget.max_cost,
+            max_requests=budget.max_requests,
+            network_disk=budget.network_disk,
+        )
+
+    def teacher(self, name: str) -> Teacher:
+        """One object per name, so that what it has in flight is bounded over all stages."""
+        if name not in self._teachers:
+            part = self.recipe.teachers[name]
+            templates = read_templates(part.templates)
+            self._teachers[name] = Teacher(part.endpoint, self.account, part.sampling, templates)
+        return self._teachers[name]
+
+    def _proposer(self, store: Store) -> Proposer:
+        propose = self.recipe.propose
+        against = propose.contamination
+        files = prompt_files(against.files)
+        texts = tuple(text for file in files for text in read_prompts(file, against.fields))
+        guard = Guard(texts, against.ngram, against.overlap, against.scenes)
+        return Proposer(
+            self.prompts, guard, Proposing(propose.count, self.recipe.shard, propose.repeats), store
+        )
+
+    def _think(self) -> AnyStage | None:
+        think, seed = self.recipe.think, self.recipe.seed
+        match think:
+            case parts.OracleThinks():
+                return OracleThink(think.student, seed)
+            case parts.TeacherThinks():
+                stage = TeacherThink(self.teacher(think.teacher), think.look, think.words, seed)
+                return ShareWithStudent(stage, think.student) if think.student else stage
+            case parts.StudentThinks():
+                return None
+
+    def _draw(self) -> AnyStage:
+        draw = self.recipe.draw
+        flawing = Flawing(draw.flawed, draw.untouched)
+        return Draw(Student(draw), draw.candidates, flawing, self.recipe.seed)
+
+    def _improve(self) -> AnyStage:
+        improve, seed = self.recipe.improve, self.recipe.seed
+        match improve:
+            case parts.OracleImproves():
+                return OracleImprove(improve.choice, seed)
+            case parts.CheckpointImproves():
+                return CheckpointImprove(Student(improve), improve.turns, seed)
+            case parts.TeacherImproves():
+                return EndpointImprove(self.teacher(improve.teacher), improve.size, improve.how, seed)
+            case parts.GivenImproves():
+                return GivenImprove()
+
+    def _judge(self) -> AnyStage:
+        judge = self.recipe.judge
+        if isinstance(judge, parts.OracleJudges):
+            return OracleJudge()
+        return TeacherJudge(self.teacher(judge.teacher), judge.demands, self.recipe.seed)
+
+    def _reflect(self) -> AnyStage:
+        reflect = self.recipe.reflect
+        if isinstance(reflect, parts.OracleReflects):
+            return OracleReflect()
+        return TeacherReflect(self.teacher(reflect.teacher), self.recipe.seed)

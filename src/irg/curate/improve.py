@@ -1,5 +1,7 @@
-"""Improving by another checkpoint: image 2 is what a better model draws for the prompt, in as many turns as
-it likes. What it draws is judged like any other image 2."""
+"""Improving without an oracle or an endpoint: image 2 by another checkpoint, or as it came with its prompt.
+
+Either is judged like any other image 2.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,6 +9,8 @@ from dataclasses import replace
 from irg.curate.records import Picture, Record
 from irg.curate.stage import Identity, Resource
 from irg.curate.student import Order, Student
+
+NAME = "improve"
 
 
 class CheckpointImprove:
@@ -18,19 +22,18 @@ class CheckpointImprove:
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")
         self.improver, self.turns = improver, turns
-        self.identity = Identity("improve", 1, improver.identity, settings={"turns": turns}, seed=seed)
+        self.identity = Identity(NAME, 1, improver.identity, settings={"turns": turns}, seed=seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         results = list(records)
         going = []
         for place, record in enumerate(records):
             if problem := self.improver.problem(record.prompt, None):
-                results[place] = record.reject("improve", "too long for the improver", problem)
+                results[place] = record.reject(NAME, "too long for the improver", problem)
             else:
                 going.append(place)
-        orders = [
-            Order(records[place].prompt, None, self.identity.seed_for(records[place])) for place in going
-        ]
+        seeds = [self.identity.seed_for(records[place]) for place in going]
+        orders = [Order(records[place].prompt, None, seed) for place, seed in zip(going, seeds, strict=True)]
         for place, image in zip(going, self.improver.improve(orders, self.turns), strict=True):
             noted = records[place].noted({"image 2": "checkpoint"})
             results[place] = replace(noted, image2=Picture.of(image))
@@ -38,3 +41,21 @@ class CheckpointImprove:
 
     def retire(self) -> None:
         self.improver.retire()
+
+
+class GivenImprove:
+    """Image 2 is the picture that the prompt came with."""
+
+    resource = Resource.CPU
+    identity = Identity(NAME, 1, {"name": "given"})
+
+    def run(self, records: Sequence[Record]) -> list[Record]:
+        return [
+            record.noted({"image 2": "given"})
+            if record.image2 is not None
+            else record.reject(NAME, "came without a picture")
+            for record in records
+        ]
+
+    def retire(self) -> None:
+        """Nothing is loaded."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from irg.curate.propose import Proposal
 from irg.curate.stage import Identity
-from irg.curate.texts import FIELDS, prompt_files, read_prompts
+from irg.curate.texts import FIELDS, prompt_files, read_pairs, read_prompts
 from irg.world import Family, Split, sample_prompt
 
 SCENE_LICENCE = "Apache-2.0"
@@ -50,10 +50,19 @@ class ScenePrompts:
 
 
 class FilePrompts:
-    """The prompts of files, one file after the other, each in its order."""
+    """The prompts of files, one file after the other, each in its order.
 
-    def __init__(self, paths: Sequence[Path], fields: Sequence[str] = FIELDS, licence: str = "") -> None:
-        self.files, self.fields, self.licence = prompt_files(paths), tuple(fields), licence
+    With the name of a field of pictures, each prompt comes with its picture, a good one to begin from.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        fields: Sequence[str] = FIELDS,
+        licence: str = "",
+        image: str | None = None,
+    ) -> None:
+        self.files, self.fields, self.licence, self.image = prompt_files(paths), tuple(fields), licence, image
         self._rest, self._position = self._all(), 0
 
     @property
@@ -70,12 +79,17 @@ class FilePrompts:
 
     def _all(self) -> Iterator[Proposal]:
         for path in self.files:
-            for prompt in read_prompts(path, self.fields):
-                yield Proposal(prompt, path.name, self.licence)
+            if self.image is None:
+                for prompt in read_prompts(path, self.fields):
+                    yield Proposal(prompt, path.name, self.licence)
+            else:
+                for prompt, picture in read_pairs(path, self.fields, self.image):
+                    yield Proposal(prompt, path.name, self.licence, picture)
 
     @cached_property
     def _content(self) -> str:
         content = hashlib.sha256()
         for proposal in self._all():
-            content.update(f"{proposal.source}\0{proposal.prompt}\0".encode())
+            picture = proposal.image.digest if proposal.image else ""
+            content.update(f"{proposal.source}\0{proposal.prompt}\0{picture}\0".encode())
         return content.hexdigest()[:32]

@@ -6,14 +6,14 @@ shard depends on those before it, and a proposer makes or recalls them in order.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 
 from irg.curate.contamination import Guard, plain
-from irg.curate.records import Record, digest_of
+from irg.curate.records import Picture, Record, digest_of
 from irg.curate.shards import Mark, Outcome, Shard, Tally
 from irg.curate.stage import Identity, live
 from irg.curate.work import Store
@@ -24,11 +24,12 @@ MAX_REJECTS = 20
 
 @dataclass(frozen=True)
 class Proposal:
-    """A prompt, where it comes from and under which licence."""
+    """A prompt, where it comes from and under which licence; a good picture of it, where there is one."""
 
     prompt: str
     source: str
     licence: str = ""
+    image: Picture | None = None
 
 
 class Prompts(Protocol):
@@ -103,11 +104,11 @@ class Proposer:
         return records
 
     def _record(self, proposal: Proposal, index: int, seen: "_Seen") -> Record:
-        prompt = " ".join(proposal.prompt.split())
-        origin = digest_of(prompt, proposal.source, proposal.licence, index)
-        record = Record(origin, index, prompt, proposal.source, proposal.licence)
+        prompt, image = " ".join(proposal.prompt.split()), proposal.image
+        origin = digest_of(prompt, proposal.source, proposal.licence, image.digest if image else None, index)
+        record = Record(origin, index, prompt, proposal.source, proposal.licence, image2=image)
         step = self.identity.step(record)
-        record = Record(step.key, index, prompt, proposal.source, proposal.licence, steps=(step,))
+        record = replace(record, id=step.key, steps=(step,))
         if not prompt:
             return record.reject("propose", "empty prompt")
         if problem := self.guard.problem(prompt):

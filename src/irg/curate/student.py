@@ -36,6 +36,10 @@ class Checkpoint(BaseModel):
     """Of thoughts."""
 
 
+_LOADING = Lock()
+"""Held while weights are loaded, so that threads that draw side by side do so once."""
+
+
 @dataclass(frozen=True)
 class Order:
     """A picture to draw. Without a thought the model writes its own."""
@@ -60,7 +64,6 @@ class Student:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self._pipeline: Pipeline | None = None
-        self._loading = Lock()
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class Student:
 
     @property
     def pipeline(self) -> Pipeline:
-        with self._loading:
+        with _LOADING:
             if self._pipeline is None:
                 if self.checkpoint.threads is not None:
                     torch.set_num_threads(self.checkpoint.threads)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from irg.curate.records import Picture
+
 FIELDS = ("prompt", "Prompt", "prompt_en", "short_description", "long_description")
 """What the public benchmarks call their prompts."""
 
@@ -49,6 +51,59 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
                 yield from _columns(path, fields)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as broken:
         raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {broken}") from broken
+
+
+def read_pairs(path: Path, fields: Sequence[str], image: str) -> Iterator[tuple[str, Picture | None]]:
+    """The prompts of one file with the pictures in the field `image`: bytes as `datasets` keeps them, or the
+    path of a file, from the folder of this one. A row may have none.
+
+    Raises ValueError for a file that has no rows, and for a picture that is not there or is none.
+    """
+    for number, row in enumerate(_rows(path)):
+        texts = [row[field] for field in fields if isinstance(row.get(field), str)]
+        value = row.get(image)
+        data = value.get("bytes") or value.get("path") if isinstance(value, dict) else value
+        if isinstance(data, str):
+            data = _picture_file(path, number, data)
+        if data is not None and not isinstance(data, bytes):
+            raise ValueError(f"{path}, row {number}: {image} is {data!r}, expected bytes or a path")
+        picture = None if data is None else _picture(data, f"{path}, row {number}: {image}")
+        yield from ((text, picture) for text in texts)
+
+
+def _picture_file(path: Path, number: int, name: str) -> bytes:
+    try:
+        return (path.parent / name).read_bytes()
+    except OSError as missing:
+        raise ValueError(f"{path}, row {number}: picture {name}: {missing.strerror}") from missing
+
+
+def _picture(data: bytes, where: str) -> Picture:
+    try:
+        return Picture.of(Picture(data).open())
+    except ValueError as broken:
+        raise ValueError(f"{where}: {broken}") from broken
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    match path.suffix:
+        case ".jsonl":
+            for line in _lines(path):
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError(f"{path}: {line.strip()[:80]!r} is no object with fields")
+                yield row
+        case ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                yield from csv.DictReader(file)
+        case ".parquet":
+            import pyarrow.parquet as pq
+
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=64):
+                    yield from batch.to_pylist()
+        case _:
+            raise ValueError(f"{path}: pictures come beside prompts in .jsonl, .csv and .parquet files")
 
 
 def _lines(path: Path) -> Iterator[str]:

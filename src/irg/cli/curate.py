@@ -1,0 +1,243 @@
+"""`irg curate`: make a training set from a recipe, and report on one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.core import TyperGroup
+
+from irg.cli.console import choose_console, err, print_json
+from irg.cli.console import out as stdout
+from irg.cli.options import AsJson, Quiet
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from irg.curate.recipe import CurateRecipe
+    from irg.curate.session import Curated
+    from irg.curate.shards import Outcome, Tally
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg curate recipes/scene.yaml --count 500
+  irg curate recipes/scene.yaml draw.flawed=0.2 select.keep_right=0.3 --out runs/mine
+  irg curate my.yaml --dry-run
+  irg curate my.yaml --max-cost 20 --ray auto
+  irg curate report runs/scene-set
+
+Run it again to go on where it was interrupted: nothing finished is done twice."""
+
+
+class RunByDefault(TyperGroup):
+    """A group of commands of which `run` need not be named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+curate_app = typer.Typer(
+    cls=RunByDefault,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Make a training set of traces from a recipe: [cyan]irg curate RECIPE[/cyan].",
+    epilog=EXAMPLES,
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(curate_app, name="curate")
+
+
+@curate_app.command("run", epilog=EXAMPLES)
+def run(
+    recipe: Annotated[Path, typer.Argument(help="A YAML file: recipes/scene.yaml, or your own.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="What to change of the recipe.")
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Records to begin with, in place of the recipe's.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder, in place of the recipe's.", show_default=False)
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Work on a Ray cluster: HOST:PORT, auto, or local for two workers here.",
+            show_default=False,
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="The most that endpoints may cost in all.", show_default=False)
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=0, help="The most requests to endpoints in all.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the training set that a recipe describes, with its report.
+
+    The stages are propose, think, draw, improve, judge, reflect, filter, select and emit. What each made is
+    kept in OUT/work, so an interrupted run goes on where it stopped, and a changed recipe redoes what it
+    changes.
+    """
+    changed = _changed(recipe, overrides or [], count, out, max_cost, max_requests)
+    console = choose_console(quiet, as_json)
+    if dry_run:
+        _print_plan(changed, console, as_json)
+        return
+    from irg.curate.ray_cluster import Cluster
+    from irg.curate.session import curate, here, on_cluster
+
+    runner = here if ray is None else on_cluster(Cluster(ray))
+    with _Bars(console, changed.propose.count) as bars:
+        curated = curate(changed, bars.watch, runner)
+    _print_outcome(changed, curated, console, as_json)
+    if curated.progress.stopped is not None:
+        raise typer.Exit(1)
+
+
+@curate_app.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+) -> None:
+    """Write FOLDER/report.html anew: funnel, rejects, cost, histograms, and some of the pairs."""
+    from irg.curate.report import write_report
+
+    stdout.print(write_report(folder), highlight=False, markup=False, soft_wrap=True)
+
+
+def _changed(
+    path: Path,
+    overrides: list[str],
+    count: int | None,
+    out: Path | None,
+    max_cost: float | None,
+    max_requests: int | None,
+) -> "CurateRecipe":
+    """The recipe with what options say in the place of what it says itself."""
+    from irg.core.settings_file import read_settings
+    from irg.curate.recipe import check_recipe
+
+    content = read_settings(path, overrides)
+    options = {
+        ("propose", "count"): count,
+        ("out",): None if out is None else str(out),
+        ("budget", "max_cost"): max_cost,
+        ("budget", "max_requests"): max_requests,
+    }
+    for (*parents, leaf), value in options.items():
+        if value is None:
+            continue
+        inner = content
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise ValueError(f"{path}: {parent} is {inner!r}, expected keys and values")
+        inner[leaf] = value
+    return check_recipe(content, str(path))
+
+
+class _Bars:
+    """A bar per stage, on a terminal: records that it has done with, of all."""
+
+    def __init__(self, console: "Console", count: int) -> None:
+        self.count = count
+        columns = (
+            TextColumn("{task.description:9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+        )
+        self.progress = Progress(*columns, TimeElapsedColumn(), console=console)
+        self.tasks: dict[str, TaskID] = {}
+        self.tallies: dict[str, Tally] = {}
+
+    def __enter__(self) -> "_Bars":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def watch(self, name: str, outcome: "Outcome") -> None:
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(name, total=self.count, speed="")
+        done = outcome.tally.kept if name == "propose" else outcome.tally.taken
+        known = self.tallies.get(name)
+        if not outcome.reused:
+            self.tallies[name] = outcome.tally + known if known else outcome.tally
+        speed = _speed(self.tallies[name]) if name in self.tallies else "known"
+        self.progress.update(self.tasks[name], advance=done, speed=speed)
+
+
+def _speed(tally: "Tally") -> str:
+    return f"{tally.taken / tally.seconds:,.1f}/s" if tally.seconds > 0 else ""
+
+
+def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console", as_json: bool) -> None:
+    progress, emitted = curated.progress, curated.emitted
+    table = Table("stage", "records", "kept", "records/s", "seconds", "requests", "cost")
+    for name, tally in progress.tallies.items():
+        cells = (f"{tally.taken:,}", f"{tally.kept:,}", _speed(tally), f"{tally.seconds:,.1f}")
+        table.add_row(name, *cells, f"{tally.cost.requests:,}", f"{tally.cost.money:,.4f}")
+    console.print(table)
+    for stage, reasons in emitted.rejects.items():
+        for reason, number in sorted(reasons.items(), key=lambda item: -item[1]):
+            console.print(f"  rejected by {stage}: {number:,} {escape(reason)}")
+    if progress.stopped is not None:
+        err.print(f"stopped: {progress.stopped}", style="yellow", markup=False, soft_wrap=True)
+        err.print("what is finished stays: the same command goes on from there", style="yellow")
+    parts = ", ".join(f"{number:,} in {part}" for part, number in emitted.parts.items())
+    console.print(f"{emitted.num_traces:,} traces ({parts or 'none'}) in {escape(str(recipe.out / 'data'))}")
+    console.print(f"report: {escape(str(curated.report))}", soft_wrap=True)
+    if as_json:
+        print_json(_summary(recipe, curated))
+
+
+def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
+    stages = {
+        name: {"taken": tally.taken, "kept": tally.kept, "seconds": round(tally.seconds, 3)}
+        | {"rejects": tally.rejects, "cost": vars(tally.cost)}
+        for name, tally in curated.progress.tallies.items()
+    }
+    return {
+        "out": str(recipe.out),
+        "traces": curated.emitted.parts,
+        "rejects": curated.emitted.rejects,
+        "stages": stages,
+        "stopped": curated.progress.stopped,
+        "report": str(curated.report),
+    }
+
+
+def _print_plan(recipe: "CurateRecipe", console: "Console", as_json: bool) -> None:
+    """What a run would do, with nothing loaded, asked or written."""
+    from irg.curate.build import Build
+    from irg.curate.plan import plan_of
+
+    plan = plan_of(Build(recipe))
+    table = Table("stage", "bound by", "model", "requests", "at most", "cost", "at most")
+    for stage in plan.stages:
+        expected = stage.estimate
+        costs = ("", "", "", "")
+        if expected is not None:
+            requests = (f"{expected.requests:,}", f"{expected.most_requests:,}")
+            costs = (*requests, f"{expected.money:,.4f}", f"{expected.most_money:,.4f}")
+        table.add_row(stage.name, stage.resource, stage.model, *costs)
+    console.print(table)
+    console.print(f"{plan.count:,} records in {plan.num_shards:,} shards of up to {recipe.shard:,}")
+    for problem in plan.problems:
+        console.print(f"  {escape(problem)}", style="yellow")
+    if as_json:
+        print_json(plan.as_json())

@@ -1,0 +1,211 @@
+"""The parts of a recipe: what each stage does, and by whom. `irg.curate.recipe` puts them together."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from irg.curate.endpoint import EndpointSettings
+from irg.curate.oracle import Choice
+from irg.curate.student import Checkpoint
+from irg.curate.teacher import Improvement, JudgeSettings, Sampling
+from irg.curate.teacher.prompts import SUBJECTS
+from irg.curate.texts import FIELDS
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Contamination(Part):
+    """What proposals may not be (`irg.curate.contamination`)."""
+
+    files: tuple[Path, ...] = ()
+    """Files, or folders of them, with the benchmarks' prompts."""
+    fields: tuple[str, ...] = FIELDS
+    ngram: Count = 8
+    overlap: Annotated[float, Field(gt=0, le=1)] = 0.5
+    scenes: bool = False
+    """The prompts are the scene world's, and may not be of its held-out splits."""
+
+
+class _Propose(Part):
+    count: Count
+    """Records: prompts that are new and nobody's benchmark. What is rejected comes on top."""
+    repeats: Count = 1
+    """Records that may share a prompt."""
+    contamination: Contamination = Contamination()
+
+
+class GrammarProposes(_Propose):
+    """Prompts of the scene world, of its training split."""
+
+    by: Literal["grammar"]
+    families: dict[str, float] = {
+        "single": 1,
+        "two": 1,
+        "counting": 1.5,
+        "colors": 1,
+        "position": 3,
+        "attribution": 1.5,
+        "compound": 3,
+    }
+
+
+class FilesPropose(_Propose):
+    """Prompts of files, in their order."""
+
+    by: Literal["files"]
+    files: tuple[Path, ...]
+    fields: tuple[str, ...] = FIELDS
+    licence: str = ""
+    image: str | None = None
+    """The field of pictures, where each prompt comes with a good one of it."""
+
+
+class TeacherProposes(_Propose):
+    """Prompts by a teacher, about subjects in turn."""
+
+    by: Literal["teacher"]
+    teacher: str
+    subjects: tuple[str, ...] = SUBJECTS
+    batch: Count = 20
+    """Prompts asked for at once."""
+    licence: str = ""
+
+
+Propose = Annotated[GrammarProposes | FilesPropose | TeacherProposes, Field(discriminator="by")]
+
+
+class OracleThinks(Part):
+    by: Literal["oracle"]
+    student: Share = 0.0
+    """Records left to the student's own thoughts."""
+
+
+class TeacherThinks(Part):
+    by: Literal["teacher"]
+    teacher: str
+    look: bool = False
+    """From the prompt and the picture that it came with, not from the prompt alone."""
+    words: Count = 150
+    student: Share = 0.0
+    """Records left to the student's own thoughts."""
+
+
+class StudentThinks(Part):
+    by: Literal["student"]
+
+
+Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
+
+
+class Draws(Checkpoint):
+    """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
+
+    candidates: Count = 1
+    flawed: Share = 0.0
+    """Of the records with the oracle's thought: image 1 is that scene with programmatic flaws."""
+    untouched: Share = 0.0
+    """Of those: left without a flaw."""
+
+
+class OracleImproves(Part):
+    by: Literal["oracle"]
+    choice: Choice = Choice.FIRST
+
+
+class CheckpointImproves(Checkpoint):
+    by: Literal["checkpoint"]
+    turns: Count = 1
+
+
+class TeacherImproves(Part):
+    """An images API."""
+
+    by: Literal["teacher"]
+    teacher: str
+    size: tuple[Count, Count] = (1024, 1024)
+    how: Improvement = Improvement.DRAW
+
+
+class GivenImproves(Part):
+    """The picture that the prompt came with."""
+
+    by: Literal["given"]
+
+
+Improve = Annotated[
+    OracleImproves | CheckpointImproves | TeacherImproves | GivenImproves, Field(discriminator="by")
+]
+
+
+class OracleJudges(Part):
+    by: Literal["oracle"]
+
+
+class TeacherJudges(JudgeSettings):
+    by: Literal["teacher"]
+    teacher: str
+
+    @property
+    def demands(self) -> JudgeSettings:
+        return JudgeSettings(**{name: getattr(self, name) for name in JudgeSettings.model_fields})
+
+
+Judge = Annotated[OracleJudges | TeacherJudges, Field(discriminator="by")]
+
+
+class OracleReflects(Part):
+    by: Literal["oracle"]
+
+
+class TeacherReflects(Part):
+    by: Literal["teacher"]
+    teacher: str
+
+
+Reflect = Annotated[OracleReflects | TeacherReflects, Field(discriminator="by")]
+
+
+class TeacherPart(Part):
+    """A model behind an endpoint, how it writes, and the templates that it is asked in."""
+
+    endpoint: EndpointSettings
+    sampling: Sampling = Sampling()
+    templates: Path | None = None
+    """A file with templates to use in place of the package's own."""
+
+
+class Budget(Part):
+    """What all endpoints of the run may take together, over all its restarts. None is no bound."""
+
+    max_cost: Annotated[float, Field(ge=0, lt=1e9)] | None = None
+    max_requests: Annotated[int, Field(ge=0)] | None = None
+    network_disk: bool = False
+    """The folder of the run is shared between machines."""
+
+
+class Emitting(Part):
+    """How the set is written."""
+
+    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of prompts kept from training."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=95)] | None = None
+    """Pictures as JPEG of this quality; None for PNG, as they were made."""
+
+
+class Running(Part):
+    """What decides on the time a run takes and not on what it makes."""
+
+    shards: Count = 4
+    """Shards under way at once."""
+    cpu: Count = 2
+    """Threads for stages that compute on the CPU."""
+    device: Count = 1
+    """Threads for stages that draw; without a GPU, as many as there are cores, and `draw.threads` 1."""

@@ -1,0 +1,68 @@
+"""A dry run: what a recipe would do and cost, with nothing loaded, asked or written."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from irg.curate.build import Build
+from irg.curate.endpoint import Estimate
+from irg.curate.stage import Identity, Resource
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A stage, or a source of prompts, that knows what it would ask of endpoints."""
+
+    def estimate(self, count: int) -> Estimate: ...
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage, what it is bound by, by whom it is done, and what it would take of endpoints."""
+
+    name: str
+    resource: str
+    model: str
+    estimate: Estimate | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`count` records, through the stages. Estimates are for all of them reaching every stage."""
+
+    count: int
+    num_shards: int
+    stages: tuple[PlannedStage, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def total(self) -> Estimate:
+        return sum((stage.estimate for stage in self.stages if stage.estimate), start=Estimate())
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "total": asdict(self.total)}
+
+
+def plan_of(build: Build) -> Plan:
+    """What a run would do. Raises ValueError for what would be wrong with it from the start."""
+    recipe, count = build.recipe, build.recipe.propose.count
+    source = Resource.ENDPOINT if isinstance(build.prompts, Estimating) else Resource.CPU
+    stages = [_planned(build.prompts, "propose", build.prompts.identity, source, count)]
+    for stage in build.stages:
+        stages.append(_planned(stage, stage.identity.name, stage.identity, stage.resource, count))
+    plan = Plan(count, -(-count // recipe.shard), tuple(stages), ())
+    return Plan(plan.count, plan.num_shards, plan.stages, tuple(_problems(build, plan.total)))
+
+
+def _planned(maker: object, name: str, identity: Identity, resource: Resource, count: int) -> PlannedStage:
+    expected = maker.estimate(count) if isinstance(maker, Estimating) else None
+    return PlannedStage(name, resource, str(identity.model.get("name", "")), expected)
+
+
+def _problems(build: Build, total: Estimate) -> list[str]:
+    """Where the budget would end the run before its end."""
+    budget, problems = build.recipe.budget, []
+    if budget.max_requests is not None and total.requests > budget.max_requests:
+        problems.append(f"{total.requests:,} requests are expected, {budget.max_requests:,} may be made")
+    if budget.max_cost is not None and total.money > budget.max_cost:
+        problems.append(f"a cost of {total.money:,.4f} is expected, {budget.max_cost:,.4f} may be spent")
+    return problems

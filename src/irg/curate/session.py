@@ -1,0 +1,66 @@
+"""A whole run, from a recipe to a set: the work, the set, its report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from irg.core.files import write_atomically
+from irg.curate.build import Build, build_stages
+from irg.curate.emit import Emitted, emit
+from irg.curate.ray_cluster import Cluster
+from irg.curate.ray_runner import run as run_on_cluster
+from irg.curate.recipe import CurateRecipe
+from irg.curate.report import write_report
+from irg.curate.runner import Progress, Watch, run
+
+RECIPE = "curate.yaml"
+Runner = Callable[[Build, Watch | None], Progress]
+"""Brings all shards of a job through its stages."""
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What came of a run: what each stage did, the set, and where the report is."""
+
+    progress: Progress
+    emitted: Emitted
+    report: Path
+
+
+def here(build: Build, watch: Watch | None) -> Progress:
+    """The runner in this process."""
+    return run(build.job, build.limits, watch)
+
+
+def on_cluster(cluster: Cluster) -> Runner:
+    """The runner on a Ray cluster."""
+
+    def runner(build: Build, watch: Watch | None) -> Progress:
+        return run_on_cluster(build.job, partial(build_stages, build.recipe), cluster, watch)
+
+    return runner
+
+
+def curate(recipe: CurateRecipe, watch: Watch | None = None, runner: Runner = here) -> Curated:
+    """Make the set that a recipe describes, going on where an earlier run of it stopped.
+
+    A run that a stage stops (a budget that is spent) writes the set of what was finished in order by then.
+    Raises ValueError when another run is at work in the same folder.
+    """
+    build = Build(recipe)
+    recipe.out.mkdir(parents=True, exist_ok=True)
+    with build.job.store.locked():
+        resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        write_atomically(recipe.out / RECIPE, resolved)
+        progress = runner(build, watch)
+        emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
+    return Curated(progress, emitted, write_report(recipe.out))
+
+
+def _provenance(recipe: CurateRecipe) -> dict[str, Any]:
+    """The recipe, but for what does not change the set: where it is made, how fast, for how much at most."""
+    return {"recipe": recipe.model_dump(mode="json", exclude={"out", "run", "budget"})}

@@ -1,0 +1,38 @@
+"""Leaving some of the records to the student's own thoughts, where the rest get a teacher's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from irg.curate.records import Record
+from irg.curate.stage import EndpointStage, Resource
+
+
+class ShareWithStudent:
+    """A thinking stage behind an endpoint, for all but a share of the records: those go on without a thought,
+    so that they are drawn with the student's own."""
+
+    resource = Resource.ENDPOINT
+
+    def __init__(self, inner: EndpointStage, share: float) -> None:
+        if not 0 <= share <= 1:
+            raise ValueError(f"student share {share}: expected a share between 0 and 1")
+        self.inner, self.share = inner, share
+        known = inner.identity
+        self.identity = replace(known, settings={**known.settings, "student": share})
+
+    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+        chosen = [place for place, record in enumerate(records) if self._is_taught(record)]
+        results = list(records)
+        if chosen:
+            thought = await self.inner.run_async([records[place] for place in chosen])
+            for place, record in zip(chosen, thought, strict=True):
+                results[place] = record
+        return results
+
+    def retire(self) -> None:
+        self.inner.retire()
+
+    def _is_taught(self, record: Record) -> bool:
+        return bool(np.random.default_rng(self.identity.seed_for(record)).random() >= self.share)
