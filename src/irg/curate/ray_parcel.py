@@ -7,6 +7,7 @@ here knows of Ray. A row is never split, so that a shard always arrives whole.
 import json
 import pickle
 import platform
+import secrets
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -67,10 +68,12 @@ class Parcel:
 class Plant:
     """How a worker comes by the stages of a run: it builds them, since what they hold need not travel.
 
-    `digest` is of the identities that they have in the driver.
+    `digest` is of the identities that they have in the driver. `run` tells one run from every other: what
+    identities do not say, such as where answers are kept, may be different in the next.
     """
 
     digest: str
+    run: str
     build: Build = field(compare=False, repr=False)
 
 
@@ -140,7 +143,7 @@ class Span:
 
 def spans(store: Store, stages: Sequence[AnyStage], build: Build) -> list[Span]:
     """The stages of a run in order, those in a row that want the same together. `build` makes them anew."""
-    plant = Plant(digest_of_all(stages), build)
+    plant = Plant(digest_of_all(stages), secrets.token_hex(8), build)
     found: list[Span] = []
     for resource, group in groupby(stages, resource_of):
         start = found[-1].stop if found else 0
