@@ -82,7 +82,7 @@ def test_converting_nothing_writes_nothing(run: Run, traces: Path, work: Path) -
 
 def test_verifying_names_every_damaged_file(run: Run, traces: Path) -> None:
     whole = run("data", "verify", traces)
-    assert whole.exit_code == 0 and "3 files, 5 rows" in whole.stdout
+    assert whole.exit_code == 0 and "files: 3, rows: 5" in whole.stdout
     path = traces / "traces-00001.parquet"
     data = bytearray(path.read_bytes())
     data[50] ^= 1

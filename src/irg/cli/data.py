@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from irg.cli.console import choose_console, out, print_json
-from irg.cli.findings import show_findings, show_inspection, table_of
+from irg.cli.findings import print_table, show_findings, show_inspection
 from irg.cli.options import ModelName
 from irg.core.files import write_atomically
 
@@ -61,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A file, or a folder.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder.")],
     model: ModelName = None,
     max_tokens: Annotated[
         int | None,
@@ -181,7 +181,8 @@ def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
     from irg.data.inspect import Finding, lines_of
 
     rejected = [Finding(error) for error in found.rejected]
-    write_atomically(folder / "rejected.jsonl", lines_of(rejected))
+    if rejected:
+        write_atomically(folder / "rejected.jsonl", lines_of(rejected))
     if as_json:
         print_json(
             {
@@ -193,14 +194,14 @@ def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
             }
         )
         return
-    out.print(table_of("rows by mode", ("", "rows"), [(name, f"{n:,}") for name, n in found.modes.items()]))
+    print_table("rows by mode", ("", "rows"), [(name, f"{n:,}") for name, n in found.modes.items()])
     show_findings("rejected rows", rejected)
     counts = f"\n{found.rows_read:,} rows read, {found.rows_written:,} written to "
     out.print(Text.assemble(counts, (str(folder), "bold green")), soft_wrap=True)
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(help="The folder of a data set with a manifest.")],
+    path: Annotated[Path, typer.Argument(metavar="FOLDER", help="A data set with a manifest.")],
     quiet: Quiet = False,
 ) -> None:
     """Compare the files of a data set with the hashes in its manifest."""
@@ -215,7 +216,7 @@ def verify(
         raise ValueError(f"{path} is not what its manifest says:\n  " + "\n  ".join(problems))
     assert manifest is not None
     size = sum(entry.num_bytes for entry in manifest.files)
-    out.print(f"{num_files:,} files, {manifest.rows:,} rows, {size:,} bytes: all as the manifest says")
+    out.print(f"files: {num_files:,}, rows: {manifest.rows:,}, bytes: {size:,}; all as the manifest says")
 
 
 def _preparer(model: str | None) -> "Preparer":

@@ -28,7 +28,7 @@ def show_inspection(found: "Inspection") -> None:
         for name, one in found.lengths.items()
     ]
     if rows:
-        out.print(table_of("tokens", ("", "documents", "min", "median", "p95", "max"), rows))
+        print_table("tokens", ("", "documents", "min", "median", "p95", "max"), rows)
     total = sum(found.sizes.values())
     sizes = [
         (f"{width}x{height}", f"{count:,}", f"{count / total:.1%}")
@@ -37,7 +37,7 @@ def show_inspection(found: "Inspection") -> None:
     if sizes:
         more = len(found.sizes) - len(sizes)
         sizes += [(f"{more} other sizes", "", "")] if more > 0 else []
-        out.print(table_of("pictures", ("", "number", "share"), sizes))
+        print_table("pictures", ("", "number", "share"), sizes)
     show_findings("rejected rows", found.rejected)
     show_findings("left out of a mode", found.left_out)
 
@@ -64,10 +64,12 @@ def _short(detail: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
-def table_of(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
+def print_table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table under its title; all columns but the first are numbers."""
+    table = Table(box=None, pad_edge=False)
     for number, name in enumerate(head):
         table.add_column(name, justify="right" if number else "left", header_style="dim")
     for row in rows:
         table.add_row(*row)
-    return table
+    out.print(f"\n{title}", style="bold")
+    out.print(table)
