@@ -1,4 +1,4 @@
-"""The losses of a packed row, their gradients and their weights, against each document by itself, term by term."""
+"""The losses of a packed row, their gradients and weights, against each document by itself, term by term."""
 
 import copy
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from irg.train.objective import Losses, Objective, Reduction, shares
 from tests.samples import Sampler
 
 LABELS, TARGETS = [5, 3, 1], [4, 4, 1]
-"""Labelled tokens of each text with loss, and latent tokens of each image with a target, in the row's order."""
+"""Labelled tokens of each text with loss, latent tokens of each image with a target, in the row's order."""
 
 
 @pytest.fixture
@@ -94,8 +94,9 @@ def test_losses_and_gradients_are_those_of_each_document_alone(
     (torch.stack(text).sum() + torch.cat(flow).sum()).backward()
     expected = gradients(trainable)
     assert found.keys() == expected.keys()
+    largest = max(gradient.abs().max() for gradient in expected.values())
     for name, gradient in expected.items():
-        assert torch.allclose(found[name], gradient, rtol=1e-5, atol=1e-9), name
+        assert (found[name] - gradient).abs().max() <= 1e-7 * largest, name  # losses are float32
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 4])
