@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from irg.cli.console import out
+from irg.cli.findings import print_table
 
 if TYPE_CHECKING:
     from irg.train.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
   irg train recipes/smoke.yaml out=runs/smoke
-  irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --dry-run
+  irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --dry-run --processes 8
   [dim]# eight processes that share the model; run it again with --resume to go on where it stopped[/dim]
   torchrun --nproc-per-node 8 -m irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --resume"""
 
@@ -39,6 +40,15 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained and what it takes, and stop.")
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="With --dry-run: plan for so many processes, one per GPU. Default: 1.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run a recipe: make a tokenizer, train an autoencoder or the model, or let a model draw pictures.
 
@@ -48,18 +58,24 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
-        _show_plan(chosen)
+        _show_plan(chosen, processes or int(os.environ.get("WORLD_SIZE", "1")))
         return
+    if processes is not None:
+        raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
     result = run_recipe(chosen, Manner(resume, strict))
     out.print(f"done: {result}")
 
 
-def _show_plan(recipe: "Recipe") -> None:
-    from irg.train.preview import describe_run
+def _show_plan(recipe: "Recipe", processes: int) -> None:
+    from irg.train.preview import Section, describe_run
     from irg.train.settings import TrainRecipe
 
     if not isinstance(recipe, TrainRecipe):
         raise ValueError(f"a dry run plans the training of a model, not a {recipe.kind}")
-    for part in describe_run(recipe, int(os.environ.get("WORLD_SIZE", "1"))):
-        if int(os.environ.get("RANK", "0")) == 0:
-            out.print(part)
+    if int(os.environ.get("RANK", "0")) > 0:
+        return
+    for part in describe_run(recipe, processes):
+        if isinstance(part, Section):
+            print_table(part.title, part.head, part.rows)
+        else:
+            out.print(part, soft_wrap=True, markup=False)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from irg import __version__
-from irg.model.checkpoint import load_autoencoder, load_model, resolve, weight_files
+from irg.model.checkpoint import CONFIGURATION, load_autoencoder, load_model, resolve, weight_files
 from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
@@ -45,6 +45,11 @@ def load_pipeline(
 def checkpoint_folder(model: str | Path | None = None) -> Path:
     """Where the files of a model lie that is given as for `load_pipeline`."""
     return embedded_folder() if model is None or str(model) == EMBEDDED else resolve(model)
+
+
+def configuration_folder(model: str | Path | None = None) -> Path:
+    """The same where no weights are needed: of a model on the hub, none are downloaded."""
+    return embedded_folder() if model is None or str(model) == EMBEDDED else resolve(model, CONFIGURATION)
 
 
 def embedded_folder() -> Path:

@@ -11,7 +11,7 @@ from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
 from irg.model.checkpoint import load_autoencoder, load_model, read_weights
 from irg.model.config import AutoencoderConfig, read_autoencoder_config, read_config
 from irg.pipeline import Settings
-from irg.pipeline.load import checkpoint_folder
+from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
 from irg.train.adapters import Quantize, adapt
 from irg.train.freezing import freeze
@@ -36,10 +36,14 @@ class Parts:
         return load_autoencoder(self.folder, device, dtype).requires_grad_(False)
 
 
-def parts_of(recipe: TrainRecipe) -> Parts:
-    """Resolve the recipe's folders. Raises ValueError where they don't fit together."""
-    init = checkpoint_folder(recipe.init) if recipe.init is not None else None
-    folder = checkpoint_folder(recipe.parts) if recipe.parts is not None else init
+def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
+    """Resolve the recipe's folders. Raises ValueError where they don't fit together.
+
+    Without `weights` none are downloaded: enough to plan a run, not to begin it.
+    """
+    resolved = checkpoint_folder if weights else configuration_folder
+    init = resolved(recipe.init) if recipe.init is not None else None
+    folder = resolved(recipe.parts) if recipe.parts is not None else init
     assert folder is not None, "a recipe names init or parts"
     tokenizer, autoencoder = Tokenizer.from_folder(folder), read_autoencoder_config(folder)
     if init is None:

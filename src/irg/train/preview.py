@@ -1,11 +1,10 @@
 """The dry run: what a recipe would train, what that takes and how long, without loading a weight."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import islice
 
 import torch
-from rich.table import Table
 
 from irg.core.trace import Trace, Turn
 from irg.data.document import Document, TextPart
@@ -17,7 +16,7 @@ from irg.model import ModelConfig, bagel_7b
 from irg.model.checkpoint import CheckpointError
 from irg.pipeline import Settings
 from irg.train.assemble import parts_of
-from irg.train.budget import Budget, Speed, Workload, budget
+from irg.train.budget import Speed, Workload, budget
 from irg.train.dataset import Data, data_of
 from irg.train.flops import RowCounts, peak_flops, peak_of
 from irg.train.freezing import parse_parts
@@ -31,19 +30,29 @@ _STEPS_LOOKED_AT = 8
 """Planned steps of which the mean row is taken."""
 
 
-def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Table | str]:
-    """The plan of a run on `world` processes, ready to print.
+@dataclass(frozen=True)
+class Section:
+    """A table of the plan: a title, names of columns, and rows."""
 
-    Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said.
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
+    """The plan of a run on `world` processes: tables, and notes in between.
+
+    Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said. No
+    weights are downloaded.
     """
     device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     data: Data | None = None
     try:
-        parts = parts_of(recipe)
+        parts = parts_of(recipe, weights=False)
         config, settings = parts.config, parts.settings
         if all(one.path is None or one.path.exists() for one in recipe.data):
             data = data_of(recipe, recipe.data, parts, world)
-            yield _survey_table(data)
+            yield _survey_section(data)
         else:
             yield "the data is not there: planned for typical documents"
     except CheckpointError as absent:
@@ -68,7 +77,9 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Table | str]:
     if speed.peak is None and config.decoder.width >= _LARGE:
         speed = Speed(peak_of("H100"))
         yield f"time is that of H100s at {speed.mfu:.0%} of their peak: none is here"
-    yield _plan_table(budget(config, workload, recipe.steps, speed), recipe, world)
+    plan = budget(config, workload, recipe.steps, speed)
+    processes = "1 process" if world == 1 else f"{world} processes"
+    yield Section(f"plan for {processes}, into {recipe.out}", ("", "how much"), [*plan.rows()])
 
 
 def _planned(data: Data, recipe: TrainRecipe, config: ModelConfig, world: int) -> tuple[RowCounts, int]:
@@ -79,16 +90,16 @@ def _planned(data: Data, recipe: TrainRecipe, config: ModelConfig, world: int) -
     shapes = [
         _shape(sketched, data.preparer, recipe.noising.copies)
         for sample in samples
-        if (sketched := _sketch(streams[sample.stream], sample.index)) is not None
+        if (sketched := _sketch(streams[sample.stream], sample.index, sample.seed(recipe.seed))) is not None
     ]
     forwards = len(steps) * world * recipe.batch.accumulate
     return _mean(shapes, forwards), round(len(samples) / forwards)
 
 
-def _sketch(stream: Stream, index: int) -> Document | None:
+def _sketch(stream: Stream, index: int, choice: int) -> Document | None:
     """The document of a row; None for one that turns out to be broken, which the run itself will tell of."""
     try:
-        return stream.sketch(index) if stream.virtual else stream.document(index)
+        return stream.sketch(index, choice) if stream.virtual else stream.document(index, choice)
     except (RowError, Elsewhere):
         return None
 
@@ -158,20 +169,12 @@ def _mean(shapes: Iterable[RowCounts], parts: int) -> RowCounts:
     return RowCounts(*(round(sum(values) / parts) for values in zip(*map(astuple, shapes), strict=True)))
 
 
-def _survey_table(data: Data) -> Table:
-    table = Table("stream", "rows", "rejected", title="data")
+def _survey_section(data: Data) -> Section:
+    rows: list[tuple[str, ...]] = []
     rejected = counted(data.survey.rejected)
     for one in data.survey.streams:
         mine = [(reason, count) for (name, reason), count in rejected.items() if name == one.stream.name]
-        reasons = [f"{count} {reason}" for reason, count in mine]
-        rows = "as drawn" if one.stream.virtual else f"{len(one.lengths.usable):,}"
-        table.add_row(one.stream.name, rows, ", ".join(reasons) or "none")
-    return table
-
-
-def _plan_table(plan: Budget, recipe: TrainRecipe, world: int) -> Table:
-    processes = "1 process" if world == 1 else f"{world} processes"
-    table = Table("what", "how much", title=f"plan for {processes}, into {recipe.out}")
-    for name, value in plan.rows():
-        table.add_row(name, value)
-    return table
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in mine)
+        usable = "made as drawn" if one.stream.virtual else f"{len(one.lengths.usable):,}"
+        rows.append((one.stream.name, usable, reasons or "none"))
+    return Section("data", ("stream", "usable rows", "rejected"), rows)
