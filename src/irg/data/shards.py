@@ -185,7 +185,7 @@ class ShardWriter:
 
     def write(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
         """Add a row, which teaches the `modes`."""
-        weight = _num_bytes(row)
+        weight = bytes_of(row)
         if self._rows and self._num_bytes + weight > GROUP_BYTES:
             self._end_group()
         self._rows.append(row)
@@ -257,10 +257,10 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _num_bytes(value: Any) -> int:
-    """Roughly what a value takes."""
+def bytes_of(value: Any) -> int:
+    """Roughly what a row, or a value in it, takes."""
     if isinstance(value, dict):
-        return sum(map(_num_bytes, value.values()))
+        return sum(map(bytes_of, value.values()))
     if isinstance(value, list):
-        return sum(map(_num_bytes, value))
+        return sum(map(bytes_of, value))
     return len(value) if isinstance(value, str | bytes) else 8

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
@@ -23,6 +24,7 @@ COLUMNS = (
     "system_prompt",
     "seed",
     "turns",
+    "images",
     "source",
     "source_width",
     "source_height",
@@ -40,7 +42,7 @@ _STRING, _INTEGER, _NUMBER, _FLAG = (
 _SIZE = {"dtype": "int32", "_type": "Value"}
 _IMAGE = {"_type": "Image"}
 _NUMBERS = [{"name": _STRING, "value": _NUMBER}]
-_FEATURES = {
+FEATURES: dict[str, Any] = {
     "id": _STRING,
     "prompt": _STRING,
     "system_prompt": _STRING,
@@ -66,14 +68,22 @@ _FEATURES = {
     "provenance": _STRING,
 }
 """In the words of the `datasets` library, which so decodes the images too."""
+PUBLISHED_FEATURES: dict[str, Any] = {
+    "id": _STRING,
+    "prompt": _STRING,
+    "images": [_IMAGE],
+    "turns": [{name: feature for name, feature in FEATURES["turns"][0].items() if name != "image"}],
+    **{name: feature for name, feature in FEATURES.items() if name not in ("id", "prompt", "turns")},
+}
+"""The same with the turns' pictures in a column of their own, where viewers of data sets show them."""
 
 
-def schema() -> "pyarrow.Schema":
+def schema(features: dict[str, Any] = FEATURES) -> "pyarrow.Schema":
     """The Arrow schema of the columns, with what the `datasets` library wants to know of them."""
     import pyarrow
 
-    described = json.dumps({"info": {"features": _FEATURES}})
-    fields = [pyarrow.field(name, _arrow(feature)) for name, feature in _FEATURES.items()]
+    described = json.dumps({"info": {"features": features}})
+    fields = [pyarrow.field(name, _arrow(feature)) for name, feature in features.items()]
     return pyarrow.schema(fields, metadata={"huggingface": described})
 
 
@@ -98,6 +108,14 @@ def row_of(trace: Trace, jpeg_quality: int | None = None) -> dict[str, Any]:
         "model": _json(trace.model),
         "provenance": _json(trace.provenance),
     }
+
+
+def published(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its turns' pictures in a column of their own, from where `trace_of` takes them too."""
+    if row.get("images") is not None:
+        return row
+    turns = [{name: value for name, value in turn.items() if name != "image"} for turn in row["turns"]]
+    return {**row, "turns": turns, "images": [turn["image"] for turn in row["turns"]]}
 
 
 def trace_of(row: dict[str, Any], place: Place) -> Trace:
@@ -129,7 +147,7 @@ _Opener = Callable[[Fields, str, str, str], Image.Image]
 
 
 def _trace(row: Fields, opened: _Opener) -> Trace:
-    turns = tuple(_turn(turn, opened) for turn in row.each("turns"))
+    turns = tuple(_turn(turn, opened) for turn in _turns(row))
     if not turns:
         raise row.error(Reason.NO_TARGET, "turns", "is empty")
     questions = tuple((asked.words("question"), asked.words("answer")) for asked in row.each("questions", []))
@@ -147,6 +165,20 @@ def _trace(row: Fields, opened: _Opener) -> Trace:
         provenance=row.json_object("provenance"),
         id=row.text("id", ""),
     )
+
+
+def _turns(row: Fields) -> list[Fields]:
+    """The turns, each with its picture, wherever the row keeps it."""
+    turns = row.each("turns")
+    if not row.has("images"):
+        return turns
+    images = row.items("images")
+    if len(images) != len(turns):
+        raise row.error(Reason.WRONG_TYPE, "images", f"holds {len(images)} pictures for {len(turns)} turns")
+    return [
+        replace(turn, values={**turn.values, "image": image})
+        for turn, image in zip(turns, images, strict=True)
+    ]
 
 
 def _turn(row: Fields, opened: _Opener) -> Turn:
