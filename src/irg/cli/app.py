@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from irg import __version__
-from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, train
+from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, publish, train
 from irg.cli.console import err, out
 from irg.cli.errors import explain
 
@@ -74,5 +74,5 @@ def irg(
     ctx.obj = debug
 
 
-for command in (generate, ask, edit, info, data, curate, bench, bench_train, train, export, plot):
+for command in (generate, ask, edit, info, data, curate, publish, bench, bench_train, train, export, plot):
     command.register(app)

@@ -1,0 +1,134 @@
+"""`irg publish`: a set as a folder with a card, in parquet or tar files, and its way to the hub."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from irg.cli.console import choose_console, out, print_json
+from irg.curate.layout import Layout
+
+EXPORT_EXAMPLES = """[bold]Examples[/bold]
+  irg publish export runs/scene-set published --name "Scene traces"
+  irg publish export runs/scene-set sample --max-bytes 5000000
+  irg publish export traces/ published --held-out 0.05 --licence cc-by-4.0
+  irg publish export runs/scene-set shards --to webdataset
+
+The folder opens with datasets.load_dataset, and irg train reads its parts."""
+UPLOAD_EXAMPLES = """[bold]Examples[/bold]
+  irg publish upload published me/scene-traces --dry-run
+  HF_TOKEN=... irg publish upload published me/scene-traces --private
+
+Takes a folder that irg publish export has written."""
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, progress to stderr.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Publish a set: a folder with a card, and the hub.")
+    group.command("export", epilog=EXPORT_EXAMPLES)(export)
+    group.command("upload", epilog=UPLOAD_EXAMPLES)(upload)
+    app.add_typer(group, name="publish")
+
+
+def export(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A curation's folder, or a store of traces.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
+    to: Annotated[Layout, typer.Option(help="The files to write.")] = Layout.PARQUET,
+    name: Annotated[
+        str | None, typer.Option(help="The set's name. Default: the folder's.", show_default=False)
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            "--licence", "--license", help="Of the set. Default: that of its prompts.", show_default=False
+        ),
+    ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Markdown for the head of the card.", show_default=False),
+    ] = None,
+    held_out: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the prompts to hold out, by their hash. Default: the split that there is.",
+            show_default=False,
+        ),
+    ] = None,
+    max_rows: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N traces.", show_default=False)
+    ] = None,
+    max_bytes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="At most N bytes in all, the card included.", show_default=False
+        ),
+    ] = None,
+    shard_bytes: Annotated[int, typer.Option(min=1, metavar="N", help="Where a tar file ends, about.")] = 1
+    << 30,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a set, or an extract of it, as it is published: data, splits, and a card that says what it is.
+
+    Addresses of endpoints, names of variables with keys and paths on this machine stay out of it.
+    """
+    from irg.curate.card_front import Title
+    from irg.curate.extract import Extract
+    from irg.curate.publish import Publishing, publish
+
+    text = about.read_text(encoding="utf-8") if about is not None else ""
+    title = Title(target.resolve().name if name is None else name, licence, text)
+    publishing = Publishing(title, Extract(held_out, max_rows, max_bytes), to, shard_bytes)
+    columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=choose_console(quiet, as_json), transient=True) as progress:
+        task = progress.add_task("writing")
+        done = publish(
+            source, target, publishing, lambda rows, total: progress.update(task, completed=rows, total=total)
+        )
+    if as_json:
+        print_json(vars(done))
+        return
+    parts = ", ".join(f"{rows:,} in {part}" for part, rows in done.parts.items())
+    written = f"{sum(done.parts.values()):,} of {done.num_available:,} traces ({parts})"
+    out.print(f"{written}, {done.num_bytes:,} bytes in {escape(str(target))}", soft_wrap=True)
+
+
+def upload(
+    folder: Annotated[Path, typer.Argument(help="What irg publish export has written.")],
+    repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The dataset on the hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Nobody else sees it, if it is new.")] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="A branch that there is.", show_default=False)
+    ] = None,
+    message: Annotated[str, typer.Option(help="Of the commit.")] = "Publish the set",
+    pull_request: Annotated[
+        bool, typer.Option("--pull-request", help="Open a pull request in place of a commit.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything here, and say what would be sent.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a published folder to the Hugging Face hub, in the place of what data is there.
+
+    All files are compared with their hashes first. The token is HF_TOKEN's, or that of `hf auth login`.
+    """
+    from irg.curate.upload import Upload, check, send
+
+    wanted = Upload(folder, repo, private, revision, message, pull_request)
+    sending = check(wanted)
+    address = None if dry_run else send(wanted)
+    if as_json:
+        print_json({"files": sending.files, "bytes": sending.num_bytes, "address": address})
+        return
+    for name, size in sending.files.items():
+        out.print(f"{size:>14,}  {name}", highlight=False, markup=False, soft_wrap=True)
+    verb = "would be sent to" if dry_run else "sent to"
+    told = f"{len(sending.files)} files, {sending.num_bytes:,} bytes {verb} {address or repo}"
+    out.print(told, highlight=False, markup=False, soft_wrap=True)
