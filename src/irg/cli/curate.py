@@ -1,5 +1,6 @@
 """`irg curate`: make a training set from a recipe, and report on one."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +26,7 @@ EXAMPLES = """[bold]Examples[/bold]
   irg curate recipes/scene.yaml draw.flawed=0.2 select.keep_right=0.3 --out runs/mine
   irg curate my.yaml --dry-run
   irg curate my.yaml --max-cost 20 --ray auto
+  irg curate my.yaml --retry
   irg curate report runs/scene-set
 
 Run it again to go on where it was interrupted: nothing finished is done twice."""
@@ -83,6 +85,10 @@ def run(
         bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost.")
     ] = False,
     quiet: Quiet = False,
+    again: Annotated[
+        bool,
+        typer.Option("--retry", help="Also make again the records that endpoints failed in passing."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the training set that a recipe describes, with its report.
@@ -101,7 +107,7 @@ def run(
 
     runner = here if ray is None else on_cluster(Cluster(ray))
     with _Bars(console, changed.propose.count) as bars:
-        curated = curate(changed, bars.watch, runner)
+        curated = curate(changed, bars.watch, runner, again)
     _print_outcome(changed, curated, console, as_json)
     if curated.progress.stopped is not None:
         raise typer.Exit(1)
@@ -192,6 +198,7 @@ def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console
         cells = (f"{tally.taken:,}", f"{tally.kept:,}", _speed(tally), f"{tally.seconds:,.1f}")
         table.add_row(name, *cells, f"{tally.cost.requests:,}", f"{tally.cost.money:,.4f}")
     console.print(table)
+    _print_spending(curated, console)
     for stage, reasons in emitted.rejects.items():
         for reason, number in sorted(reasons.items(), key=lambda item: -item[1]):
             console.print(f"  rejected by {stage}: {number:,} {escape(reason)}")
@@ -205,6 +212,18 @@ def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console
         print_json(_summary(recipe, curated))
 
 
+def _print_spending(curated: "Curated", console: "Console") -> None:
+    for reason, number in curated.retried.items():
+        console.print(f"made again: {number:,} records that had been rejected with {reason!r}")
+    for model in curated.spent:
+        events = "".join(f", {count:,} {event}" for event, count in model.events.items())
+        console.print(
+            f"charged to {escape(model.model)} in all: {model.requests:,} requests{escape(events)}, "
+            f"{model.tokens_in:,} tokens in, {model.tokens_out:,} out, {model.images:,} images, "
+            f"{model.money:,.4f}"
+        )
+
+
 def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
     stages = {
         name: {"taken": tally.taken, "kept": tally.kept, "seconds": round(tally.seconds, 3)}
@@ -216,6 +235,8 @@ def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
         "traces": curated.emitted.parts,
         "rejects": curated.emitted.rejects,
         "stages": stages,
+        "spent": [asdict(model) for model in curated.spent],
+        "retried": curated.retried,
         "stopped": curated.progress.stopped,
         "report": str(curated.report),
     }

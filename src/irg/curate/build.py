@@ -5,7 +5,7 @@ from functools import cached_property
 from irg.curate import parts
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
-from irg.curate.emit import EmitSettings
+from irg.curate.emit import ANSWERS, EmitSettings
 from irg.curate.endpoint import Account
 from irg.curate.filters import Filter
 from irg.curate.flow import Job, Selector
@@ -83,12 +83,12 @@ class Build:
         emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).settings.system_prompt
         return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
 
-    @property
+    @cached_property
     def account(self) -> Account:
         """What all endpoints of the run are charged to, and where their answers are kept."""
         budget = self.recipe.budget
         return Account(
-            folder=self.recipe.out / "answers",
+            folder=self.recipe.out / ANSWERS,
             max_cost=budget.max_cost,
             max_requests=budget.max_requests,
             network_disk=budget.network_disk,
@@ -101,6 +101,11 @@ class Build:
             templates = read_templates(part.templates)
             self._teachers[name] = Teacher(part.endpoint, self.account, part.sampling, templates)
         return self._teachers[name]
+
+    def check(self) -> None:
+        """Raises ValueError for what would end the run at its first question to an endpoint."""
+        for name in self.recipe.asked:
+            self.teacher(name).endpoint.check()
 
     def _proposer(self, store: Store) -> Proposer:
         propose = self.recipe.propose

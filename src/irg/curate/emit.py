@@ -3,6 +3,7 @@
     OUT/data/train, OUT/data/held_out    stores that `irg train` reads (`irg.data.traces`)
     OUT/manifest.json                    what the run came to
     OUT/work                             everything that was made on the way
+    OUT/endpoint                         the answers of endpoints, and what they cost
 
 The set is written beside an older one and takes its place when it is whole. It depends on the records alone:
 the same run gives the same bytes, however often it was interrupted.
@@ -29,7 +30,7 @@ from irg.data.fields import Place
 from irg.data.pictures import decode
 from irg.data.traces import TraceWriter
 
-MANIFEST = "manifest.json"
+MANIFEST, ANSWERS = "manifest.json", "endpoint"
 VERSION = 1
 TRAIN, HELD_OUT = "train", "held_out"
 

@@ -21,6 +21,7 @@ from typing import Protocol
 
 from irg.curate.propose import Proposer
 from irg.curate.records import Record, digest_of
+from irg.curate.retry import left_over
 from irg.curate.shards import Mark, Outcome, Shard, tally
 from irg.curate.stage import (
     AnyStage,
@@ -58,7 +59,7 @@ def advance(store: Store, stage: DirectStage, shard: Shard) -> Outcome:
     if known := _known(store, shard, mark):
         return known
     began = perf_counter()
-    records = run_direct(stage, shard.records)
+    records = run_direct(stage, shard.records, left_over(store, stage.identity, shard))
     return _keep(store, shard, mark, records, perf_counter() - began)
 
 
@@ -68,7 +69,8 @@ async def advance_async(store: Store, stage: EndpointStage, shard: Shard) -> Out
     if known := await asyncio.to_thread(_known, store, shard, mark):
         return known
     began = perf_counter()
-    records = await run_endpoint(stage, shard.records)
+    left = await asyncio.to_thread(left_over, store, stage.identity, shard)
+    records = await run_endpoint(stage, shard.records, left)
     return await asyncio.to_thread(_keep, store, shard, mark, records, perf_counter() - began)
 
 

@@ -1,10 +1,10 @@
 """A dry run: what a recipe would do and cost, with nothing loaded, asked or written."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from irg.curate.build import Build
-from irg.curate.endpoint import Estimate
+from irg.curate.endpoint import Estimate, spent
 from irg.curate.stage import Identity, Resource
 
 
@@ -32,7 +32,8 @@ class Plan:
     count: int
     num_shards: int
     stages: tuple[PlannedStage, ...]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    """What would end the run before its end."""
 
     @property
     def total(self) -> Estimate:
@@ -49,8 +50,8 @@ def plan_of(build: Build) -> Plan:
     stages = [_planned(build.prompts, "propose", build.prompts.identity, source, count)]
     for stage in build.stages:
         stages.append(_planned(stage, stage.identity.name, stage.identity, stage.resource, count))
-    plan = Plan(count, -(-count // recipe.shard), tuple(stages), ())
-    return Plan(plan.count, plan.num_shards, plan.stages, tuple(_problems(build, plan.total)))
+    plan = Plan(count, -(-count // recipe.shard), tuple(stages))
+    return replace(plan, problems=tuple(_problems(build, plan.total)))
 
 
 def _planned(maker: object, name: str, identity: Identity, resource: Resource, count: int) -> PlannedStage:
@@ -59,10 +60,16 @@ def _planned(maker: object, name: str, identity: Identity, resource: Resource, c
 
 
 def _problems(build: Build, total: Estimate) -> list[str]:
-    """Where the budget would end the run before its end."""
     budget, problems = build.recipe.budget, []
-    if budget.max_requests is not None and total.requests > budget.max_requests:
-        problems.append(f"{total.requests:,} requests are expected, {budget.max_requests:,} may be made")
-    if budget.max_cost is not None and total.money > budget.max_cost:
-        problems.append(f"a cost of {total.money:,.4f} is expected, {budget.max_cost:,.4f} may be spent")
+    before = spent(build.account)
+    requests = sum(model.requests for model in before)
+    if budget.max_requests is not None and total.requests > (left := budget.max_requests - requests):
+        problems.append(f"{total.requests:,} requests are expected, {max(left, 0):,} may still be made")
+    money = sum(model.money for model in before)
+    if budget.max_cost is not None and total.money > (left := budget.max_cost - money):
+        problems.append(f"a cost of {total.money:,.4f} is expected, {max(left, 0):,.4f} may still be spent")
+    try:
+        build.check()
+    except ValueError as missing:
+        problems.append(str(missing))
     return problems

@@ -24,12 +24,16 @@ MAX_REJECTS = 20
 
 @dataclass(frozen=True)
 class Proposal:
-    """A prompt, where it comes from and under which licence; a good picture of it, where there is one."""
+    """A prompt, where it comes from and under which licence; a good picture of it, where there is one.
+
+    In the place of a prompt that did not come there is a `problem`: why, as one of a few fixed phrases.
+    """
 
     prompt: str
     source: str
     licence: str = ""
     image: Picture | None = None
+    problem: str = ""
 
 
 class Prompts(Protocol):
@@ -109,6 +113,8 @@ class Proposer:
         record = Record(origin, index, prompt, proposal.source, proposal.licence, image2=image)
         step = self.identity.step(record)
         record = replace(record, id=step.key, steps=(step,))
+        if proposal.problem:
+            return record.reject("propose", proposal.problem)
         if not prompt:
             return record.reject("propose", "empty prompt")
         if problem := self.guard.problem(prompt):

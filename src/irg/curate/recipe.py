@@ -55,11 +55,10 @@ class CurateRecipe(Part):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "CurateRecipe":
-        for name in ("propose", "think", "improve", "judge", "reflect"):
-            teacher = getattr(getattr(self, name), "teacher", None)
-            if teacher is not None and teacher not in self.teachers:
+        for stage, teacher in self._asking.items():
+            if teacher not in self.teachers:
                 known = ", ".join(self.teachers) or "there are none"
-                raise ValueError(f"{name}.teacher {teacher!r}: expected one of teachers ({known})")
+                raise ValueError(f"{stage}.teacher {teacher!r}: expected one of teachers ({known})")
         if self.select.similarity is not None and self.looks.embedding is None:
             raise ValueError("select.similarity compares embeddings: expected looks.embedding to be given")
         if self.draw.flawed and not isinstance(self.think, OracleThinks):
@@ -70,6 +69,17 @@ class CurateRecipe(Part):
         if looks or isinstance(self.improve, GivenImproves):
             self._expect_pictures()
         return self
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names of the teachers that a stage asks."""
+        return tuple(dict.fromkeys(self._asking.values()))
+
+    @property
+    def _asking(self) -> dict[str, str]:
+        """The teachers' names by the parts that name one."""
+        parts = {name: getattr(self, name) for name in ("propose", "think", "improve", "judge", "reflect")}
+        return {name: part.teacher for name, part in parts.items() if hasattr(part, "teacher")}
 
     def _expect_pictures(self) -> None:
         if not isinstance(self.propose, FilesPropose) or self.propose.image is None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from irg.core.files import write_atomically
 from irg.curate.charts import funnel, histogram
+from irg.curate.endpoint import Spending
 from irg.curate.records import Picture, Record
 from irg.curate.shards import Tally
 from irg.curate.survey import Survey, survey
@@ -48,7 +49,7 @@ def page(found: Survey, name: str) -> str:
 <main>
 <section><h2>Funnel</h2>{funnel(stages)}</section>
 <section><h2>Rejects</h2>{_reasons(found)}</section>
-<section><h2>Work and cost</h2>{_costs(found.tallies)}</section>
+<section><h2>Work and cost</h2>{_costs(found.tallies)}{_spent(found.spent)}</section>
 <section><h2>Sources</h2>{_sources(found)}</section>
 <section><h2>Lengths and scores</h2>
 <p class="legend"><span class="kept"></span>kept <span class="rejected"></span>rejected</p>
@@ -82,6 +83,23 @@ def _work(tally: Tally) -> list[str]:
     speed = f"{tally.taken / tally.seconds:,.1f}" if tally.seconds > 0 else ""
     used = [f"{value:,}" for value in (cost.requests, cost.tokens_in, cost.tokens_out)]
     return [f"{tally.seconds:,.1f}", speed, *used, f"{cost.money:,.4f}"]
+
+
+def _spent(spending: Sequence[Spending]) -> str:
+    """What endpoints were charged, failed attempts and repairs included."""
+    if not spending:
+        return ""
+    rows = [
+        [
+            model.model,
+            *(f"{count:,}" for count in (model.requests, model.tokens_in, model.tokens_out, model.images)),
+            f"{model.money:,.4f}",
+            ", ".join(f"{count:,} {event}" for event, count in model.events.items()),
+        ]
+        for model in spending
+    ]
+    head = ["charged to", "requests", "tokens in", "tokens out", "images", "cost", "of these"]
+    return _table(head, rows)
 
 
 def _sources(found: Survey) -> str:

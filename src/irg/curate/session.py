@@ -1,7 +1,7 @@
 """A whole run, from a recipe to a set: the work, the set, its report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import yaml
 
 from irg.core.files import write_atomically
 from irg.curate.build import Build, build_stages
-from irg.curate.emit import Emitted, emit
+from irg.curate.emit import MANIFEST, Emitted, emit
+from irg.curate.endpoint import Spending, spent
 from irg.curate.ray_cluster import Cluster
 from irg.curate.ray_runner import run as run_on_cluster
 from irg.curate.recipe import CurateRecipe
 from irg.curate.report import write_report
+from irg.curate.retry import retry
 from irg.curate.runner import Progress, Watch, run
 
 RECIPE = "curate.yaml"
@@ -29,6 +31,10 @@ class Curated:
     progress: Progress
     emitted: Emitted
     report: Path
+    spent: tuple[Spending, ...] = ()
+    """What was charged to the run's account, in all its restarts, by model."""
+    retried: dict[str, int] = field(default_factory=dict)
+    """Records that were made again, by the reason for which they had been rejected."""
 
 
 def here(build: Build, watch: Watch | None) -> Progress:
@@ -45,20 +51,31 @@ def on_cluster(cluster: Cluster) -> Runner:
     return runner
 
 
-def curate(recipe: CurateRecipe, watch: Watch | None = None, runner: Runner = here) -> Curated:
+def curate(
+    recipe: CurateRecipe, watch: Watch | None = None, runner: Runner = here, again: bool = False
+) -> Curated:
     """Make the set that a recipe describes, going on where an earlier run of it stopped.
 
-    A run that a stage stops (a budget that is spent) writes the set of what was finished in order by then.
-    Raises ValueError when another run is at work in the same folder.
+    With `again`, records that endpoints failed in passing are made again (`irg.curate.retry`). A run that a
+    stage stops (a budget that is spent) writes the set of what was finished in order by then. Raises
+    ValueError when another run is at work in the same folder, and for an endpoint whose key is not there.
     """
     build = Build(recipe)
+    build.check()
     recipe.out.mkdir(parents=True, exist_ok=True)
     with build.job.store.locked():
+        retried = _retried(build) if again else {}
         resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         write_atomically(recipe.out / RECIPE, resolved)
         progress = runner(build, watch)
         emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
-    return Curated(progress, emitted, write_report(recipe.out))
+    return Curated(progress, emitted, write_report(recipe.out), spent(build.account), retried)
+
+
+def _retried(build: Build) -> dict[str, int]:
+    # The set of the same marks is to be another.
+    (build.recipe.out / MANIFEST).unlink(missing_ok=True)
+    return retry(build.job.store, build.job.selector.stage.identity.name)
 
 
 def _provenance(recipe: CurateRecipe) -> dict[str, Any]:

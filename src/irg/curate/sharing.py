@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from irg.curate.endpoint import Estimate
 from irg.curate.records import Record
-from irg.curate.stage import EndpointStage, Resource
+from irg.curate.stage import Resource
+from irg.curate.teacher import TeacherThink
 
 
 class ShareWithStudent:
-    """A thinking stage behind an endpoint, for all but a share of the records: those go on without a thought,
-    so that they are drawn with the student's own."""
+    """A teacher's thoughts for all but a share of the records: those go on without one, so that they are
+    drawn with the student's own."""
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, inner: EndpointStage, share: float) -> None:
+    def __init__(self, inner: TeacherThink, share: float) -> None:
         if not 0 <= share <= 1:
             raise ValueError(f"student share {share}: expected a share between 0 and 1")
         self.inner, self.share = inner, share
@@ -33,6 +35,9 @@ class ShareWithStudent:
 
     def retire(self) -> None:
         self.inner.retire()
+
+    def estimate(self, count: int) -> Estimate:
+        return self.inner.estimate(round(count * (1 - self.share)))
 
     def _is_taught(self, record: Record) -> bool:
         return bool(np.random.default_rng(self.identity.seed_for(record)).random() >= self.share)

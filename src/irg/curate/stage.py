@@ -8,7 +8,7 @@ what is heavy it loads at its first use, in whatever process that is.
 A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -114,13 +114,39 @@ def settle(identity: Identity, records: Sequence[Record], results: Sequence[Reco
     return settled
 
 
-def run_direct(stage: DirectStage, records: Sequence[Record]) -> list[Record]:
-    """One shard through one stage that computes. The whole of what a worker has to do."""
-    going = live(records)
-    return settle(stage.identity, records, stage.run(going) if going else [])
+def run_direct(
+    stage: DirectStage, records: Sequence[Record], known: Mapping[str, Record] | None = None
+) -> list[Record]:
+    """One shard through one stage that computes. The whole of what a worker has to do.
+
+    `known` holds what the stage has made of some of the records already, by the id that it gave them.
+    """
+    going = _unknown(stage.identity, records, known)
+    return _settled(stage.identity, records, stage.run(going) if going else [], known)
 
 
-async def run_endpoint(stage: EndpointStage, records: Sequence[Record]) -> list[Record]:
+async def run_endpoint(
+    stage: EndpointStage, records: Sequence[Record], known: Mapping[str, Record] | None = None
+) -> list[Record]:
     """One shard through one stage that waits for endpoints."""
-    going = live(records)
-    return settle(stage.identity, records, await stage.run_async(going) if going else [])
+    going = _unknown(stage.identity, records, known)
+    return _settled(stage.identity, records, await stage.run_async(going) if going else [], known)
+
+
+def _unknown(
+    identity: Identity, records: Sequence[Record], known: Mapping[str, Record] | None
+) -> list[Record]:
+    return [record for record in live(records) if not known or identity.key(record.id) not in known]
+
+
+def _settled(
+    identity: Identity,
+    records: Sequence[Record],
+    results: Sequence[Record],
+    known: Mapping[str, Record] | None,
+) -> list[Record]:
+    if not known:
+        return settle(identity, records, results)
+    fresh = iter(results)
+    keys = [identity.key(record.id) for record in live(records)]
+    return settle(identity, records, [known[key] if key in known else next(fresh) for key in keys])

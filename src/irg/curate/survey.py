@@ -1,12 +1,14 @@
 """What a run came to, gathered from its folder: by stage, by reason, by number, and some of its records."""
 
 import heapq
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irg.curate.emit import read_manifest
+from irg.curate.emit import ANSWERS, read_manifest
+from irg.curate.endpoint import Account, Spending, spent
 from irg.curate.records import Record, digest_of
 from irg.curate.shards import Mark, Shard, Tally
 from irg.curate.work import Store
@@ -17,12 +19,14 @@ NUM_SHOWN = 24
 
 @dataclass
 class Survey:
-    """Of all records of a run. `numbers` holds the values of a score by its name, of kept records and of
-    rejected ones; `kept` and `rejected` are some records with pictures, chosen by the hash of their ids."""
+    """Of all records of a run. `spent` is what endpoints were charged, by model. `numbers` holds the values
+    of a score by its name, of kept records and of rejected ones; `kept` and `rejected` are some records with
+    pictures, chosen by the hash of their ids."""
 
     tallies: dict[str, Tally]
     parts: dict[str, int]
-    numbers: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
+    spent: tuple[Spending, ...] = ()
+    numbers: "dict[str, tuple[array[float], array[float]]]" = field(default_factory=dict)
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     kept: list[Record] = field(default_factory=list)
@@ -41,7 +45,7 @@ def survey(out: Path) -> Survey:
     store = Store(out / "work")
     marks = [Mark(name, key) for name, key in manifest["shards"]]
     lineages = [store.lineage(number, mark) for number, mark in enumerate(marks)]
-    found = Survey(_tallies(store, lineages), manifest["parts"])
+    found = Survey(_tallies(store, lineages), manifest["parts"], spent(Account(folder=out / ANSWERS)))
     chosen = _Choice(), _Choice()
     for shard in _shards(store, lineages):
         for place, record in enumerate(shard.records):
@@ -73,7 +77,7 @@ def _count(found: Survey, record: Record) -> None:
         key = record.rejected.stage, record.rejected.reason
         found.reasons[key] = found.reasons.get(key, 0) + 1
     for name, value in record.scores.items():
-        found.numbers.setdefault(name, ([], []))[record.rejected is not None].append(value)
+        found.numbers.setdefault(name, (array("d"), array("d")))[record.rejected is not None].append(value)
 
 
 class _Choice:

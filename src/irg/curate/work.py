@@ -10,7 +10,7 @@ A file holds every record of its shard as JSON, and the pictures that are new si
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _METADATA = b"irg"
-_PARTIAL = ".partial"
+_PARTIAL, _ASIDE = ".partial", ".aside"
 
 Known = dict[str, Picture]
 """Pictures by digest."""
@@ -59,6 +59,36 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         put_in_place(partial, path)
+        self._aside(shard.number, shard.mark).unlink(missing_ok=True)
+
+    def set_aside(self, number: int, mark: Mark) -> None:
+        """Have a shard made again by a stage, from what is right in what it made (`recall_aside`)."""
+        self.path(number, mark).replace(self._aside(number, mark))
+
+    def remove(self, number: int, mark: Mark) -> None:
+        self.path(number, mark).unlink()
+
+    def recall_aside(self, shard: Shard, mark: Mark, ids: Collection[str]) -> list[Record]:
+        """The records with these ids among what a stage made of a shard before that was set aside."""
+        path = self._aside(shard.number, mark)
+        if not path.exists():
+            return []
+        table = self._table(path, mark, ["record", "pictures"])
+        found: list[Record] = []
+        texts = table.column("record").to_pylist()
+        for text, old, new in zip(texts, shard.records, _pictures(table), strict=True):
+            content = json.loads(text)
+            if content["id"] in ids:
+                known = {picture.digest: picture for picture in old.pictures}
+                found.append(from_json(content, known | new))
+        return found
+
+    def files(self) -> Iterator[tuple[int, Mark, tuple[Mark, ...]]]:
+        """All that is here: the shard's number, the stage's mark, and the marks of the way there."""
+        for path in sorted(self.folder.glob("*/[0-9]*.parquet")):
+            number, _, key = path.stem.partition("-")
+            mark = Mark(path.parent.name, key)
+            yield int(number), mark, self.lineage(int(number), mark)
 
     def load(self, number: int, lineage: Sequence[Mark], pictures: bool = True) -> Shard:
         """A shard as the last stage of the lineage left it. Without `pictures`, those stay in the store.
@@ -106,16 +136,21 @@ class Store:
             yield
 
     def _read(self, number: int, mark: Mark, columns: list[str]) -> "pa.Table":
+        return self._table(self.path(number, mark), mark, columns)
+
+    def _table(self, path: Path, mark: Mark, columns: list[str]) -> "pa.Table":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = self.path(number, mark)
         try:
             return pq.ParquetFile(path).read(columns=columns)
         except FileNotFoundError as missing:
             raise ValueError(f"{path} is missing: expected what stage {mark.name} made") from missing
         except pa.ArrowException as broken:
             raise ValueError(f"{path} is damaged: remove it to have it made again ({broken})") from broken
+
+    def _aside(self, number: int, mark: Mark) -> Path:
+        return self.path(number, mark).with_suffix(_ASIDE)
 
     def _metadata(self, number: int, mark: Mark) -> dict[str, Any]:
         import pyarrow.parquet as pq

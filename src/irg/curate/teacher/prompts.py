@@ -76,8 +76,8 @@ class TeacherPrompts:
         self.identity = replace(identity, settings=identity.settings | added)
 
     async def proposals(self, start: int, count: int) -> Sequence[Proposal]:
-        """A batch that the teacher does not answer is proposed as empty prompts, which are rejected, with
-        the reason as their source. Raises StopRun where the reason concerns all."""
+        """In the place of a batch that the teacher did not answer are proposals that say why, and are
+        rejected. Raises StopRun where the reason concerns all."""
         numbers = range(start // self.batch, (start + count - 1) // self.batch + 1)
         async with self.teacher.endpoint.open():
             batches = await asyncio.gather(*(self._ask(number) for number in numbers))
@@ -108,5 +108,5 @@ class TeacherPrompts:
     def _proposed(self, answer: list[str] | EndpointError) -> list[Proposal]:
         name = self.teacher.endpoint.settings.model
         if isinstance(answer, EndpointError):
-            return self.batch * [Proposal("", f"teacher {name}: {answer.reason}", self.licence)]
+            return self.batch * [Proposal("", f"teacher {name}", self.licence, problem=answer.reason.value)]
         return [Proposal(prompt, f"teacher {name}", self.licence) for prompt in answer]
