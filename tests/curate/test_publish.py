@@ -223,7 +223,7 @@ def test_tar_files_hold_every_part_of_a_trace_under_its_key(curated: Path, tmp_p
     for one in read(curated / "data" / "train"):
         sample = samples.pop(one.id)
         content = json.loads(sample["json"])
-        assert content["prompt"] == one.prompt and content["provenance"] == one.provenance
+        assert content["prompt"] == one.prompt and json.loads(content["provenance"]) == one.provenance
         assert [turn["thought"] for turn in content["turns"]] == [turn.thought for turn in one.turns]
         for number, turn in enumerate(one.turns, start=1):
             assert sample[f"image{number}.png"] == png(turn.image)

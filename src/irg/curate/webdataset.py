@@ -4,7 +4,8 @@ A trace is a few files in a row with a common key, the trace's id where that is 
 
     KEY.image1.png  KEY.image2.png      the turns' pictures, in PNG or JPEG as they are stored
     KEY.source.png                      the picture that was edited, where there was one
-    KEY.json                            everything else
+    KEY.json                            everything else, the columns that hold JSON as text in it: readers
+                                        that make tables of it find the same type in every trace
 
 The same rows give the same bytes.
 """
@@ -26,7 +27,6 @@ from irg.data.trace_rows import published
 
 INDEX = "index.json"
 VERSION = 1
-_JSON_COLUMNS = ("settings", "model", "provenance")
 _IMAGES = ("images", "source")
 _MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
 
@@ -102,8 +102,6 @@ def sample(row: dict[str, Any], modes: Iterable[str] = ()) -> Iterator[tuple[str
     if row.get("source") is not None:
         yield f"{key}.source.{_extension(row['source']['bytes'])}", row["source"]["bytes"]
     content = {name: value for name, value in row.items() if name not in _IMAGES}
-    for name in _JSON_COLUMNS:
-        content[name] = json.loads(row.get(name) or "{}")
     content["modes"] = row.get("modes") or sorted(map(str, modes))
     yield f"{key}.json", json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
 
