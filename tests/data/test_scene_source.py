@@ -17,6 +17,7 @@ from irg.world import (
     caption,
     compare,
     fulfil,
+    fulfils,
     is_held_out,
     judge,
     parse,
@@ -177,3 +178,21 @@ def test_there_are_as_many_rows_as_asked_for() -> None:
     assert len(small) == 3 and small.group_sizes == (3,) and len(list(small.survey())) == 3
     with pytest.raises(IndexError, match="row 3 of 3"):
         small.read(3)
+
+
+def test_wrong_plans_are_wrong_and_what_follows_mends_them() -> None:
+    source = SceneSource(SceneKind.MISPLANNED, seed=13)
+    mirrored = 0
+    for trace in traces(source, 40):
+        request, plan = parse(trace.prompt), parse_thought(thoughts(trace)[0])
+        flaws, better = parse_reflection(thoughts(trace)[1])
+        assert not fulfils(plan, request)
+        assert fulfils(better, request)
+        assert read(pictures(trace)[0]).scene.same_content(plan)
+        assert read(pictures(trace)[1]).scene.same_content(better)
+        assert flaws
+        assert not is_held_out(plan)
+        assert set(modes_of(trace)) == {"improving_understanding", "improving_thinking", "improving_full"}
+        only_relation = request.direction is not None and len(plan.objects) == request.num_objects
+        mirrored += only_relation and " not " in " ".join(judge(request, read(pictures(trace)[0])).flaws)
+    assert mirrored

@@ -1,7 +1,7 @@
 """The scene world as a source of traces: as many as one likes, each made when it is asked for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,14 +17,18 @@ from irg.world import (
     Request,
     Scene,
     Split,
+    Zone,
     caption,
     compare,
     fulfil,
+    fulfils,
+    is_held_out,
     perturb,
     questions,
     random_scene,
     reflection,
     render,
+    repair,
     sample_edit,
     sample_prompt,
     thought,
@@ -43,6 +47,9 @@ FAMILY_WEIGHTS = {
     Family.ATTRIBUTION: 1.5,
     Family.COMPOUND: 3,
 }
+MIRRORED = 0.5
+"""Share of wrong plans tried that are right ones mirrored; where that is right too, another is tried."""
+IMPROVING = (Mode.IMPROVING_UNDERSTANDING, Mode.IMPROVING_THINKING, Mode.IMPROVING_FULL)
 CAPTIONS = 0.4
 """Share of traces whose first question asks for everything in the picture."""
 
@@ -50,6 +57,8 @@ CAPTIONS = 0.4
 class SceneKind(StrEnum):
     EPISODES = "episodes"
     """Prompt, thought, flawed picture, reflection, right picture; questions about the latter."""
+    MISPLANNED = "misplanned"
+    """The same, but the thought is wrong already: the first picture shows faithfully what it should not."""
     EDITS = "edits"
     """A picture, an instruction, and the picture after it."""
 
@@ -59,7 +68,8 @@ class SceneSource:
     """`size` traces of one kind; each is made from the seed and its index alone.
 
     `right` is the share of episodes whose first picture is right already, so that a model learns to leave
-    such a picture alone. The flaws of the others are programmatic.
+    such a picture alone. The flaws of the others are programmatic. Misplanned ones teach to improve, and
+    nothing else: their thought is not to be imitated.
     """
 
     kind: SceneKind = SceneKind.EPISODES
@@ -101,6 +111,11 @@ class SceneSource:
             instruction, after = sample_edit(scene, rng)
             turns = (Turn(None, draw(after)),)
             return Trace(instruction, turns, index, source=draw(scene), modes=(Mode.EDIT,), id=row_id)
+        if self.kind is SceneKind.MISPLANNED:
+            request, prompt, first = _misplanned(rng)
+            target, flaws = repair(request, clear_reading(first), None, rng)
+            turns = (Turn(thought(first), draw(first)), Turn(reflection(flaws, target), draw(target)))
+            return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
         plan, prompt = planned(rng)
         first = plan if rng.random() < self.right else perturb(plan, rng)
         flaws = compare(clear_reading(first), plan)
@@ -124,6 +139,29 @@ def _request(rng: Generator) -> tuple[Request, str]:
     weights = np.array(list(FAMILY_WEIGHTS.values()))
     family = families[rng.choice(len(families), p=weights / weights.sum())]
     return sample_prompt(rng, family, Split.TRAIN)
+
+
+def _misplanned(rng: Generator) -> tuple[Request, str, Scene]:
+    """A training prompt with a scene that nearly fulfils it: mirrored, or with one or two things wrong."""
+    while True:
+        request, prompt = _request(rng)
+        # Of some, every neighbour is held out: four hearts are, so of five none can be missing.
+        for _ in range(20):
+            scene = fulfil(request, rng)
+            wrong = _mirrored(scene, rng) if rng.random() < MIRRORED else perturb(scene, rng)
+            if not fulfils(wrong, request) and not is_held_out(wrong):
+                return request, prompt, wrong
+
+
+def _mirrored(scene: Scene, rng: Generator) -> Scene:
+    """Left for right, top for bottom, or both."""
+    across, along = ((True, False), (False, True), (True, True))[int(rng.integers(3))]
+
+    def moved(zone: Zone) -> Zone:
+        return Zone.at(2 - zone.row if along else zone.row, 2 - zone.column if across else zone.column)
+
+    objects = tuple(replace(thing, zone=moved(thing.zone), pose=None) for thing in scene.objects)
+    return replace(scene, objects=objects).pose(rng)
 
 
 def _asked(scene: Scene, rng: Generator) -> tuple[tuple[str, str], ...]:
