@@ -115,7 +115,7 @@ def run(recipe: TrainRecipe, resume: bool = False, stop_in: int | None = None) -
 
 
 def told(packed: Packed) -> list[str]:
-    """Each document of a row: its segments' kinds and its texts. One that only fills up a step is left out."""
+    """The documents of a row, but those that only fill up a step: their segments' kinds and their texts."""
     order = packed.text_index_N.argsort()
     id_N, document_N = packed.text_id_N[order], packed.document_T[packed.text_index_N[order]]
     found = []

@@ -1,4 +1,4 @@
-"""Runs that two processes share, all started once; `test_sharded_runs` compares them with those of one process."""
+"""Runs that two processes share, all started once; `test_sharded_runs` compares them with those of one."""
 
 import json
 import os

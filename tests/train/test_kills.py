@@ -1,4 +1,4 @@
-"""Runs that are killed and go on: nothing is lost, nothing is seen twice, and every loss is the same, bit for bit.
+"""Killed runs go on: nothing is lost, nothing is seen twice, and every loss is the same, bit for bit.
 
 IRG_KILLS=20 kills as often as that; the default keeps the test short.
 """

@@ -1,4 +1,4 @@
-"""Runs of two processes against those of one, over the same global batch: losses, order of the data, rejections."""
+"""Runs of two processes against those of one, over the same global batch: losses, data, rejections."""
 
 import json
 import shutil
