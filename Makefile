@@ -1,7 +1,7 @@
 # make demo   one picture in two turns, from a fresh checkout
 # make test   the tests
 # make lint   style, types, layers
-# make embedded  train the embedded model from nothing: two hours on two cores, into runs/embedded
+# make embedded  train the embedded model from nothing: six hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
 # Needs python3 (3.11 or newer) with venv and pip. `make demo PYTHON=python3.12` picks another interpreter.
@@ -37,18 +37,16 @@ lint: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/lint-imports
 
 # Every step goes on where an interrupted one stopped.
-TORCHRUN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train
+TRAIN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train --resume
 embedded: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[train,curate,bench]'
 	$(VENV)/bin/irg train recipes/embedded_tokenizer.yaml
 	$(VENV)/bin/irg train recipes/embedded_autoencoder.yaml
-	$(TORCHRUN) recipes/embedded_base.yaml
-	$(TORCHRUN) recipes/embedded_samples.yaml
-	$(TORCHRUN) recipes/embedded_irgl.yaml
-	$(TORCHRUN) recipes/embedded_samples2.yaml
-	$(TORCHRUN) recipes/embedded_irgl2.yaml
-	$(TORCHRUN) recipes/embedded_samples3.yaml
-	$(TORCHRUN) recipes/embedded_irgl3.yaml
-	$(VENV)/bin/irg bench scene --model runs/embedded/irgl3/checkpoint --out runs/embedded/bench
+	$(TRAIN) recipes/embedded_base.yaml
+	$(VENV)/bin/irg curate recipes/embedded_own1.yaml
+	$(TRAIN) recipes/embedded_stage1.yaml
+	$(VENV)/bin/irg curate recipes/embedded_own2.yaml
+	$(TRAIN) recipes/embedded_stage2.yaml
 
 clean:
 	rm -rf $(VENV) $(DEV_VENV) $(DEMO_OUT) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

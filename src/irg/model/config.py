@@ -106,7 +106,7 @@ def embedded(vocabulary: int) -> ModelConfig:
     """The shipped small model: 128-pixel pictures as 64 latent tokens and 64 patches."""
     return ModelConfig(
         DecoderConfig(192, 6, 3, 3, 512, vocabulary),
-        VisionConfig(128, 2, 4, 256, patch=16, side=8),
+        VisionConfig(192, 4, 6, 384, patch=16, side=8),
         AutoencoderConfig("patch", (64, 128), 2, 8),
         latent_side=8,
     )
