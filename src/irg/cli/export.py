@@ -63,4 +63,4 @@ def export(
     step = newest(states) if step is None else step
     folder = folder or run / "exported" / f"step-{step:08d}-{weights}-{dtype}"
     choice = Choice(step, Weights(weights), getattr(torch, dtype))
-    out.print(f"exported: {export_run(recipe, states, folder, choice)}")
+    out.print(f"exported: {export_run(recipe, states, folder, choice)}", soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irg.cli.console import out
+from irg.cli.console import err, out
 from irg.cli.findings import print_table
 
 if TYPE_CHECKING:
@@ -62,8 +62,26 @@ def train(
         return
     if processes is not None:
         raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
-    result = run_recipe(chosen, Manner(resume, strict))
-    out.print(f"done: {result}")
+    try:
+        result = run_recipe(chosen, Manner(resume, strict))
+    except KeyboardInterrupt:
+        _tell_where_it_stands(chosen)
+        raise typer.Exit(130) from None
+    if int(os.environ.get("RANK", "0")) == 0:
+        out.print(f"done: {result}", soft_wrap=True)
+
+
+def _tell_where_it_stands(recipe: "Recipe") -> None:
+    from irg.train.loop import CHECKPOINTS
+    from irg.train.saved import steps_in
+    from irg.train.settings import TrainRecipe
+
+    if int(os.environ.get("RANK", "0")) > 0:
+        return
+    states = recipe.out / CHECKPOINTS
+    steps = steps_in(states) if isinstance(recipe, TrainRecipe) and states.is_dir() else []
+    said = f"step {steps[-1]} is saved: go on with --resume" if steps else "nothing was saved"
+    err.print(f"\ninterrupted: {said}", style="yellow")
 
 
 def _show_plan(recipe: "Recipe", processes: int) -> None:

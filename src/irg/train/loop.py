@@ -33,6 +33,7 @@ from irg.train.optimizers import Optimizers
 from irg.train.parallel import Layout, Precision, joined
 from irg.train.rejections import Rejections
 from irg.train.rng import restore_rng, rng_state
+from irg.train.saved import steps_in
 from irg.train.settings import TrainRecipe
 from irg.train.state import model_state, optimizer_state
 from irg.train.step import Outcome, Stepper
@@ -52,9 +53,14 @@ def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Pa
     already holds a run is an error. `strict` stops at the first row that cannot be used. Asked to stop (by
     Ctrl-C or SIGTERM), it saves its state after the current step and raises KeyboardInterrupt.
     """
+    states = recipe.out / CHECKPOINTS
+    if not resume and states.is_dir() and (steps := steps_in(states)):  # known before a model is loaded
+        raise _already(recipe, steps[-1])
     with joined(recipe.device) as layout:
         run = Run(recipe, layout, strict)
         run.begin(resume)
+        if layout.is_first:
+            recipe.save()
         run.go_on()
         return run.finish()
 
@@ -97,10 +103,7 @@ class Run:
         newest = self.checkpoints.latest()
         if newest is not None:
             if not resume:
-                raise ValueError(
-                    f"{self.recipe.out} already holds a run, at step {newest}: go on with --resume, or name "
-                    "another folder with out=DIR"
-                )
+                raise _already(self.recipe, newest)
             plain = self.checkpoints.load(newest, self._tensors())
             self.step = plain["step"]
             self.data.planner.load_state_dict(plain["plan"])
@@ -187,6 +190,13 @@ class Run:
             "ema": self.average.values,
             "optimizer": optimizer_state(self.model, self.optimizers.members),
         }
+
+
+def _already(recipe: TrainRecipe, step: int) -> ValueError:
+    return ValueError(
+        f"{recipe.out} already holds a run, at step {step}: go on with --resume, or name another folder with "
+        "out=DIR"
+    )
 
 
 def _identity(recipe: TrainRecipe) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from irg.core.files import write_atomically
 from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.loop import train
 from irg.train.recipe import Recipe
@@ -49,18 +48,30 @@ def read_recipe(path: Path, overrides: list[str]) -> Recipe:
     try:
         return KINDS[kind][0].model_validate(content)
     except ValidationError as wrong:
-        raise ValueError(f"{path}: {wrong}") from wrong
+        raise ValueError(f"{path}: {_told(wrong)}") from wrong
 
 
 def run_recipe(recipe: Recipe, manner: Manner | None = None) -> Any:
-    """Do what the recipe says, after saving it, resolved, beside what it makes."""
+    """Do what the recipe says. It is saved, resolved, beside what it makes."""
     kind, action = KINDS[recipe.kind]
     assert isinstance(recipe, kind)
-    recipe.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(
-        recipe.out / f"{recipe.kind}.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    )
+    if not isinstance(recipe, TrainRecipe):  # which saves itself once it knows that its folder holds no other
+        recipe.save()
     return action(recipe, manner or Manner())
+
+
+def _told(wrong: ValidationError) -> str:
+    """All that is wrong, with where it stands in the recipe."""
+    faults = []
+    for error in wrong.errors():
+        place = ".".join(map(str, error["loc"]))
+        said = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "extra_forbidden":
+            said = "there is no such setting"
+        elif error["type"] != "missing" and place:
+            said = f"{error['input']!r}: {said}"
+        faults.append(f"{place}: {said}" if place else said)
+    return "; ".join(faults)
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
