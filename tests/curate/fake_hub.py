@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 
 @dataclass
@@ -20,7 +20,8 @@ class FakeHub:
     address: str = ""
     created: list[dict[str, Any]] = field(default_factory=list)
     commits: list[dict[str, Any]] = field(default_factory=list)
-    tokens: set[str | None] = field(default_factory=set)
+    tokens: dict[str, str | None] = field(default_factory=dict)
+    """By the path that was asked for."""
 
     @contextmanager
     def running(self) -> Iterator["FakeHub"]:
@@ -39,7 +40,7 @@ class FakeHub:
                 server.shutdown()
                 thread.join()
 
-    def answer(self, path: str, query: dict[str, list[str]], body: bytes) -> tuple[int, Any]:
+    def answer(self, path: str, body: bytes) -> tuple[int, Any]:
         """Status and content."""
         parts = path.strip("/").split("/")
         if path == "/api/repos/create":
@@ -58,13 +59,13 @@ class FakeHub:
             modes = [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]
             return 200, {"files": modes}
         if action == "commit":
-            return (self.refusal, {"error": "no"}) if self.refusal else self._commit(parts, query, body)
+            return (self.refusal, {"error": "no"}) if self.refusal else self._commit(parts, body)
         if len(parts) == 4 or action == "revision":
             siblings = [{"rfilename": name} for name in self.files]
             return 200, {"id": "me/set", "sha": "0", "siblings": siblings, "private": False, "tags": []}
         return 404, {"error": f"nothing at {path}"}
 
-    def _commit(self, parts: list[str], query: dict[str, list[str]], body: bytes) -> tuple[int, Any]:
+    def _commit(self, parts: list[str], body: bytes) -> tuple[int, Any]:
         lines = [json.loads(line) for line in body.splitlines()]
         for line in lines:
             value = line["value"]
@@ -72,11 +73,8 @@ class FakeHub:
                 self.files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "deletedFile":
                 del self.files[value["path"]]
-        wants_review = "create_pr" in query
-        self.commits.append({"branch": "/".join(parts[5:]), "review": wants_review, **lines[0]["value"]})
-        address = f"{self.address}/datasets/me/set"
-        review = f"{address}/discussions/1" if wants_review else None
-        commit = {"commitUrl": f"{address}/commit/abc", "commitOid": "abc", "pullRequestUrl": review}
+        self.commits.append({"branch": "/".join(parts[5:]), **lines[0]["value"]})
+        commit = {"commitUrl": f"{self.address}/datasets/me/set/commit/abc", "commitOid": "abc"}
         return 200, {"success": True, **commit}
 
 
@@ -99,9 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(body)
 
     def _reply(self, body: bytes) -> None:
-        self.known.tokens.add(self.headers.get("Authorization"))
-        asked = urlsplit(self.path)
-        status, content = self.known.answer(asked.path, parse_qs(asked.query), body)
+        path = urlsplit(self.path).path
+        self.known.tokens[path] = self.headers.get("Authorization")
+        status, content = self.known.answer(path, body)
         data = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -48,21 +48,21 @@ def test_sends_everything_in_the_place_of_what_was_there(
     assert address == f"{hub.address}/datasets/me/set/commit/abc"
     expected = {name: (folder / name).read_bytes() for name in check(Upload(folder, "me/set")).files}
     assert hub.files == {**expected, "notes.md": b"theirs"}
-    assert hub.tokens == {token}
-    assert [(commit["summary"], commit["branch"], commit["review"]) for commit in hub.commits] == [
-        ("First", "main", False)
-    ]
+    asked = "/api/repos/create", "/api/datasets/me/set/preupload/main", "/api/datasets/me/set/commit/main"
+    assert [hub.tokens[path] for path in asked] == [token] * 3
+    assert [(commit["summary"], commit["branch"]) for commit in hub.commits] == [("First", "main")]
     created = hub.created[0]
     assert (created["type"], created["name"], created["organization"]) == ("dataset", "set", "me")
     assert "private" in (created.get("visibility"), "private" if created.get("private") else None)
 
 
-def test_a_pull_request_goes_to_a_branch(folder: Path, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_goes_to_a_branch_where_that_is_wished(
+    folder: Path, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with FakeHub().running() as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        address = send(Upload(folder, "me/set", revision="next", pull_request=True))
-    assert address.endswith("/discussions/1")
-    assert [(commit["branch"], commit["review"]) for commit in hub.commits] == [("next", True)]
+        send(Upload(folder, "me/set", revision="next"))
+    assert [commit["branch"] for commit in hub.commits] == ["next"]
 
 
 def test_what_the_hub_refuses_is_raised(folder: Path, token: str, monkeypatch: pytest.MonkeyPatch) -> None:

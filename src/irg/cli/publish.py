@@ -107,9 +107,6 @@ def upload(
         str | None, typer.Option(metavar="BRANCH", help="A branch that there is.", show_default=False)
     ] = None,
     message: Annotated[str, typer.Option(help="Of the commit.")] = "Publish the set",
-    pull_request: Annotated[
-        bool, typer.Option("--pull-request", help="Open a pull request in place of a commit.")
-    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything here, and say what would be sent.")
     ] = False,
@@ -121,7 +118,7 @@ def upload(
     """
     from irg.curate.upload import Upload, check, send
 
-    wanted = Upload(folder, repo, private, revision, message, pull_request)
+    wanted = Upload(folder, repo, private, revision, message)
     sending = check(wanted)
     address = None if dry_run else send(wanted)
     if as_json:

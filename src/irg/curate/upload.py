@@ -21,7 +21,6 @@ class Upload:
     revision: str | None = None
     """A branch; None is the main one."""
     message: str = "Publish the set"
-    pull_request: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def check(upload: Upload) -> Sending:
 
 
 def send(upload: Upload) -> str:
-    """Send it, replacing what data there was. Returns the address of the commit or of the pull request.
+    """Send it, replacing what data there was. Returns the address of the (last) commit.
 
     Raises ValueError as `check` does, without a token, and where the hub cannot be reached; OSError where the
     hub refuses.
@@ -78,14 +77,13 @@ def send(upload: Upload) -> str:
             repo_type="dataset",
             revision=upload.revision,
             commit_message=upload.message,
-            create_pr=upload.pull_request,
             delete_patterns="data/**",
         )
     except Exception as failed:
         if isinstance(failed, OSError | ValueError) or not _is_of_network(failed):
             raise
         raise ValueError(f"the hub cannot be reached: {failed}") from failed
-    return commit.pr_url or commit.commit_url
+    return commit.commit_url
 
 
 def _problems(part: Path) -> Iterator[str]:
@@ -108,4 +106,4 @@ def _belongs(name: str) -> bool:
 
 def _is_of_network(error: Exception) -> bool:
     """Whether the HTTP client raised it, whose errors are no OSErrors."""
-    return type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "requests", "urllib3")
+    return type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))
