@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from irg.train.parallel import Layout
-from irg.train.rng import restore_rng, rng_state
+from irg.train.rng import restore_rng, rng_state, seed_rng
 
 CPU = torch.device("cpu")
 
@@ -41,6 +41,15 @@ def test_the_same_numbers_come_again() -> None:
     drawn()
     restore_rng(states, layout())
     assert drawn() == expected
+
+
+def test_a_runs_seed_and_the_process_decide_where_generators_begin() -> None:
+    found = []
+    for seed, rank in ((5, 0), (5, 1), (6, 0), (5, 0)):
+        seed_rng(seed, layout(rank, 2))
+        found.append(drawn())
+    assert found[0] == found[3]
+    assert all(len({draws[place] for draws in found}) == 3 for place in range(4))
 
 
 def test_new_processes_get_seeds_of_their_own_always_the_same() -> None:

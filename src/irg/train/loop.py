@@ -32,7 +32,7 @@ from irg.train.metrics import MetricsLog, Work, peak_memory
 from irg.train.optimizers import Optimizers
 from irg.train.parallel import Layout, Precision, joined
 from irg.train.rejections import Rejections
-from irg.train.rng import restore_rng, rng_state
+from irg.train.rng import restore_rng, rng_state, seed_rng
 from irg.train.saved import steps_in
 from irg.train.settings import TrainRecipe
 from irg.train.state import model_state, optimizer_state
@@ -101,7 +101,9 @@ class Run:
     def begin(self, resume: bool) -> None:
         """Start at step 0, or where the newest checkpoint left off."""
         newest = self.checkpoints.latest()
-        if newest is not None:
+        if newest is None:
+            seed_rng(self.recipe.seed, self.layout)
+        else:
             if not resume:
                 raise _already(self.recipe, newest)
             plain = self.checkpoints.load(newest, self._tensors())

@@ -14,7 +14,13 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from irg.data.prepare import seed_of
 from irg.train.parallel import Layout
+
+
+def seed_rng(seed: int, layout: Layout) -> None:
+    """Seed the global generators by a run's seed, differently for each process."""
+    _seed(seed_of(seed, "global generators", layout.rank))
 
 
 def rng_state(layout: Layout) -> list[dict[str, Any]]:
@@ -46,9 +52,7 @@ def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:
             np.random.set_state(state["numpy"] | {"state": _numpy_words(state["numpy"]["state"])})
             torch.set_rng_state(_decoded(state["torch"]))
         else:
-            random.seed(seed)
-            np.random.seed(seed % 2**32)
-            torch.manual_seed(seed)
+            _seed(seed)
         if layout.device.type == "cuda":
             # A run that was saved on a CPU has no state of a GPU.
             gpu = state["cuda"] if layout.rank < len(states) else None
@@ -58,6 +62,12 @@ def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:
                 torch.cuda.set_rng_state(_decoded(gpu), layout.device)
     except (KeyError, TypeError, ValueError, RuntimeError) as wrong:
         raise ValueError(f"the saved state of the random generators is damaged: {wrong!r}") from wrong
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)  # the GPU's too
 
 
 def _own_state(device: torch.device) -> dict[str, Any]:
