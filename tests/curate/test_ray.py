@@ -1,8 +1,13 @@
-"""The runner for a cluster against the runner for one process: the same ids and bytes, whoever dies."""
+"""The runner for a cluster against the runner for one process: the same ids and bytes, whoever dies.
+
+A cluster takes its time to start, and more with every process that dies. So one run on it is all that is
+tested unless IRG_KILLS says how often drivers and workers are to be killed: IRG_KILLS=10 tests everything.
+"""
 
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -29,6 +34,8 @@ from tests.curate.ray_job import PER_SHARD, SHARDS, Break, Spend, build, stages
 ROOT = Path(__file__).parents[2]
 CLUSTER = Cluster("local", workers=2, shards=3, object_store_bytes=100 << 20)
 NUM_RECORDS = SHARDS * PER_SHARD
+KILLS = int(os.environ.get("IRG_KILLS", "0"))
+RAYS_OWN = ("Agent", "ActorLocationTracker", "_StatsActor", "_AutoscalingCoordinatorActor")
 Left = dict[str, Any]
 """By the name of a file, its bytes or its rows."""
 needs_ray = pytest.mark.filterwarnings(
@@ -39,6 +46,7 @@ needs_ray = pytest.mark.filterwarnings(
     "ignore:unclosed:ResourceWarning",
     "ignore:subprocess .* is still running:ResourceWarning",
 )
+takes_minutes = pytest.mark.skipif(not KILLS, reason="takes minutes: IRG_KILLS=10 has it tested")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +88,7 @@ def test_leaves_what_one_process_leaves(cluster: Cluster, expected: Left, tmp_pa
 
 
 @needs_ray
+@takes_minutes
 def test_goes_on_when_workers_are_killed(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -98,14 +107,10 @@ def test_goes_on_when_workers_are_killed(cluster: Cluster, expected: Left, tmp_p
 
 
 @needs_ray
+@takes_minutes
 def test_goes_on_after_its_driver_was_killed(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
-    import ray
-
-    address = ray.get_runtime_context().gcs_address
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""}
-    arguments = [sys.executable, "-m", "tests.curate.ray_job", str(tmp_path), address]
     selected = tmp_path / "work" / "select"
-    with subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as driver:
+    with driving(tmp_path) as driver:
         while not selected.is_dir() or len(list(selected.glob("*.parquet"))) < 2:
             assert driver.poll() is None, driver.stderr and driver.stderr.read()
             time.sleep(0.02)
@@ -120,6 +125,34 @@ def test_goes_on_after_its_driver_was_killed(cluster: Cluster, expected: Left, t
 
 
 @needs_ray
+@takes_minutes
+@pytest.mark.timeout(300 + 60 * KILLS)
+def test_the_set_is_the_same_whoever_dies_at_whatever_time(
+    cluster: Cluster, expected: Left, tmp_path: Path
+) -> None:
+    chance, killed, rounds = random.Random(0), 0, 0
+    while killed < KILLS or rounds == 0:
+        folder = tmp_path / str(rounds)
+        while True:
+            with driving(folder) as driver:
+                while driver.poll() is None and killed < KILLS:
+                    time.sleep(chance.uniform(0.2, 3.0))
+                    victim = driver.pid if chance.random() < 0.4 else chance.choice(workers() or [driver.pid])
+                    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                        os.kill(victim, signal.SIGKILL)
+                        killed += 1
+                errors = driver.communicate()[1]
+            if driver.returncode == 0:
+                break
+            assert driver.returncode == -signal.SIGKILL, errors
+        job = build(folder)
+        assert run_here(job).reused["select"] > 0, "the driver left nothing behind"
+        assert left_in(job, folder) == expected
+        rounds += 1
+
+
+@needs_ray
+@takes_minutes
 def test_stops_in_good_order_and_goes_on_in_one_process(
     cluster: Cluster, expected: Left, tmp_path: Path
 ) -> None:
@@ -134,6 +167,7 @@ def test_stops_in_good_order_and_goes_on_in_one_process(
 
 
 @needs_ray
+@takes_minutes
 def test_raises_what_a_stage_raised(cluster: Cluster, tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="no answer to record 0") as raised:
         run(build(tmp_path, Break), partial(stages, tmp_path, Break), cluster)
@@ -149,6 +183,18 @@ def test_joins_stages_that_want_the_same_of_a_worker(tmp_path: Path) -> None:
     assert [span.is_last for span in found] == [False, False, False, True]
     built = [stage.identity for span in found for stage in span.stages]
     assert built == [stage.identity for stage in job.stages]
+
+
+def test_works_in_the_folder_of_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    job = build(Path("run"))
+    proposed = first_shard(job)
+    first, *_ = spans(job.store, job.stages, partial(stages, Path("run")))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = first.run(Parcel(Shard(0, proposed.lineage, ())))
+    assert done.is_going and Path.cwd() == tmp_path
+    assert list((tmp_path / "run" / "work" / "think").glob("*.parquet"))
 
 
 def test_refuses_to_work_with_other_stages_than_the_driver(tmp_path: Path) -> None:
@@ -201,12 +247,28 @@ def first_shard(job: Job) -> Shard:
     return asyncio.run(first())
 
 
+def driving(folder: Path) -> subprocess.Popen[str]:
+    """A driver in a process of its own, which belongs to the cluster that this one belongs to."""
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""}
+    arguments = [sys.executable, "-m", "tests.curate.ray_job", str(folder), address]
+    return subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
 def kill_workers() -> list[int]:
-    """Kills every process of Ray that does work for us; those that run the cluster are spared."""
-    workers = [number for number, name in descendants(os.getpid()) if name.startswith("ray::")]
-    for number in workers:
+    found = workers()
+    for number in found:
         os.kill(number, signal.SIGKILL)
-    return workers
+    return found
+
+
+def workers() -> list[int]:
+    """Every process of Ray that does work for us. Those that run the cluster are spared, and Ray Data's own
+    actors, which would die with the driver's machine."""
+    found = [(number, name) for number, name in descendants(os.getpid()) if name.startswith("ray::")]
+    return [number for number, name in found if not any(own in name for own in RAYS_OWN)]
 
 
 def descendants(ancestor: int) -> list[tuple[int, str]]:

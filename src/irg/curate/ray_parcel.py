@@ -5,6 +5,7 @@ here knows of Ray. A row is never split, so that a shard always arrives whole.
 """
 
 import json
+import os
 import pickle
 import platform
 import secrets
@@ -13,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irg.curate.flow import advance, advance_async
@@ -69,20 +71,26 @@ class Plant:
     """How a worker comes by the stages of a run: it builds them, since what they hold need not travel.
 
     `digest` is of the identities that they have in the driver. `run` tells one run from every other: what
-    identities do not say, such as where answers are kept, may be different in the next.
+    identities do not say, such as where answers are kept, may be different in the next. `folder` is the one
+    that the driver works in, which paths in a recipe may be relative to.
     """
 
     digest: str
     run: str
+    folder: Path
     build: Build = field(compare=False, repr=False)
 
 
 @lru_cache(maxsize=4)
 def stages_of(plant: Plant) -> tuple[AnyStage, ...]:
-    """All stages of a run, built once in a process, which so keeps what they load.
+    """All stages of a run, built once in a process, which so keeps what they load, in the driver's folder.
 
     Raises ValueError when they are others than in the driver, and would make something else.
     """
+    if (
+        plant.folder.is_dir()
+    ):  # elsewhere a recipe with relative paths finds other files, or none, and says so
+        os.chdir(plant.folder)
     stages = tuple(plant.build())
     if (found := digest_of_all(stages)) != plant.digest:
         raise ValueError(
@@ -143,7 +151,8 @@ class Span:
 
 def spans(store: Store, stages: Sequence[AnyStage], build: Build) -> list[Span]:
     """The stages of a run in order, those in a row that want the same together. `build` makes them anew."""
-    plant = Plant(digest_of_all(stages), secrets.token_hex(8), build)
+    plant = Plant(digest_of_all(stages), secrets.token_hex(8), Path.cwd(), build)
+    store = Store(store.folder.resolve())
     found: list[Span] = []
     for resource, group in groupby(stages, resource_of):
         start = found[-1].stop if found else 0
