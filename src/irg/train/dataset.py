@@ -26,10 +26,16 @@ class Data:
 
 
 def data_of(
-    recipe: TrainRecipe, datasets: Seq[DataSettings], parts: Parts, world: int, strict: bool = False
+    recipe: TrainRecipe,
+    datasets: Seq[DataSettings],
+    parts: Parts,
+    world: int,
+    strict: bool = False,
+    prefix: str = "",
 ) -> Data:
     """Survey the datasets and plan steps over them, for a run on `world` processes.
 
+    Their streams are named by the datasets' numbers, after `prefix`, paths and modes.
     What is found of stored datasets is kept in `lengths` of the run's folder, for when it goes on. Raises
     ValueError for datasets that cannot be used at all and, with `strict`, RowError for the first bad row.
     """
@@ -38,20 +44,26 @@ def data_of(
     preparer = Preparer(parts.config, parts.tokenizer, clean, view)
     longest = min((limit for limit in (batch.longest, batch.tokens) if limit is not None), default=None)
     measuring = Measuring(preparer, recipe.noising.copies, longest)
-    streams = [one for number, data in enumerate(datasets) for one in _streams(number, data, recipe, parts)]
+    streams = [
+        one
+        for number, data in enumerate(datasets)
+        for one in _streams(f"{prefix}{number}", data, recipe, parts)
+    ]
     found = survey(streams, measuring, recipe.out / "lengths", strict)
     rows = batch.rows * (1 if recipe.global_batch == "fixed" else world)
     options = PackingOptions(batch.tokens, batch.documents, rows_per_step=rows, lookahead=batch.lookahead)
     if batch.fit:
         if virtual := [one.stream.name for one in found.streams if one.stream.virtual]:
-            raise ValueError(f"batch.fit needs stored data, whose lengths are known: not {', '.join(virtual)}")
+            raise ValueError(
+                f"batch.fit needs stored data, whose lengths are known: not {', '.join(virtual)}"
+            )
         tokens, _ = fitting_budget(found.streams, options, recipe.seed)
         options = replace(options, tokens=tokens)
     planner = Planner(found.streams, options, recipe.seed, recipe.epochs)
     return Data(preparer, planner, found)
 
 
-def _streams(number: int, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
+def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
     prompt = parts.settings.system_prompt
     source: Source
     if data.scenes is not None:
@@ -66,7 +78,7 @@ def _streams(number: int, data: DataSettings, recipe: TrainRecipe, parts: Parts)
             mode,
             weight * data.weight,
             required=mode in data.required,
-            name=f"{number}:{data.scenes or data.path}:{mode or 'all'}",
+            name=f"{name}:{data.scenes or data.path}:{mode or 'all'}",
             system_prompt=prompt,
             questions=recipe.questions,
         )

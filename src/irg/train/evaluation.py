@@ -10,6 +10,7 @@ from torch.distributed.fsdp import FSDPModule
 from irg.core.events import Done
 from irg.data.compose import Composer, Dropout
 from irg.data.loader import StepLoader
+from irg.data.streams import Rejected
 from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
 from irg.train.assemble import Parts
@@ -32,6 +33,7 @@ class Evaluator:
         parts: Parts,
         trainer: Stepper,
         average: Average,
+        strict: bool = False,
     ) -> None:
         assert recipe.evaluation is not None
         self.recipe, self.settings, self.parts = recipe, recipe.evaluation, parts
@@ -42,7 +44,11 @@ class Evaluator:
         self.stepper = Stepper(
             trainer.objective, composer, trainer.special, trainer.layout, recipe.parallel, recipe.loss
         )
-        self.forwards = self._held_out() if self.settings.data else []
+        self.known: tuple[Rejected, ...] = ()
+        """Rows that were known not to be usable before any was read, the same on every process."""
+        self.met: tuple[Rejected, ...] = ()
+        """Those that this process met while reading."""
+        self.forwards = self._held_out(strict) if self.settings.data else []
 
     def __call__(self, step: int) -> dict[str, float]:
         """The held-out losses; pictures go to `samples/step-N` of the run's folder."""
@@ -52,11 +58,13 @@ class Evaluator:
                 self._draw(step)
         return losses
 
-    def _held_out(self) -> list[Forward]:
-        endless = self.recipe.model_copy(update={"epochs": None})
-        data = data_of(endless, self.settings.data, self.parts, self.layout.world)
-        with StepLoader(data.planner, data.preparer, self.layout.rank, self.layout.world) as loader:
+    def _held_out(self, strict: bool) -> list[Forward]:
+        endless, layout = self.recipe.model_copy(update={"epochs": None}), self.layout
+        data = data_of(endless, self.settings.data, self.parts, layout.world, strict, "evaluation ")
+        with StepLoader(data.planner, data.preparer, layout.rank, layout.world, strict=strict) as loader:
             steps = list(islice(loader, self.settings.steps))
+        self.known = data.survey.rejected
+        self.met = tuple(one for loaded in steps for one in loaded.rejected)
         return [
             forward
             for loaded in steps

@@ -92,7 +92,9 @@ class Run:
         self.stepper = Stepper(
             self.objective, composer, parts.tokenizer.special, layout, recipe.parallel, recipe.loss
         )
-        self.evaluator = Evaluator(recipe, parts, self.stepper, self.average) if recipe.evaluation else None
+        self.evaluator = (
+            Evaluator(recipe, parts, self.stepper, self.average, strict) if recipe.evaluation else None
+        )
         self.rejections = Rejections(recipe.out, layout)
         self.missing: Counter[str] = Counter()
         self.step = 0
@@ -110,7 +112,9 @@ class Run:
             self.step = plain["step"]
             self.data.planner.load_state_dict(plain["plan"])
             restore_rng(plain["rng"], self.layout)
-        self.rejections.begin(self.data.survey.rejected, self.step)
+        known = self.data.survey.rejected + (self.evaluator.known if self.evaluator else ())
+        self.rejections.begin(known, self.step)
+        self.rejections.add(self.evaluator.met if self.evaluator else (), 0)
 
     def go_on(self) -> None:
         """Step until the recipe's end, or until any process is asked to stop."""

@@ -31,15 +31,18 @@ class Rejections:
     def begin(self, known: Iterable[Rejected], step: int) -> None:
         """Write down what was `known` beforehand, and keep what was met up to `step` by the run that goes on.
 
-        All processes know the same beforehand; the first one writes it.
+        All processes know the same beforehand; the first one writes it, and keeps what was met by all of
+        them, as there may be fewer now. All processes call it.
         """
-        lines = [_line(one, 0) for one in known] if self.layout.is_first else []
-        earlier = [json.loads(line) for line in self._lines()]
-        kept = [one for one in earlier if 0 < one["step"] <= step]
-        lines += [json.dumps(one) for one in kept]
-        for record in map(json.loads, lines):
-            self.counts[record["stream"], Reason(record["reason"])] += 1
-        write_atomically(self.path, "".join(f"{line}\n" for line in lines))
+        if self.layout.is_first:
+            lines = [_line(one, 0) for one in known] + _met_until(self.path.parent, step)
+            for record in map(json.loads, lines):
+                self.counts[record["stream"], Reason(record["reason"])] += 1
+            write_atomically(self.path, "".join(f"{line}\n" for line in lines))
+            for path in _files(self.path.parent):
+                if path != self.path:
+                    path.unlink()
+        self.layout.wait()
 
     def add(self, rejected: Iterable[Rejected], step: int) -> None:
         """Take in what was met while reading the rows of `step`."""
@@ -65,8 +68,30 @@ class Rejections:
                 console.print(f"each is named in {self.path.parent}/{FILE.replace('.', '*.')}")
         return together
 
-    def _lines(self) -> list[str]:
-        return self.path.read_text().splitlines() if self.path.exists() else []
+
+def _files(folder: Path) -> list[Path]:
+    """Those of all processes."""
+    return sorted(folder.glob(FILE.replace(".", "*.")))
+
+
+def _met_until(folder: Path, step: int) -> list[str]:
+    """The lines about rows that were met while reading, up to a step.
+
+    Each once: a process that is killed here may have gathered them already. Nor may its last line be whole.
+    """
+    kept: dict[str, None] = {}
+    for path in _files(folder):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines, start=1):
+            try:
+                met = json.loads(line)["step"]
+            except ValueError as broken:
+                if number == len(lines):
+                    break
+                raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
+            if 0 < met <= step:
+                kept[line] = None
+    return list(kept)
 
 
 def _line(one: Rejected, step: int) -> str:

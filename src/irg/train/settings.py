@@ -39,9 +39,9 @@ class DataSettings(Part):
     """Multiplies the weights of the modes, or is that of a dataset without any."""
     required: tuple[Mode, ...] = ()
     """Modes of which every step has at least one document."""
-    size: int = 1_000_000
+    size: int = Field(1_000_000, ge=1)
     seed: int = 0
-    right: float = 0.3
+    right: float = Field(0.3, ge=0, le=1)
     """Of scenes: how many there are, their seed, and the share of first pictures that are right already."""
 
     @model_validator(mode="after")
@@ -56,11 +56,11 @@ class DataSettings(Part):
 class BatchSettings(Part):
     """How documents are packed into rows, and rows into steps."""
 
-    tokens: int | None = None
+    tokens: int | None = Field(None, ge=1)
     """Token budget of a row."""
     fit: bool = False
     """Take the budget, from nine tenths of `tokens` up to it, that the lengths of the stored data fill best."""
-    documents: int | None = None
+    documents: int | None = Field(None, ge=1)
     """Instead of a budget: documents of a row."""
     rows: int = Field(1, ge=1)
     """Rows of a step: of all processes together if the global batch is fixed, of each if it is scaled."""
@@ -68,7 +68,7 @@ class BatchSettings(Part):
     """Forwards into which a process divides its rows of a step; the gradients are those of one forward."""
     lookahead: int = Field(128, ge=1)
     """Documents among which the packer chooses."""
-    longest: int | None = None
+    longest: int | None = Field(None, ge=1)
     """Longer documents are rejected; without it, those that do not fit into a row."""
 
     @model_validator(mode="after")
@@ -81,14 +81,14 @@ class BatchSettings(Part):
 
 
 class LossSettings(Part):
-    text_weight: float = 1.0
-    flow_weight: float = 1.0
+    text_weight: float = Field(1.0, ge=0)
+    flow_weight: float = Field(1.0, ge=0)
     text: Reduction = Reduction.TOKEN
     flow: Reduction = Reduction.TOKEN
 
 
 class CheckpointSettings(Part):
-    every: int = 500
+    every: int = Field(500, ge=1)
     keep: int = Field(default=2, ge=1)
     frozen: bool = True
     """Whether weights that do not train are saved too; without, they are read from `init` again."""
@@ -97,13 +97,13 @@ class CheckpointSettings(Part):
 class EvaluationSettings(Part):
     """Losses over held-out data, and pictures drawn during training."""
 
-    every: int = 500
+    every: int = Field(500, ge=1)
     data: tuple[DataSettings, ...] = ()
-    steps: int = 4
+    steps: int = Field(4, ge=1)
     """Steps' worth of held-out documents, always the same."""
     prompts: tuple[str, ...] = ()
     """Prompts for which the averaged weights draw whole episodes."""
-    turns: int = 2
+    turns: int = Field(2, ge=1)
 
 
 class TrainRecipe(Recipe):
@@ -117,9 +117,9 @@ class TrainRecipe(Recipe):
     parts: str | None = None
     """Where the tokenizer and the autoencoder come from; None: from `init`."""
     seed: int = 0
-    steps: int | None = None
-    epochs: int | None = None
-    stop_at: int | None = None
+    steps: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    stop_at: int | None = Field(None, ge=1)
     """Leave off after this step, though the schedule is that of all `steps`."""
     data: tuple[DataSettings, ...]
     questions: Questions = Questions()
@@ -135,13 +135,14 @@ class TrainRecipe(Recipe):
     """Decay of the averaged weights; None keeps no average, and saves four bytes for each trained weight."""
     ema_warmup: bool = False
     """Average over the last few steps at first, so that short runs forget their random beginning."""
-    clip: float = 1.0
+    clip: float = Field(1.0, gt=0)
+    """Longest gradient of all trained weights together; longer ones are shortened to it."""
     freeze: tuple[str, ...] = ()
     lora: LoraSettings | None = None
     parallel: ParallelSettings = ParallelSettings()
     device: str | None = None
     workers: int = Field(0, ge=0)
-    remember: int = 0
+    remember: int = Field(0, ge=0)
     """Pictures whose latents are kept, for small worlds whose pictures come again."""
     checkpoint: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
