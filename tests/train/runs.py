@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,8 @@ class Course:
 
     documents: dict[int, list[str]]
     """By step, from 1: its documents in order."""
+    forwards: dict[int, int]
+    """By step: how many there were."""
     interrupted: bool
 
 
@@ -93,12 +95,15 @@ def run(recipe: TrainRecipe, resume: bool = False, stop_in: int | None = None) -
     """Run the recipe to its end, export included. In step `stop_in` this process is asked to stop."""
     recipe.out.mkdir(parents=True, exist_ok=True)
     documents: dict[int, list[str]] = defaultdict(list)
+    forwards: Counter[int] = Counter()
+    interrupted = False
     with joined(recipe.device) as layout:
         running = Run(recipe, layout, strict=False)
 
         def watch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
             if torch.is_grad_enabled():  # not while evaluating
                 documents[running.step + 1] += told(inputs[0])
+                forwards[running.step + 1] += 1
             if running.step + 1 == stop_in:
                 os.kill(os.getpid(), signal.SIGTERM)
 
@@ -106,12 +111,12 @@ def run(recipe: TrainRecipe, resume: bool = False, stop_in: int | None = None) -
         running.begin(resume)
         try:
             running.go_on()
+            running.finish()
         except KeyboardInterrupt:
-            return Course(dict(documents), interrupted=True)
+            interrupted = True
         finally:
             hook.remove()
-        running.finish()
-    return Course(dict(documents), interrupted=False)
+    return Course(dict(documents), dict(forwards), interrupted)
 
 
 def told(packed: Packed) -> list[str]:
@@ -129,9 +134,9 @@ def told(packed: Packed) -> list[str]:
     return found
 
 
-def history(out: Path) -> list[dict[str, Any]]:
+def history(out: Path, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
     """Every step's computed numbers, with all their digits."""
-    lines = (json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines())
+    lines = (json.loads(line) for line in (out / file).read_text().splitlines())
     return [{key: value for key, value in line.items() if key not in MEASURED} for line in lines]
 
 

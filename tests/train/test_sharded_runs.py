@@ -55,9 +55,7 @@ def test_two_processes_train_as_one(both: Both, whole: Whole, name: str) -> None
 
 def test_evaluations_are_those_of_one_process(both: Both, whole: Whole) -> None:
     folders = (both.two / "whole", whole.out)
-    two, one = (
-        [json.loads(line) for line in (out / "evaluation.jsonl").read_text().splitlines()] for out in folders
-    )
+    two, one = (history(out, "evaluation.jsonl") for out in folders)
     assert [line["step"] for line in two] == [10, 20]
     assert apart(two, one) < 1e-5
     assert one[1]["loss"] < one[0]["loss"]
