@@ -5,7 +5,7 @@ So a document composes to the same sequence whichever process does it, in whatev
 
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 
 import torch
@@ -36,6 +36,11 @@ class Dropout:
     clean: float = 0.0
     view: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name, chance in asdict(self).items():
+            if not 0 <= chance <= 1:
+                raise ValueError(f"dropout of {name} {chance}: expected a probability")
+
 
 @dataclass(frozen=True)
 class Noising:
@@ -48,6 +53,10 @@ class Noising:
 
     shift: float = 4.0
     copies: int = 1
+
+    def __post_init__(self) -> None:
+        if self.shift <= 0 or self.copies < 1:
+            raise ValueError(f"{self}: expected a shift above 0 and at least 1 copy")
 
 
 @dataclass

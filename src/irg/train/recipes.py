@@ -43,6 +43,8 @@ def read_recipe(path: Path, overrides: list[str]) -> Recipe:
     for override in overrides:
         _apply(content, override)
     kind = content.get("kind")
+    if kind == "curate":
+        raise ValueError(f"{path} makes a data set: irg curate {path}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"{path}: kind {kind!r}, expected one of {', '.join(KINDS)}")
     try:
@@ -68,7 +70,7 @@ def _told(wrong: ValidationError) -> str:
         said = error["msg"].removeprefix("Value error, ")
         if error["type"] == "extra_forbidden":
             said = "there is no such setting"
-        elif error["type"] != "missing" and place:
+        elif place and error["type"] != "missing" and not isinstance(error["input"], dict):
             said = f"{error['input']!r}: {said}"
         faults.append(f"{place}: {said}" if place else said)
     return "; ".join(faults)

@@ -59,7 +59,7 @@ class BatchSettings(Part):
     tokens: int | None = Field(None, ge=1)
     """Token budget of a row."""
     fit: bool = False
-    """Take the budget, from nine tenths of `tokens` up to it, that the lengths of the stored data fill best."""
+    """Take the budget, from nine tenths of `tokens` up to it, that the stored data's lengths fill best."""
     documents: int | None = Field(None, ge=1)
     """Instead of a budget: documents of a row."""
     rows: int = Field(1, ge=1)
