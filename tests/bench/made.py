@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, turn_name
+from irg.bench.comparison import Found
+from irg.bench.conditions import Condition, name_of_other, turn_name
 from irg.bench.fidelity import Fidelity
 from irg.bench.records import Choice, Cost, Record, Result
 from irg.bench.reflections import Check
@@ -10,16 +11,24 @@ from irg.bench.scene import COMBINATION_FAMILIES, FAMILIES, Item
 from irg.world import Split
 
 TURNS = 3
-NAMES = [str(Condition.BASE), *map(turn_name, range(1, TURNS + 1)), *map(str, (*ALTERNATIVES, *ABLATIONS))]
-HEADER = {
+OTHER = name_of_other("no stage 1", "turn2")
+MANY = ["base", "base_thought", "direct", "turn1", "turn2", "best_of_2", "twice_steps", "again"]
+"""What all records have; the rest only those of the first prompts with the first seed."""
+EVERY = [*map(str, (*Condition, *map(turn_name, range(1, TURNS + 1)))), OTHER]
+FEW_PROMPTS = 12
+HEAD = {
     "protocol": "p",
     "model": {"name": "m", "fingerprint": "abc"},
-    "base": None,
-    "prompts": 24,
-    "seed": 0,
-    "turns": TURNS,
+    "base": {"name": "b", "fingerprint": "123", "device": "cpu"},
+    "others": {"no stage 1": {"name": "o", "fingerprint": "456"}},
 }
 CHANCES = {"base": 0.2, "turn1": 0.6, "turn2": 0.9}
+
+
+def found(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> Found:
+    """Records, and a curve of two steps."""
+    made = records(prompts, seeds)
+    return Found(made, {100: made[:6], 2000: made[6:12]})
 
 
 def result(correct: bool, quality: float = 0.9, check: Check | None = None) -> Result:
@@ -48,13 +57,14 @@ def _record(
     rng: np.random.Generator, seed: int, index: int, prompt: str, family: str, split: Split
 ) -> Record:
     check = Check(("shape top star circle",), ("shape top star circle",), "plan", True)
+    few = seed == 0 and int(prompt.rpartition(" ")[2]) < (FEW_PROMPTS if split == Split.HELD_OUT else 2)
     results = {
         name: result(
             bool(rng.random() < CHANCES.get(name, 0.7)),
             0.9 if name == "turn2" else 0.8,
             check if name in ("turn2", "turn3", "no_view") else None,
         )
-        for name in NAMES
+        for name in (EVERY if few else MANY)
     }
     choice = Choice((0, int(rng.random() < 0.5)), (-1.0, -2.0))
     return Record(Item(prompt, family, str(split), 7 + index), seed, index, results, choice)

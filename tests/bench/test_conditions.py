@@ -1,13 +1,41 @@
 import pytest
 
-from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, comparisons, in_order, title
+from irg.bench.conditions import (
+    ABLATIONS,
+    ALTERNATIVES,
+    Condition,
+    comparisons,
+    in_order,
+    kind,
+    name_of_other,
+    short_title,
+    title,
+)
+
+OTHERS = {name_of_other("b", "turn2"), name_of_other("a", "direct"), name_of_other("a", "turn2")}
 
 
 def test_every_condition_has_a_title_and_a_place() -> None:
-    everything = {*Condition, "turn1", "turn2"}
-    assert set(in_order(set(map(str, everything)), 2)) == everything
+    everything = {*map(str, Condition), "turn1", "turn2", *OTHERS}
+    assert set(in_order(everything, 2)) == everything
     assert len({title(name) for name in everything}) == len(everything)
-    assert {*ALTERNATIVES, *ABLATIONS} == {*Condition} - {Condition.BASE, Condition.BASE_THOUGHT}
+    assert len({short_title(name) for name in everything}) == len(everything)
+    kinds = {kind(name) for name in everything}
+    assert kinds == {"turn", "alternative", "ablation", "other"}
+    bases = {Condition.BASE, Condition.BASE_THOUGHT, Condition.DIRECT}
+    assert {*ALTERNATIVES, *ABLATIONS} == {*Condition} - bases
+
+
+def test_other_checkpoints_come_last_and_are_compared_like_with_like() -> None:
+    names = {"direct", "turn2", *OTHERS}
+    assert in_order(names, 2) == ["direct", "turn2", "a/direct", "a/turn2", "b/turn2"]
+    assert comparisons(names, 2) == [
+        ("turn2", "direct"),
+        ("direct", "a/direct"),
+        ("turn2", "a/turn2"),
+        ("turn2", "b/turn2"),
+    ]
+    assert title("a/turn2") == "a: turn 2" and title("a/direct") == "a: drawn at once"
 
 
 def test_what_was_not_run_is_left_out() -> None:

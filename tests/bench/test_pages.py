@@ -4,13 +4,13 @@ import pytest
 from PIL import Image
 
 from irg.bench.comparison import CompareOptions
-from irg.bench.conditions import title
+from irg.bench.conditions import short_title, title
 from irg.bench.pages import page
 from irg.bench.plots import draw_plots
 from irg.bench.results import summarise
-from tests.bench.made import HEADER, NAMES, TURNS, records
+from tests.bench.made import EVERY, HEAD, TURNS, found
 
-RESULTS = summarise(records(), CompareOptions(24, (0, 1), TURNS, resamples=1000), HEADER)
+RESULTS = summarise(found(), CompareOptions(24, (0, 1), TURNS, resamples=1000), HEAD)
 
 
 def rows(text: str) -> list[list[str]]:
@@ -30,24 +30,46 @@ def test_tables_are_whole() -> None:
 
 
 def test_every_condition_and_its_score_are_on_the_page() -> None:
-    found = {row[0].strip(): row for row in rows(page(RESULTS)) if len(row) > 8}
-    for name in NAMES:
-        score = next(one for one in RESULTS["conditions"] if one["name"] == name)["score"]["overall"]["value"]
-        assert found[title(name)][1].strip() == f"**{score:.3f}**"
+    shown: dict[str, list[list[str]]] = {}
+    for row in rows(page(RESULTS)):
+        if len(row) > 8:
+            shown.setdefault(row[0].strip(), []).append(row)
+    for name in EVERY:
+        one = next(one for one in RESULTS["conditions"] if one["name"] == name)
+        first = shown[title(name)][0]
+        assert (first[1].strip(), first[2].strip()) == (
+            str(one["count"]),
+            f"**{one['score']['overall']['value']:.3f}**",
+        )
+    # Where the few are compared, turn 2 has its score among them.
+    among_few = next(one for one in RESULTS["conditions"] if one["name"] == "turn2")["few"]["score"][
+        "overall"
+    ]
+    counts = [row[1].strip() for row in shown["turn 2"]]
+    assert counts == ["48", "48", "12", "12"]
+    assert shown["turn 2"][2][2].strip() == f"**{among_few['value']:.3f}**"
 
 
 def test_differences_that_leave_out_zero_are_bold() -> None:
-    found = {row[0].strip(): row[1] for row in rows(page(RESULTS)) if " - " in row[0]}
+    shown = {row[0].strip(): row[1] for row in rows(page(RESULTS)) if " - " in row[0] and len(row) == 4}
+    assert len(shown) == len(RESULTS["differences"])
     for one in RESULTS["differences"]:
         score = one["overall"]["score"]
-        text = found[f"{title(one['better']).partition(':')[0]} - {title(one['than']).partition(':')[0]}"]
+        text = shown[f"{short_title(one['better'])} - {short_title(one['than'])}"]
         assert f"{score['value']:+.3f}" in text
         assert ("**" in text) == (score["low"] > 0 or score["high"] < 0)
 
 
-def test_a_base_of_its_own_is_named() -> None:
-    assert "as base the same model" in page(RESULTS)
-    assert "base `b 123`" in page(RESULTS | {"base": {"name": "b", "fingerprint": "123", "device": "cpu"}})
+def test_the_checkpoints_are_named() -> None:
+    assert "base `b 123`" in page(RESULTS) and "- no stage 1: `o 456`" in page(RESULTS)
+    bare = page(RESULTS | {"base": None, "others": {}, "curve": []})
+    assert "no base of its own" in bare
+    assert "Other checkpoints" not in bare and "Over training" not in bare
+
+
+def test_the_curve_has_a_row_for_each_step() -> None:
+    steps = [row[0].strip() for row in rows(page(RESULTS)) if len(row) == 11]
+    assert steps == ["training steps", "---", "100", "2000"]
 
 
 def test_pictures_that_the_page_shows_are_written(tmp_path: Path) -> None:

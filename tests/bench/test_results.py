@@ -5,19 +5,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irg.bench.comparison import CompareOptions
+from irg.bench.comparison import CompareOptions, Found
 from irg.bench.intervals import wilson
 from irg.bench.records import Choice, Record
 from irg.bench.results import summarise
-from tests.bench.made import HEADER, NAMES, TURNS, records, result
+from tests.bench.made import EVERY, FEW_PROMPTS, HEAD, OTHER, TURNS, found, result
 
 OPTIONS = CompareOptions(24, (0, 1), TURNS, resamples=1000)
-RECORDS = records()
+FOUND = found()
+RECORDS = FOUND.records
 
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Any]:
-    return summarise(RECORDS, OPTIONS, HEADER)
+    return summarise(FOUND, OPTIONS, HEAD)
 
 
 def condition(results: dict[str, Any], name: str) -> dict[str, Any]:
@@ -35,16 +36,23 @@ def right(
     return [
         record.results[name].correct
         for record in RECORDS
-        if record.item.split == split and family in (None, record.item.family) and seed in (None, record.seed)
+        if name in record.results
+        and record.item.split == split
+        and family in (None, record.item.family)
+        and seed in (None, record.seed)
     ]
 
 
 def test_it_is_json_with_everything_in_it(results: dict[str, Any]) -> None:
     assert json.loads(json.dumps(results)) == results
-    assert [found["name"] for found in results["conditions"]] == [name for name in NAMES]
+    assert {found["name"] for found in results["conditions"]} == set(EVERY)
     assert results["counts"] == {
         "overall": 48, "single": 8, "two": 8, "counting": 8, "colors": 8, "position": 8, "attribution": 8,
         "combinations": 8,
+    }  # fmt: skip
+    assert results["counts_of_few"] == {
+        "overall": FEW_PROMPTS, "single": 2, "two": 2, "counting": 2, "colors": 2, "position": 2,
+        "attribution": 2, "combinations": 2,
     }  # fmt: skip
     assert results["prompts_different"] == 24 and results["seeds"] == [0, 1]
 
@@ -60,43 +68,72 @@ def test_scores_are_shares_of_the_right_group(results: dict[str, Any]) -> None:
             score = found["score"][group]
             assert score["value"] == pytest.approx(np.mean(hits), abs=1e-4)
             assert (score["low"], score["high"]) == pytest.approx(wilson(sum(hits), len(hits)), abs=1e-4)
-        by_seed = {str(seed): round(float(np.mean(right(name, seed=seed))), 4) for seed in (0, 1)}
+        seeds = (0, 1) if name != "no_clean" else (0,)
+        by_seed = {str(seed): round(float(np.mean(right(name, seed=seed))), 4) for seed in seeds}
         assert found["score_by_seed"] == by_seed
     assert condition(results, "turn2")["fidelity"]["overall"] == {"value": 0.975, "low": 0.975, "high": 0.975}
-    assert condition(results, "turn2")["fidelity_parts"]["edges"] == 0.9
+    assert condition(results, "turn2")["fidelity_parts"]["edges"]["value"] == 0.9
     assert condition(results, "base")["cost"] == {"seconds": 0.5, "evaluations": 60.0, "tokens": 20.0}
 
 
+def both(better: str, than: str) -> list[tuple[bool, bool]]:
+    return [
+        (record.results[better].correct, record.results[than].correct)
+        for record in RECORDS
+        if {better, than} <= set(record.results) and record.item.split == "held_out"
+    ]
+
+
 def test_differences_are_paired_means_within_their_intervals(results: dict[str, Any]) -> None:
-    for better, than in (("turn2", "base"), ("turn2", "turn1"), ("turn3", "turn2"), ("turn2", "best_of_2")):
+    pairs = (("turn2", "base"), ("turn2", "turn1"), ("turn3", "turn2"), ("turn2", "best_of_2"))
+    for better, than in (*pairs, ("turn2", OTHER)):
         found = difference(results, better, than)["overall"]
-        assert found["score"]["value"] == pytest.approx(
-            np.mean(right(better)) - np.mean(right(than)), abs=1e-4
-        )
+        expected = np.mean([one - other for one, other in np.array(both(better, than), dtype=int)])
+        assert found["score"]["value"] == pytest.approx(expected, abs=1e-4)
         assert found["score"]["low"] < found["score"]["value"] < found["score"]["high"]
+    assert len(both("turn3", "turn2")) == FEW_PROMPTS < len(both("turn2", "turn1"))
     assert difference(results, "turn2", "base")["overall"]["score"]["low"] > 0.3
-    assert difference(results, "turn2", "turn1")["overall"]["fidelity"]["value"] == pytest.approx(0.025)
+    of_turns = difference(results, "turn2", "turn1")["overall"]
+    assert of_turns["fidelity"]["value"] == pytest.approx(0.025)
+    assert of_turns["edges"]["value"] == pytest.approx(0.1) and of_turns["shading"]["value"] == 0
+
+
+def test_the_few_have_every_condition_so_that_they_compare_at_sight(results: dict[str, Any]) -> None:
+    shared = [record.results for record in RECORDS if set(record.results) == set(EVERY)]
+    main = shared[:FEW_PROMPTS]
+    for name in ("turn2", "turn3", "wrong_reflection", OTHER):
+        score = condition(results, name)["few"]["score"]["overall"]
+        assert score["value"] == pytest.approx(np.mean([one[name].correct for one in main]), abs=1e-4)
+    assert condition(results, "turn2")["count"] == 48 and condition(results, "turn3")["count"] == FEW_PROMPTS
+
+
+def test_the_curve_has_a_point_for_each_step(results: dict[str, Any]) -> None:
+    assert [(point["step"], point["count"]) for point in results["curve"]] == [(100, 6), (2000, 6)]
+    second = results["curve"][1]["conditions"]["turn2"]["score"]
+    expected = np.mean([record.results["turn2"].correct for record in FOUND.curve[2000]])
+    assert second["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_condition_against_itself_in_other_words_differs_by_nothing() -> None:
     same = [
         replace(record, results=record.results | {"redraw": record.results["turn2"]}) for record in RECORDS
     ]
-    found = difference(summarise(same, OPTIONS, HEADER), "turn2", "redraw")["overall"]["score"]
-    assert found == {"value": 0.0, "low": 0.0, "high": 0.0}
+    score = difference(summarise(Found(same, {}), OPTIONS, HEAD), "turn2", "redraw")["overall"]["score"]
+    assert score == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_changes_count_what_a_turn_mended_and_broke(results: dict[str, Any]) -> None:
     first, second = right("turn1"), right("turn2")
     pairs = list(zip(first, second, strict=True))
-    expected = {"fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
+    expected = {"count": 48, "fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
     assert results["changes"][0] == {"from": 1, "to": 2, **expected}
-    assert [change["to"] for change in results["changes"]] == [2, 3]
+    assert [(change["to"], change["count"]) for change in results["changes"]] == [(2, 48), (3, FEW_PROMPTS)]
 
 
 def test_reflections_are_tallied_where_there_are_any(results: dict[str, Any]) -> None:
     assert list(results["reflections"]) == ["turn2", "turn3", "no_view"]
     assert results["reflections"]["turn2"]["all"]["right"] == 48
+    assert results["reflections"]["turn3"]["all"]["right"] == FEW_PROMPTS
 
 
 def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
@@ -111,7 +148,7 @@ def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
         pair(True, True, (2, 1)),
         pair(False, False, (0, 0)),
     ]
-    choice = summarise(made, OPTIONS, HEADER)["choice"]
+    choice = summarise(Found(made, {}), OPTIONS, HEAD)["choice"]
     assert choice["pairs"] == 5 and choice["only_one_right"] == 3
     assert choice["decided_by_flaws"] == 3 and choice["second_chosen"] == 2
     assert choice["right_one_chosen"]["value"] == pytest.approx(2 / 3, abs=1e-4)
@@ -120,4 +157,4 @@ def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
 
 def test_groups_without_records_are_left_out() -> None:
     singles = [record for record in RECORDS if record.item.family == "single"]
-    assert list(summarise(singles, OPTIONS, HEADER)["counts"]) == ["overall", "single"]
+    assert list(summarise(Found(singles, {}), OPTIONS, HEAD)["counts"]) == ["overall", "single"]

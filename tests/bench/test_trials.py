@@ -2,19 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from irg.bench.comparison import CompareOptions, compare_items
-from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition
+from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, Scope
 from irg.bench.records import Choice, Cost
-from irg.bench.trials import PairedDraws, Trial, num_named, wrong_scene
+from irg.bench.trials import Trial, num_named, wrong_scene
 from irg.core.events import ImageDone, ThoughtDone
-from irg.engine import SeededDraws
 from irg.pipeline import Pipeline
 from irg.world import fulfil, fulfils, parse
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 TURNS = 3
+ALL = Scope(TURNS, alternatives=True, ablations=True)
+RECORDS = compare_items(CompareOptions(2, (5,)))[:2]
 
 
 def pipeline_of(**changes: object) -> Pipeline:
@@ -29,7 +29,11 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture(scope="module")
 def trial(pipeline: Pipeline) -> Trial:
-    trial = Trial(pipeline, None, compare_items(CompareOptions(2, (5,)))[:2], TURNS)
+    return run(pipeline, ALL)
+
+
+def run(pipeline: Pipeline, scope: Scope) -> Trial:
+    trial = Trial(pipeline, RECORDS, scope)
     trial.run()
     return trial
 
@@ -38,45 +42,24 @@ def picture(trial: Trial, name: str, row: int = 0) -> np.ndarray:
     return np.asarray(trial.images[name][row]).astype(int)
 
 
-def test_draws_are_those_of_the_seed() -> None:
-    paired, plain = PairedDraws(SeededDraws(3)), SeededDraws(3)
-    for _ in range(2):
-        assert torch.equal(paired.normal(2, 3), plain.normal(2, 3))
-        assert paired.uniform() == plain.uniform()
-        assert torch.equal(paired.normal(4), plain.normal(4))
-
-
-def test_a_fork_finds_the_noise_of_what_it_was_forked_from() -> None:
-    draws = PairedDraws(SeededDraws(3))
-    start = draws.fork()
-    first, _ = draws.normal(2, 3), draws.uniform()
-    middle = draws.fork()
-    second = draws.normal(2, 3)
-    assert torch.equal(middle.fork().normal(2, 3), second)
-    other = start.fork()
-    assert torch.equal(other.normal(2, 3), first) and torch.equal(other.normal(2, 3), second)
-    # Noise of another shape in between, as an autoencoder that samples asks for, moves nothing.
-    middle.normal(7)
-    assert torch.equal(middle.normal(2, 3), second)
-    third = draws.normal(2, 3)
-    assert torch.equal(middle.normal(2, 3), third) and not torch.equal(third, second)
-
-
 def test_every_condition_is_drawn_and_scored(trial: Trial) -> None:
-    expected = {Condition.BASE, *ALTERNATIVES, *ABLATIONS, *(f"turn{turn}" for turn in range(1, TURNS + 1))}
+    turns = {f"turn{turn}" for turn in range(1, TURNS + 1)}
+    expected = {Condition.DIRECT, *ALTERNATIVES, *ABLATIONS, *turns} - {Condition.IMAGE_BRANCH}
+    drawn_anew = expected - {Condition.BEST_OF_2}
+    assert ALL.num_pictures == len(drawn_anew)
     for record in trial.records:
         assert set(record.results) == expected
         for result in record.results.values():
             assert 0 <= result.fidelity.score <= 1 and result.correct == (not result.flaws)
 
 
-def test_turns_and_base_are_those_of_the_plain_benchmark(pipeline: Pipeline, trial: Trial) -> None:
+def test_turns_and_drawing_at_once_are_those_of_the_plain_benchmark(pipeline: Pipeline, trial: Trial) -> None:
     prompts, seeds = [item.prompt for item in trial.items], [item.seed for item in trial.items]
     for plan, shift in ((trial.plan, 0), (pipeline.settings.plan(turns=1, think=False), -1)):
         for row, event in pipeline.generate_batch(prompts, plan, seeds):
             if isinstance(event, ImageDone):
                 turn = event.turn + shift
-                name = f"turn{turn}" if turn else Condition.BASE
+                name = f"turn{turn}" if turn else Condition.DIRECT
                 assert (np.asarray(event.image) == picture(trial, name, row)).all()
             elif isinstance(event, ThoughtDone):
                 assert trial.records[row].results[f"turn{event.turn}"].thought == event.text
@@ -84,18 +67,19 @@ def test_turns_and_base_are_those_of_the_plain_benchmark(pipeline: Pipeline, tri
 
 def test_variants_differ_from_the_second_turn_in_one_thing(trial: Trial) -> None:
     second = picture(trial, "turn2")
-    for name in (*ABLATIONS, Condition.REDRAW):
+    for name in {*ABLATIONS, Condition.REDRAW} - {Condition.IMAGE_BRANCH}:
         assert np.abs(picture(trial, name) - second).max() > 0, name
     assert np.abs(picture(trial, Condition.TWICE_STEPS) - picture(trial, "turn1")).max() > 0
     results = trial.records[0].results
     assert results[Condition.NO_REFLECTION].thought is None
     assert results[Condition.OTHER_REFLECTION].thought == trial.records[1].results["turn2"].thought
     assert results[Condition.REDRAW].thought == results["turn1"].thought
+    assert results[Condition.NO_IMAGE_BRANCH].thought == results["turn2"].thought
 
 
 def test_reflections_are_checked_where_the_model_wrote_them(trial: Trial) -> None:
     checked = {name for name, result in trial.records[0].results.items() if result.check}
-    wrote = {Condition.NO_VIEW, Condition.NO_CLEAN, Condition.TEXT_ONLY, Condition.NO_IMAGE_BRANCH}
+    wrote = {Condition.NO_VIEW, Condition.NO_CLEAN, Condition.TEXT_ONLY}
     assert checked == {"turn2", "turn3", *wrote}
 
 
@@ -103,14 +87,14 @@ def test_costs_add_up(trial: Trial) -> None:
     """Two steps; in the first turn a text branch at t = 1 and 0.75, in later ones an image branch as well."""
     costs = {name: result.cost for name, result in trial.records[0].results.items()}
     evaluations = {name: cost.evaluations for name, cost in costs.items()}
-    assert evaluations[Condition.BASE] == evaluations["turn1"] == evaluations[Condition.AGAIN] == 4
+    assert evaluations[Condition.DIRECT] == evaluations["turn1"] == evaluations[Condition.AGAIN] == 4
     assert evaluations["turn2"] == 10 and evaluations["turn3"] == 16
     assert evaluations[Condition.TWICE_STEPS] == evaluations[Condition.BEST_OF_2] == 8
     assert evaluations[Condition.REDRAW] == 8
     # Without a reflection its branch is the main context, without a picture its branch is.
     assert evaluations[Condition.NO_REFLECTION] == evaluations[Condition.TEXT_ONLY] == 4 + 4
     assert evaluations[Condition.NO_IMAGE_BRANCH] == 4 + 4
-    assert costs[Condition.BASE].tokens == 0 < costs["turn1"].tokens < costs["turn2"].tokens
+    assert costs[Condition.DIRECT].tokens == 0 < costs["turn1"].tokens < costs["turn2"].tokens
     assert costs[Condition.TWICE_STEPS].tokens == costs["turn1"].tokens
     assert costs[Condition.BEST_OF_2].tokens > costs["turn2"].tokens
     assert all(cost.seconds > 0 for cost in costs.values())
@@ -143,22 +127,28 @@ def test_fewer_flaws_win_then_the_likelier_praise(
     assert Choice(flaws, likelihoods).chosen == chosen
 
 
-def test_a_base_of_its_own_draws_with_and_without_a_thought(pipeline: Pipeline) -> None:
-    base = pipeline_of(num_points=5)
-    trial = Trial(pipeline, base, compare_items(CompareOptions(2, (5,)))[:2], 2)
-    trial.run()
-    results = trial.records[0].results
-    assert results[Condition.BASE].thought is None and results[Condition.BASE_THOUGHT].thought
-    assert results[Condition.BASE].cost.evaluations == results[Condition.BASE_THOUGHT].cost.evaluations == 8
-    assert results["turn1"].cost.evaluations == 4
+def test_a_scope_leaves_out_what_it_does_not_hold_and_changes_nothing_else(
+    pipeline: Pipeline, trial: Trial
+) -> None:
+    one, lean = run(pipeline, Scope(1)), run(pipeline, Scope(2, alternatives=True))
+    assert set(one.records[0].results) == {Condition.DIRECT, "turn1"} and one.records[0].choice is None
+    assert set(lean.records[0].results) == {
+        Condition.DIRECT, "turn1", "turn2", Condition.AGAIN, Condition.BEST_OF_2, Condition.TWICE_STEPS
+    }  # fmt: skip
+    for other in (one, lean):
+        for name in other.records[0].results:
+            assert (picture(other, name, 1) == picture(trial, name, 1)).all(), name
+    assert lean.records[1].choice == trial.records[1].choice
 
 
-def test_a_plan_without_an_image_branch_has_none_to_leave_out(pipeline: Pipeline) -> None:
+def test_a_plan_without_an_image_branch_is_given_one() -> None:
+    pipeline = pipeline_of()
     later = pipeline.settings.later.model_copy(update={"image_scale": 1.0})
-    plain = pipeline_of(later=later)
-    trial = Trial(plain, None, compare_items(CompareOptions(2, (5,)))[:2], 2)
-    trial.run()
-    assert Condition.NO_IMAGE_BRANCH not in trial.records[0].results
+    trial = run(pipeline_of(later=later), Scope(2, ablations=True))
+    results = trial.records[0].results
+    assert Condition.NO_IMAGE_BRANCH not in results
+    assert results[Condition.IMAGE_BRANCH].cost.evaluations == results["turn2"].cost.evaluations + 2
+    assert np.abs(picture(trial, Condition.IMAGE_BRANCH) - picture(trial, "turn2")).max() > 0
 
 
 @pytest.mark.parametrize("prompt", ["five hearts", "a star", "a red circle left of a blue square"])

@@ -1,50 +1,138 @@
 """The comparison: does reflecting make better pictures, and is it the reflection that does it?
 
-Every prompt of the scene benchmark is drawn under every condition (`conditions`) with several seeds. What is
-done is saved batch by batch in `items.jsonl`, so that an interrupted run goes on where it stopped.
+The model and the base draw every prompt of the scene benchmark with several seeds. What takes long and needs
+fewer pictures (later turns, ablations, other checkpoints, the curve over training) is drawn for the first of
+the prompts, with the first seed. Each checkpoint's share is a series; what of it is done is saved batch by
+batch (`store`), so that an interrupted run goes on where it stopped. Batches depend on the options alone.
 """
 
-import json
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from irg.bench.conditions import Condition, turn_name
+from irg.bench.checkpoints import Checkpoint
+from irg.bench.conditions import Condition, Scope, name_of_other, turn_name
 from irg.bench.records import Record
-from irg.bench.scene import Outcome, SceneOptions, scene_items, sheet
-from irg.bench.trials import Trial
+from irg.bench.scene import SceneOptions, scene_items
+from irg.bench.sheet import Row, contact_sheet
+from irg.bench.store import Store
+from irg.bench.workers import Batch, Drawn, draw_all
 from irg.core.files import write_atomically
-from irg.core.trace import Verdict, png
-from irg.pipeline import Pipeline
+from irg.core.trace import png
+from irg.world import Split
 
-PROTOCOL = "irg-scene-compare-1"
-ITEMS, SHEET = "items.jsonl", "scene_sheet.png"
-_SHOWN = 24
+PROTOCOL = "irg-scene-compare-2"
+SHEET = "scene_sheet.png"
+SHOWN = 24
 """Prompts of the contact sheet: the first, not picked."""
 _SEED_STRIDE = 1_000_003
+_OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condition.BASE_THOUGHT)}
 
 
 @dataclass(frozen=True)
 class CompareOptions:
     """Prompts of the main split (a fifth as many combinations are added) and which, the seeds each is drawn
-    with, turns, and episodes that run in step."""
+    with, turns, episodes that run in step, and how many prompts the ablations and the curve have."""
 
     prompts: int = 1000
     seeds: tuple[int, ...] = (0, 1)
     turns: int = 4
     seed: int = 0
     batch: int = 32
+    ablation_prompts: int = 300
+    curve_prompts: int = 150
     resamples: int = 10_000
 
     def __post_init__(self) -> None:
-        for name, least in (("prompts", 1), ("turns", 2), ("batch", 2), ("resamples", 1000)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} {getattr(self, name)}: expected at least {least}")
+        least = {"turns": 2, "batch": 2, "resamples": 1000}
+        for name in ("prompts", "turns", "batch", "ablation_prompts", "curve_prompts", "resamples"):
+            if getattr(self, name) < least.get(name, 1):
+                raise ValueError(f"{name} {getattr(self, name)}: expected at least {least.get(name, 1)}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds {list(self.seeds)}: expected different numbers of at least 0, and any")
+
+
+@dataclass(frozen=True)
+class Contestants:
+    """The checkpoints: the model, the base that it was trained from, others by a label, and those of the
+    curve by their training steps."""
+
+    model: Checkpoint
+    base: Checkpoint | None = None
+    others: Mapping[str, Checkpoint] = field(default_factory=dict)
+    curve: Mapping[int, Checkpoint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Series:
+    """What one checkpoint draws: groups of records, each under its scope.
+
+    `names` are those of its conditions beside the model's own. `show`: the conditions of the contact sheet.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+    groups: tuple[tuple[tuple[Record, ...], Scope], ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+    show: tuple[str, ...] = ()
+    step: int | None = None
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for records, _ in self.groups for record in records]
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        first = self.records[0].seed
+        for records, scope in self.groups:
+            for part in in_batches(records, size):
+                shown = [row for row, one in enumerate(part) if one.seed == first and one.index < SHOWN]
+                yield Batch(self.name, self.checkpoint, part, scope, self.show, tuple(shown))
+
+
+@dataclass(frozen=True)
+class Found:
+    """All records, with every checkpoint's results side by side, and those of each step of the curve."""
+
+    records: list[Record]
+    curve: dict[int, list[Record]]
+
+
+def run(
+    contestants: Contestants,
+    options: CompareOptions,
+    folder: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Draw and score what `folder` does not hold yet, by so many processes; tells of pictures done and all.
+
+    Raises ValueError if the folder holds another run's records, or if plots cannot be drawn at the end.
+    """
+    if find_spec("matplotlib") is None:
+        raise ValueError("plots need matplotlib, which is missing: pip install 'irg[bench]'")
+    folder.mkdir(parents=True, exist_ok=True)
+    every = series_of(contestants, options)
+    stores = {one.name: Store(folder, one.name, header_of(one, options)) for one in every}
+    batches = [batch for one in every for batch in one.batches(options.batch)]
+    missing = [batch for batch in batches if not stores[batch.series].has(batch.records)]
+    total = sum(_num_pictures(batch) for batch in batches)
+    left = sum(_num_pictures(batch) for batch in missing)
+
+    def keep(batch: Batch, drawn: Drawn) -> None:
+        nonlocal left
+        stores[batch.series].add(drawn.records, drawn.pictures)
+        left -= _num_pictures(batch)
+        if progress is not None:
+            progress(total - left, total)
+
+    if progress is not None:
+        progress(total - left, total)
+    draw_all(missing, workers, keep)
+    return _side_by_side(options, every, stores)
 
 
 def compare_items(options: CompareOptions) -> list[Record]:
@@ -57,93 +145,109 @@ def compare_items(options: CompareOptions) -> list[Record]:
     ]
 
 
-def run(
-    models: tuple[Pipeline, Pipeline | None],
-    options: CompareOptions,
-    folder: Path,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Record]:
-    """Draw and score what `folder` does not hold yet. Returns all records, in the order of `compare_items`.
-
-    `models` are the model and, if there is one, the base that it was trained from. Raises ValueError if the
-    folder holds another run's items, or if plots cannot be drawn at the end.
-    """
-    if find_spec("matplotlib") is None:
-        raise ValueError("plots need matplotlib, which is missing: pip install 'irg[bench]'")
-    folder.mkdir(parents=True, exist_ok=True)
-    header = run_header(models, options)
-    done = {record.key: record for record in load(folder / ITEMS, header)}
-    wanted = compare_items(options)
-    batches = _batches([record for record in wanted if record.key not in done], options.batch)
-    if progress is not None:
-        progress(len(done.keys() & {record.key for record in wanted}), len(wanted))
-    for batch in batches:
-        trial = Trial(*models, batch, options.turns)
-        trial.run()
-        if (batch[0].seed, batch[0].index) == wanted[0].key:
-            write_atomically(folder / SHEET, png(_sheet(trial, options)))
-        done |= {record.key: record for record in trial.records}
-        save(folder / ITEMS, header, done.values())
-        if progress is not None:
-            progress(len(done.keys() & {record.key for record in wanted}), len(wanted))
-    return [done[record.key] for record in wanted]
+def some(records: Seq[Record], prompts: int) -> list[Record]:
+    """So many of the main prompts, and a fifth as many combinations, with the first seed."""
+    first = [record for record in records if record.seed == records[0].seed]
+    main = [record for record in first if record.item.split == Split.HELD_OUT]
+    combined = [record for record in first if record.item.split == Split.COMBINATIONS]
+    return [*main[:prompts], *combined[: max(prompts // 5, 1)]]
 
 
-def run_header(models: tuple[Pipeline, Pipeline | None], options: CompareOptions) -> dict[str, Any]:
+def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]:
+    """Who draws what, the model first."""
+    records = compare_items(options)
+    few = some(records, options.ablation_prompts)
+    keys = {record.key for record in few}
+    many = [record for record in records if record.key not in keys]
+    model_groups = (
+        (tuple(few), Scope(options.turns, alternatives=True, ablations=True)),
+        (tuple(many), Scope(2, alternatives=True)),
+    )
+    show = tuple(map(str, (Condition.DIRECT, turn_name(1), turn_name(2))))
+    found = [Series("model", contestants.model, model_groups, show=show)]
+    if contestants.base is not None:
+        base_group = ((*few, *many), Scope(1))
+        found.append(Series("base", contestants.base, (base_group,), _OF_BASE, show[:1]))
+    for label, checkpoint in contestants.others.items():
+        names = {name: name_of_other(label, name) for name in show}
+        found.append(Series(f"also-{label}", checkpoint, ((tuple(few), Scope(2)),), names))
+    part = [record for record in some(records, options.curve_prompts) if record.item.split == Split.HELD_OUT]
+    for step, checkpoint in sorted(contestants.curve.items()):
+        found.append(Series(f"step-{step:08d}", checkpoint, ((tuple(part), Scope(2)),), step=step))
+    return found
+
+
+def header_of(series: Series, options: CompareOptions) -> dict[str, Any]:
     """What has to agree for two runs to be one. More seeds may be added to a run."""
-    model, base = models
-    plan = model.settings.plan(turns=options.turns)
+    settings = series.checkpoint.settings
+    plan = settings.plan(turns=2)
+    # The same weights may have been given by another name.
+    model = {name: value for name, value in series.checkpoint.identity.items() if name != "name"}
+    texts = dict.fromkeys(record.item.prompt for record in series.records)
+    few = options.ablation_prompts if series.step is None else options.curve_prompts
     return {
         "protocol": PROTOCOL,
-        "model": model.identity,
-        "base": base.identity if base is not None else None,
+        "model": model,
         "prompts": options.prompts,
+        "texts": hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16],
+        "few": few,
         "seed": options.seed,
-        "turns": options.turns,
+        "first_seed": options.seeds[0],
         "batch": options.batch,
+        "scopes": [asdict(scope) for _, scope in series.groups],
+        "system_prompt": settings.system_prompt,
+        "size": [plan.width, plan.height],
         "first": asdict(plan.turns[0]),
         "later": asdict(plan.turns[1]),
         "text": asdict(plan.text),
     }
 
 
-def load(path: Path, header: dict[str, Any]) -> list[Record]:
-    """The records of a run with this header; none if there is no file."""
-    if not path.exists():
-        return []
-    first, *lines = path.read_text().splitlines()
-    found, expected = json.loads(first), json.loads(json.dumps(header))
-    if found != expected:
-        differing = [name for name in expected if found.get(name) != expected[name]]
-        raise ValueError(
-            f"{path} is of another run ({', '.join(differing)} differ): choose another folder, or delete it"
-        )
-    return [Record.from_line(line) for line in lines]
-
-
-def save(path: Path, header: dict[str, Any], records: Seq[Record] | Any) -> None:
-    ordered = sorted(records, key=lambda record: record.key)
-    lines = [json.dumps(header), *(record.as_line() for record in ordered)]
-    write_atomically(path, "\n".join(lines) + "\n")
-
-
-def _batches(records: Seq[Record], size: int) -> list[Seq[Record]]:
-    """Batches of at least two: one of them borrows another's reflection."""
-    batches = [records[start : start + size] for start in range(0, len(records), size)]
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [[*batches[-2], *batches[-1]]]
+def in_batches(records: Seq[Record], size: int) -> list[tuple[Record, ...]]:
+    """Batches of one seed each, and of at least two if there are two: one borrows another's reflection."""
+    batches: list[tuple[Record, ...]] = []
+    for seed in dict.fromkeys(record.seed for record in records):
+        ours = [record for record in records if record.seed == seed]
+        parts = [tuple(ours[start : start + size]) for start in range(0, len(ours), size)]
+        if len(parts) > 1 and len(parts[-1]) == 1:
+            parts[-2:] = [(*parts[-2], *parts[-1])]
+        batches += parts
     return batches
 
 
-def _sheet(trial: Trial, options: CompareOptions) -> Any:
-    """The first prompts, not picked: each drawn at once, and then turn by turn."""
-    names = [str(Condition.BASE), *map(turn_name, range(1, options.turns + 1))]
-    outcomes = []
-    for row, record in enumerate(trial.records[:_SHOWN]):
-        outcome = Outcome(record.item)
-        for place, name in enumerate(names):
-            outcome.pictures[place] = trial.images[name][row]
-            result = record.results[name]
-            outcome.verdicts[place] = Verdict(result.correct, result.flaws)
-        outcomes.append(outcome)
-    return sheet(outcomes, columns=3)
+def write_sheet(contestants: Contestants, options: CompareOptions, records: Path, path: Path) -> None:
+    """The first prompts, not picked: drawn at once (by the base, if there is one), then in two turns."""
+    every = {one.name: one for one in series_of(contestants, options)}
+    columns = [("base" if "base" in every else "model", str(Condition.DIRECT))]
+    columns += [("model", turn_name(1)), ("model", turn_name(2))]
+    stores = {name: Store(records, name, header_of(every[name], options)) for name, _ in columns}
+    rows = [
+        Row(
+            record.item.prompt,
+            tuple(stores[name].picture(f"{condition}-{record.index}") for name, condition in columns),
+            tuple(stores[name].records[record.key].results[condition].correct for name, condition in columns),
+        )
+        for record in compare_items(options)[:SHOWN]
+        if record.seed == options.seeds[0]
+    ]
+    write_atomically(path, png(contact_sheet(("drawn at once", "turn 1", "turn 2"), rows)))
+
+
+def _num_pictures(batch: Batch) -> int:
+    return len(batch.records) * batch.scope.num_pictures
+
+
+def _side_by_side(options: CompareOptions, every: Seq[Series], stores: Mapping[str, Store]) -> Found:
+    merged = {record.key: replace(record, results={}) for record in every[0].records}
+    curve: dict[int, list[Record]] = {}
+    for one in every:
+        drawn = [stores[one.name].records[record.key] for record in one.records]
+        if one.step is not None:
+            curve[one.step] = drawn
+            continue
+        for record in drawn:
+            old = merged[record.key]
+            results = {one.names.get(name, name): result for name, result in record.results.items()}
+            choice = old.choice or record.choice
+            merged[record.key] = replace(old, results=old.results | results, choice=choice)
+    return Found([merged[record.key] for record in compare_items(options)], curve)

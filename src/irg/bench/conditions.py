@@ -1,13 +1,16 @@
 """The ways of drawing that the comparison puts side by side, and what each is compared with."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Condition(StrEnum):
-    """All but the turns, which are named by `turn_name`."""
+    """All but the turns (`turn_name`) and what other checkpoints draw (`name_of_other`)."""
 
     BASE = "base"
     BASE_THOUGHT = "base_thought"
+    DIRECT = "direct"
     AGAIN = "again"
     BEST_OF_2 = "best_of_2"
     TWICE_STEPS = "twice_steps"
@@ -20,11 +23,13 @@ class Condition(StrEnum):
     NO_CLEAN = "no_clean"
     TEXT_ONLY = "text_only"
     NO_IMAGE_BRANCH = "no_image_branch"
+    IMAGE_BRANCH = "image_branch"
 
 
 TITLES = {
     Condition.BASE: "base: drawn at once",
     Condition.BASE_THOUGHT: "base with self-CoT",
+    Condition.DIRECT: "final model: drawn at once",
     Condition.AGAIN: "turn 1 with another seed",
     Condition.BEST_OF_2: "best of 2 first turns, chosen by the model",
     Condition.TWICE_STEPS: "one turn with twice the steps",
@@ -37,6 +42,7 @@ TITLES = {
     Condition.NO_CLEAN: "turn 2 without CLEAN",
     Condition.TEXT_ONLY: "turn 2 without the first picture",
     Condition.NO_IMAGE_BRANCH: "turn 2 without the image branch",
+    Condition.IMAGE_BRANCH: "turn 2 with an image branch, which the checkpoint's plan has not",
 }
 ALTERNATIVES = (Condition.BEST_OF_2, Condition.TWICE_STEPS, Condition.REDRAW, Condition.AGAIN)
 """What the compute of a second turn could buy instead."""
@@ -49,34 +55,81 @@ ABLATIONS = (
     Condition.NO_CLEAN,
     Condition.TEXT_ONLY,
     Condition.NO_IMAGE_BRANCH,
+    Condition.IMAGE_BRANCH,
 )
-"""Second turns from the same first picture with one thing changed."""
+"""Second turns from the same first picture with one thing changed. Of the last two a checkpoint has one."""
+_FROM_OTHERS = (Condition.DIRECT, "turn1", "turn2")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which conditions a checkpoint draws some prompts under: at once and so many turns, always; what else
+    the compute could buy; and all that only some prompts are drawn under (a redraw, the ablations)."""
+
+    turns: int
+    alternatives: bool = False
+    ablations: bool = False
+
+    @property
+    def num_pictures(self) -> int:
+        """Pictures of a prompt, for showing progress; a redraw comes with the ablations."""
+        return 1 + self.turns + 2 * self.alternatives + len(ABLATIONS) * self.ablations
 
 
 def turn_name(turn: int) -> str:
     return f"turn{turn}"
 
 
+def name_of_other(label: str, name: str) -> str:
+    """A condition as another checkpoint drew it."""
+    return f"{label}/{name}"
+
+
 def title(name: str) -> str:
-    if name in TITLES:
-        return TITLES[Condition(name)]
-    number = name.removeprefix("turn")
+    label, _, ours = name.rpartition("/")
+    if ours in TITLES:
+        found = TITLES[Condition(ours)]
+        return f"{label}: drawn at once" if label else found
+    number = ours.removeprefix("turn")
     if not number.isdigit():
         raise ValueError(f"no condition is called {name!r}")
+    if label:
+        return f"{label}: turn {number}"
     return "turn 1: self-CoT" if number == "1" else f"turn {number}"
 
 
-def in_order(names: set[str], turns: int) -> list[str]:
+def short_title(name: str) -> str:
+    """The title for a table of differences."""
+    return title(name) if "/" in name else title(name).partition(":")[0]
+
+
+def in_order(names: Collection[str], turns: int) -> list[str]:
     """The conditions that were run, as tables show them."""
-    every = [Condition.BASE, Condition.BASE_THOUGHT, *map(turn_name, range(1, turns + 1))]
-    every += [*ALTERNATIVES, *ABLATIONS]
+    every = [Condition.BASE, Condition.BASE_THOUGHT, Condition.DIRECT, *map(turn_name, range(1, turns + 1))]
+    every += [*ALTERNATIVES, *ABLATIONS, *_of_others(names)]
     return [str(name) for name in every if name in names]
 
 
-def comparisons(names: set[str], turns: int) -> list[tuple[str, str]]:
+def kind(name: str) -> str:
+    """Which table shows a condition."""
+    if "/" in name:
+        return "other"
+    return "ablation" if name in ABLATIONS else "alternative" if name in ALTERNATIVES else "turn"
+
+
+def comparisons(names: Collection[str], turns: int) -> list[tuple[str, str]]:
     """Pairs (better, than) whose difference is of interest, of the conditions that were run."""
     second = turn_name(2)
-    pairs = [(second, Condition.BASE), (second, Condition.BASE_THOUGHT), (turn_name(1), Condition.BASE)]
+    pairs = [(second, Condition.BASE), (second, Condition.BASE_THOUGHT), (second, Condition.DIRECT)]
+    pairs += [(turn_name(1), Condition.BASE), (turn_name(1), Condition.BASE_THOUGHT)]
+    pairs += [(turn_name(1), Condition.DIRECT)]
     pairs += [(turn_name(turn + 1), turn_name(turn)) for turn in range(1, turns)]
     pairs += [(second, other) for other in (*ALTERNATIVES, *ABLATIONS)]
-    return [(str(better), str(than)) for better, than in pairs if {better, than} <= names]
+    pairs += [(ours, other) for other in _of_others(names) for ours in [other.rpartition("/")[2]]]
+    return [(str(better), str(than)) for better, than in pairs if {better, than} <= set(names)]
+
+
+def _of_others(names: Collection[str]) -> list[str]:
+    labels = dict.fromkeys(name.rpartition("/")[0] for name in names if "/" in name)
+    every = [name_of_other(label, name) for label in sorted(labels) for name in _FROM_OTHERS]
+    return [name for name in every if name in names]

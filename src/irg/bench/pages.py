@@ -4,30 +4,38 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from irg.bench.conditions import title, turn_name
-from irg.bench.results import COMBINATIONS, OVERALL
+from irg.bench.conditions import short_title, turn_name
+from irg.bench.results import COMBINATIONS, OVERALL, PARTS
 
 Json = dict[str, Any]
-
 
 _SCORES = """\
 Score: the share of pictures that show exactly what was asked for, judged by the oracle, with 95% Wilson
 intervals. Fidelity: how well what a picture shows is drawn, whatever was asked for, from 0 to 1 (edges,
 shading, colours and background against a perfect rendering of it), with 95% bootstrap intervals."""
-_DIFFERENCES = """Paired, by prompt, with 95% bootstrap intervals. Bold: the interval leaves out zero."""
+_DIFFERENCES = """\
+Paired, by prompt, over the pictures that both have, with 95% bootstrap intervals. Bold: the interval leaves
+out zero."""
+_PARTS = """\
+Edges: likeness of the colour gradients along outlines. Shading: likeness of texture and of light and dark
+inside the objects. Each against a perfect rendering of what the picture shows."""
+_ALTERNATIVES = """\
+A second turn costs compute; here is what else that compute could buy. Best of 2 reflects on both pictures, so
+that it costs more than a second turn."""
 _ABLATIONS = """\
 All start from the first picture of the full run and from the same noise. The oracle's reflection is the
 true one; the wrong one leads, in the same words, to a scene that nobody asked for. Without VIEW or CLEAN
 the model writes its reflection anew, from what it still sees."""
+_OTHERS = """Checkpoints that were trained otherwise, with the same prompts and the same noise."""
 _REFLECTIONS = """\
 A flaw that is named is right if the picture has it: kind, place and the attribute in question agree
 (`irg.bench.reflections` says how exactly). *Places*: the place has a flaw of some kind."""
 _COMPUTE = """\
 Per picture, from the prompt on. Evaluations: runs of the model on a picture being drawn, those of
-guidance branches included. Tokens: of the texts it wrote. Seconds: of a batch, shared equally, where this
-was run."""
+guidance branches included. Tokens: of the texts it wrote. Seconds: of a batch, shared equally, on the
+machine that drew it."""
 _PICTURES = """\
-The first 24 prompts, not picked: drawn at once, then turn by turn. Green frames are right."""
+The first 24 prompts, not picked: drawn at once, then in two turns. Green frames are right."""
 
 
 def page(results: Json) -> str:
@@ -37,7 +45,7 @@ def page(results: Json) -> str:
         _head(results),
         _SCORES,
         "## Turns",
-        _scores(results, "turn"),
+        _scores(_of_kind(results, "turn"), results),
         "![Score and fidelity by turn](scene_turns.png)",
         _changes(results),
         "![Scores by family](scene_families.png)",
@@ -46,18 +54,24 @@ def page(results: Json) -> str:
         _differences(results),
         "Turn 2 minus turn 1 by family:",
         _by_family(results, turn_name(2), turn_name(1)),
+        "## Fidelity, part by part",
+        _PARTS,
+        _parts(results),
         "## What the same compute buys otherwise",
-        _scores(results, "alternative"),
+        _ALTERNATIVES,
+        _scores(_of_kind(results, "alternative", turn_name(1), turn_name(2)), results),
         _choice(results["choice"]),
         "## Second turns with one thing changed",
         _ABLATIONS,
-        _scores(results, "ablation"),
+        _scores(_of_kind(results, "ablation", turn_name(2)), results, few=True),
+        *_others(results),
         "## Reflections against the oracle",
         _REFLECTIONS,
         _reflections(results),
         "## Compute",
         _COMPUTE,
-        _costs(results),
+        _costs(_of_kind(results, "turn") + _of_kind(results, "alternative")),
+        *_curve(results),
         "## Pictures",
         _PICTURES,
         "![Contact sheet](scene_sheet.png)",
@@ -67,13 +81,14 @@ def page(results: Json) -> str:
 
 def _head(results: Json) -> str:
     model, base, counts = results["model"], results["base"], results["counts"]
-    drawn_by = f"base `{_named(base)}`" if base else "as base the same model, drawing at once"
-    seeds = ", ".join(map(str, results["seeds"]))
+    drawn_by = f"base `{_named(base)}`" if base else "no base of its own"
+    seeds, few = ", ".join(map(str, results["seeds"])), results["counts_of_few"]
     return (
         f"Protocol `{results['protocol']}`, model `{_named(model)}`, {drawn_by}. "
         f"{results['prompts']} held-out prompts ({results['prompts_different']} different texts), "
-        f"seeds {seeds}: {counts[OVERALL]} pictures a condition, "
-        f"and {counts.get(COMBINATIONS, 0)} of held-out combinations."
+        f"seeds {seeds}: {counts[OVERALL]} pictures a condition, and {counts.get(COMBINATIONS, 0)} of "
+        f"held-out combinations. Where a table's n is {few.get(OVERALL, 0)}, it is of the first prompts and "
+        f"the first seed alone, with {few.get(COMBINATIONS, 0)} of held-out combinations."
     )
 
 
@@ -81,32 +96,38 @@ def _named(model: Json) -> str:
     return " ".join(str(model[key]) for key in ("name", "fingerprint") if key in model)
 
 
-def _scores(results: Json, kind: str) -> str:
-    """A table of the conditions of a kind; turn 2 is repeated where others are to be compared with it."""
-    shown = [found for found in results["conditions"] if found["kind"] == kind]
-    if kind != "turn":
-        reference = [turn_name(1), turn_name(2)] if kind == "alternative" else [turn_name(2)]
-        shown = [found for found in results["conditions"] if found["name"] in reference] + shown
-    families = [name for name in results["counts"] if name not in (OVERALL, COMBINATIONS)]
-    columns = [name for name in (*families, COMBINATIONS) if name in results["counts"]]
-    rows = [
-        [
-            found["title"],
-            f"**{found['score'][OVERALL]['value']:.3f}**",
-            _range(found["score"][OVERALL]),
-            *(f"{found['score'][name]['value']:.2f}" for name in columns),
-            f"{found['fidelity'][OVERALL]['value']:.4f}",
-            _range(found["fidelity"][OVERALL], digits=4),
-        ]
-        for found in shown
-    ]
-    return _table(["", "score", "95%", *columns, "fidelity", "95%"], rows)
+def _of_kind(results: Json, kind: str, *references: str) -> list[Json]:
+    """The conditions of a kind, after those that they are to be compared with."""
+    every = results["conditions"]
+    shown = [found for found in every if found["name"] in references]
+    return shown + [found for found in every if found["kind"] == kind]
+
+
+def _scores(conditions: Seq[Json], results: Json, few: bool = False) -> str:
+    """A table of conditions. `few`: over the records that have every condition, so that rows compare."""
+    names = list(results["counts_of_few" if few else "counts"])
+    columns = [name for name in names if name != OVERALL]
+    rows = []
+    for found in conditions:
+        score, fidelity = ((found["few"] if few else found)[measure] for measure in ("score", "fidelity"))
+        rows.append(
+            [
+                found["title"],
+                str(results["counts_of_few"].get(OVERALL, 0) if few else found["count"]),
+                f"**{_value(score.get(OVERALL))}**",
+                _range(score.get(OVERALL)),
+                *(_value(score[name], digits=2) for name in columns),
+                _value(fidelity.get(OVERALL), digits=4),
+                _range(fidelity.get(OVERALL), digits=4),
+            ]
+        )
+    return _table(["", "n", "score", "95%", *columns, "fidelity", "95%"], rows)
 
 
 def _differences(results: Json) -> str:
     rows = [
         [
-            f"{_short(found['better'])} - {_short(found['than'])}",
+            f"{short_title(found['better'])} - {short_title(found['than'])}",
             _signed(found[OVERALL]["score"]),
             _signed(found[COMBINATIONS]["score"]) if COMBINATIONS in found else "",
             _signed(found[OVERALL]["fidelity"], digits=4),
@@ -116,8 +137,12 @@ def _differences(results: Json) -> str:
     return _table(["", "score", "score on combinations", "fidelity"], rows)
 
 
+def _difference(results: Json, better: str, than: str) -> Json:
+    return next(one for one in results["differences"] if (one["better"], one["than"]) == (better, than))
+
+
 def _by_family(results: Json, better: str, than: str) -> str:
-    found = next(one for one in results["differences"] if (one["better"], one["than"]) == (better, than))
+    found = _difference(results, better, than)
     names = [name for name in results["counts"] if name in found]
     rows = [
         ["score", *(_signed(found[name]["score"]) for name in names)],
@@ -126,9 +151,20 @@ def _by_family(results: Json, better: str, than: str) -> str:
     return _table(["", *names], rows)
 
 
+def _parts(results: Json) -> str:
+    rows = [
+        [found["title"], *(_value(found["fidelity_parts"][part], digits=4) for part in PARTS)]
+        for found in _of_kind(results, "turn")
+    ]
+    difference = _difference(results, turn_name(2), turn_name(1))[OVERALL]
+    rows.append(["turn 2 - turn 1", *(_signed(difference[part], digits=4) for part in PARTS)])
+    return _table(["", *PARTS], rows)
+
+
 def _changes(results: Json) -> str:
     return "\n".join(
-        f"- Turn {one['from']} to {one['to']}: {one['fixed']} pictures put right, {one['broken']} broken."
+        f"- Turn {one['from']} to {one['to']}: of {one['count']} pictures {one['fixed']} put right, "
+        f"{one['broken']} broken."
         for one in results["changes"]
     )
 
@@ -140,9 +176,38 @@ def _choice(choice: Json) -> str:
         f"Best of 2: the model reflects on two first turns and takes the one in which it names fewer flaws "
         f"(so decided: {choice['decided_by_flaws']} of {choice['pairs']}), else the one of which it finds "
         f'"Nothing is wrong" likelier. Of {choice["only_one_right"]} pairs of which one was right, it took '
-        f"that one in this share: {told}. A perfect choice would score "
-        f"{choice['either_right']['value'] if choice['either_right'] else 0:.3f}."
+        f"that one in this share: {told}. A perfect choice would score {_value(choice['either_right'])}."
     )
+
+
+def _others(results: Json) -> list[str]:
+    if not results["others"]:
+        return []
+    named = [f"- {label}: `{_named(other)}`" for label, other in results["others"].items()]
+    conditions = _of_kind(results, "other", "direct", turn_name(1), turn_name(2))
+    return [
+        "## Other checkpoints",
+        _OTHERS,
+        "\n".join(named),
+        _scores(conditions, results, few=True),
+    ]
+
+
+def _curve(results: Json) -> list[str]:
+    """Scores and fidelity against training steps, if there are checkpoints of some."""
+    points = results["curve"]
+    if not points:
+        return []
+    head = ["training steps", "n"]
+    for name in points[0]["conditions"]:
+        head += [short_title(name).replace("final model", "drawn at once"), "95%", "fidelity"]
+    rows = []
+    for point in points:
+        row = [str(point["step"]), str(point["count"])]
+        for found in point["conditions"].values():
+            row += [_value(found["score"]), _range(found["score"]), _value(found["fidelity"], digits=4)]
+        rows.append(row)
+    return ["## Over training", "![Score by training step](scene_training.png)", _table(head, rows)]
 
 
 def _reflections(results: Json) -> str:
@@ -175,7 +240,7 @@ def _reflections(results: Json) -> str:
         ],
         [
             [
-                _short(name),
+                short_title(name),
                 _valued(one["all"]["precision"]),
                 _valued(one["all"]["recall"]),
                 f"{one['flawless']['nothing_wrong']} of {sum(one['flawless'].values())}",
@@ -189,7 +254,7 @@ def _reflections(results: Json) -> str:
     return f"{kinds}\n\n{conditions}"
 
 
-def _costs(results: Json) -> str:
+def _costs(conditions: Seq[Json]) -> str:
     rows = [
         [
             found["title"],
@@ -197,20 +262,22 @@ def _costs(results: Json) -> str:
             f"{found['cost']['tokens']:.0f}",
             f"{found['cost']['seconds']:.2f}",
         ]
-        for found in results["conditions"]
+        for found in conditions
     ]
     return _table(["", "evaluations", "tokens written", "seconds"], rows)
 
 
-def _short(name: str) -> str:
-    return title(name).partition(":")[0]
+def _value(interval: Json | None, digits: int = 3) -> str:
+    return f"{interval['value']:.{digits}f}" if interval else "-"
 
 
-def _range(interval: Json, digits: int = 3) -> str:
-    return f"{interval['low']:.{digits}f} to {interval['high']:.{digits}f}"
+def _range(interval: Json | None, digits: int = 3) -> str:
+    return f"{interval['low']:.{digits}f} to {interval['high']:.{digits}f}" if interval else "-"
 
 
-def _signed(interval: Json, digits: int = 3) -> str:
+def _signed(interval: Json | None, digits: int = 3) -> str:
+    if interval is None:
+        return "-"
     text = (
         f"{interval['value']:+.{digits}f} ({interval['low']:+.{digits}f} to {interval['high']:+.{digits}f})"
     )
@@ -218,7 +285,7 @@ def _signed(interval: Json, digits: int = 3) -> str:
 
 
 def _valued(found: Json | None) -> str:
-    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})" if found else "-"
+    return f"{found['value']:.2f} ({_range(found, digits=2)})" if found else "-"
 
 
 def _table(head: Seq[str], rows: Iterable[Seq[str]]) -> str:

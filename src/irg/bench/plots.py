@@ -10,47 +10,100 @@ from irg.core.files import put_in_place
 
 Json = dict[str, Any]
 _COLOURS = ("#b9b2a6", "#7a6ff0", "#e0972f", "#2f8f5b", "#c8503c")
+_MEASURES = ("score", "fidelity")
 
 
 def draw_plots(results: Json, folder: Path) -> list[Path]:
-    """Write `scene_turns.png` and `scene_families.png`."""
-    return [
+    """Write `scene_turns.png`, `scene_families.png`, and `scene_training.png` if there is a curve."""
+    drawn = [
         _draw_turns(results, folder / "scene_turns.png"),
         _draw_families(results, folder / "scene_families.png"),
     ]
+    if results["curve"]:
+        drawn.append(_draw_training(results, folder / "scene_training.png"))
+    return drawn
 
 
 def _draw_turns(results: Json, path: Path) -> Path:
-    """Score and fidelity against turns, the base as turn 0; the equal-compute alternatives beside turn 2."""
+    """Score and fidelity against turns, drawing at once as turn 0; the alternatives and the base beside them.
+
+    Solid over all pictures, dashed over those that have every turn.
+    """
     pyplot = _pyplot()
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
-    shown = _turns(results)
-    for axis, measure in zip(axes, ("score", "fidelity"), strict=True):
-        found = [one[measure][OVERALL] for one in shown]
-        axis.errorbar(range(len(shown)), *_with_errors(found), marker="o", capsize=4, color=_COLOURS[1])
-        for place, name in enumerate((Condition.BEST_OF_2, Condition.TWICE_STEPS), start=1):
-            other = _named(results, name)[measure][OVERALL]
+    turns = _turns(results)
+    whole = [found for found in turns if found["count"] == turns[0]["count"]]
+    for axis, measure in zip(axes, _MEASURES, strict=True):
+        axis.errorbar(
+            range(len(whole)),
+            *_with_errors([found[measure][OVERALL] for found in whole]),
+            marker="o",
+            capsize=4,
+            color=_COLOURS[1],
+            label=f"n = {turns[0]['count']}",
+        )
+        if len(whole) < len(turns):
             axis.errorbar(
-                [2 + 0.12 * place],
-                *_with_errors([other]),
-                marker="s",
-                capsize=4,
-                color=_COLOURS[place + 1],
-                linestyle="none",
-                label=_named(results, name)["title"],
+                [turn + 0.06 for turn in range(len(turns))],
+                *_with_errors([found["few"][measure][OVERALL] for found in turns]),
+                marker="o",
+                markersize=3,
+                linestyle="--",
+                linewidth=1,
+                capsize=2,
+                color=_COLOURS[0],
+                label=f"n = {results['counts_of_few'][OVERALL]}",
             )
-        axis.set(xlabel="turn (0: drawn at once)", ylabel=measure, xticks=range(len(shown)))
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(axis="y", color="0.92")
-    axes[0].set_ylim(0, 1)
+        _mark_alternatives(axis, results, measure)
+        axis.set(xlabel="turn (0: drawn at once)", ylabel=measure, xticks=range(len(turns)))
+        _plain(axis)
+    axes[0].set_ylim(0, 1.02)
     axes[0].legend(frameon=False, fontsize=8, loc="lower right")
     return _save(figure, path)
 
 
-def _draw_families(results: Json, path: Path) -> Path:
-    """Scores by family for the base and the turns, with their intervals."""
+def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
+    """What else the compute could buy beside turn 2, and the base beside turn 0."""
+    beside = {Condition.BASE: -0.12, Condition.BEST_OF_2: 2.15, Condition.TWICE_STEPS: 2.3}
+    by_name = {found["name"]: found for found in results["conditions"]}
+    shown = [(by_name[name], place) for name, place in beside.items() if name in by_name]
+    for number, (found, place) in enumerate(shown, start=2):
+        axis.errorbar(
+            [place],
+            *_with_errors([found[measure][OVERALL]]),
+            marker="s",
+            capsize=4,
+            color=_COLOURS[number],
+            linestyle="none",
+            label=found["title"],
+        )
+
+
+def _draw_training(results: Json, path: Path) -> Path:
+    """Score and fidelity against training steps, drawn at once and turn by turn."""
     pyplot = _pyplot()
-    groups, shown = list(results["counts"]), _turns(results)
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
+    points = results["curve"]
+    steps = [point["step"] for point in points]
+    for axis, measure in zip(axes, _MEASURES, strict=True):
+        for number, name in enumerate(points[0]["conditions"]):
+            found = [point["conditions"][name][measure] for point in points]
+            label = "drawn at once" if name == Condition.DIRECT else name.replace("turn", "turn ")
+            style = {"marker": "o", "capsize": 3, "color": _COLOURS[number], "label": label}
+            axis.errorbar(steps, *_with_errors(found), **style)
+        axis.set(xlabel="training steps", ylabel=measure)
+        _plain(axis)
+    axes[0].set_ylim(0, 1.02)
+    axes[0].legend(frameon=False, fontsize=8)
+    return _save(figure, path)
+
+
+def _draw_families(results: Json, path: Path) -> Path:
+    """Scores by family for the base, for drawing at once and for the first two turns, with intervals."""
+    pyplot = _pyplot()
+    names = (Condition.BASE, Condition.DIRECT, turn_name(1), turn_name(2))
+    groups = list(results["counts"])
+    shown = [found for found in results["conditions"] if found["name"] in names]
     figure, axis = pyplot.subplots(figsize=(11, 4), constrained_layout=True)
     width = 0.84 / len(shown)
     for number, condition in enumerate(shown):
@@ -74,12 +127,13 @@ def _draw_families(results: Json, path: Path) -> Path:
 
 
 def _turns(results: Json) -> list[Json]:
-    names = [str(Condition.BASE), *map(turn_name, range(1, results["turns"] + 1))]
-    return [_named(results, name) for name in names]
+    names = [str(Condition.DIRECT), *map(turn_name, range(1, results["turns"] + 1))]
+    return [found for found in results["conditions"] if found["name"] in names]
 
 
-def _named(results: Json, name: str) -> Json:
-    return next(found for found in results["conditions"] if found["name"] == name)
+def _plain(axis: Any) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(axis="y", color="0.92")
 
 
 def _with_errors(found: Seq[Json]) -> tuple[list[float], list[list[float]]]:

@@ -1,95 +1,134 @@
 """What the comparison found, as JSON: scores, fidelity, paired differences, reflections, costs."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from irg.bench.comparison import CompareOptions
-from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, comparisons, in_order, title, turn_name
+from irg.bench.comparison import CompareOptions, Contestants, Found
+from irg.bench.conditions import Condition, comparisons, in_order, kind, title, turn_name
+from irg.bench.fidelity import Fidelity
 from irg.bench.intervals import bootstrap_means
-from irg.bench.records import Record
+from irg.bench.records import Record, Result
 from irg.bench.reflections import share, tally
 from irg.bench.scene import FAMILIES
 from irg.world import Split
 
 OVERALL, COMBINATIONS = "overall", "combinations"
-_PARTS = ("edges", "shading", "colour", "background")
+PARTS = tuple(part.name for part in fields(Fidelity))
+_MEASURES = ("score", "fidelity", *PARTS)
+Array = np.ndarray
 
 
-def summarise(records: Seq[Record], options: CompareOptions, header: dict[str, Any]) -> dict[str, Any]:
+def summarise(found: Found, options: CompareOptions, head: Mapping[str, Any]) -> dict[str, Any]:
     """All tables of the comparison.
 
     Shares of right pictures have 95% Wilson intervals; mean fidelity and all differences have paired
-    bootstrap intervals, in which whole prompts are drawn, with all their seeds.
+    bootstrap intervals, in which whole prompts are drawn, with all their seeds. Each is of the records that
+    have the conditions in question. `few` repeats the scores of all conditions on the records that have them
+    all, so that those can be compared at sight.
     """
-    names = in_order(set(records[0].results), options.turns)
-    pairs = comparisons(set(names), options.turns)
-    groups = {name: found for name, found in _groups(records).items() if found}
-    tables = {name: _Table(found, names, pairs, options) for name, found in groups.items()}
-    main = groups[OVERALL]
-    return header | {
+    names = in_order({name for record in found.records for name in record.results}, options.turns)
+    pairs = comparisons(names, options.turns)
+    tables = _tables(found.records, names, pairs, options)
+    few = [record for record in found.records if set(record.results) >= set(names)]
+    tables_of_few = _tables(few, names, [], options)
+    main = _groups(found.records)[OVERALL]
+    return {
+        **head,
+        "prompts": options.prompts,
+        "ablation_prompts": options.ablation_prompts,
+        "turns": options.turns,
         "seeds": list(options.seeds),
-        "counts": {name: len(found) for name, found in groups.items()},
+        "counts": {group: len(table.records) for group, table in tables.items()},
+        "counts_of_few": {group: len(table.records) for group, table in tables_of_few.items()},
         "prompts_different": len({record.item.prompt for record in main}),
         "bootstrap": {"resamples": options.resamples, "groups": "prompts", "seed": 0},
-        "conditions": [_condition(name, tables, main) for name in names],
+        "conditions": [_condition(name, tables, tables_of_few, main) for name in names],
         "differences": [
             {"better": better, "than": than}
-            | {group: table.difference(index) for group, table in tables.items()}
-            for index, (better, than) in enumerate(pairs)
+            | {group: table.difference((better, than)) for group, table in tables.items()}
+            for better, than in pairs
         ],
         "changes": [_changes(main, turn) for turn in range(1, options.turns)],
         "reflections": {name: tally(checks) for name in names if (checks := _checks(main, name))},
         "choice": _choice(main),
+        "curve": [_point(step, records, options) for step, records in found.curve.items()],
+    }
+
+
+def head_of(contestants: Contestants) -> dict[str, Any]:
+    """Which checkpoints were compared."""
+    base = contestants.base
+    return {
+        "model": contestants.model.identity,
+        "base": base.identity if base is not None else None,
+        "others": {label: other.identity for label, other in contestants.others.items()},
     }
 
 
 class _Table:
-    """Means, intervals and paired differences over the records of one group."""
+    """Means, intervals and paired differences over the records of one group, each over those records of it
+    that have the condition, or both conditions."""
 
     def __init__(
         self, records: Seq[Record], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
     ) -> None:
-        self.records, self.names = records, list(names)
-        right_NC = self._values(lambda record, name: record.results[name].correct)
-        fidelity_NC = self._values(lambda record, name: record.results[name].fidelity.score)
-        first, second = ([self.names.index(pair[side]) for pair in pairs] for side in (0, 1))
-        self.values_NK = np.concatenate(
-            [
-                fidelity_NC,
-                right_NC[:, first] - right_NC[:, second],
-                fidelity_NC[:, first] - fidelity_NC[:, second],
-            ],
-            axis=1,
-        )
-        self.right_C, self.num_pairs = right_NC.sum(axis=0), len(pairs)
-        prompts = [record.item.prompt for record in records]
-        self.mean_K = self.values_NK.mean(axis=0)
-        self.low_K, self.high_K = bootstrap_means(self.values_NK, prompts, options.resamples)
+        self.records, self.options = records, options
+        values = {name: np.array([_values(one.results.get(name)) for one in records]) for name in names}
+        differences = {(better, than): values[better] - values[than] for better, than in pairs}
+        self.right = {name: values_NM[:, 0] for name, values_NM in values.items()}
+        self.intervals = self._bootstrap(values | differences)
 
-    def score(self, name: str) -> dict[str, Any]:
-        found = share(int(self.right_C[self.names.index(name)]), len(self.records))
-        assert found is not None, "a group without records has no table"
+    def score(self, name: str) -> dict[str, Any] | None:
+        right_N = self.right[name]
+        right_N = right_N[~np.isnan(right_N)]
+        return share(int(right_N.sum()), len(right_N))
+
+    def fidelity(self, name: str, measure: str = "fidelity") -> dict[str, float] | None:
+        return self.intervals[name][measure]
+
+    def difference(self, pair: tuple[str, str]) -> dict[str, Any]:
+        return self.intervals[pair]
+
+    def _bootstrap(self, values: Mapping[Any, Array]) -> dict[Any, dict[str, Any]]:
+        """Of every quantity and measure the mean with its interval, or None where nothing was measured.
+
+        Quantities that the same records have are resampled together, which is most of the work.
+        """
+        found: dict[Any, dict[str, Any]] = {key: dict.fromkeys(_MEASURES) for key in values}
+        together: dict[bytes, list[Any]] = {}
+        for key, values_NM in values.items():
+            together.setdefault((~np.isnan(values_NM[:, 0])).tobytes(), []).append(key)
+        for mask, keys in together.items():
+            has_N = np.frombuffer(mask, dtype=bool)
+            if not has_N.any():
+                continue
+            prompts = [record.item.prompt for record, has in zip(self.records, has_N, strict=True) if has]
+            values_NK = np.concatenate([values[key][has_N] for key in keys], axis=1)
+            low_K, high_K = bootstrap_means(values_NK, prompts, self.options.resamples)
+            columns = zip(values_NK.mean(axis=0), low_K, high_K, strict=True)
+            for key in keys:
+                for measure in _MEASURES:
+                    numbers = (round(float(number), 4) for number in next(columns))
+                    found[key][measure] = dict(zip(("value", "low", "high"), numbers, strict=True))
         return found
 
-    def fidelity(self, name: str) -> dict[str, float]:
-        return self._interval(self.names.index(name))
 
-    def difference(self, pair: int) -> dict[str, Any]:
-        start = len(self.names)
-        return {
-            "score": self._interval(start + pair),
-            "fidelity": self._interval(start + self.num_pairs + pair),
-        }
+def _tables(
+    records: Seq[Record], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
+) -> dict[str, _Table]:
+    return {group: _Table(found, names, pairs, options) for group, found in _groups(records).items() if found}
 
-    def _values(self, value: Callable[[Record, str], float]) -> np.ndarray:
-        return np.array([[float(value(record, name)) for name in self.names] for record in self.records])
 
-    def _interval(self, quantity: int) -> dict[str, float]:
-        values = {"value": self.mean_K, "low": self.low_K, "high": self.high_K}
-        return {name: round(float(value[quantity]), 4) for name, value in values.items()}
+def _values(result: Result | None) -> list[float]:
+    """Of a picture, or of none, all that is measured."""
+    if result is None:
+        return [np.nan] * len(_MEASURES)
+    fidelity = result.fidelity
+    return [float(result.correct), fidelity.score, *(getattr(fidelity, part) for part in PARTS)]
 
 
 def _groups(records: Seq[Record]) -> dict[str, list[Record]]:
@@ -101,41 +140,53 @@ def _groups(records: Seq[Record]) -> dict[str, list[Record]]:
     return {OVERALL: main, **families, COMBINATIONS: combined}
 
 
-def _condition(name: str, tables: dict[str, _Table], main: Seq[Record]) -> dict[str, Any]:
-    kind = "ablation" if name in ABLATIONS else "alternative" if name in ALTERNATIVES else "turn"
-    results = [record.results[name] for record in main]
-    seeds = sorted({record.seed for record in main})
+def _condition(
+    name: str, tables: Mapping[str, _Table], few: Mapping[str, _Table], main: Seq[Record]
+) -> dict[str, Any]:
+    having = [record for record in main if name in record.results]
+    costs = [record.results[name].cost for record in having]
     return {
         "name": name,
         "title": title(name),
-        "kind": kind,
+        "kind": kind(name),
+        "count": len(having),
         "score": {group: table.score(name) for group, table in tables.items()},
         "score_by_seed": {
-            str(seed): _mean([record.results[name].correct for record in main if record.seed == seed])
-            for seed in seeds
+            str(seed): _mean([record.results[name].correct for record in having if record.seed == seed])
+            for seed in sorted({record.seed for record in having})
         },
         "fidelity": {group: table.fidelity(name) for group, table in tables.items()},
-        "fidelity_parts": {
-            part: _mean([getattr(result.fidelity, part) for result in results]) for part in _PARTS
+        "fidelity_parts": {part: tables[OVERALL].fidelity(name, part) for part in PARTS},
+        "few": {
+            "score": {group: table.score(name) for group, table in few.items()},
+            "fidelity": {group: table.fidelity(name) for group, table in few.items()},
         },
         "cost": {
-            part: _mean([getattr(result.cost, part) for result in results])
+            part: _mean([getattr(cost, part) for cost in costs])
             for part in ("seconds", "evaluations", "tokens")
         },
     }
 
 
+def _point(step: int, records: Seq[Record], options: CompareOptions) -> dict[str, Any]:
+    """A point of the curve over training."""
+    names = [str(Condition.DIRECT), turn_name(1), turn_name(2)]
+    table = _Table(records, names, [], options)
+    conditions = {name: {"score": table.score(name), "fidelity": table.fidelity(name)} for name in names}
+    return {"step": step, "count": len(records), "conditions": conditions}
+
+
 def _changes(records: Seq[Record], turn: int) -> dict[str, int]:
     """How many pictures the next turn put right, and how many right ones it broke."""
-    pairs = [
-        tuple(record.results[turn_name(number)].correct for number in (turn, turn + 1)) for record in records
-    ]
+    names = turn_name(turn), turn_name(turn + 1)
+    having = [record.results for record in records if set(names) <= set(record.results)]
+    pairs = [tuple(results[name].correct for name in names) for results in having]
     changed = {"fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
-    return {"from": turn, "to": turn + 1} | changed
+    return {"from": turn, "to": turn + 1, "count": len(pairs)} | changed
 
 
 def _checks(records: Seq[Record], name: str) -> list[Any]:
-    checks = [record.results[name].check for record in records]
+    checks = [record.results[name].check for record in records if name in record.results]
     return [one for one in checks if one is not None]
 
 

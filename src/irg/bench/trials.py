@@ -6,16 +6,15 @@ differs between them is what was changed.
 """
 
 import time
-from collections import Counter
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from PIL import Image
 
-from irg.bench.conditions import Condition, turn_name
+from irg.bench.conditions import Condition, Scope, turn_name
 from irg.bench.fidelity import fidelity
+from irg.bench.noise import PairedDraws, fork, forked
 from irg.bench.records import Choice, Cost, Record, Result
 from irg.bench.reflections import Check, check, planned_scene
 from irg.engine import SeededDraws
@@ -39,40 +38,13 @@ from irg.world.sentences import NOTHING_WRONG
 
 SECOND_SEED = 10**12
 """Added to a picture's seed for the second first turn of best-of-2."""
+_IMAGE_SCALE = 2.0
+"""Of the image branch where the checkpoint's plan has none: what the BAGEL family uses."""
 _CHANGED: dict[Condition, dict[str, bool]] = {
     Condition.NO_VIEW: {"view": False},
     Condition.NO_CLEAN: {"clean": False},
     Condition.TEXT_ONLY: {"view": False, "clean": False},
 }
-
-
-class PairedDraws:
-    """Random numbers of an episode whose noise can be had again, for variants of a turn.
-
-    Noise is known by its shape and how many of that shape came before, so that it stays the same whatever
-    else a variant leaves out. Words are drawn by a generator of one's own.
-    """
-
-    def __init__(self, draws: SeededDraws) -> None:
-        self._draws = draws
-        self._known: dict[tuple[int, ...], list[torch.Tensor]] = {}
-        self._taken: Counter[tuple[int, ...]] = Counter()
-
-    def fork(self) -> "PairedDraws":
-        """Draws that go on from here; noise that either has drawn, the other finds."""
-        forked = PairedDraws(self._draws.fork())
-        forked._known, forked._taken = self._known, self._taken.copy()
-        return forked
-
-    def normal(self, *shape: int) -> torch.Tensor:
-        known = self._known.setdefault(shape, [])
-        if self._taken[shape] == len(known):
-            known.append(self._draws.normal(*shape))
-        self._taken[shape] += 1
-        return known[self._taken[shape] - 1]
-
-    def uniform(self) -> float:
-        return self._draws.uniform()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,37 +60,42 @@ class Taken:
 class Trial:
     """The conditions for some prompts. `run` draws them all; `records` and `images` then hold the results."""
 
-    def __init__(self, pipeline: Pipeline, base: Pipeline | None, records: Seq[Record], turns: int) -> None:
-        self.pipeline, self.base = pipeline, base
-        self.plan = pipeline.settings.plan(turns=turns)
-        self.records = list(records)
+    def __init__(self, pipeline: Pipeline, records: Seq[Record], scope: Scope) -> None:
+        self.pipeline, self.scope = pipeline, scope
+        self.plan = pipeline.settings.plan(turns=max(scope.turns, 2))
+        self.records = [replace(record, results={}, choice=None) for record in records]
         self.items = [record.item for record in records]
         self.requests = [parse(item.prompt) for item in self.items]
         self.images: dict[str, tuple[Image.Image, ...]] = {}
         self.readings: dict[str, list[Reading]] = {}
 
     def run(self) -> None:
-        self._draw_base()
+        self._draw_at_once()
         rollout = self.pipeline.rollout(self._prompts, self.plan, self._draws(0))
-        start, start_draws = rollout.place, _forked(rollout)
+        start, start_draws = rollout.place, forked(rollout)
         first = self._take(rollout, self.plan.turns[0])
         self._keep(turn_name(1), first, _total(first))
-        after_first, first_draws = rollout.place, _forked(rollout)
+        if self.scope.turns == 1:
+            return
+        after_first, first_draws = rollout.place, forked(rollout)
         second, praise = self._draw_turns(rollout, first)
-        for name, turn_plan, thoughts in self._variants(first, second):
-            rollout.back(after_first, _fork(first_draws))
-            taken = self._take(rollout, turn_plan, thoughts)
-            wrote = thoughts is None and turn_plan.think
-            self._keep(name, taken, _sum(_total(first), _total(taken)), turn_name(1) if wrote else None)
-        twice = replace(self.plan.turns[0], num_points=2 * self.plan.turns[0].num_points - 1)
-        rollout.back(start, _fork(start_draws))
-        taken = self._take(rollout, twice, first.thoughts)
-        self._keep(Condition.TWICE_STEPS, taken, _sum(first.thinking, taken.drawing))
-        rollout.back(start, _fork(first_draws))
-        taken = self._take(rollout, self.plan.turns[0], first.thoughts)
-        self._keep(Condition.REDRAW, taken, _sum(_total(first), taken.drawing))
-        rollout.back(start, self._draws(SECOND_SEED))
-        self._choose(rollout, first, second, praise)
+        if self.scope.ablations:
+            for name, turn_plan, thoughts in self._variants(first, second):
+                rollout.back(after_first, fork(first_draws))
+                taken = self._take(rollout, turn_plan, thoughts)
+                wrote = thoughts is None and turn_plan.think
+                costs = _sum(_total(first), _total(taken))
+                self._keep(name, taken, costs, turn_name(1) if wrote else None)
+            rollout.back(start, fork(first_draws))
+            taken = self._take(rollout, self.plan.turns[0], first.thoughts)
+            self._keep(Condition.REDRAW, taken, _sum(_total(first), taken.drawing))
+        if self.scope.alternatives:
+            twice = replace(self.plan.turns[0], num_points=2 * self.plan.turns[0].num_points - 1)
+            rollout.back(start, fork(start_draws))
+            taken = self._take(rollout, twice, first.thoughts)
+            self._keep(Condition.TWICE_STEPS, taken, _sum(first.thinking, taken.drawing))
+            rollout.back(start, self._draws(SECOND_SEED))
+            self._choose(rollout, first, second, praise)
 
     @property
     def _prompts(self) -> list[str]:
@@ -127,15 +104,10 @@ class Trial:
     def _draws(self, offset: int) -> list[PairedDraws]:
         return [PairedDraws(SeededDraws(item.seed + offset)) for item in self.items]
 
-    def _draw_base(self) -> None:
-        pipeline = self.base or self.pipeline
-        plan = pipeline.settings.plan(turns=1, think=False)
-        taken = self._take(pipeline.rollout(self._prompts, plan, self._draws(0)), plan.turns[0])
-        self._keep(Condition.BASE, taken, _total(taken))
-        if self.base is not None:
-            plan = self.base.settings.plan(turns=1)
-            taken = self._take(self.base.rollout(self._prompts, plan, self._draws(0)), plan.turns[0])
-            self._keep(Condition.BASE_THOUGHT, taken, _total(taken))
+    def _draw_at_once(self) -> None:
+        plan = self.pipeline.settings.plan(turns=1, think=False)
+        taken = self._take(self.pipeline.rollout(self._prompts, plan, self._draws(0)), plan.turns[0])
+        self._keep(Condition.DIRECT, taken, _total(taken))
 
     def _draw_turns(self, rollout: Rollout, first: Taken) -> tuple[Taken, list[float]]:
         """The turns after the first; the second of them, and how likely the first pictures were praised."""
@@ -144,7 +116,7 @@ class Trial:
             started = time.perf_counter()
             rollout.look(turn_plan)
             looked = self._share(started)
-            if number == 2:
+            if number == 2 and self.scope.alternatives:
                 praise = rollout.log_likelihood(NOTHING_WRONG)
             taken = self._take(rollout, turn_plan, looked=looked)
             cost = _sum(cost, _total(taken))
@@ -164,10 +136,11 @@ class Trial:
             (Condition.OTHER_REFLECTION, plan, [*written[1:], written[0]]),
         ]
         variants += [(name, replace(plan, **changes), None) for name, changes in _CHANGED.items()]
-        if plan.guidance.image_scale != 1.0:
-            unguided = replace(plan, guidance=replace(plan.guidance, image_scale=1.0))
-            variants.append((Condition.NO_IMAGE_BRANCH, unguided, None))
-        return variants
+        name, scale = Condition.NO_IMAGE_BRANCH, 1.0
+        if plan.guidance.image_scale == 1.0:
+            name, scale = Condition.IMAGE_BRANCH, _IMAGE_SCALE
+        changed = replace(plan, guidance=replace(plan.guidance, image_scale=scale))
+        return [*variants, (name, changed, written)]
 
     def _oracles_texts(self, first: Taken) -> tuple[list[str], list[str]]:
         """For each first picture the true reflection, and one that leads to a scene nobody asked for."""
@@ -275,18 +248,6 @@ def num_named(text: str | None) -> int | None:
         return len(parse_reflection(text or "")[0])
     except ValueError:
         return None
-
-
-def _forked(rollout: Rollout) -> list[PairedDraws]:
-    forked = []
-    for draws in rollout.episodes.draws:
-        assert isinstance(draws, PairedDraws)
-        forked.append(draws.fork())
-    return forked
-
-
-def _fork(draws: Seq[PairedDraws]) -> list[PairedDraws]:
-    return [one.fork() for one in draws]
 
 
 def _total(taken: Taken) -> tuple[Cost, ...]:

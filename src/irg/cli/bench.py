@@ -7,6 +7,8 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from irg.cli.compare import Asked, Places, check_world, seeds_from
+from irg.cli.compare import compare as run_comparison
 from irg.cli.console import choose_console, print_json
 from irg.cli.options import AsJson, Device, Dtype, ModelChoice, ModelName, Quiet, Seed
 from irg.cli.output import make_writable
@@ -18,7 +20,8 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench scene
   irg bench scene --prompts 60 --turns 3 --seed 1
   irg bench scene --json --out runs/bench > scores.json
-  irg bench scene --compare --prompts 1000 --seeds "0 1" --out docs/results"""
+  irg bench scene --compare --base runs/base/exported/step-00003000-ema-bfloat16
+  irg bench scene --compare --also "stage 2 alone=runs/alone/checkpoint" --curve runs/base"""
 
 _COMPARISON = "Comparison"
 
@@ -54,7 +57,7 @@ def scene(
         Path | None,
         typer.Option(
             help="Folder for summary.json, items.jsonl and a contact sheet. With --compare for its tables, "
-            "plots and items, and docs/results if not given; what it holds already is not drawn again.",
+            "plots and contact sheet, and docs/results if not given.",
             show_default=False,
         ),
     ] = None,
@@ -80,8 +83,64 @@ def scene(
         str | None,
         typer.Option(
             metavar="FOLDER|HUB_ID",
-            help="With --compare: the checkpoint the model was trained from. Default: the model itself, "
-            "drawing at once.",
+            help="With --compare: what the model was trained from; it draws at once and with a thought.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FOLDER",
+            help="With --compare: another checkpoint to set beside it, such as one trained without a stage.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    curve: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[STEP=]FOLDER",
+            help="With --compare: score against training steps. A checkpoint and its step, or a run's folder "
+            "or one of checkpoints named by their steps, which are counted from STEP (default 0).",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    ablation_prompts: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --compare: prompts for ablations, later turns and --also, with the first seed. "
+            "Default: 300.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    curve_prompts: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --compare: prompts for each point of --curve, with the first seed. Default: 150.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --compare: folder for what was drawn, from which an interrupted run goes on. "
+            "Default: records in --out.",
+            show_default=False,
+            rich_help_panel=_COMPARISON,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --compare: processes that draw; the results do not depend on it. "
+            "Default: one for each core, on a GPU one.",
             show_default=False,
             rich_help_panel=_COMPARISON,
         ),
@@ -100,23 +159,35 @@ def scene(
     from irg.bench.scene import SceneOptions, run, save, summarise
 
     console, choice = choose_console(quiet, as_json), ModelChoice(model, device, dtype)
-    base_choice = ModelChoice(base, device, dtype) if base is not None else None
-    for one in (choice, base_choice):
-        if one is not None and one.settings().world != "scenes":
-            raise ValueError(
-                f"model {one.name!r} does not know the scene world, which this benchmark is about"
-            )
+    given = {
+        "--seeds": seeds,
+        "--base": base,
+        "--also": also,
+        "--curve": curve,
+        "--ablation-prompts": ablation_prompts,
+        "--curve-prompts": curve_prompts,
+        "--records": records,
+        "--workers": workers,
+    }
     if compare:
         from irg.bench.comparison import CompareOptions
-        from irg.cli.compare import compare as run_comparison
-        from irg.cli.compare import seeds_from
 
-        chosen = CompareOptions(prompts or 1000, seeds_from(seeds or "0 1"), turns or 4, seed, batch)
-        run_comparison(choice, base_choice, chosen, out, console, as_json)
+        chosen = CompareOptions(
+            prompts or 1000,
+            seeds_from(seeds or "0 1"),
+            turns or 4,
+            seed,
+            batch,
+            ablation_prompts or 300,
+            curve_prompts or 150,
+        )
+        asked = Asked(choice, base, tuple(also or ()), tuple(curve or ()))
+        run_comparison(asked, chosen, Places(out, records, workers), console, as_json)
         return
-    for name, value in (("--seeds", seeds), ("--base", base)):
-        if value is not None:
+    for name, value in given.items():
+        if value:
             raise ValueError(f"{name} {value!r} is for --compare, which is not given")
+    check_world(choice)
     options = SceneOptions(prompts or 300, turns or 2, seed, batch)
     if out is not None:
         make_writable(out)
