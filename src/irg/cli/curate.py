@@ -206,7 +206,8 @@ def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console
         err.print(f"stopped: {progress.stopped}", style="yellow", markup=False, soft_wrap=True)
         err.print("what is finished stays: the same command goes on from there", style="yellow")
     parts = ", ".join(f"{number:,} in {part}" for part, number in emitted.parts.items())
-    console.print(f"{emitted.num_traces:,} traces ({parts or 'none'}) in {escape(str(recipe.out / 'data'))}")
+    data = escape(str(recipe.out / "data"))
+    console.print(f"{emitted.num_traces:,} traces ({parts or 'none'}) in {data}, {curated.seconds:,.1f} s")
     console.print(f"report: {escape(str(curated.report))}", soft_wrap=True)
     if as_json:
         print_json(_summary(recipe, curated))
@@ -237,6 +238,7 @@ def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
         "stages": stages,
         "spent": [asdict(model) for model in curated.spent],
         "retried": curated.retried,
+        "seconds": round(curated.seconds, 3),
         "stopped": curated.progress.stopped,
         "report": str(curated.report),
     }

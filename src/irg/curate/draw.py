@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -39,11 +40,13 @@ class Draw:
         if candidates < 1:
             raise ValueError(f"{candidates} candidates: expected at least 1")
         self.student, self.candidates, self.flawing = student, candidates, flawing or Flawing()
-        settings = {
-            "candidates": candidates,
-            "flawing": {"share": self.flawing.share, "untouched": self.flawing.untouched},
-        }
-        self.identity = Identity("draw", 1, student.identity, settings=settings, seed=seed)
+        self.seed = seed
+
+    @cached_property
+    def identity(self) -> Identity:
+        flawing = {"share": self.flawing.share, "untouched": self.flawing.untouched}
+        settings = {"candidates": self.candidates, "flawing": flawing}
+        return Identity("draw", 1, self.student.identity, settings=settings, seed=self.seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         prepared = [self._prepare(record) for record in records]

@@ -30,24 +30,27 @@ def perceptual_hash(image: Image.Image) -> str:
 
 
 class Hashes:
-    """Hashes of pictures, searched for one within so many bits. 160 bytes each."""
+    """Hashes of pictures, searched for one within so many bits. 176 bytes each."""
 
     def __init__(self, distance: int) -> None:
         if not 0 <= distance < _BITS:
             raise ValueError(f"distance {distance}: expected bits, from 0 to {_BITS - 1}")
         self.distance = distance
         self._rows = Rows(_WORDS, np.dtype(np.uint64))
+        # Once more by themselves: a search reads these of all hashes, and nothing else of most.
+        self._firsts = Rows(_FIRST, np.dtype(np.uint64))
 
     def find(self, text: str) -> int | None:
         """The first hash added that is near, by when it was added; None if there is none."""
         mine, rows = _words(text), self._rows.all
-        first = np.bitwise_count(rows[:, :_FIRST] ^ mine[:_FIRST]).sum(axis=1)
-        near = np.flatnonzero(first <= self.distance)
+        first = np.bitwise_count(self._firsts.all ^ mine[:_FIRST])
+        near = np.flatnonzero(first[:, 0] + first[:, 1] <= self.distance)
         near = near[np.bitwise_count(rows[near] ^ mine).sum(axis=1) <= self.distance]
         return int(near[0]) if len(near) else None
 
     def add(self, text: str) -> None:
         self._rows.add(_words(text))
+        self._firsts.add(_words(text)[:_FIRST])
 
 
 class Embeddings:

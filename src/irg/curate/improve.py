@@ -5,6 +5,7 @@ Either is judged like any other image 2.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from irg.curate.records import Picture, Record
 from irg.curate.stage import Identity, Resource
@@ -21,8 +22,11 @@ class CheckpointImprove:
     def __init__(self, improver: Student, turns: int = 1, seed: int = 0) -> None:
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")
-        self.improver, self.turns = improver, turns
-        self.identity = Identity(NAME, 1, improver.identity, settings={"turns": turns}, seed=seed)
+        self.improver, self.turns, self.seed = improver, turns, seed
+
+    @cached_property
+    def identity(self) -> Identity:
+        return Identity(NAME, 1, self.improver.identity, settings={"turns": self.turns}, seed=self.seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         results = list(records)

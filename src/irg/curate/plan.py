@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from irg.curate.build import Build
+from irg.curate.draw import Draw
 from irg.curate.endpoint import Estimate, spent
-from irg.curate.stage import Identity, Resource
+from irg.curate.improve import CheckpointImprove
+from irg.curate.stage import AnyStage, Resource
 
 
 @runtime_checkable
@@ -47,16 +49,26 @@ def plan_of(build: Build) -> Plan:
     """What a run would do. Raises ValueError for what would be wrong with it from the start."""
     recipe, count = build.recipe, build.recipe.propose.count
     source = Resource.ENDPOINT if isinstance(build.prompts, Estimating) else Resource.CPU
-    stages = [_planned(build.prompts, "propose", build.prompts.identity, source, count)]
+    stages = [_planned(build.prompts, "propose", build.prompts.identity.model.get("name", ""), source, count)]
     for stage in build.stages:
-        stages.append(_planned(stage, stage.identity.name, stage.identity, stage.resource, count))
+        stages.append(_planned(stage, *_names(stage), stage.resource, count))
     plan = Plan(count, -(-count // recipe.shard), tuple(stages))
     return replace(plan, problems=tuple(_problems(build, plan.total)))
 
 
-def _planned(maker: object, name: str, identity: Identity, resource: Resource, count: int) -> PlannedStage:
+def _planned(maker: object, name: str, model: str, resource: Resource, count: int) -> PlannedStage:
     expected = maker.estimate(count) if isinstance(maker, Estimating) else None
-    return PlannedStage(name, resource, str(identity.model.get("name", "")), expected)
+    return PlannedStage(name, resource, model, expected)
+
+
+def _names(stage: AnyStage) -> tuple[str, str]:
+    """Of a stage and its model. The identity of a checkpoint is not asked for: it may have to be fetched."""
+    match stage:
+        case Draw():
+            return "draw", stage.student.name
+        case CheckpointImprove():
+            return "improve", stage.improver.name
+    return stage.identity.name, str(stage.identity.model.get("name", ""))
 
 
 def _problems(build: Build, total: Estimate) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import yaml
@@ -31,6 +32,8 @@ class Curated:
     progress: Progress
     emitted: Emitted
     report: Path
+    seconds: float
+    """By the clock, from the recipe to the set."""
     spent: tuple[Spending, ...] = ()
     """What was charged to the run's account, in all its restarts, by model."""
     retried: dict[str, int] = field(default_factory=dict)
@@ -60,7 +63,7 @@ def curate(
     stage stops (a budget that is spent) writes the set of what was finished in order by then. Raises
     ValueError when another run is at work in the same folder, and for an endpoint whose key is not there.
     """
-    build = Build(recipe)
+    began, build = perf_counter(), Build(recipe)
     build.check()
     recipe.out.mkdir(parents=True, exist_ok=True)
     with build.job.store.locked():
@@ -69,7 +72,8 @@ def curate(
         write_atomically(recipe.out / RECIPE, resolved)
         progress = runner(build, watch)
         emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
-    return Curated(progress, emitted, write_report(recipe.out), spent(build.account), retried)
+    report, seconds = write_report(recipe.out), perf_counter() - began
+    return Curated(progress, emitted, report, seconds, spent(build.account), retried)
 
 
 def _retried(build: Build) -> dict[str, int]:

@@ -65,12 +65,16 @@ class Student:
         self.checkpoint = checkpoint
         self._pipeline: Pipeline | None = None
 
+    @property
+    def name(self) -> str:
+        return self.checkpoint.model or EMBEDDED
+
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What decides on its pictures, beside seeds; reads the ends of the weight files."""
-        checkpoint = self.checkpoint
-        name, folder = checkpoint.model or EMBEDDED, checkpoint_folder(checkpoint.model)
-        known = identity(name, folder, self._device, self._dtype)
+        """What decides on its pictures, beside seeds; fetches a checkpoint that is not here yet, and reads
+        the ends of its weight files."""
+        checkpoint, folder = self.checkpoint, checkpoint_folder(self.checkpoint.model)
+        known = identity(self.name, folder, self._device, self._dtype)
         kept = {key: known[key] for key in ("name", "fingerprint", "dtype")}
         return {**kept, "threads": checkpoint.threads, "batch": checkpoint.batch, "plan": self.plan.as_json()}
 
