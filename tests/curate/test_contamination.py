@@ -1,0 +1,56 @@
+"""What counts as a benchmark's prompt."""
+
+import numpy as np
+import pytest
+
+from irg.curate.contamination import Guard, plain
+from irg.curate.records import digest_of
+from irg.world import Family, Split, sample_prompt
+
+LONG = "a photo of one red bus driving past seven sleeping dogs in the early morning rain"
+GUARD = Guard((LONG, "Two cats"), ngram=4, overlap=0.5)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reason"),
+    [
+        ("two  CATS.", "prompt of a benchmark"),
+        ("two cats here", None),
+        (LONG.replace(" ", ", "), "prompt of a benchmark"),
+        ("I want " + LONG, "overlaps a benchmark"),
+        ("a photo of one red bus on the moon beside a huge golden clock tower", None),
+        ("a photo of one red bus", "overlaps a benchmark"),
+        ("something else altogether, for once", None),
+    ],
+)
+def test_what_is_mostly_a_benchmarks_is_refused(prompt: str, reason: str | None) -> None:
+    problem = GUARD.problem(prompt)
+    assert (problem and problem.reason) == reason
+
+
+def test_case_punctuation_and_width_make_no_other_prompt() -> None:
+    assert plain("Zwei  \uff2bATZEN, im-Gras!") == plain("zwei katzen im gras")
+
+
+@pytest.mark.parametrize("split", [Split.COMBINATIONS, Split.HELD_OUT])
+def test_nothing_of_the_worlds_held_out_splits(split: Split) -> None:
+    guard, rng = Guard(scenes=True), np.random.default_rng(0)
+    for _ in range(20):
+        held_out = sample_prompt(rng, Family.ATTRIBUTION, split)[1]
+        problem = guard.problem(held_out)
+        assert problem is not None and problem.reason == "held out by the scene world", held_out
+        assert guard.problem(sample_prompt(rng, Family.ATTRIBUTION, Split.TRAIN)[1]) is None
+    unknown = guard.problem("a photo of the sea")
+    assert unknown is not None and unknown.reason == "outside the scene world"
+
+
+def test_its_digest_depends_on_what_it_refuses() -> None:
+    assert GUARD.digest == Guard(("two CATS", LONG), 4, 0.5).digest
+    others = [Guard((LONG,), 4, 0.5), Guard((LONG, "Two cats"), 5, 0.5), Guard((LONG, "Two cats"), 4, 0.6)]
+    assert GUARD.digest not in {other.digest for other in others} and GUARD.digest != digest_of()
+
+
+@pytest.mark.parametrize("wrong", [{"ngram": 0}, {"overlap": 0.0}, {"overlap": 1.5}])
+def test_refuses_what_makes_no_sense(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Guard(**wrong)

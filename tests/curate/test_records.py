@@ -1,0 +1,77 @@
+"""Records as they are stored."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from irg.core.trace import Verdict
+from irg.curate.records import (
+    Check,
+    Cost,
+    Picture,
+    Record,
+    Reflection,
+    Relation,
+    Step,
+    as_json,
+    digest_of,
+    from_json,
+)
+
+RED, BLUE = (Picture.of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "blue"))
+FULL = Record(
+    id="abc",
+    index=7,
+    prompt='two "cats"',
+    source="here",
+    licence="CC0-1.0",
+    thought="draw",
+    candidates=(RED, BLUE),
+    image1=RED,
+    image2=BLUE,
+    verdict1=Verdict(False, ("no cat",), {"cats": 0.25}),
+    verdict2=Verdict(True),
+    relation=Relation.BETTER,
+    checks=(Check(1, "Cats?", False),),
+    reflection=Reflection("a", "b", "", "d"),
+    scores={"x": 0.1},
+    fingerprints={"hash": "00ff"},
+    modes=("initial_full",),
+    notes={"note": [1, None]},
+    steps=(Step("think", 1, "key", {"name": "m"}, {"t": "1"}, 2**59),),
+    cost=Cost(2, 30, 40, 0.1),
+).reject("judge", "worse", "much")
+
+
+def test_a_record_is_the_same_after_being_stored() -> None:
+    stored = json.loads(json.dumps(as_json(FULL)))
+    assert set(stored) == {field.name for field in fields(Record)}
+    assert from_json(stored, {RED.digest: RED, BLUE.digest: BLUE}) == FULL
+    bare = Record("id", 0, "a cat")
+    assert from_json(json.loads(json.dumps(as_json(bare))), {}) == bare
+
+
+def test_pictures_may_stay_in_the_store() -> None:
+    light = from_json(as_json(FULL), None)
+    assert light.image2 is not None and light.image2.digest == BLUE.digest
+    assert as_json(replace(light, candidates=FULL.candidates)) == as_json(FULL)
+    with pytest.raises(AssertionError, match="not loaded"):
+        light.image2.open()
+
+
+def test_the_parts_of_a_reflection_make_one_text() -> None:
+    assert Reflection("a", "b", "", "d").text == "a b d"
+
+
+@pytest.mark.parametrize("other", [(1, "a"), ("a", "1"), ("a1",), ("a", 1, None)])
+def test_a_digest_depends_on_parts_and_their_order(other: tuple[Any, ...]) -> None:
+    assert digest_of("a", 1) == digest_of("a", 1) != digest_of(*other)
+    assert len(digest_of("a", 1)) == 32
+
+
+def test_what_is_no_picture_says_so() -> None:
+    with pytest.raises(ValueError, match="5 bytes are no image"):
+        Picture(b"hello").open()
