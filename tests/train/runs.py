@@ -50,7 +50,7 @@ def batch(**changes: Any) -> dict[str, Any]:
     return {"tokens": 160, "rows": 4, "lookahead": 16} | changes
 
 
-def recipe(start: Path, data: Path, out: Path, **changes: Any) -> TrainRecipe:
+def recipe(start: Path, data: Path, out: Path, /, **changes: Any) -> TrainRecipe:
     """Twenty steps of four rows, from the checkpoint `start`, over the traces in `data`."""
     content: dict[str, Any] = {
         "init": str(start),
