@@ -1,0 +1,120 @@
+"""The set: its traces, where they come from, and which are held out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irg.curate.emit import EmitSettings, emit, is_held_out, read_manifest, trace_of
+from irg.curate.flow import Job
+from irg.curate.runner import run
+from irg.curate.select import SelectSettings
+from irg.data.learning import modes_of
+from irg.data.traces import TraceStore
+from tests.curate.small import job, selected, set_in
+
+SETTINGS = EmitSettings(held_out=0.4, system_prompt="Think.")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path) -> Job:
+    made = job(folder, count=16, select=SelectSettings(hash_distance=200))
+    run(made)
+    return made
+
+
+def write(done: Job, out: Path, settings: EmitSettings = SETTINGS) -> dict[str, int]:
+    return emit(done.store, done.selector.marks, out, settings, {"made": "by a test"}).parts
+
+
+def test_every_record_is_a_trace_or_a_counted_reject(done: Job, tmp_path: Path) -> None:
+    emitted = emit(done.store, done.selector.marks, tmp_path, SETTINGS, {})
+    records = selected(done)
+    kept = [record for record in records if record.rejected is None]
+    assert emitted.num_traces == len(kept) and 0 < len(kept) < 16
+    assert emitted.rejects == {"select": {"near-duplicate": 16 - len(kept)}}
+    found = {}
+    for part, number in emitted.parts.items():
+        store = TraceStore(tmp_path / "data" / part)
+        assert len(store) == number > 0 and store.verify() == ()
+        for place in range(len(store)):
+            trace = store.read(place)
+            assert is_held_out(trace.prompt, 0.4) is (part == "held_out")
+            found[trace.id] = trace
+    assert set(found) == {record.id for record in kept}
+    for record in kept:
+        trace = found[record.id]
+        assert record.reflection is not None and record.image1 is not None and record.image2 is not None
+        assert [turn.thought for turn in trace.turns] == [record.thought, record.reflection.text]
+        pictures = [record.image1.open(), record.image2.open()]
+        assert [turn.image.tobytes() for turn in trace.turns] == [one.tobytes() for one in pictures]
+        assert trace.system_prompt == "Think." and modes_of(trace)
+
+
+def test_a_trace_knows_where_it_comes_from(done: Job) -> None:
+    record = next(record for record in selected(done) if record.rejected is None)
+    known = json.loads(json.dumps(trace_of(record).provenance))
+    assert known["source"].startswith("scene world") and known["licence"] == "Apache-2.0"
+    assert known["proposal"] == record.index and known["relation"] == "better"
+    assert known["notes"] == {
+        "thought": "oracle",
+        "image 1": "programmatic flaws",
+        "image 2": "oracle",
+        "candidate": 0,
+    }
+    names = [stage["stage"] for stage in known["stages"]]
+    assert names == ["propose", "think", "draw", "improve", "judge", "reflect", "filter", "select"]
+    assert all(
+        set(stage) == {"stage", "version", "key", "model", "templates", "seed"} for stage in known["stages"]
+    )
+    drawn = known["stages"][names.index("draw")]
+    assert drawn["model"]["fingerprint"] and trace_of(record).seed == drawn["seed"]
+
+
+def test_the_same_run_gives_the_same_bytes(done: Job, tmp_path: Path) -> None:
+    write(done, tmp_path / "a")
+    write(done, tmp_path / "b")
+    assert set_in(tmp_path / "a") == set_in(tmp_path / "b")
+
+
+def test_a_set_that_is_there_is_left_alone_and_another_takes_its_place(done: Job, tmp_path: Path) -> None:
+    parts = write(done, tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*.parquet")}
+    assert write(done, tmp_path) == parts
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*.parquet")} == times
+    assert write(done, tmp_path, replace(SETTINGS, held_out=0.0)) == {"train": sum(parts.values())}
+    assert not (tmp_path / "data" / "held_out").exists()
+
+
+def test_a_set_whose_writing_was_cut_short_is_written_again(done: Job, tmp_path: Path) -> None:
+    write(done, tmp_path)
+    whole = set_in(tmp_path)
+    (tmp_path / "data" / "train").rename(tmp_path / ".data")  # as killed between the removal and the renaming
+    write(done, tmp_path)
+    assert set_in(tmp_path) == whole and not (tmp_path / ".data").exists()
+
+
+def test_a_prompt_is_held_out_by_its_words_alone() -> None:
+    prompts = [f"thing number {number}" for number in range(2000)]
+    held = [prompt for prompt in prompts if is_held_out(prompt, 0.1)]
+    assert 150 <= len(held) <= 250 and all(is_held_out(prompt.upper() + "!", 0.1) for prompt in held)
+    assert all(is_held_out(prompt, 0.2) for prompt in held) and not any(is_held_out(p, 0.0) for p in prompts)
+
+
+def test_another_programs_manifest_is_not_taken_for_ours(tmp_path: Path) -> None:
+    assert read_manifest(tmp_path) is None
+    (tmp_path / "manifest.json").write_text('{"version": 99}')
+    with pytest.raises(ValueError, match="no manifest of a curation"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_refuses_a_share_that_leaves_nothing(share: float) -> None:
+    with pytest.raises(ValueError, match="below 1"):
+        EmitSettings(held_out=share)

@@ -1,0 +1,146 @@
+"""The report: a page that holds all it shows."""
+
+import base64
+import io
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from irg.curate.charts import funnel, histogram
+from irg.curate.emit import EmitSettings, emit
+from irg.curate.endpoint import Spending
+from irg.curate.report import page, write_report
+from irg.curate.runner import run
+from irg.curate.select import SelectSettings
+from irg.curate.survey import survey
+from tests.curate.small import job
+
+VOID = {"meta", "img", "rect"}
+
+
+class Page(HTMLParser):
+    """What is in a page, and whether its elements are closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.tags, self.images, self.open = text, Counter(), [], []
+        self.words: list[str] = []
+        self.classes: Counter[str] = Counter()
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags[tag] += 1
+        self.classes[given.get("class") or ""] += 1
+        assert not any(name in given for name in ("onclick", "onload", "href"))
+        if tag == "img":
+            self.images.append(given)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.classes[dict(attrs).get("class") or ""] += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    made = job(folder, count=16, select=SelectSettings(hash_distance=200))
+    run(made)
+    emit(made.store, made.selector.marks, folder, EmitSettings(), {})
+    return folder
+
+
+def test_a_page_shows_the_whole_of_a_run(folder: Path) -> None:
+    found = survey(folder)
+    read = Page(write_report(folder).read_text())
+    kept, lost = found.num_kept, sum(found.reasons.values())
+    assert kept + lost == 16 and lost > 0
+    assert read.tags["article"] == 16 and read.tags["img"] == 32
+    said = " ".join(read.words)
+    for stage in ("propose", "think", "draw", "improve", "judge", "reflect", "filter", "select"):
+        assert stage in said
+    assert f"{kept} of 16" in said and "near-duplicate" in said and "scene world, " in said
+    assert read.classes["reason"] == lost
+    assert set(found.numbers) == {"flaws", "plan right"} | {
+        f"words of {part}" for part in ("prompt", "thought", "reflection")
+    }
+    assert read.tags["figure"] == 5 and read.tags["svg"] == 6
+    assert found.kept[0].prompt in said and (found.kept[0].thought or "-") in said
+
+
+def test_its_pictures_are_inside_it(folder: Path) -> None:
+    read = Page(page(survey(folder), "run"))
+    for image in read.images:
+        kind, _, data = image["src"].partition(",")
+        picture = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert kind == "data:image/jpeg;base64" and picture.size == (128, 128)
+        assert (image["width"], image["height"]) == ("128", "128") and image["alt"] in ("image 1", "image 2")
+    assert len({image["src"] for image in read.images}) > 20
+    assert "default-src 'none'" in read.text and "http:" not in read.text and "https:" not in read.text
+
+
+def test_what_people_wrote_is_text_and_not_markup(folder: Path) -> None:
+    found = survey(folder)
+    found.kept = [replace(found.kept[0], prompt="<script>alert('&')</script>")]
+    read = Page(page(found, "<b>name</b>"))
+    assert read.tags["script"] == 0 and read.tags["b"] == 0
+    assert "<script>alert('&')</script>" in "".join(read.words)
+
+
+def test_it_tells_what_was_charged(folder: Path) -> None:
+    found = survey(folder)
+    assert "charged to" not in page(found, "run")
+    found.spent = (Spending("wise", 1234, 5, 6, 7, 0.25, {"timed out": 3}),)
+    said = " ".join(Page(page(found, "run")).words)
+    assert "wise" in said and "1,234" in said and "3 timed out" in said and "0.2500" in said
+
+
+def test_a_page_of_nothing_is_a_page(tmp_path: Path) -> None:
+    made = job(tmp_path, count=4, through=[])
+    made.selector.marks.clear()
+    emit(made.store, [], tmp_path, EmitSettings(), {})
+    said = " ".join(Page(write_report(tmp_path).read_text()).words)
+    assert "0 traces" in said and "nothing was rejected" in said and "none were measured" in said
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no finished curation"):
+        write_report(tmp_path)
+
+
+def test_a_funnel_has_a_bar_for_what_came_and_one_for_what_stayed() -> None:
+    read = Page(funnel([("think", 200, 100), ("draw", 100, 0)]))
+    assert read.tags["rect"] == 4 and "100 of 200" in read.text and "0 of 100" in read.text
+    assert 'width="400.0" height="20" class="rejected"' in read.text
+    assert 'width="200.0" height="20" class="kept"' in read.text
+
+
+@pytest.mark.parametrize(
+    "values", [[3.0], [1.0, 1.0, 2.0], [0.001, 0.002, 0.9], [-5.0, 1e6], list(range(500))]
+)
+def test_a_histogram_counts_every_value_once(values: list[float]) -> None:
+    half = len(values) // 2
+    text = histogram("a <name>", values[:half], values[half:])
+    Page(text)
+    kept = sum(int(title.split(": ")[1].split()[0].replace(",", "")) for title in _titles(text))
+    rejected = sum(int(title.split(", ")[-1].split()[0].replace(",", "")) for title in _titles(text))
+    assert (kept, rejected) == (half, len(values) - half) and "a &lt;name&gt;" in text
+    assert len(_titles(text)) <= 22
+
+
+def _titles(text: str) -> list[str]:
+    return [part.split("</title>")[0] for part in text.split("<title>")[1:]]
