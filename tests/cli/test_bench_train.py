@@ -39,6 +39,8 @@ def test_what_cannot_be_measured_is_one_line(run: Run) -> None:
     assert "9 layers: the preset has 1 to 3" in result.stderr
     result = run(*TINY, "--image-side", "100")
     assert "images of 100 pixels: expected a multiple of 16" in result.stderr
+    result = run(*TINY, "--image-side", "512")
+    assert "a row of 600 tokens is too short for a document with an image of 512 pixels" in result.stderr
 
 
 def test_choices_are_those_of_training() -> None:

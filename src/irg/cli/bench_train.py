@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """[bold]Examples[/bold]
   irg bench train --layers 14 --checkpointing full
-  irg bench train --preset embedded --tokens 8192
+  irg bench train --preset embedded
   irg bench train --layers 4 --profile kernels.txt --json > speed.json
   [dim]# eight processes that share the model[/dim]
   torchrun --nproc-per-node 8 -m irg bench train"""
@@ -55,8 +55,15 @@ def train(
         ),
     ] = None,
     tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Tokens of a row, per process.", rich_help_panel=_ROWS)
-    ] = 36_864,
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Tokens of a row, per process. Default: 36,864 of bagel_7b, 8,192 of the others.",
+            show_default=False,
+            rich_help_panel=_ROWS,
+        ),
+    ] = None,
     image_side: Annotated[
         int | None,
         typer.Option(
@@ -114,7 +121,7 @@ def train(
         preset=Preset(preset),
         layers=layers,
         vision_layers=vision_layers,
-        tokens=tokens,
+        tokens=tokens or Preset(preset).usual_tokens,
         steps=steps,
         lengths=Lengths(thought=thought_tokens, side=image_side),
         optimizer=OptimizerKind(optimizer),

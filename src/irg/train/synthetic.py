@@ -56,7 +56,8 @@ class SyntheticRows:
             room -= fitting.num_tokens
             makers.reverse()
         if not documents:
-            raise ValueError(f"a row of {tokens} tokens is too short for a document with an image")
+            needed = f"an image of {self._side} pixels, which has about {self._initial().num_tokens:,}"
+            raise ValueError(f"a row of {tokens:,} tokens is too short for a document with {needed}")
         while room >= (shortest := self._thinking(1).num_tokens):
             thought = min(self._thought_length(), room - shortest + 1)
             documents.append(self._thinking(thought))
