@@ -61,7 +61,9 @@ class Feed:
     async def deliver(self) -> None:
         """Wait until there is something new, but not for long, and see that the actor has everything."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), _BEAT)
+            # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for comes too.
+            async with asyncio.timeout(_BEAT):
+                await self._changed.wait()
         self._changed.clear()
         known = len(self._items)
         while (count := await self._extend(known)) < len(self._items):
