@@ -61,7 +61,7 @@ class Feed:
     async def deliver(self) -> None:
         """Wait until there is something new, but not for long, and see that the actor has everything."""
         with suppress(TimeoutError):
-            # Not `wait_for`: in Python 3.11 it forgets that it was cancelled when what it waits for comes too.
+            # Not `wait_for`: in Python 3.11 it forgets a cancellation that comes with what it waits for.
             async with asyncio.timeout(_BEAT):
                 await self._changed.wait()
         self._changed.clear()
