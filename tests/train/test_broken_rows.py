@@ -107,7 +107,7 @@ def with_a_broken_picture(folder: Path, row: int, count: int = 8) -> dict[str, A
 def test_a_strict_run_stops_where_it_meets_a_broken_picture(beginning: Path, tmp_path: Path) -> None:
     data = with_a_broken_picture(tmp_path / "data", row=5)
     chosen = recipe(beginning, tmp_path, tmp_path / "run", data=[data], batch={"documents": 1})
-    with pytest.raises(RowError, match=r"part\.parquet, row 5: broken image: an image of turn 2 cannot be"):
+    with pytest.raises(RowError, match=r"part\.parquet, row 5: broken image: turns\[1\]\.image is a broken"):
         train(chosen, strict=True)
     assert len(history(tmp_path / "run")) < 8
 
