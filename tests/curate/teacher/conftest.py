@@ -26,7 +26,7 @@ def make(server: FakeServer, tmp_path: Path) -> MakeTeacher:
     def one(**given: Any) -> Teacher:
         bounds = {name: given.pop(name) for name in ("max_cost", "max_requests") if name in given}
         templates, sampling = given.pop("templates", None), given.pop("sampling", Sampling(max_tokens=300))
-        base: dict[str, Any] = {"base_url": server.url, "model": "wise", "backoff": QUICK, "timeout": 1.0}
+        base: dict[str, Any] = {"base_url": server.url, "model": "wise", "backoff": QUICK, "timeout": 30.0}
         account = Account(folder=tmp_path / "cache", **bounds)
         return Teacher(EndpointSettings(**(base | given)), account, sampling, templates)
 

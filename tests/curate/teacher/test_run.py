@@ -29,7 +29,7 @@ async def in_shards(stage: TeacherThink | TeacherJudge, records: list[Record], s
 def test_a_thousand_records_all_come_to_an_end(make: MakeTeacher, server: FakeServer) -> None:
     server.behaviour = Behaviour(FAULTS, seed=1, answer=look)
     # One attempt more would see everything through: with three, some records do come to nothing.
-    given = {"timeout": 1.0, "in_flight": 24, "attempts": 3, "max_requests": 2000}
+    given = {"timeout": 1.0, "in_flight": 24, "attempts": 3, "patience": 1000, "max_requests": 2000}
     records = [record(number, f"thing number {number}") for number in range(1000)]
     stage = TeacherThink(make(**given))
     results = asyncio.run(in_shards(stage, records, 64))
