@@ -230,7 +230,8 @@ def write_sheet(contestants: Contestants, options: CompareOptions, records: Path
         for record in compare_items(options)[:SHOWN]
         if record.seed == options.seeds[0]
     ]
-    write_atomically(path, png(contact_sheet(("drawn at once", "turn 1", "turn 2"), rows)))
+    headings = ("base" if "base" in every else "drawn at once", "turn 1", "turn 2")
+    write_atomically(path, png(contact_sheet(headings, rows)))
 
 
 def _num_pictures(batch: Batch) -> int:

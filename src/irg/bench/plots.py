@@ -58,7 +58,7 @@ def _draw_turns(results: Json, path: Path) -> Path:
         axis.set(xlabel="turn (0: drawn at once)", ylabel=measure, xticks=range(len(turns)))
         _plain(axis)
     axes[0].set_ylim(0, 1.02)
-    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    axes[0].legend(frameon=False, fontsize=8, loc="best")
     return _save(figure, path)
 
 
