@@ -10,8 +10,8 @@ PYTHON   ?= python3
 VENV     ?= .venv
 DEV_VENV ?= .venv-dev
 
-# What the tests import: the core, the dev tools, and packages of other extras, named one by one.
-DEV_PACKAGES := -e '.[dev]'
+# What the tests import: the core, the dev tools, and the extras that have tests.
+DEV_PACKAGES := -e '.[dev,train,curate]'
 
 DEMO_PROMPT := two red circles left of a blue square
 DEMO_OUT    := runs/demo
@@ -39,7 +39,7 @@ lint: $(DEV_VENV)/.installed
 # Every step goes on where an interrupted one stopped.
 TRAIN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train --resume
 embedded: $(VENV)/.installed
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[train,curate,bench]'
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e '.[train]'
 	$(VENV)/bin/irg train recipes/embedded_tokenizer.yaml
 	$(VENV)/bin/irg train recipes/embedded_autoencoder.yaml
 	$(TRAIN) recipes/embedded_base.yaml
