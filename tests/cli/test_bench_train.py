@@ -19,7 +19,15 @@ def test_a_table_of_measured_and_possible(run: Run) -> None:
     result = run(*TINY)
     assert result.exit_code == 0, result.output
     words = " ".join(result.stdout.split())
-    for what in ("TFLOP/s", "tokens/s", "padding", "peak memory", "seconds per step", "limit"):
+    for what in (
+        "TFLOP/s",
+        "tokens/s",
+        "padding",
+        "share of matrix products",
+        "peak memory",
+        "seconds per step",
+        "limit",
+    ):
         assert what in words
     assert "rows of 600 tokens" in words
 

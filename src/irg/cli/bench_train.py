@@ -150,6 +150,8 @@ def _table(bench: "TrainBench", found: "TrainMeasurement") -> Table:
     if found.peak is not None:
         limit = f"{summary['limit_tflops']:,.4g} (published), {limit}"
         table.add_row("MFU", f"{summary['mfu']:.1%}", "100%")
+    share = f"{summary['share_of_matrix_products']:.1%}"
+    table.add_row("share of matrix products", share, "100%")
     least = found.work.flops / (found.peak or found.products)
     table.add_row("TFLOP/s", f"{summary['tflops']:,.4g}", limit)
     table.add_row("seconds per step", f"{summary['seconds']:,.4g}", f"{least:,.4g}")
