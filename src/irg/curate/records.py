@@ -232,9 +232,7 @@ def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
     parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
     return Record(
         **parts,
-        candidates=tuple(pictures[digest] for digest in content["candidates"])
-        if pictures is not None
-        else (),
+        candidates=tuple(find(digest) for digest in content["candidates"]),
         image1=picture(content["image1"]),
         image2=picture(content["image2"]),
         verdict1=verdict_from_json(content["verdict1"]),
