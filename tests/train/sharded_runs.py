@@ -17,6 +17,7 @@ STOPPED_IN = 5
 
 def scenarios(start: Path, data: Path, broken: Path) -> dict[str, dict[str, Any]]:
     """What the recipes of the runs change, but for `stopped`, which is stopped and goes on."""
+    view = {"max_side": 28, "min_side": 28, "stride": 14}
     halves = {"global_batch": "scaled", "batch": batch(rows=2, accumulate=2)}
     return {
         "whole": {"evaluation": evaluation(data)},
@@ -25,7 +26,7 @@ def scenarios(start: Path, data: Path, broken: Path) -> dict[str, dict[str, Any]
         "full": {"parallel": {"checkpointing": "full", "shard": 1}},
         "bfloat16": {"parallel": {"precision": "bfloat16"}, "steps": 3},
         "adapted": {"lora": {"rank": 2}, "steps": 3},
-        "drawn": {"init": None, "parts": str(start), "preset": "tiny", "steps": 3},
+        "drawn": {"init": None, "parts": str(start), "preset": "tiny", "view": view, "steps": 3},
         "epochs": {
             "steps": None,
             "epochs": 1,

@@ -9,7 +9,7 @@ def model() -> nn.Sequential:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)).bfloat16()
-    made[1].requires_grad_(False)
+    made.get_submodule("1").requires_grad_(False)
     return made
 
 
@@ -46,8 +46,8 @@ def test_the_model_gets_its_own_weights_back_whatever_happens() -> None:
     average.update(1)
     own = {name: one.clone() for name, one in made.state_dict().items()}
     with pytest.raises(KeyError), average.swapped_in():
-        assert torch.equal(made[0].weight, average.values["0.weight"].bfloat16())
-        assert not torch.equal(made[0].weight, own["0.weight"])
+        assert torch.equal(made.get_parameter("0.weight"), average.values["0.weight"].bfloat16())
+        assert not torch.equal(made.get_parameter("0.weight"), own["0.weight"])
         raise KeyError
     assert all(torch.equal(one, own[name]) for name, one in made.state_dict().items())
 
@@ -57,7 +57,7 @@ def test_without_a_decay_the_models_own_weights_stand_for_it() -> None:
     average = Average(made, None, True)
     move(made, 1)
     average.update(1)
-    own = made[0].weight.clone()
+    own = made.get_parameter("0.weight").clone()
     assert average.values == {}
     with average.swapped_in():
-        assert torch.equal(made[0].weight, own)
+        assert torch.equal(made.get_parameter("0.weight"), own)

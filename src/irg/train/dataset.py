@@ -12,6 +12,7 @@ from irg.data.prepare import Preparer
 from irg.data.scene_source import SceneSource
 from irg.data.source import Source
 from irg.data.streams import Stream
+from irg.prep import Resize
 from irg.train.assemble import Parts
 from irg.train.settings import DataSettings, TrainRecipe
 
@@ -41,6 +42,8 @@ def data_of(
     """
     settings, batch = parts.settings, recipe.batch
     clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    _check_stride("clean", clean, parts.config.pixels_per_latent)
+    _check_stride("view", view, parts.config.vision.patch)
     preparer = Preparer(parts.config, parts.tokenizer, clean, view)
     longest = min((limit for limit in (batch.longest, batch.tokens) if limit is not None), default=None)
     measuring = Measuring(preparer, recipe.noising.copies, longest)
@@ -61,6 +64,14 @@ def data_of(
         options = replace(options, tokens=tokens)
     planner = Planner(found.streams, options, recipe.seed, recipe.epochs)
     return Data(preparer, planner, found)
+
+
+def _check_stride(name: str, resize: Resize, cell: int) -> None:
+    if resize.stride % cell:
+        raise ValueError(
+            f"{name}.stride is {resize.stride}: the model divides images into cells of {cell} pixels, "
+            "so expected a multiple of that"
+        )
 
 
 def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
