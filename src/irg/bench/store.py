@@ -22,7 +22,10 @@ class Store:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
         self.path = folder / f"{name}.jsonl"
-        self.records = {record.key: record for record in self._load()}
+        self._lines: dict[tuple[int, int], str] = {}
+        self.records: dict[tuple[int, int], Record] = {}
+        for line in self._load():
+            self._hold(Record.from_line(line), line)
 
     def add(self, records: Seq[Record], pictures: dict[str, bytes]) -> None:
         """Keep some more; pictures first, so that records are never without theirs."""
@@ -30,8 +33,9 @@ class Store:
             path = self._picture(name)
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
-        self.records |= {record.key: record for record in records}
-        lines = (self.records[key].as_line() for key in sorted(self.records))
+        for record in records:
+            self._hold(record, record.as_line())
+        lines = (self._lines[key] for key in sorted(self._lines))
         write_atomically(self.path, "\n".join([json.dumps(self.header), *lines]) + "\n")
 
     def has(self, records: Iterable[Record]) -> bool:
@@ -44,7 +48,10 @@ class Store:
     def _picture(self, name: str) -> Path:
         return self.folder / _PICTURES / f"{self.name}-{name}.png"
 
-    def _load(self) -> list[Record]:
+    def _hold(self, record: Record, line: str) -> None:
+        self.records[record.key], self._lines[record.key] = record, line
+
+    def _load(self) -> list[str]:
         """What is there already. Raises ValueError if it is of another run."""
         if not self.path.exists():
             return []
@@ -56,4 +63,4 @@ class Store:
                 f"{self.path} is of another run ({', '.join(differing)} differ): choose another folder, or "
                 "delete it"
             )
-        return [Record.from_line(line) for line in lines]
+        return lines
