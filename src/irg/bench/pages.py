@@ -35,8 +35,8 @@ Per picture, from the prompt on. Evaluations: runs of the model on a picture bei
 guidance branches included. Tokens: of the texts it wrote. Seconds: of a batch, shared equally, on the
 machine that drew it."""
 _PICTURES = """\
-The first 24 prompts, not picked: drawn at once (by the base, if there is one), then in two turns. Green frames
-are right."""
+The first 24 prompts, not picked: drawn at once (by the base, if there is one), then in two turns. Green
+frames are right."""
 
 
 def page(results: Json) -> str:
