@@ -43,12 +43,15 @@ def test_a_run_that_was_asked_to_stop_goes_on_bit_for_bit(
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.parametrize("rows", [{"tokens": 130, "rows": 3}, {"documents": 4, "rows": 2}])
+@pytest.mark.parametrize(
+    ("rows", "every"), [({"tokens": 130, "rows": 3}, 1000), ({"documents": 6, "rows": 3}, 1)]
+)
 def test_every_row_is_seen_once_in_each_epoch(
-    beginning: Path, traces: Path, tmp_path: Path, rows: dict[str, Any]
+    beginning: Path, traces: Path, tmp_path: Path, rows: dict[str, Any], every: int
 ) -> None:
+    """The end, which nobody knows beforehand, is evaluated and saved."""
     data = [{"path": str(traces), "modes": {"direct": 3.0, "initial_full": 1.0}}]
-    looks = evaluation(traces) | {"prompts": [], "every": 1000}
+    looks = evaluation(traces) | {"prompts": [], "every": every}
     chosen = recipe(
         beginning, traces, tmp_path, data=data, batch=rows, steps=None, epochs=2, evaluation=looks
     )
@@ -58,7 +61,8 @@ def test_every_row_is_seen_once_in_each_epoch(
     assert set(seen.values()) == {2}
     last = max(course.documents)
     assert steps_in(tmp_path / CHECKPOINTS) == [last]
-    assert [line["step"] for line in history(tmp_path, "evaluation.jsonl")] == [last]
+    looked = [line["step"] for line in history(tmp_path, "evaluation.jsonl")]
+    assert looked == (list(range(1, last + 1)) if every == 1 else [last])
     assert run(chosen, resume=True).documents == {}, "there is nothing left"
     assert len(history(tmp_path)) == last
 

@@ -97,7 +97,7 @@ class Run:
         )
         self.rejections = Rejections(recipe.out, layout)
         self.missing: Counter[str] = Counter()
-        self.step = 0
+        self.step = self.looked = 0
         self.last = recipe.stop_at or recipe.steps
 
     def begin(self, resume: bool) -> None:
@@ -180,7 +180,9 @@ class Run:
 
     def _look(self, log: MetricsLog, is_last: bool) -> None:
         evaluation = self.recipe.evaluation
-        if self.evaluator and evaluation and (self.step % evaluation.every == 0 or is_last):
+        due = evaluation is not None and (self.step % evaluation.every == 0 or is_last)
+        if self.evaluator and due and self.looked < self.step:
+            self.looked = self.step
             log.record_evaluation(self.step, self.evaluator(self.step))
 
     def _save(self, loaded: LoadedStep) -> None:

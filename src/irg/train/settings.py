@@ -81,14 +81,14 @@ class BatchSettings(Part):
 
 
 class LossSettings(Part):
-    text_weight: float = Field(1.0, ge=0)
-    flow_weight: float = Field(1.0, ge=0)
+    text_weight: float = Field(default=1.0, ge=0)
+    flow_weight: float = Field(default=1.0, ge=0)
     text: Reduction = Reduction.TOKEN
     flow: Reduction = Reduction.TOKEN
 
 
 class CheckpointSettings(Part):
-    every: int = Field(500, ge=1)
+    every: int = Field(default=500, ge=1)
     keep: int = Field(default=2, ge=1)
     frozen: bool = True
     """Whether weights that do not train are saved too; without, they are read from `init` again."""
@@ -97,7 +97,7 @@ class CheckpointSettings(Part):
 class EvaluationSettings(Part):
     """Losses over held-out data, and pictures drawn during training."""
 
-    every: int = Field(500, ge=1)
+    every: int = Field(default=500, ge=1)
     data: tuple[DataSettings, ...] = ()
     steps: int = Field(4, ge=1)
     """Steps' worth of held-out documents, always the same."""
