@@ -30,6 +30,7 @@ def scenarios(start: Path, data: Path, broken: Path) -> dict[str, dict[str, Any]
         "epochs": {
             "steps": None,
             "epochs": 1,
+            "checkpoint": {"every": 1},
             "data": [{"path": str(broken), "modes": {"improving_full": 1.0}}],
         },
     }

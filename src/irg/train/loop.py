@@ -97,7 +97,7 @@ class Run:
         )
         self.rejections = Rejections(recipe.out, layout)
         self.missing: Counter[str] = Counter()
-        self.step = self.looked = 0
+        self.step = self.looked = self.saved = 0
         self.last = recipe.stop_at or recipe.steps
 
     def begin(self, resume: bool) -> None:
@@ -187,8 +187,9 @@ class Run:
 
     def _save(self, loaded: LoadedStep) -> None:
         """Begin to save the state after the step that was made of `loaded`."""
-        if self.step in self.checkpoints.steps():
+        if self.step == self.saved:  # known to all processes alike, while it may not be on the disk yet
             return
+        self.saved = self.step
         plain = {"step": self.step, "plan": loaded.state, "rng": rng_state(self.layout)}
         self.checkpoints.save(self.step, self._tensors(), plain)
 
