@@ -139,10 +139,11 @@ def _opened(picture: Picture | None) -> Image.Image:
 
 
 def _judged(record: Record, score: float, name: str, classifier: ClassifierSettings) -> Record:
-    record = record.scored({name: round(score, 4)})
+    score = round(score, 4)  # as it is written down, so that a reader sees why
+    record = record.scored({name: score})
     if record.rejected is not None:
         return record
-    detail = f"{classifier.label} {score:.3f}"
+    detail = f"{classifier.label} {score:.4f}"
     if score > classifier.most:
         return record.reject(NAME, f"{name}: {classifier.label} too likely", detail)
     if score < classifier.least:
