@@ -1,6 +1,6 @@
 """Killed runs go on: nothing is lost, nothing is seen twice, and every loss is the same, bit for bit.
 
-IRG_KILLS=20 kills as often as that; the default keeps the test short.
+IRG_KILLS=20 kills as often as that (with `-o timeout=0`); the default keeps the test short.
 """
 
 import json
@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+from irg.train.saved import steps_in
+from tests.train.runs import history
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"
-STEPS = 24
-MEASURED = {
-    "seconds", "data_wait", "samples_per_second", "tokens_per_second", "tflops", "mfu", "memory"
-}  # fmt: skip
-"""What a run measures of itself, which differs each time."""
+KILLS = int(os.environ.get("IRG_KILLS", "2"))
+STEPS = 12 * KILLS
+"""More than any number of runs gets done that end after at most eight steps."""
 
 
 def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
@@ -31,38 +31,40 @@ def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
         )
 
 
-def history(out: Path) -> list[dict[str, Any]]:
-    """Every step's computed numbers, with all their digits."""
-    lines = (json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines())
-    return [{key: value for key, value in line.items() if key not in MEASURED} for line in lines]
+def kill_at_random(out: Path, chance: random.Random) -> bool:
+    """Start or resume, let it train for some steps, then kill it without warning, in whatever it is doing.
+
+    Its workers are left to notice by themselves that it is gone. False if it had ended by itself.
+    """
+    log, states = out / "metrics.jsonl", out / "checkpoints"
+    before, saved = identity(log), max(steps_in(states), default=0) if states.is_dir() else 0
+    process = start(out, "--resume")
+    enough = saved + chance.randint(1, 8)
+    while process.poll() is None and (identity(log) == before or last_step(log) < enough):
+        time.sleep(0.02)
+    time.sleep(chance.uniform(0.0, 0.3))
+    running = process.poll() is None
+    process.kill()
+    process.wait()
+    return running
 
 
-def last_step(out: Path) -> int:
-    path = out / "metrics.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
+def identity(log: Path) -> int | None:
+    """Changes when a run begins, and drops the lines that it will write again."""
+    return log.stat().st_ino if log.exists() else None
+
+
+def last_step(log: Path) -> int:
+    lines = log.read_text().splitlines() if log.exists() else []
     return json.loads(lines[-1])["step"] if lines and lines[-1].endswith("}") else 0
 
 
-def kill_at_random(out: Path, chance: random.Random) -> None:
-    """Start or resume, wait until it trains, then kill the whole process group without warning."""
-    process = start(out, "--resume")
-    before = last_step(out)
-    deadline = time.monotonic() + 120
-    while last_step(out) in (0, before) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(chance.uniform(0.0, 1.5))
-    # Workers are left to notice by themselves that their parent is gone.
-    process.kill()
-    process.wait()
-
-
 def test_killed_runs_go_on_bit_for_bit(tmp_path: Path) -> None:
-    kills = int(os.environ.get("IRG_KILLS", "2"))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     reference = start(whole)
     chance = random.Random(0)
-    for _ in range(kills):
-        kill_at_random(killed, chance)
+    for _ in range(KILLS):
+        assert kill_at_random(killed, chance), (tmp_path / "killed.log").read_text()
     assert reference.wait() == 0, (tmp_path / "whole.log").read_text()
     final = start(killed, "--resume")
     assert final.wait() == 0, (tmp_path / "killed.log").read_text()
