@@ -44,9 +44,12 @@ def picture(trial: Trial, name: str, row: int = 0) -> np.ndarray:
 
 def test_every_condition_is_drawn_and_scored(trial: Trial) -> None:
     turns = {f"turn{turn}" for turn in range(1, TURNS + 1)}
-    expected = {Condition.DIRECT, *ALTERNATIVES, *ABLATIONS, *turns} - {Condition.IMAGE_BRANCH}
+    expected = {Condition.DIRECT, *ALTERNATIVES, *ABLATIONS, *turns} - {
+        Condition.IMAGE_BRANCH,
+        Condition.GUIDED,
+    }
     drawn_anew = expected - {Condition.BEST_OF_2}
-    assert ALL.num_pictures == len(drawn_anew)
+    assert ALL.num_pictures == len(drawn_anew) + 1
     for record in trial.records:
         assert set(record.results) == expected
         for result in record.results.values():
@@ -125,6 +128,16 @@ def test_fewer_flaws_win_then_the_likelier_praise(
     flaws: tuple[int | None, int | None], likelihoods: tuple[float, float], chosen: int
 ) -> None:
     assert Choice(flaws, likelihoods).chosen == chosen
+
+
+def test_a_plan_without_guidance_is_compared_with_one_that_has_it(pipeline: Pipeline) -> None:
+    off = pipeline.settings.first.model_copy(update={"text_scale": 1.0})
+    trial = run(pipeline_of(first=off), Scope(2, alternatives=True))
+    costs = {name: result.cost for name, result in trial.records[0].results.items()}
+    assert costs["turn1"].evaluations == 2
+    assert costs[Condition.GUIDED].evaluations == costs[Condition.TWICE_STEPS].evaluations == 4
+    assert costs[Condition.GUIDED].tokens == costs["turn1"].tokens
+    assert np.abs(picture(trial, Condition.GUIDED) - picture(trial, "turn1")).max() > 0
 
 
 def test_a_scope_leaves_out_what_it_does_not_hold_and_changes_nothing_else(

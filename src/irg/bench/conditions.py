@@ -14,6 +14,7 @@ class Condition(StrEnum):
     AGAIN = "again"
     BEST_OF_2 = "best_of_2"
     TWICE_STEPS = "twice_steps"
+    GUIDED = "guided"
     REDRAW = "redraw"
     TRUE_REFLECTION = "true_reflection"
     NO_REFLECTION = "no_reflection"
@@ -33,6 +34,7 @@ TITLES = {
     Condition.AGAIN: "turn 1 with another seed",
     Condition.BEST_OF_2: "best of 2 first turns, chosen by the model",
     Condition.TWICE_STEPS: "one turn with twice the steps",
+    Condition.GUIDED: "one turn with guidance, which the checkpoint's plan has not",
     Condition.REDRAW: "a second picture from the same thought",
     Condition.TRUE_REFLECTION: "turn 2 with the oracle's reflection",
     Condition.NO_REFLECTION: "turn 2 without a reflection",
@@ -44,7 +46,13 @@ TITLES = {
     Condition.NO_IMAGE_BRANCH: "turn 2 without the image branch",
     Condition.IMAGE_BRANCH: "turn 2 with an image branch, which the checkpoint's plan has not",
 }
-ALTERNATIVES = (Condition.BEST_OF_2, Condition.TWICE_STEPS, Condition.REDRAW, Condition.AGAIN)
+ALTERNATIVES = (
+    Condition.BEST_OF_2,
+    Condition.TWICE_STEPS,
+    Condition.GUIDED,
+    Condition.REDRAW,
+    Condition.AGAIN,
+)
 """What the compute of a second turn could buy instead."""
 ABLATIONS = (
     Condition.TRUE_REFLECTION,
@@ -72,8 +80,8 @@ class Scope:
 
     @property
     def num_pictures(self) -> int:
-        """Pictures of a prompt, for showing progress; a redraw comes with the ablations."""
-        return 1 + self.turns + 2 * self.alternatives + len(ABLATIONS) * self.ablations
+        """The most pictures of a prompt, for showing progress; a redraw comes with the ablations."""
+        return 1 + self.turns + 3 * self.alternatives + len(ABLATIONS) * self.ablations
 
 
 def turn_name(turn: int) -> str:

@@ -19,6 +19,7 @@ from irg.bench.records import Choice, Cost, Record, Result
 from irg.bench.reflections import Check, check, planned_scene
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Rollout, TurnPlan
+from irg.pipeline.rollout import Place
 from irg.world import (
     Reading,
     Request,
@@ -38,6 +39,8 @@ from irg.world.sentences import NOTHING_WRONG
 
 SECOND_SEED = 10**12
 """Added to a picture's seed for the second first turn of best-of-2."""
+_TEXT_SCALE = 2.0
+"""Of the first turn's guidance where the checkpoint's plan has none."""
 _IMAGE_SCALE = 2.0
 """Of the image branch where the checkpoint's plan has none: what the BAGEL family uses."""
 _CHANGED: dict[Condition, dict[str, bool]] = {
@@ -94,6 +97,7 @@ class Trial:
             rollout.back(start, fork(start_draws))
             taken = self._take(rollout, twice, first.thoughts)
             self._keep(Condition.TWICE_STEPS, taken, _sum(first.thinking, taken.drawing))
+            self._draw_guided(rollout, first, start, start_draws)
             rollout.back(start, self._draws(SECOND_SEED))
             self._choose(rollout, first, second, praise)
 
@@ -123,6 +127,16 @@ class Trial:
             self._keep(turn_name(number), taken, cost, turn_name(number - 1))
             second = taken if number == 2 else second
         return second, praise
+
+    def _draw_guided(self, rollout: Rollout, first: Taken, start: Place, draws: list[PairedDraws]) -> None:
+        """The first turn with guidance, two evaluations a step, unless the plan has it anyway."""
+        plan = self.plan.turns[0]
+        if plan.guidance.text_scale != 1.0:
+            return
+        rollout.back(start, fork(draws))
+        guided = replace(plan, guidance=replace(plan.guidance, text_scale=_TEXT_SCALE))
+        taken = self._take(rollout, guided, first.thoughts)
+        self._keep(Condition.GUIDED, taken, _sum(first.thinking, taken.drawing))
 
     def _variants(self, first: Taken, second: Taken) -> list[tuple[str, TurnPlan, list[str] | None]]:
         """Other second turns: the condition, its plan, and its texts if they are given."""
