@@ -42,8 +42,12 @@ class Draw:
         self.student, self.candidates, self.flawing = student, candidates, flawing or Flawing()
         self.seed = seed
 
-    @cached_property
+    @property
     def identity(self) -> Identity:
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Identity:
         flawing = {"share": self.flawing.share, "untouched": self.flawing.untouched}
         settings = {"candidates": self.candidates, "flawing": flawing}
         return Identity("draw", 1, self.student.identity, settings=settings, seed=self.seed)

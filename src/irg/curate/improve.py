@@ -24,8 +24,12 @@ class CheckpointImprove:
             raise ValueError(f"{turns} turns: expected at least 1")
         self.improver, self.turns, self.seed = improver, turns, seed
 
-    @cached_property
+    @property
     def identity(self) -> Identity:
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Identity:
         return Identity(NAME, 1, self.improver.identity, settings={"turns": self.turns}, seed=self.seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
