@@ -12,7 +12,8 @@ import torch.multiprocessing as multiprocessing
 
 from tests.train.runs import batch, evaluation, recipe, run
 
-STOPPED_IN = 5
+STOPPED_IN, STOPPED_AT = 5, 12
+"""The step in which a process is asked to stop, and the last one of those that go on."""
 
 
 def scenarios(start: Path, data: Path, broken: Path) -> dict[str, dict[str, Any]]:
@@ -23,7 +24,7 @@ def scenarios(start: Path, data: Path, broken: Path) -> dict[str, dict[str, Any]
         "whole": {"evaluation": evaluation(data)},
         "replicated": {"parallel": {"shard": 1}, **halves},
         "selective": {"parallel": {"checkpointing": "selective"}},
-        "full": {"parallel": {"checkpointing": "full", "shard": 1}},
+        "full": {"parallel": {"checkpointing": "full", "shard": 1}, "stop_at": 8},
         "bfloat16": {"parallel": {"precision": "bfloat16"}, "steps": 3},
         "adapted": {"lora": {"rank": 2}, "steps": 3},
         "drawn": {"init": None, "parts": str(start), "preset": "tiny", "view": view, "steps": 3},
@@ -50,7 +51,7 @@ def _process(rank: int, start: Path, data: Path, broken: Path, out: Path) -> Non
     for name, changes in scenarios(start, data, broken).items():
         course = run(recipe(start, data, out / name, **changes))
         _tell(out / name, rank, course.documents)
-    stopped = recipe(start, data, out / "stopped", checkpoint={"every": 3})
+    stopped = recipe(start, data, out / "stopped", checkpoint={"every": 3}, stop_at=STOPPED_AT)
     # Only the second process is asked, as where one machine of many goes down.
     assert run(stopped, stop_in=STOPPED_IN if rank == 1 else None).interrupted
     if rank == 0:
