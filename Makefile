@@ -28,7 +28,7 @@ demo: $(VENV)/.installed
 	@echo && echo "The pictures are in $(DEMO_OUT):" && find $(DEMO_OUT) -name '*.png' | sort
 
 test: $(DEV_VENV)/.installed
-	$(DEV_VENV)/bin/python -m pytest -q
+	$(DEV_VENV)/bin/python -m pytest -q -n auto --maxprocesses 8
 
 lint: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/ruff check .
