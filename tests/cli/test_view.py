@@ -3,7 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from irg.cli.view import Paragraph, printable
+from irg.cli.console import printable
+from irg.cli.view import Paragraph
 
 
 def shown(pieces: list[str], width: int = 24) -> str:

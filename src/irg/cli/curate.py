@@ -31,6 +31,9 @@ EXAMPLES = """[bold]Examples[/bold]
 
 Run it again to go on where it was interrupted: nothing finished is done twice."""
 
+REPORT_EXAMPLES = """[bold]Examples[/bold]
+  irg curate report runs/scene-set"""
+
 
 class RunByDefault(TyperGroup):
     """A group of commands of which `run` need not be named."""
@@ -113,7 +116,7 @@ def run(
         raise typer.Exit(1)
 
 
-@curate_app.command("report")
+@curate_app.command("report", epilog=REPORT_EXAMPLES)
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
 ) -> None:

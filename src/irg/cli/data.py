@@ -14,7 +14,6 @@ from rich.text import Text
 from irg.cli.console import choose_console, out, print_json
 from irg.cli.findings import print_table, show_findings, show_inspection
 from irg.cli.options import ModelName
-from irg.core.files import write_atomically
 
 if TYPE_CHECKING:
     from irg.data.convert import Conversion
@@ -96,6 +95,7 @@ def inspect(
     with _stages(console, len(source)) as watch:
         found = examine(source, settings, watch)
     if folder is not None:
+        from irg.core.files import write_atomically
         from irg.data.inspect import lines_of
         from irg.data.inspect_report import page, read_examples
 
@@ -178,6 +178,7 @@ def _some(found: "Conversion") -> "Conversion":
 
 
 def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
+    from irg.core.files import write_atomically
     from irg.data.inspect import Finding, lines_of
 
     rejected = [Finding(error) for error in found.rejected]

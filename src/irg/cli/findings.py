@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from irg.cli.console import out
-from irg.cli.view import printable
+from irg.cli.console import out, printable
 
 if TYPE_CHECKING:
     from irg.data.inspect import Finding, Inspection

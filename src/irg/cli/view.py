@@ -1,7 +1,6 @@
 """An episode on the terminal: thoughts as they are written, a bar while an image is drawn, verdicts."""
 
 import re
-import unicodedata
 from types import TracebackType
 
 from rich.cells import cell_len
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from irg.cli.console import printable
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Verdict
 
@@ -130,11 +130,3 @@ class Paragraph:
     def _break(self) -> None:
         self.console.print()
         self.column, self.is_spaced = 0, False
-
-
-def printable(text: str) -> str:
-    """Without control characters: what a model writes cannot steer the terminal."""
-    return "".join(
-        sign if sign in "\n\t" or unicodedata.category(sign)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
-        for sign in text
-    )
