@@ -2,19 +2,24 @@
 
 import io
 import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tomllib
 import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from irg.cli.errors import EXTRAS, explain
 from irg.cli.output import EpisodeFolder
 from tests.cli.conftest import ENVIRONMENT, SMALL, Run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -208,3 +213,16 @@ def test_ctrl_c_leaves_nothing(checkpoint: Path, work: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert not any(work.iterdir())
+
+
+def test_a_missing_extra_is_named() -> None:
+    missing = explain(ModuleNotFoundError("No module named 'peft.tuners'", name="peft.tuners"))
+    assert missing == "this needs peft, which is not installed: pip install 'irg[train]'"
+    assert explain(ModuleNotFoundError("No module named 'irg.nothing'", name="irg.nothing")) is None
+
+
+def test_extras_are_those_of_the_package() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra, packages in EXTRAS.items():
+        names = {re.split(r"[\[<>=]", one)[0].removesuffix("_torch") for one in declared[extra]}
+        assert set(packages) <= names, extra

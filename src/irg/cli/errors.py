@@ -2,6 +2,13 @@
 
 import sys
 
+EXTRAS = {
+    "curate": ("openai", "tenacity", "ray"),
+    "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
+    "bench": ("transformers", "open_clip"),
+}
+"""Packages that only some commands need, by the extra that installs them."""
+
 
 def explain(error: Exception) -> str | None:
     """The message to print instead of a traceback; None where the traceback is what is needed."""
@@ -11,8 +18,19 @@ def explain(error: Exception) -> str | None:
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if isinstance(error, ValueError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return _missing(error.name or "")
     if _is_out_of_memory(error):
         return "out of memory: smaller pictures, fewer turns, --dtype bfloat16 or another --device need less"
+    return None
+
+
+def _missing(module: str) -> str | None:
+    """What to install for a package that was left out; None for a module that should be there."""
+    package = module.partition(".")[0]
+    for extra, packages in EXTRAS.items():
+        if package in packages:
+            return f"this needs {package}, which is not installed: pip install 'irg[{extra}]'"
     return None
 
 

@@ -21,7 +21,7 @@ def plot(
 ) -> None:
     """Draw the losses of training runs, one after the other.
 
-    Needs matplotlib: pip install 'irg[bench]'.
+    Needs matplotlib: pip install 'irg[train]'.
     """
     from irg.train.plot import plot as draw
 
