@@ -201,7 +201,11 @@ def test_ctrl_c_leaves_nothing(checkpoint: Path, work: Path) -> None:
     options = ("--temperature", "3", "--max-thought-tokens", "1000000", "--model", str(checkpoint))
     command = (sys.executable, "-u", "-m", "irg", "generate", "dog", *options)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=work, env=ENVIRONMENT, **pipes) as process:
+
+    def listen() -> None:  # what a shell starts in the background ignores Ctrl-C, and so do these tests there
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(command, cwd=work, env=ENVIRONMENT, preexec_fn=listen, **pipes) as process:
         try:
             assert process.stdout is not None
             assert "thought" in process.stdout.readline()
