@@ -9,7 +9,7 @@ from irg.bench.results import OVERALL
 from irg.core.files import put_in_place
 
 Json = dict[str, Any]
-_COLOURS = ("#b9b2a6", "#7a6ff0", "#e0972f", "#2f8f5b", "#c8503c")
+_COLOURS = ("#b9b2a6", "#7a6ff0", "#e0972f", "#2f8f5b", "#c8503c", "#2b7bb9")
 _MEASURES = ("score", "fidelity")
 
 
@@ -64,7 +64,12 @@ def _draw_turns(results: Json, path: Path) -> Path:
 
 def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
     """What else the compute could buy beside turn 2, and the base beside turn 0."""
-    beside = {Condition.BASE: -0.12, Condition.BEST_OF_2: 2.15, Condition.TWICE_STEPS: 2.3}
+    beside = {
+        Condition.BASE: -0.12,
+        Condition.BEST_OF_2: 2.15,
+        Condition.TWICE_STEPS: 2.3,
+        Condition.GUIDED: 2.45,
+    }
     by_name = {found["name"]: found for found in results["conditions"]}
     shown = [(by_name[name], place) for name, place in beside.items() if name in by_name]
     for number, (found, place) in enumerate(shown, start=2):

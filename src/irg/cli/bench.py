@@ -7,7 +7,21 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from irg.cli.compare import Asked, Places, check_world, seeds_from
+from irg.cli.compare import (
+    AblationPrompts,
+    Also,
+    Asked,
+    Base,
+    Compare,
+    Curve,
+    CurvePrompts,
+    Places,
+    Records,
+    Seeds,
+    Workers,
+    check_world,
+    seeds_from,
+)
 from irg.cli.compare import compare as run_comparison
 from irg.cli.console import choose_console, print_json
 from irg.cli.options import AsJson, Device, Dtype, ModelChoice, ModelName, Quiet, Seed
@@ -22,8 +36,6 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench scene --json --out runs/bench > scores.json
   irg bench scene --compare --base runs/base/exported/step-00003000-ema-bfloat16
   irg bench scene --compare --also "stage 2 alone=runs/alone/checkpoint" --curve runs/base"""
-
-_COMPARISON = "Comparison"
 
 bench_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Score a checkpoint.")
 
@@ -61,90 +73,15 @@ def scene(
             show_default=False,
         ),
     ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            help="Compare turns with the base, with what else the compute could buy, and with ablations.",
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = False,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="'N N ...'",
-            help="With --compare: each prompt is drawn with each of these seeds; --seed chooses the prompts. "
-            "Default: '0 1'.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER|HUB_ID",
-            help="With --compare: what the model was trained from; it draws at once and with a thought.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FOLDER",
-            help="With --compare: another checkpoint to set beside it, such as one trained without a stage.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    curve: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[STEP=]FOLDER",
-            help="With --compare: score against training steps. A checkpoint and its step, or a run's folder "
-            "or one of checkpoints named by their steps, which are counted from STEP (default 0).",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    ablation_prompts: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="With --compare: prompts for ablations, later turns and --also, with the first seed. "
-            "Default: 300.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    curve_prompts: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="With --compare: prompts for each point of --curve, with the first seed. Default: 150.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    records: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --compare: folder for what was drawn, from which an interrupted run goes on. "
-            "Default: records in --out.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="With --compare: processes that draw; the results do not depend on it. "
-            "Default: one for each core, on a GPU one.",
-            show_default=False,
-            rich_help_panel=_COMPARISON,
-        ),
-    ] = None,
+    compare: Compare = False,
+    seeds: Seeds = None,
+    base: Base = None,
+    also: Also = None,
+    curve: Curve = None,
+    ablation_prompts: AblationPrompts = None,
+    curve_prompts: CurvePrompts = None,
+    records: Records = None,
+    workers: Workers = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     model: ModelName = None,

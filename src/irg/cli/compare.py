@@ -7,8 +7,9 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
@@ -23,6 +24,69 @@ if TYPE_CHECKING:
     from irg.bench.comparison import CompareOptions, Contestants, Found
 
 FOLDER = Path("docs/results")
+_PANEL = "Comparison"
+
+
+def _option(help_text: str, metavar: str | None = None, least: int | None = None) -> Any:
+    """An option that only a comparison takes."""
+    return typer.Option(
+        help=f"With --compare: {help_text}",
+        metavar=metavar,
+        min=least,
+        show_default=False,
+        rich_help_panel=_PANEL,
+    )
+
+
+Compare = Annotated[
+    bool,
+    typer.Option(
+        "--compare",
+        help="Compare turns with the base, with what else the compute could buy, and with ablations.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    _option(
+        "each prompt is drawn with each of these seeds; --seed chooses the prompts. Default: '0 1'.",
+        "'N N ...'",
+    ),
+]
+Base = Annotated[
+    str | None,
+    _option("what the model was trained from; it draws at once and with a thought.", "FOLDER|HUB_ID"),
+]
+Also = Annotated[
+    list[str] | None,
+    _option("another checkpoint to set beside it, such as one trained without a stage.", "NAME=FOLDER"),
+]
+Curve = Annotated[
+    list[str] | None,
+    _option(
+        "score against training steps. A checkpoint and its step, or a run's folder or one of checkpoints "
+        "named by their steps, which are counted from STEP (default 0).",
+        "[STEP=]FOLDER",
+    ),
+]
+AblationPrompts = Annotated[
+    int | None,
+    _option("prompts for ablations, later turns and --also, with the first seed. Default: 300.", least=1),
+]
+CurvePrompts = Annotated[
+    int | None, _option("prompts for each point of --curve, with the first seed. Default: 150.", least=1)
+]
+Records = Annotated[
+    Path | None,
+    _option("folder for what was drawn, from which an interrupted run goes on. Default: records in --out."),
+]
+Workers = Annotated[
+    int | None,
+    _option(
+        "processes that draw; the results do not depend on it. Default: one for each core, on a GPU one.",
+        least=1,
+    ),
+]
 
 
 @dataclass(frozen=True)

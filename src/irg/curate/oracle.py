@@ -7,6 +7,7 @@ one: of a reflection's four parts it fills the first and the last.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -183,8 +184,12 @@ def flawed_picture(plan: str, flawed: bool, rng: Generator) -> Picture:
     return Picture.of(Image.fromarray(render(perturb(scene, rng) if flawed else scene)))
 
 
+@lru_cache(maxsize=1024)
 def read_picture(picture: Picture) -> Reading:
-    """What the oracle sees. Raises ValueError for a picture that is none of the scene world's size."""
+    """What the oracle sees. Raises ValueError for a picture that is none of the scene world's size.
+
+    Improving, judging and reflecting all ask it of the same pictures, one soon after the other.
+    """
     return read(np.asarray(picture.open()))
 
 

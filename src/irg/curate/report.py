@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from irg.core.files import write_atomically
+from irg.core.page import document
 from irg.curate.charts import funnel, histogram
 from irg.curate.endpoint import Spending
 from irg.curate.records import Picture, Record
@@ -17,7 +18,6 @@ from irg.curate.shards import Tally
 from irg.curate.survey import Survey, survey
 
 FILE = "report.html"
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _SIDE = 128
 """Pixels of a thumbnail's longer side."""
 
@@ -34,18 +34,8 @@ def page(found: Survey, name: str) -> str:
     stages = [(stage, tally.taken, tally.kept) for stage, tally in found.tallies.items()]
     histograms = "".join(histogram(score, *pair) for score, pair in sorted(found.numbers.items()))
     parts = ", ".join(f"{count:,} in {part}" for part, count in found.parts.items())
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>Curation: {escape(name)}</title>
-<style>
-{(resources.files("irg.curate") / "report.css").read_text()}</style>
-</head>
-<body>
-<header><h1>{escape(name)}</h1><p>{found.num_kept:,} traces{f": {parts}" if parts else ""}</p></header>
+    kept = f"{found.num_kept:,} traces" + (f": {parts}" if parts else "")
+    body = f"""<header><h1>{escape(name)}</h1><p>{kept}</p></header>
 <main>
 <section><h2>Funnel</h2>{funnel(stages)}</section>
 <section><h2>Rejects</h2>{_reasons(found)}</section>
@@ -56,10 +46,9 @@ def page(found: Survey, name: str) -> str:
 <div class="charts">{histograms or "<p>none were measured</p>"}</div></section>
 <section><h2>Kept, not picked</h2>{_sheet(found.kept)}</section>
 <section><h2>Rejected, not picked</h2>{_sheet(found.rejected)}</section>
-</main>
-</body>
-</html>
-"""
+</main>"""
+    style = (resources.files("irg.curate") / "report.css").read_text()
+    return document(f"Curation: {name}", style, body)
 
 
 def _reasons(found: Survey) -> str:

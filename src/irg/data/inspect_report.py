@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from irg.core import Role
+from irg.core.page import document
 from irg.data.document import Document, ImagePart, Part, TextPart
 from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
 from irg.data.source import RowError
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _THUMBNAIL = 288
 """Pixels of the longer side of a picture on the sheet."""
 _MOST_ROWS = 20
@@ -63,18 +63,7 @@ def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
         _plural(sum(found.sizes.values()), "picture") + ("" if found.decoded else " (not decoded)"),
     ]
     sheets = "".join(_sheet(mode, found, list(shown.get(mode, ()))) for mode in found.lengths)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{escape(found.name)}</title>
-<style>
-{(resources.files("irg.data") / "inspect.css").read_text()}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <p class="label">data set</p>
 <h1>{escape(found.name)}</h1>
 <ul class="facts">{"".join(f"<li>{escape(fact)}</li>" for fact in facts)}</ul>
@@ -84,10 +73,9 @@ def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
 {_lengths(found)}
 {_sizes(found)}
 {sheets}</main>
-<footer>{_LEGEND}</footer>
-</body>
-</html>
-"""
+<footer>{_LEGEND}</footer>"""
+    style = (resources.files("irg.data") / "inspect.css").read_text()
+    return document(found.name, style, body)
 
 
 _LEGEND = (

@@ -13,13 +13,13 @@ from typing import Any
 from PIL import Image
 
 from irg.core.files import write_atomically
+from irg.core.page import document
 from irg.core.trace import Trace, Turn, Verdict, png
 from irg.pipeline.strip import strip
 
 _OWN_FILES = re.compile(r"trace\.json|strip\.png|index\.html|source\.png|turn\d+\.png")
 _STAGING = ".partial-"
 _LEFTOVERS = re.compile(rf"{re.escape(_STAGING)}.*|previews")
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _SMALL = 448
 """Pictures up to so many pixels wide are not enlarged further than this."""
 _LONG = 120
@@ -68,18 +68,7 @@ def page(trace: Trace) -> str:
     columns = [_source(trace.source)] if trace.source is not None else []
     columns += [_turn(number, turn, trace) for number, turn in enumerate(trace.turns, start=1)]
     facts = "".join(f"<li>{escape(fact)}</li>" for fact in _facts(trace))
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{escape(trace.prompt)}</title>
-<style>
-{(resources.files("irg.pipeline") / "report.css").read_text()}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <p class="label">{"prompt" if trace.source is None else "instruction"}</p>
 <h1 dir="auto"{' class="long"' if len(trace.prompt) > _LONG else ""}>{escape(trace.prompt)}</h1>
 <ul class="facts">{facts}</ul>
@@ -88,10 +77,9 @@ def page(trace: Trace) -> str:
 <div class="{"turns small" if _is_small(trace) else "turns"}">
 {"".join(columns)}</div>
 {_details(trace)}</main>
-<footer>The same prompt, seed, settings and weights give the same pictures.</footer>
-</body>
-</html>
-"""
+<footer>The same prompt, seed, settings and weights give the same pictures.</footer>"""
+    style = (resources.files("irg.pipeline") / "report.css").read_text()
+    return document(trace.prompt, style, body)
 
 
 def _json_last(path: Path) -> tuple[bool, str]:
