@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from html import escape
 
 KEPT, REJECTED = "kept", "rejected"
+_COLOURS = {KEPT: "#2e9d4f", REJECTED: "#d9a441"}
+"""As attributes, and not left to the style sheet: a chart must look the same wherever it is copied to."""
 _WIDTH, _HEIGHT = 260, 120
 _BINS = 20
 
@@ -17,10 +19,10 @@ def funnel(rows: Sequence[tuple[str, int, int]]) -> str:
     for row, (name, taken, kept) in enumerate(rows):
         top = 26 * row + 3
         bars.append(
-            f'<text x="84" y="{top + 14}" class="name">{escape(name)}</text>'
-            f'<rect x="92" y="{top}" width="{400 * taken / most:.1f}" height="20" class="{REJECTED}"/>'
-            f'<rect x="92" y="{top}" width="{400 * kept / most:.1f}" height="20" class="{KEPT}"/>'
-            f'<text x="{98 + 400 * taken / most:.1f}" y="{top + 14}">{kept:,} of {taken:,}</text>'
+            f'<text x="84" y="{top + 14}" text-anchor="end" font-size="12">{escape(name)}</text>'
+            f'<rect x="92" y="{top}" width="{400 * taken / most:.1f}" height="20" {_kind(REJECTED)}/>'
+            f'<rect x="92" y="{top}" width="{400 * kept / most:.1f}" height="20" {_kind(KEPT)}/>'
+            f'<text x="{98 + 400 * taken / most:.1f}" y="{top + 14}" font-size="12">{kept:,} of {taken:,}</text>'
         )
     return f'<svg viewBox="0 0 620 {height}" role="img" aria-label="funnel by stage">{"".join(bars)}</svg>'
 
@@ -45,8 +47,8 @@ def histogram(name: str, kept: Sequence[float], rejected: Sequence[float]) -> st
             + "</g>"
         )
     axis = (
-        f'<text x="0" y="{_HEIGHT - 3}" class="axis">{_short(low)}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" class="axis end">{_short(high)}</text>'
+        f'<text x="0" y="{_HEIGHT - 3}" font-size="10">{_short(low)}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 3}" font-size="10" text-anchor="end">{_short(high)}</text>'
     )
     label = escape(f"histogram of {name}", quote=True)
     chart = (
@@ -76,8 +78,12 @@ def _bar(left: float, top: float, width: float, height: float, kind: str) -> str
         return ""
     return (
         f'<rect x="{left:.2f}" y="{top:.2f}" width="{max(width - 1, 0.5):.2f}" height="{height:.2f}" '
-        f'class="{kind}"/>'
+        f"{_kind(kind)}/>"
     )
+
+
+def _kind(kind: str) -> str:
+    return f'class="{kind}" fill="{_COLOURS[kind]}"'
 
 
 def _short(value: float) -> str:
