@@ -22,7 +22,8 @@ def funnel(rows: Sequence[tuple[str, int, int]]) -> str:
             f'<text x="84" y="{top + 14}" text-anchor="end" font-size="12">{escape(name)}</text>'
             f'<rect x="92" y="{top}" width="{400 * taken / most:.1f}" height="20" {_kind(REJECTED)}/>'
             f'<rect x="92" y="{top}" width="{400 * kept / most:.1f}" height="20" {_kind(KEPT)}/>'
-            f'<text x="{98 + 400 * taken / most:.1f}" y="{top + 14}" font-size="12">{kept:,} of {taken:,}</text>'
+            f'<text x="{98 + 400 * taken / most:.1f}" y="{top + 14}" font-size="12">'
+            f"{kept:,} of {taken:,}</text>"
         )
     return f'<svg viewBox="0 0 620 {height}" role="img" aria-label="funnel by stage">{"".join(bars)}</svg>'
 
