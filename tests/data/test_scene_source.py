@@ -196,3 +196,22 @@ def test_wrong_plans_are_wrong_and_what_follows_mends_them() -> None:
         only_relation = request.direction is not None and len(plan.objects) == request.num_objects
         mirrored += only_relation and " not " in " ".join(judge(request, read(pictures(trace)[0])).flaws)
     assert mirrored
+
+
+def test_malformed_scenes_say_what_the_oracle_does_not_find_clear():
+    source = SceneSource(SceneKind.MALFORMED, seed=14)
+    kinds = set()
+    num_right = 0
+    for trace in traces(source, 40):
+        plan = parse_thought(thoughts(trace)[0])
+        flaws, better = parse_reflection(thoughts(trace)[1])
+        assert fulfils(plan, parse(trace.prompt))
+        assert better == plan
+        first, second = (read(picture) for picture in pictures(trace))
+        assert {flaw.zone for flaw in flaws} == {flaw.zone for flaw in compare(first, plan)}
+        assert second.is_clean and second.scene.same_content(plan)
+        kinds |= {flaw.kind for flaw in flaws}
+        num_right += not flaws
+        assert set(modes_of(trace)) == {"improving_understanding", "improving_thinking", "improving_full"}
+    assert FlawKind.UNCLEAR in kinds
+    assert 5 <= num_right <= 30

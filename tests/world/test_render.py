@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from irg.world.edits import malform
 from irg.world.grammar import random_scene
 from irg.world.render import render
-from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone
+from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Wave, Zone
 from irg.world.shapes import signed_distance
 
 
@@ -48,3 +51,28 @@ def test_objects_are_far_more_colourful_than_the_background(colour):
     image = render(centre_scene(Shape.CIRCLE, colour)).astype(int)
     chroma = np.ptp(image, axis=-1)
     assert np.median(chroma[54:74, 54:74]) > 2.5 * chroma[:40].max()
+
+
+def test_waves_move_the_outline_by_their_amplitude():
+    pose = Pose(64, 64, 19, 0)
+    bumped = replace(pose, waves=(Wave(0.1, 2, 0.0),))  # out to the left and right, in at the top and bottom
+    sizes = []
+    for one in (pose, bumped):
+        circle = SceneObject(Shape.CIRCLE, Colour.RED, Size.LARGE, Zone.CENTER, one)
+        red = render(Scene((circle,), Background.CREAM))[..., 1] < 100
+        sizes.append((red[64].sum(), red[:, 64].sum()))
+    (width, height), (wider, lower) = sizes
+    assert wider - width == pytest.approx(2 * 0.1 * 19, abs=1.5)
+    assert height - lower == pytest.approx(2 * 0.1 * 19, abs=1.5)
+
+
+def test_malformed_scenes_keep_their_content_and_all_but_one_or_two_objects():
+    rng = np.random.default_rng(7)
+    for _ in range(50):
+        scene = random_scene(rng)
+        malformed = malform(scene, rng)
+        assert malformed.same_content(scene)
+        changed = sum(a != b for a, b in zip(malformed.objects, scene.objects, strict=True))
+        assert 1 <= changed <= 2
+    with pytest.raises(ValueError, match="without a pose"):
+        malform(scene.content, rng)

@@ -23,9 +23,11 @@ from irg.world import (
     fulfil,
     fulfils,
     is_held_out,
+    malform,
     perturb,
     questions,
     random_scene,
+    read,
     reflection,
     render,
     repair,
@@ -59,6 +61,8 @@ class SceneKind(StrEnum):
     """Prompt, thought, flawed picture, reflection, right picture; questions about the latter."""
     MISPLANNED = "misplanned"
     """The same, but the thought is wrong already: the first picture shows faithfully what it should not."""
+    MALFORMED = "malformed"
+    """The same, but objects of the first picture are badly drawn; how badly, the oracle says."""
     EDITS = "edits"
     """A picture, an instruction, and the picture after it."""
 
@@ -68,8 +72,8 @@ class SceneSource:
     """`size` traces of one kind; each is made from the seed and its index alone.
 
     `right` is the share of episodes whose first picture is right already, so that a model learns to leave
-    such a picture alone. The flaws of the others are programmatic. Misplanned ones teach to improve, and
-    nothing else: their thought is not to be imitated.
+    such a picture alone. The flaws of the others are programmatic. Misplanned and malformed ones teach to
+    improve, and nothing else: their first thoughts or pictures are not to be imitated.
     """
 
     kind: SceneKind = SceneKind.EPISODES
@@ -115,6 +119,12 @@ class SceneSource:
             request, prompt, first = _misplanned(rng)
             target, flaws = repair(request, clear_reading(first), None, rng)
             turns = (Turn(thought(first), draw(first)), Turn(reflection(flaws, target), draw(target)))
+            return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
+        if self.kind is SceneKind.MALFORMED:
+            plan, prompt = planned(rng)
+            first = malform(plan, rng)
+            flaws = compare(read(render(first)), plan)
+            turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, plan), draw(plan)))
             return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
         plan, prompt = planned(rng)
         first = plan if rng.random() < self.right else perturb(plan, rng)

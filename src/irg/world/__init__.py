@@ -4,6 +4,7 @@
 and `oracle` reads a picture, judges it and says what to change. It needs numpy, and nothing else of irg.
 """
 
+from irg.world.edits import malform
 from irg.world.grammar import (
     Direction,
     Family,
@@ -61,6 +62,7 @@ __all__ = [
     "fulfils",
     "is_held_out",
     "judge",
+    "malform",
     "parse",
     "parse_reflection",
     "parse_thought",

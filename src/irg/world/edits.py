@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
 from numpy.random import Generator
 
 from irg.world.flaws import FlawKind
@@ -17,6 +18,7 @@ from irg.world.scene import (
     Scene,
     SceneObject,
     Size,
+    Wave,
     Zone,
     is_held_out,
     pick,
@@ -25,6 +27,8 @@ from irg.world.scene import (
 )
 
 ATTRIBUTE_KINDS = (FlawKind.COLOUR, FlawKind.SHAPE, FlawKind.SIZE)
+BUMPS = (2, 6)  # from oval to lumpy; the last is not reached
+AMPLITUDES = (0.02, 0.14)  # of all waves of an outline together, in radii
 CHANGE_KINDS = (*ATTRIBUTE_KINDS, FlawKind.MISSING, FlawKind.EXTRA, FlawKind.BACKGROUND)
 
 
@@ -78,6 +82,33 @@ def perturb(scene: Scene, rng: Generator) -> Scene:
         if len(made) == num_flaws:
             break
     return perturbed
+
+
+def malform(scene: Scene, rng: Generator) -> Scene:
+    """The posed scene with one or two objects whose outlines are wavy, as a model draws that is not sure.
+
+    Some by so little that they are still clear: only the oracle can tell, from the picture.
+    """
+    number = min(int(rng.integers(1, 3)), len(scene.objects))
+    chosen = {int(index) for index in rng.permutation(len(scene.objects))[:number]}
+    return replace(
+        scene,
+        objects=tuple(
+            _wavy(thing, rng) if index in chosen else thing for index, thing in enumerate(scene.objects)
+        ),
+    )
+
+
+def _wavy(thing: SceneObject, rng: Generator) -> SceneObject:
+    if thing.pose is None:
+        raise ValueError(f"cannot malform an object without a pose (call Scene.pose first): {thing}")
+    bumps = rng.permutation(np.arange(*BUMPS))[: int(rng.integers(1, 3))]
+    strengths = rng.uniform(*AMPLITUDES) * rng.dirichlet(np.ones(len(bumps)))
+    waves = tuple(
+        Wave(float(strength), int(number), float(rng.uniform(0, 360)))
+        for number, strength in zip(bumps, strengths, strict=True)
+    )
+    return replace(thing, pose=replace(thing.pose, waves=waves))
 
 
 def _random_object(zone: Zone, rng: Generator) -> SceneObject:

@@ -5,6 +5,7 @@ Deterministic: everything random about a picture is in the scene's poses.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -68,15 +69,15 @@ def _pose_of(thing: SceneObject) -> Pose:
 def _draw_shadow(canvas: Array, shape: Shape, pose: Pose) -> None:
     dx, dy = _SHADOW_OFFSET
     rows, columns, x, y = _window(pose.x + dx, pose.y + dy, pose.radius + _SHADOW_BLUR + 4)
-    distance = signed_distance(shape, x, y, pose.radius, pose.angle)
+    distance = _outline(shape, pose, x, y)
     reach = np.clip(0.5 - distance / (2 * _SHADOW_BLUR), 0, 1)
     alpha = _SHADOW_STRENGTH * reach * reach * (3 - 2 * reach)
     canvas[rows, columns] *= 1 - alpha[..., None] * _SHADOW_TINT
 
 
 def _draw_object(canvas: Array, thing: SceneObject, pose: Pose) -> None:
-    rows, columns, x, y = _window(pose.x, pose.y, 1.15 * pose.radius + 2)
-    distance = signed_distance(thing.shape, x, y, pose.radius, pose.angle)
+    rows, columns, x, y = _window(pose.x, pose.y, 1.25 * pose.radius + 2)
+    distance = _outline(thing.shape, pose, x, y)
     coverage = np.clip(0.5 - distance, 0, 1)
     lit, shade = (np.array(colour, dtype=np.float32) for colour in PALETTE[thing.colour])
 
@@ -93,6 +94,15 @@ def _draw_object(canvas: Array, thing: SceneObject, pose: Pose) -> None:
 
     area = canvas[rows, columns]
     area += coverage[..., None] * (colour - area)
+
+
+def _outline(shape: Shape, pose: Pose, x: Array, y: Array) -> Array:
+    """Distance to the outline, in pixels, of the shape with its waves; about exact near it."""
+    distance = signed_distance(shape, x, y, pose.radius, pose.angle)
+    for wave in pose.waves:
+        turned = np.arctan2(y, x) - math.radians(wave.phase)
+        distance = distance - wave.amplitude * pose.radius * np.cos(wave.bumps * turned)
+    return distance
 
 
 def _window(centre_x: float, centre_y: float, reach: float) -> tuple[slice, slice, Array, Array]:

@@ -104,13 +104,27 @@ HELD_OUT_COUNTS = frozenset({(3, Shape.STAR), (4, Shape.HEART), (3, Shape.TRIANG
 
 
 @dataclass(frozen=True)
+class Wave:
+    """How an outline leaves its shape: `bumps` times round the centre, by up to `amplitude` radii."""
+
+    amplitude: float
+    bumps: int
+    phase: float
+    """Degrees clockwise from the right to a bump's top."""
+
+
+@dataclass(frozen=True)
 class Pose:
-    """Where exactly an object is: centre and radius in pixels, clockwise angle in degrees."""
+    """Where exactly an object is: centre and radius in pixels, clockwise angle in degrees.
+
+    `waves` is how it is malformed; a well-formed object has none.
+    """
 
     x: float
     y: float
     radius: float
     angle: float
+    waves: tuple[Wave, ...] = ()
 
 
 @dataclass(frozen=True)
