@@ -8,7 +8,7 @@ import typer
 from irg.cli.console import out as console
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg plot runs/embedded/base runs/embedded/irgl --out training.png"""
+  irg plot runs/embedded/base runs/embedded/stage1 --out training.png"""
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +19,9 @@ def plot(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, in the order to draw them.")],
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("training.png"),
 ) -> None:
-    """Draw the losses of training runs, one after the other.
+    r"""Draw the losses of training runs, one after the other.
 
-    Needs matplotlib: pip install 'irg[train]'.
+    Needs matplotlib: pip install 'irg\[train]'.
     """
     from irg.train.plot import plot as draw
 
