@@ -1,4 +1,4 @@
-"""Measures what `irg bench scene` does not: the oracle, the autoencoder's round trip, questions and edits.
+"""Measures what `irg bench scene` does not: the oracle, the autoencoder's round trip, plans, answers, edits.
 
     .venv/bin/python docs/measure_embedded.py [SHARE]
 
@@ -12,9 +12,22 @@ import torch
 from PIL import Image
 
 from irg.core.events import Done, ThoughtDone
+from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, load_pipeline
 from irg.prep import to_pixels, to_uint8
-from irg.world import Scene, questions, random_scene, read, render, sample_edit
+from irg.world import (
+    Colour,
+    Scene,
+    Shape,
+    fulfils,
+    parse,
+    parse_thought,
+    questions,
+    random_scene,
+    read,
+    render,
+    sample_edit,
+)
 
 BATCH = 50
 
@@ -35,6 +48,31 @@ def round_trips(pipeline: Pipeline, count: int) -> str:
         direct += reads_as(picture, scene)
         decoded += reads_as(to_uint8(pixels)[0], scene)
     return f"scenes read back exactly: {direct} of {count}; after the autoencoder: {decoded} of {count}"
+
+
+def plans(pipeline: Pipeline, count: int) -> str:
+    """Thoughts for prompts like "a red star left of a blue heart" that describe such a scene."""
+    rng, outcome = np.random.default_rng(79), []
+    plan = pipeline.settings.plan(turns=1)
+    for direction in ("above", "below", "left of", "right of"):
+        prompts = []
+        for _ in range(max(count // 4, 1)):
+            (one, other), (first, second) = rng.permutation(len(Colour))[:2], rng.permutation(len(Shape))[:2]
+            things = [
+                f"{tuple(Colour)[one]} {tuple(Shape)[first]}",
+                f"{tuple(Colour)[other]} {tuple(Shape)[second]}",
+            ]
+            prompts.append(f"a {things[0]} {direction} a {things[1]}")
+        rollout = pipeline.rollout(prompts, plan, [SeededDraws(seed) for seed in range(len(prompts))])
+        rollout.look(plan.turns[0])
+        for _ in rollout.think():
+            pass
+        right = [
+            fulfils(parse_thought(drawn.thought or ""), parse(prompt))
+            for drawn, prompt in zip(rollout.drawn, prompts, strict=True)
+        ]
+        outcome.append(f"{direction} {sum(right)} of {len(right)}")
+    return f"plans right: {', '.join(outcome)}"
 
 
 def answers(pipeline: Pipeline, count: int) -> str:
@@ -74,5 +112,5 @@ def edits(pipeline: Pipeline, count: int) -> str:
 if __name__ == "__main__":
     share = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
     model = load_pipeline()
-    for measure, total in ((round_trips, 2000), (answers, 300), (edits, 100)):
+    for measure, total in ((round_trips, 2000), (plans, 200), (answers, 300), (edits, 100)):
         print(measure(model, max(int(share * total), 1)), flush=True)

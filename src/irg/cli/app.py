@@ -11,7 +11,7 @@ from irg.cli.console import err, out
 from irg.cli.errors import explain
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg generate "two red circles left of a blue square"
+  irg generate "a green star above a yellow circle"
   irg generate "a large green heart" --turns 1 --no-think
   irg ask runs/x/turn2.png "How many circles are there?"
   irg edit runs/x/turn2.png "make the square top-right yellow"

@@ -29,7 +29,7 @@ from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, report
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg generate "two red circles left of a blue square"
+  irg generate "a green star above a yellow circle"
   irg generate "three pink hearts" --turns 3 --seed 7 --out runs/hearts
   [dim]# one thought and one image; then an image without a thought[/dim]
   irg generate "a large green star" --turns 1
