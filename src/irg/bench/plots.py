@@ -10,6 +10,13 @@ from irg.core.files import put_in_place
 
 Json = dict[str, Any]
 _COLOURS = ("#b9b2a6", "#7a6ff0", "#e0972f", "#2f8f5b", "#c8503c", "#2b7bb9")
+_COLOUR_OF = {
+    str(Condition.BASE): _COLOURS[0],
+    str(Condition.DIRECT): _COLOURS[1],
+    turn_name(1): _COLOURS[2],
+    turn_name(2): _COLOURS[3],
+}
+"""Of what several plots show, which shall look the same in all of them."""
 _MEASURES = ("score", "fidelity")
 
 
@@ -58,7 +65,8 @@ def _draw_turns(results: Json, path: Path) -> Path:
         axis.set(xlabel="turn (0: drawn at once)", ylabel=measure, xticks=range(len(turns)))
         _plain(axis)
     axes[0].set_ylim(0, 1.02)
-    axes[0].legend(frameon=False, fontsize=8, loc="best")
+    handles = axes[0].get_legend_handles_labels()
+    figure.legend(*handles, frameon=False, fontsize=8, ncols=3, loc="outside upper center")
     return _save(figure, path)
 
 
@@ -91,10 +99,10 @@ def _draw_training(results: Json, path: Path) -> Path:
     points = results["curve"]
     steps = [point["step"] for point in points]
     for axis, measure in zip(axes, _MEASURES, strict=True):
-        for number, name in enumerate(points[0]["conditions"]):
+        for name in points[0]["conditions"]:
             found = [point["conditions"][name][measure] for point in points]
             label = "drawn at once" if name == Condition.DIRECT else name.replace("turn", "turn ")
-            style = {"marker": "o", "capsize": 3, "color": _COLOURS[number], "label": label}
+            style = {"marker": "o", "capsize": 3, "color": _COLOUR_OF[name], "label": label}
             axis.errorbar(steps, *_with_errors(found), **style)
         axis.set(xlabel="training steps", ylabel=measure)
         _plain(axis)
@@ -106,9 +114,8 @@ def _draw_training(results: Json, path: Path) -> Path:
 def _draw_families(results: Json, path: Path) -> Path:
     """Scores by family for the base, for drawing at once and for the first two turns, with intervals."""
     pyplot = _pyplot()
-    names = (Condition.BASE, Condition.DIRECT, turn_name(1), turn_name(2))
     groups = list(results["counts"])
-    shown = [found for found in results["conditions"] if found["name"] in names]
+    shown = [found for found in results["conditions"] if found["name"] in _COLOUR_OF]
     figure, axis = pyplot.subplots(figsize=(11, 4), constrained_layout=True)
     width = 0.84 / len(shown)
     for number, condition in enumerate(shown):
@@ -120,7 +127,7 @@ def _draw_families(results: Json, path: Path) -> Path:
             width * 0.92,
             yerr=errors,
             capsize=2,
-            color=_COLOURS[number % len(_COLOURS)],
+            color=_COLOUR_OF[condition["name"]],
             ecolor="0.35",
             error_kw={"linewidth": 0.8},
             label=condition["title"],

@@ -116,20 +116,22 @@ class SceneSource:
             turns = (Turn(None, draw(after)),)
             return Trace(instruction, turns, index, source=draw(scene), modes=(Mode.EDIT,), id=row_id)
         if self.kind is SceneKind.MISPLANNED:
-            request, prompt, first = _misplanned(rng)
+            request, prompt, plan = _misplanned(rng)
+            first = plan
             target, flaws = repair(request, clear_reading(first), None, rng)
-            turns = (Turn(thought(first), draw(first)), Turn(reflection(flaws, target), draw(target)))
+        else:
+            target, prompt = planned(rng)
+            plan = target
+            if self.kind is SceneKind.MALFORMED:
+                first = malform(plan, rng)
+                seen = read(render(first))
+            else:
+                first = plan if rng.random() < self.right else perturb(plan, rng)
+                seen = clear_reading(first)
+            flaws = compare(seen, target)
+        turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, target), draw(target)))
+        if self.kind is not SceneKind.EPISODES:
             return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
-        if self.kind is SceneKind.MALFORMED:
-            plan, prompt = planned(rng)
-            first = malform(plan, rng)
-            flaws = compare(read(render(first)), plan)
-            turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, plan), draw(plan)))
-            return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
-        plan, prompt = planned(rng)
-        first = plan if rng.random() < self.right else perturb(plan, rng)
-        flaws = compare(clear_reading(first), plan)
-        turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, plan), draw(plan)))
         return Trace(prompt, turns, index, SYSTEM_PROMPT, questions=_asked(plan, rng), id=row_id)
 
 

@@ -99,10 +99,11 @@ def _draw_object(canvas: Array, thing: SceneObject, pose: Pose) -> None:
 def _outline(shape: Shape, pose: Pose, x: Array, y: Array) -> Array:
     """Distance to the outline, in pixels, of the shape with its waves; about exact near it."""
     distance = signed_distance(shape, x, y, pose.radius, pose.angle)
-    for wave in pose.waves:
-        turned = np.arctan2(y, x) - math.radians(wave.phase)
-        distance = distance - wave.amplitude * pose.radius * np.cos(wave.bumps * turned)
-    return distance
+    if not pose.waves:
+        return distance
+    around = np.arctan2(y, x)
+    waves = (wave.amplitude * np.cos(wave.bumps * (around - math.radians(wave.phase))) for wave in pose.waves)
+    return distance - pose.radius * sum(waves)
 
 
 def _window(centre_x: float, centre_y: float, reach: float) -> tuple[slice, slice, Array, Array]:
