@@ -112,6 +112,8 @@ def test_the_curve_has_a_point_for_each_step(results: dict[str, Any]) -> None:
     second = results["curve"][1]["conditions"]["turn2"]["score"]
     expected = np.mean([record.results["turn2"].correct for record in FOUND.curve[2000]])
     assert second["value"] == pytest.approx(expected, abs=1e-4)
+    found = results["curve"][0]["reflections"]
+    assert found["reflections"] == 6 and found["all"]["precision"]["value"] == 1.0
 
 
 def test_a_condition_against_itself_in_other_words_differs_by_nothing() -> None:

@@ -173,7 +173,8 @@ def _point(step: int, records: Seq[Record], options: CompareOptions) -> dict[str
     names = [str(Condition.DIRECT), turn_name(1), turn_name(2)]
     table = _Table(records, names, [], options)
     conditions = {name: {"score": table.score(name), "fidelity": table.fidelity(name)} for name in names}
-    return {"step": step, "count": len(records), "conditions": conditions}
+    reflections = tally(_checks(records, turn_name(2)))
+    return {"step": step, "count": len(records), "conditions": conditions, "reflections": reflections}
 
 
 def _changes(records: Seq[Record], turn: int) -> dict[str, int]:

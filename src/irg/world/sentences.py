@@ -17,8 +17,8 @@ NOTHING_WRONG = "Nothing is wrong: keep it and sharpen it."
 def thought(scene: Scene, request: Request | None = None) -> str:
     """ "A large red circle top-left, a small blue star right, on cream."
 
-    Objects come in the order that the request names them, so that a model which writes it can settle where the
-    second belongs by looking at where the first is. Without a request they come in reading order.
+    Objects come in the order that the request names them, so that where the second belongs can be read off
+    where the first is. Without a request they come in reading order.
     """
     objects = in_named_order(scene.objects, request) if request else scene.objects
     parts = [f"a {words_for(thing)} {thing.zone}" for thing in objects] or ["nothing"]
