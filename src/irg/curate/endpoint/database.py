@@ -76,10 +76,32 @@ def _connect(path: Path, network_disk: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         # The write-ahead log needs shared memory, which machines do not share.
-        connection.execute(f"PRAGMA journal_mode={'DELETE' if network_disk else 'WAL'}")
+        _patiently(connection, f"PRAGMA journal_mode={'DELETE' if network_disk else 'WAL'}")
         connection.execute(f"PRAGMA synchronous={'FULL' if network_disk else 'NORMAL'}")
         connection.executescript(_TABLES)
     except sqlite3.DatabaseError as broken:
         connection.close()
         raise ValueError(f"{path} cannot be used as a store of answers: {broken}") from broken
     return connection
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Execute what SQLite refuses at once, instead of waiting, while another connection has the file.
+
+    To change the journal mode is such a thing: several processes that open a new file all try to.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+    Retrying(
+        retry=retry_if_exception(_is_busy),
+        wait=wait_random(0.001, 0.02),
+        stop=stop_after_delay(LOCK_SECONDS),
+        reraise=True,
+    )(connection.execute, statement)
+
+
+def _is_busy(error: BaseException) -> bool:
+    # The lowest byte of an extended code is the plain one.
+    return (
+        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
