@@ -7,6 +7,8 @@ SHARE in (0, 1] takes that part of the counts, for a quick look; all of it takes
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +19,9 @@ from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, load_pipeline
 from irg.prep import to_pixels, to_uint8
 from irg.world import (
-    Colour,
     Family,
     FlawKind,
     Scene,
-    Shape,
     Split,
     Zone,
     fulfils,
@@ -35,6 +35,7 @@ from irg.world import (
     sample_edit,
     sample_prompt,
 )
+from irg.world.scene import COLOURS, SHAPES
 
 BATCH = 50
 OVERLAPS = (0.0, 0.85, 0.9, 0.92, 0.94, 0.96)
@@ -65,22 +66,28 @@ def plans(pipeline: Pipeline, count: int) -> str:
     for direction in ("above", "below", "left of", "right of"):
         prompts = []
         for _ in range(max(count // 4, 1)):
-            (one, other), (first, second) = rng.permutation(len(Colour))[:2], rng.permutation(len(Shape))[:2]
-            things = [
-                f"{tuple(Colour)[one]} {tuple(Shape)[first]}",
-                f"{tuple(Colour)[other]} {tuple(Shape)[second]}",
-            ]
-            prompts.append(f"a {things[0]} {direction} a {things[1]}")
+            colours, shapes = two_of(COLOURS, rng), two_of(SHAPES, rng)
+            one, other = (f"a {colour} {shape}" for colour, shape in zip(colours, shapes, strict=True))
+            prompts.append(f"{one} {direction} {other}")
         rollout = pipeline.rollout(prompts, plan, [SeededDraws(seed) for seed in range(len(prompts))])
         rollout.look(plan.turns[0])
         for _ in rollout.think():
             pass
-        right = [
-            fulfils(parse_thought(drawn.thought or ""), parse(prompt))
-            for drawn, prompt in zip(rollout.drawn, prompts, strict=True)
-        ]
-        outcome.append(f"{direction} {sum(right)} of {len(right)}")
+        thoughts = [drawn.thought or "" for drawn in rollout.drawn]
+        right = sum(map(is_plan_for, thoughts, prompts))
+        outcome.append(f"{direction} {right} of {len(prompts)}")
     return f"plans right: {', '.join(outcome)}"
+
+
+def two_of(options: Sequence[Any], rng: np.random.Generator) -> list[Any]:
+    return [options[n] for n in rng.permutation(len(options))[:2]]
+
+
+def is_plan_for(thought: str, prompt: str) -> bool:
+    try:
+        return fulfils(parse_thought(thought), parse(prompt))
+    except ValueError:  # not in the form of a thought
+        return False
 
 
 def doubts(pipeline: Pipeline, count: int) -> str:
