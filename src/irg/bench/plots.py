@@ -99,7 +99,7 @@ def _draw_training(results: Json, path: Path) -> Path:
     points = results["curve"]
     steps = [point["step"] for point in points]
     reflections = [point["reflections"]["all"] for point in points]
-    for axis, measure in zip(axes, _MEASURES, strict=False):
+    for axis, measure in zip(axes[:2], _MEASURES, strict=True):
         for name in points[0]["conditions"]:
             found = [point["conditions"][name][measure] for point in points]
             label = "drawn at once" if name == Condition.DIRECT else name.replace("turn", "turn ")
