@@ -86,7 +86,7 @@ class OracleImprove:
 
     def __init__(self, choice: Choice = Choice.FIRST, seed: int = 0) -> None:
         self.choice = choice
-        self.identity = Identity("improve", 1, ORACLE, settings={"choice": choice}, seed=seed)
+        self.identity = Identity("improve", 2, ORACLE, settings={"choice": choice}, seed=seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         return [self._improve(record) for record in records]
