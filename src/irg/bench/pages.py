@@ -164,11 +164,20 @@ def _parts(results: Json) -> str:
 
 
 def _changes(results: Json) -> str:
-    return "\n".join(
+    told = "\n".join(
         f"- Turn {one['from']} to {one['to']}: of {one['count']} pictures {one['fixed']} put right, "
         f"{one['broken']} broken."
         for one in results["changes"]
     )
+    rows = [
+        [
+            said,
+            f"{found['fixed']} of {found['flawed']}",
+            f"{found['broken']} of {found['count'] - found['flawed']}",
+        ]
+        for said, found in results["changes"][0]["by_reflection"].items()
+    ]
+    return f"{told}\n\n{_table(['turn 2 says', 'flawed ones put right', 'right ones broken'], rows)}"
 
 
 def _choice(choice: Json) -> str:
