@@ -8,6 +8,7 @@ import pytest
 from irg.bench.comparison import CompareOptions, Found
 from irg.bench.intervals import wilson
 from irg.bench.records import Choice, Record
+from irg.bench.reflections import Check
 from irg.bench.results import summarise
 from tests.bench.made import EVERY, FEW_PROMPTS, HEAD, OTHER, TURNS, found, result
 
@@ -112,6 +113,8 @@ def test_the_curve_has_a_point_for_each_step(results: dict[str, Any]) -> None:
     second = results["curve"][1]["conditions"]["turn2"]["score"]
     expected = np.mean([record.results["turn2"].correct for record in FOUND.curve[2000]])
     assert second["value"] == pytest.approx(expected, abs=1e-4)
+    found = results["curve"][0]["reflections"]
+    assert found["reflections"] == 6 and found["all"]["precision"]["value"] == 1.0
 
 
 def test_a_condition_against_itself_in_other_words_differs_by_nothing() -> None:
@@ -125,9 +128,34 @@ def test_a_condition_against_itself_in_other_words_differs_by_nothing() -> None:
 def test_changes_count_what_a_turn_mended_and_broke(results: dict[str, Any]) -> None:
     first, second = right("turn1"), right("turn2")
     pairs = list(zip(first, second, strict=True))
-    expected = {"count": 48, "fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
-    assert results["changes"][0] == {"from": 1, "to": 2, **expected}
+    expected = {
+        "count": 48,
+        "flawed": first.count(False),
+        "fixed": pairs.count((False, True)),
+        "broken": pairs.count((True, False)),
+    }
+    by_reflection = {"that something is wrong": expected}
+    assert results["changes"][0] == {"from": 1, "to": 2, **expected, "by_reflection": by_reflection}
     assert [(change["to"], change["count"]) for change in results["changes"]] == [(2, 48), (3, FEW_PROMPTS)]
+
+
+def test_changes_are_told_apart_by_what_the_reflection_says() -> None:
+    def reflected(number: int, named: tuple[str, ...] | None, before: bool, after: bool) -> Record:
+        first, second = result(before), result(after, check=Check((), named, "plan", True))
+        return replace(RECORDS[number], results={"turn1": first, "turn2": second}, choice=None)
+
+    records = [
+        reflected(0, (), True, False),
+        reflected(1, (), True, True),
+        reflected(2, ("missing top star",), False, True),
+        reflected(3, None, False, False),
+    ]
+    changes = summarise(Found(records, {}), replace(OPTIONS, turns=2), HEAD)["changes"]
+    assert changes[0]["by_reflection"] == {
+        "that nothing is wrong": {"count": 2, "flawed": 0, "fixed": 0, "broken": 1},
+        "that something is wrong": {"count": 1, "flawed": 1, "fixed": 1, "broken": 0},
+        "what cannot be read": {"count": 1, "flawed": 1, "fixed": 0, "broken": 0},
+    }
 
 
 def test_reflections_are_tallied_where_there_are_any(results: dict[str, Any]) -> None:

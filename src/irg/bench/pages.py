@@ -34,6 +34,7 @@ _COMPUTE = """\
 Per picture, from the prompt on. Evaluations: runs of the model on a picture being drawn, those of
 guidance branches included. Tokens: of the texts it wrote. Seconds: of a batch, shared equally, on the
 machine that drew it."""
+_CURVE = "Precision and recall: of what the second turns' reflections name."
 _PICTURES = """\
 The first 24 prompts, not picked: drawn at once (by the base, if there is one), then in two turns. Green
 frames are right."""
@@ -163,11 +164,20 @@ def _parts(results: Json) -> str:
 
 
 def _changes(results: Json) -> str:
-    return "\n".join(
+    told = "\n".join(
         f"- Turn {one['from']} to {one['to']}: of {one['count']} pictures {one['fixed']} put right, "
         f"{one['broken']} broken."
         for one in results["changes"]
     )
+    rows = [
+        [
+            said,
+            f"{found['fixed']} of {found['flawed']}",
+            f"{found['broken']} of {found['count'] - found['flawed']}",
+        ]
+        for said, found in results["changes"][0]["by_reflection"].items()
+    ]
+    return f"{told}\n\n{_table(['turn 2 says', 'flawed ones put right', 'right ones broken'], rows)}"
 
 
 def _choice(choice: Json) -> str:
@@ -202,13 +212,16 @@ def _curve(results: Json) -> list[str]:
     head = ["training steps", "n"]
     for name in points[0]["conditions"]:
         head += [short_title(name).replace("final model", "drawn at once"), "95%", "fidelity"]
+    head += ["precision", "recall"]
     rows = []
     for point in points:
         row = [str(point["step"]), str(point["count"])]
         for found in point["conditions"].values():
             row += [_value(found["score"]), _range(found["score"]), _value(found["fidelity"], digits=4)]
-        rows.append(row)
-    return ["## Over training", "![Score by training step](scene_training.png)", _table(head, rows)]
+        rows.append(
+            [*row, *(_valued(point["reflections"]["all"][share]) for share in ("precision", "recall"))]
+        )
+    return ["## Over training", "![Score by training step](scene_training.png)", _CURVE, _table(head, rows)]
 
 
 def _reflections(results: Json) -> str:

@@ -93,21 +93,31 @@ def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
 
 
 def _draw_training(results: Json, path: Path) -> Path:
-    """Score and fidelity against training steps, drawn at once and turn by turn."""
+    """Score, fidelity and the rightness of reflections against training steps."""
     pyplot = _pyplot()
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
+    figure, axes = pyplot.subplots(1, 3, figsize=(14, 4), constrained_layout=True)
     points = results["curve"]
     steps = [point["step"] for point in points]
-    for axis, measure in zip(axes, _MEASURES, strict=True):
+    reflections = [point["reflections"]["all"] for point in points]
+    for axis, measure in zip(axes[:2], _MEASURES, strict=True):
         for name in points[0]["conditions"]:
             found = [point["conditions"][name][measure] for point in points]
             label = "drawn at once" if name == Condition.DIRECT else name.replace("turn", "turn ")
             style = {"marker": "o", "capsize": 3, "color": _COLOUR_OF[name], "label": label}
             axis.errorbar(steps, *_with_errors(found), **style)
         axis.set(xlabel="training steps", ylabel=measure)
+    for share, colour in zip(("precision", "recall"), _COLOURS[-2:], strict=True):
+        known = [(step, found) for step, found in zip(steps, reflections, strict=True) if found[share]]
+        style = {"marker": "o", "capsize": 3, "color": colour, "label": share}
+        axes[2].errorbar(
+            [step for step, _ in known], *_with_errors([found[share] for _, found in known]), **style
+        )
+    axes[2].set(xlabel="training steps", ylabel="reflections of turn 2")
+    for axis in axes:
         _plain(axis)
-    axes[0].set_ylim(0, 1.02)
-    axes[0].legend(frameon=False, fontsize=8)
+    for axis in (axes[0], axes[2]):
+        axis.set_ylim(0, 1.02)
+        axis.legend(frameon=False, fontsize=8)
     return _save(figure, path)
 
 

@@ -12,7 +12,7 @@ from irg.bench.conditions import Condition, comparisons, in_order, kind, title, 
 from irg.bench.fidelity import Fidelity
 from irg.bench.intervals import bootstrap_means
 from irg.bench.records import Record, Result
-from irg.bench.reflections import share, tally
+from irg.bench.reflections import Check, share, tally
 from irg.bench.scene import FAMILIES
 from irg.world import Split
 
@@ -173,16 +173,36 @@ def _point(step: int, records: Seq[Record], options: CompareOptions) -> dict[str
     names = [str(Condition.DIRECT), turn_name(1), turn_name(2)]
     table = _Table(records, names, [], options)
     conditions = {name: {"score": table.score(name), "fidelity": table.fidelity(name)} for name in names}
-    return {"step": step, "count": len(records), "conditions": conditions}
+    reflections = tally(_checks(records, turn_name(2)))
+    return {"step": step, "count": len(records), "conditions": conditions, "reflections": reflections}
 
 
-def _changes(records: Seq[Record], turn: int) -> dict[str, int]:
-    """How many pictures the next turn put right, and how many right ones it broke."""
-    names = turn_name(turn), turn_name(turn + 1)
-    having = [record.results for record in records if set(names) <= set(record.results)]
-    pairs = [tuple(results[name].correct for name in names) for results in having]
+def _changes(records: Seq[Record], turn: int) -> dict[str, Any]:
+    """How many pictures the next turn put right, and how many right ones it broke; also by what it said."""
+    before, after = turn_name(turn), turn_name(turn + 1)
+    having = [record.results for record in records if {before, after} <= set(record.results)]
+    pairs: dict[str, list[tuple[bool, bool]]] = {}
+    for results in having:
+        said = _said(results[after].check)
+        pairs.setdefault(said, []).append((results[before].correct, results[after].correct))
+    by_reflection = {said: _changed(found) for said, found in sorted(pairs.items())}
+    changed = _changed([pair for found in pairs.values() for pair in found])
+    return {"from": turn, "to": turn + 1, **changed, "by_reflection": by_reflection}
+
+
+def _changed(pairs: Seq[tuple[bool, bool]]) -> dict[str, int]:
+    """Of pairs of verdicts, before and after."""
+    flawed = sum(not before for before, _ in pairs)
     changed = {"fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
-    return {"from": turn, "to": turn + 1, "count": len(pairs)} | changed
+    return {"count": len(pairs), "flawed": flawed, **changed}
+
+
+def _said(reflection: Check | None) -> str:
+    if reflection is None:
+        return "nothing"
+    if reflection.named is None:
+        return "what cannot be read"
+    return "that something is wrong" if reflection.named else "that nothing is wrong"
 
 
 def _checks(records: Seq[Record], name: str) -> list[Any]:

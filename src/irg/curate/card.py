@@ -123,7 +123,7 @@ from datasets import load_dataset
 
 trace = load_dataset("FOLDER OR NAME", split="{part}")[0]
 trace["prompt"], trace["turns"][0]["thought"], trace["images"][0]  # the first turn; images are PIL images
-trace["turns"][1]["thought"], trace["images"][1]                   # the reflection, the better picture
+trace["turns"][1]["thought"], trace["images"][1]  # the reflection, the better picture
 ```
 
 `irg train` and `irg data inspect` read `data/{part}` as it is; `irg data verify data/{part}` compares its
