@@ -2,7 +2,7 @@
 
     .venv/bin/python docs/measure_embedded.py [SHARE]
 
-SHARE in (0, 1] takes that part of the counts, for a quick look; all of it takes three minutes on two cores.
+SHARE in (0, 1] takes that part of the counts, for a quick look; all of it takes five minutes on two cores.
 """
 
 import sys
