@@ -13,7 +13,7 @@ DEV_VENV ?= .venv-dev
 # What the tests import: the core, the dev tools, and the extras that have tests.
 DEV_PACKAGES := -e '.[dev,train,curate]'
 
-DEMO_PROMPT := a green star above a yellow circle
+DEMO_PROMPT := three red stars and two blue hearts
 DEMO_OUT    := runs/demo
 
 # Constraints hold for the isolated build environments too; older pips read the first name, newer the second.
@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --seed 8 --out $(DEMO_OUT)
+	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --seed 62 --out $(DEMO_OUT)
 	@echo && echo "The pictures are in $(DEMO_OUT):" && find $(DEMO_OUT) -name '*.png' | sort
 
 test: $(DEV_VENV)/.installed
