@@ -11,7 +11,7 @@ from irg.world.scene import HELD_OUT_COUNTS, HELD_OUT_PAIRS, Colour, Scene, Scen
 
 
 class Family(StrEnum):
-    """The six GenEval families, and compounds of them, which only training uses."""
+    """The six GenEval families, and compounds of them."""
 
     SINGLE = "single"
     TWO = "two"
