@@ -1,7 +1,7 @@
 # make demo   one picture in two turns, from a fresh checkout
 # make test   the tests
 # make lint   style, types, layers
-# make embedded  train a model like the embedded one from nothing: about four hours on two cores, into runs/embedded
+# make embedded  train the embedded model from nothing: about four hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
 # Needs python3 (3.11 or newer) with venv and pip. `make demo PYTHON=python3.12` picks another interpreter.
