@@ -1,7 +1,7 @@
 # make demo   one picture in two turns, from a fresh checkout
 # make test   the tests
 # make lint   style, types, layers
-# make embedded  train a model like the embedded one from nothing: about four hours on two cores, into runs/embedded
+# make embedded  train the embedded model from nothing: about four hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
 # Needs python3 (3.11 or newer) with venv and pip. `make demo PYTHON=python3.12` picks another interpreter.
@@ -13,7 +13,7 @@ DEV_VENV ?= .venv-dev
 # What the tests import: the core, the dev tools, and the extras that have tests.
 DEV_PACKAGES := -e '.[dev,train,curate]'
 
-DEMO_PROMPT := a green star above a yellow circle
+DEMO_PROMPT := three red stars and two blue hearts
 DEMO_OUT    := runs/demo
 
 # Constraints hold for the isolated build environments too; older pips read the first name, newer the second.
@@ -24,7 +24,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --seed 8 --out $(DEMO_OUT)
+	$(VENV)/bin/irg generate "$(DEMO_PROMPT)" --turns 2 --seed 62 --out $(DEMO_OUT)
 	@echo && echo "The pictures are in $(DEMO_OUT):" && find $(DEMO_OUT) -name '*.png' | sort
 
 test: $(DEV_VENV)/.installed

@@ -7,8 +7,8 @@ from irg.bench.conditions import Condition, name_of_other, turn_name
 from irg.bench.fidelity import Fidelity
 from irg.bench.records import Choice, Cost, Record, Result
 from irg.bench.reflections import Check
-from irg.bench.scene import COMBINATION_FAMILIES, FAMILIES, Item
-from irg.world import Split
+from irg.bench.scene import COMBINATION_FAMILIES, FAMILIES, MAIN, Item
+from irg.world import Family, Split
 
 TURNS = 3
 OTHER = name_of_other("no stage 1", "turn2")
@@ -37,7 +37,7 @@ def result(correct: bool, quality: float = 0.9, check: Check | None = None) -> R
 
 
 def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[Record]:
-    """Six families in turn, and a combination after every sixth prompt; turn 2 right most often."""
+    """Six families in turn, a combination and a compound for every sixth prompt; turn 2 right most often."""
     rng, made = np.random.default_rng(0), []
     for seed in seeds:
         index = 0
@@ -50,6 +50,9 @@ def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[Record]:
             family = str(COMBINATION_FAMILIES[number % 3])
             made.append(_record(rng, seed, index, f"new {number}", family, Split.COMBINATIONS))
             index += 1
+        for number in range(max(prompts // 6, 1)):
+            made.append(_record(rng, seed, index, f"long {number}", str(Family.COMPOUND), Split.HELD_OUT))
+            index += 1
     return made
 
 
@@ -57,7 +60,8 @@ def _record(
     rng: np.random.Generator, seed: int, index: int, prompt: str, family: str, split: Split
 ) -> Record:
     check = Check(("shape top star circle",), ("shape top star circle",), "plan", True)
-    few = seed == 0 and int(prompt.rpartition(" ")[2]) < (FEW_PROMPTS if split == Split.HELD_OUT else 2)
+    item = Item(prompt, family, str(split), 7 + index)
+    few = seed == 0 and int(prompt.rpartition(" ")[2]) < (FEW_PROMPTS if item.group == MAIN else 2)
     results = {
         name: result(
             bool(rng.random() < CHANCES.get(name, 0.7)),
@@ -67,4 +71,4 @@ def _record(
         for name in (EVERY if few else MANY)
     }
     choice = Choice((0, int(rng.random() < 0.5)), (-1.0, -2.0))
-    return Record(Item(prompt, family, str(split), 7 + index), seed, index, results, choice)
+    return Record(item, seed, index, results, choice)

@@ -22,10 +22,9 @@ from irg.bench.comparison import (
 )
 from irg.bench.conditions import Scope
 from irg.bench.records import Record
-from irg.bench.scene import SceneOptions, scene_items
+from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.store import Store
 from irg.model.checkpoint import save_autoencoder, save_model
-from irg.world import Split
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 pytest.importorskip("matplotlib")
@@ -86,10 +85,10 @@ def test_wrong_options_are_named(wrong: dict[str, Any], message: str) -> None:
 def test_the_few_are_the_first_prompts_with_the_first_seed() -> None:
     records = compare_items(CompareOptions(60, (4, 2)))
     few = some(records, 30)
-    assert [record.index for record in few] == [*range(30), *range(60, 66)]
+    assert [record.index for record in few] == [*range(30), *range(60, 66), *range(72, 78)]
     assert {record.seed for record in few} == {4}
-    assert [record.item.split for record in few[-7:]] == [Split.HELD_OUT, *[Split.COMBINATIONS] * 6]
-    assert some(records, 1000) == records[:72]
+    assert [record.item.group for record in few[29:]] == [MAIN, *[COMBINATIONS] * 6, *[COMPOUNDS] * 6]
+    assert some(records, 1000) == records[:84]
 
 
 def test_each_checkpoint_draws_its_share_once(contestants: Contestants) -> None:
@@ -138,9 +137,9 @@ def test_interrupted_and_drawn_by_another_number_of_processes_it_is_the_same(
     with pytest.raises(KeyboardInterrupt):
         run(contestants, OPTIONS, tmp_path, progress=interrupt)
     found = run(contestants, OPTIONS, tmp_path, progress=lambda *numbers: told.append(numbers))
-    # Five batches: the model's few and the rest, the base's, the other's, and the point of the curve.
+    # Six batches: the model's few and the rest, the base's two, the other's, and the point of the curve.
     assert told[0][0] == 0 and told[2] == told[3] and told[-1][0] == told[-1][1]
-    assert len(told) == 3 + 1 + (5 - 2)
+    assert len(told) == 3 + 1 + (6 - 2)
     assert essence(found.records) == essence(whole[0].records)
     assert essence(found.curve[70]) == essence(whole[0].curve[70])
     told.clear()

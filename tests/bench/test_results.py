@@ -31,14 +31,12 @@ def difference(results: dict[str, Any], better: str, than: str) -> dict[str, Any
     return results["differences"][pairs.index((better, than))]
 
 
-def right(
-    name: str, split: str = "held_out", family: str | None = None, seed: int | None = None
-) -> list[bool]:
+def right(name: str, group: str = "main", family: str | None = None, seed: int | None = None) -> list[bool]:
     return [
         record.results[name].correct
         for record in RECORDS
         if name in record.results
-        and record.item.split == split
+        and record.item.group == group
         and family in (None, record.item.family)
         and seed in (None, record.seed)
     ]
@@ -49,11 +47,11 @@ def test_it_is_json_with_everything_in_it(results: dict[str, Any]) -> None:
     assert {found["name"] for found in results["conditions"]} == set(EVERY)
     assert results["counts"] == {
         "overall": 48, "single": 8, "two": 8, "counting": 8, "colors": 8, "position": 8, "attribution": 8,
-        "combinations": 8,
+        "combinations": 8, "compounds": 8,
     }  # fmt: skip
     assert results["counts_of_few"] == {
         "overall": FEW_PROMPTS, "single": 2, "two": 2, "counting": 2, "colors": 2, "position": 2,
-        "attribution": 2, "combinations": 2,
+        "attribution": 2, "combinations": 2, "compounds": 2,
     }  # fmt: skip
     assert results["prompts_different"] == 24 and results["seeds"] == [0, 1]
 
@@ -65,6 +63,7 @@ def test_scores_are_shares_of_the_right_group(results: dict[str, Any]) -> None:
             ("overall", right(name)),
             ("position", right(name, family="position")),
             ("combinations", right(name, "combinations")),
+            ("compounds", right(name, "compounds")),
         ):
             score = found["score"][group]
             assert score["value"] == pytest.approx(np.mean(hits), abs=1e-4)
@@ -81,7 +80,7 @@ def both(better: str, than: str) -> list[tuple[bool, bool]]:
     return [
         (record.results[better].correct, record.results[than].correct)
         for record in RECORDS
-        if {better, than} <= set(record.results) and record.item.split == "held_out"
+        if {better, than} <= set(record.results) and record.item.group == "main"
     ]
 
 

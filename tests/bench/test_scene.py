@@ -10,7 +10,10 @@ from PIL import Image
 from irg.bench.intervals import wilson
 from irg.bench.scene import (
     COMBINATION_FAMILIES,
+    COMBINATIONS,
+    COMPOUNDS,
     FAMILIES,
+    MAIN,
     PROTOCOL,
     Item,
     Outcome,
@@ -25,7 +28,7 @@ from irg.bench.scene import (
 from irg.core.events import ImageDone, ThoughtDone
 from irg.core.trace import Verdict
 from irg.pipeline import Pipeline, load_pipeline
-from irg.world import Split, fulfil, parse, parse_thought, render
+from irg.world import Family, Split, fulfil, parse, parse_thought, render
 from irg.world.grammar import is_held_out_text, requires_held_out
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
@@ -36,8 +39,8 @@ def prompts(options: SceneOptions) -> list[str]:
     return [item.prompt for item in scene_items(options)]
 
 
-def of(split: Split, items: list[Item]) -> list[Item]:
-    return [item for item in items if item.split == split]
+def of(group: str, items: list[Item]) -> list[Item]:
+    return [item for item in items if item.group == group]
 
 
 def test_a_seed_fixes_the_prompts_and_another_picks_others() -> None:
@@ -53,34 +56,37 @@ def test_items_have_seeds_of_their_own() -> None:
     assert len({item.seed for item in items}) == len(items)
 
 
-@pytest.mark.parametrize(("count", "combinations"), [(1, 1), (4, 1), (60, 12), (300, 60)])
-def test_as_many_as_asked_for_and_a_fifth_as_many_combinations(count: int, combinations: int) -> None:
+@pytest.mark.parametrize(("count", "added"), [(1, 1), (4, 1), (60, 12), (300, 60)])
+def test_as_many_as_asked_for_and_a_fifth_as_many_of_each_other_group(count: int, added: int) -> None:
     items = scene_items(SceneOptions(count))
-    assert (len(of(Split.HELD_OUT, items)), len(of(Split.COMBINATIONS, items))) == (count, combinations)
+    groups = [item.group for item in items]
+    assert groups == [MAIN] * count + [COMBINATIONS] * added + [COMPOUNDS] * added
 
 
 def test_families_are_balanced_and_named_rightly() -> None:
     items = scene_items(SceneOptions(300))
-    main = Counter(item.family for item in of(Split.HELD_OUT, items))
+    main = Counter(item.family for item in of(MAIN, items))
     assert main == dict.fromkeys(map(str, FAMILIES), 50)
-    combined = Counter(item.family for item in of(Split.COMBINATIONS, items))
+    combined = Counter(item.family for item in of(COMBINATIONS, items))
     assert combined == dict.fromkeys(map(str, COMBINATION_FAMILIES), 20)
+    assert {item.family for item in of(COMPOUNDS, items)} == {str(Family.COMPOUND)}
     assert all(parse(item.prompt).family == item.family for item in items)
 
 
 def test_main_prompts_are_held_out_texts_of_what_training_shows() -> None:
-    for item in of(Split.HELD_OUT, scene_items(SceneOptions(300))):
+    items = scene_items(SceneOptions(300))
+    for item in of(MAIN, items) + of(COMPOUNDS, items):
         assert is_held_out_text(item.prompt)
         assert not requires_held_out(parse(item.prompt))
 
 
 def test_combinations_need_what_training_never_showed() -> None:
-    for item in of(Split.COMBINATIONS, scene_items(SceneOptions(300))):
+    for item in of(COMBINATIONS, scene_items(SceneOptions(300))):
         assert requires_held_out(parse(item.prompt))
 
 
 def test_prompts_repeat_only_where_a_family_runs_out() -> None:
-    items = of(Split.HELD_OUT, scene_items(SceneOptions(120)))
+    items = of(MAIN, scene_items(SceneOptions(120)))
     repeated = Counter(item.prompt for item in items)
     assert max(repeated.values()) <= 3 and len(repeated) > 105
 
@@ -118,6 +124,7 @@ OUTCOMES = [
     outcome("colors", Split.HELD_OUT, "--+"),
     outcome("counting", Split.COMBINATIONS, "--+"),
     outcome("colors", Split.COMBINATIONS, "-++"),
+    outcome("compound", Split.HELD_OUT, "--+"),
 ]
 
 
@@ -138,6 +145,7 @@ def test_the_summarys_arithmetic() -> None:
     assert summary["turns"][0]["families"]["single"]["count"] == 2
     assert summary["turns"][0]["families"]["two"] == {"score": 0.0, "low": 0.0, "high": 1.0, "count": 0}
     assert [turn["combinations"]["score"] for turn in summary["turns"]] == [0.0, 0.5, 1.0]
+    assert [turn["compounds"]["score"] for turn in summary["turns"]] == [0.0, 0.0, 1.0]
     assert summary["changes"] == [{"from": 1, "to": 2, "fixed": 2, "broken": 1}]
     json.dumps(summary)
 
@@ -194,7 +202,7 @@ def test_a_run_draws_the_base_and_then_the_turns(pipeline: Pipeline) -> None:
     options = SceneOptions(1, turns=2, batch=1)
     told: list[tuple[int, int]] = []
     outcomes = run(pipeline, options, lambda done, total: told.append((done, total)))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(number, 6) for number in range(1, 7)]
     assert [one.item for one in outcomes] == scene_items(options)
     first = outcomes[0]
     base, full = pipeline.settings.plan(turns=1, think=False), pipeline.settings.plan(turns=2)
@@ -235,6 +243,6 @@ def embedded() -> Pipeline:
 
 def test_the_embedded_model_knows_the_benchmarks_prompts() -> None:
     outcomes = run(embedded(), SceneOptions(2, turns=1))
-    assert len(outcomes) == 3
+    assert [one.item.group for one in outcomes] == [MAIN, MAIN, COMBINATIONS, COMPOUNDS]
     for one in outcomes:
         assert parse_thought(one.thoughts[1]).objects

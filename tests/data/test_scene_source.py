@@ -26,6 +26,7 @@ from irg.world import (
     questions,
     read,
     render,
+    thought,
 )
 from irg.world.flaws import Flaw
 from irg.world.grammar import is_held_out_text
@@ -178,6 +179,17 @@ def test_there_are_as_many_rows_as_asked_for() -> None:
     assert len(small) == 3 and small.group_sizes == (3,) and len(list(small.survey())) == 3
     with pytest.raises(IndexError, match="row 3 of 3"):
         small.read(3)
+
+
+@pytest.mark.parametrize("kind", [SceneKind.EPISODES, SceneKind.MALFORMED])
+def test_plans_and_reflections_name_objects_in_the_order_of_the_prompt(kind: SceneKind) -> None:
+    num_apart = 0
+    for trace in traces(SceneSource(kind, seed=15), 60):
+        request, plan = parse(trace.prompt), parse_thought(thoughts(trace)[0])
+        first, better = thoughts(trace)[0], thoughts(trace)[1].partition("Better: ")[2]
+        assert first == better == thought(plan, request)
+        num_apart += first != thought(plan)
+    assert num_apart
 
 
 def test_wrong_plans_are_wrong_and_what_follows_mends_them() -> None:

@@ -1,9 +1,10 @@
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from irg.world.grammar import random_scene
+from irg.world.grammar import parse, random_scene
 from irg.world.language import (
     VOCABULARY_TEXTS,
     Flaw,
@@ -34,6 +35,31 @@ def test_a_thought_is_spelt_so():
     assert thought(TARGET) == THOUGHT
     assert parse_thought(THOUGHT) == TARGET
     assert parse_thought(thought(seen())) == seen()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "places"),
+    [
+        ("a red circle left of a blue star", ["top-left", "right", "bottom"]),
+        ("a blue star right of a red circle", ["right", "top-left", "bottom"]),
+        ("a star and two circles", ["right", "top-left", "bottom"]),
+        ("two circles and a star", ["top-left", "bottom", "right"]),
+        # Only one of the two circles was asked for; the first that matches takes its place.
+        ("a heart above a circle", ["top-left", "right", "bottom"]),
+    ],
+)
+def test_a_thought_names_objects_in_the_order_of_the_prompt(prompt, places):
+    orange_circle = SceneObject(Shape.CIRCLE, Colour.ORANGE, Size.SMALL, Zone.BOTTOM)
+    scene, request = seen(RED_CIRCLE, BLUE_STAR, orange_circle), parse(prompt)
+    for text in (thought(scene, request), reflection((), scene, request)):
+        assert re.findall(r"(?<=circle |..star )[\w-]+(?=,)", text) == places
+    assert parse_thought(thought(scene, request)) == scene
+
+
+def test_where_objects_fit_in_two_orders_the_relation_decides():
+    scene = seen(RED_CIRCLE, SceneObject(Shape.CIRCLE, Colour.ORANGE, Size.SMALL, Zone.BOTTOM))
+    text = thought(scene, parse("a circle right of a red circle"))
+    assert text == "A small orange circle bottom, a large red circle top-left, on cream."
 
 
 @pytest.mark.parametrize(

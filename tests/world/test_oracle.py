@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from irg.world.edits import malform
 from irg.world.flaws import FlawKind, compare
 from irg.world.grammar import fulfil, fulfils, parse, random_scene
 from irg.world.oracle import judge, perturb, read, repair
 from irg.world.reading import clear_reading
 from irg.world.render import BACKDROPS, render
-from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone
+from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone, fitted_pose
 
 
 def degraded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -154,6 +155,28 @@ def test_repair_towards_a_plan_keeps_the_poses_of_what_is_right():
     assert target.same_content(plan)
     assert set(picture.objects) < set(target.objects)
     assert [flaw.kind for flaw in flaws] == [FlawKind.MISSING]
+
+
+def test_what_repair_draws_anew_stays_in_its_place_and_is_clean():
+    rng = np.random.default_rng(6)
+    request = parse("a red circle and two blue stars")
+    plan = fulfil(request, rng)
+    pictures = [malform(plan, rng) for _ in range(40)]
+    readings = [read(render(picture)) for picture in pictures]
+    unclear = [(reading, zone) for reading in readings for zone in reading.unclear_zones]
+    for reading, zone in unclear:
+        target, _ = repair(request, reading, plan, rng)
+        seen, mended = reading.scene.at(zone), target.at(zone)
+        assert mended.content == plan.content.at(zone)
+        assert np.hypot(mended.pose.x - seen.pose.x, mended.pose.y - seen.pose.y) < 2
+        assert read(render(target)).scene.same_content(plan)
+    assert len(unclear) > 10
+
+
+def test_a_larger_object_fits_where_a_small_one_was():
+    fitted = fitted_pose(Pose(19.5, 66.0, 14.2, -11.0), Zone.LEFT, Size.LARGE)
+    assert fitted == Pose(19.8, 65.7, 18.5, -8.0)
+    assert fitted_pose(fitted, Zone.LEFT, Size.LARGE) == fitted
 
 
 def test_repair_without_a_good_plan_keeps_what_it_can():

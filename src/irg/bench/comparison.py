@@ -17,15 +17,14 @@ from typing import Any
 from irg.bench.checkpoints import Checkpoint
 from irg.bench.conditions import Condition, Scope, name_of_other, turn_name
 from irg.bench.records import Record
-from irg.bench.scene import SceneOptions, scene_items
+from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.sheet import Row, contact_sheet
 from irg.bench.store import Store
 from irg.bench.workers import Batch, Drawn, draw_all
 from irg.core.files import write_atomically
 from irg.core.trace import png
-from irg.world import Split
 
-PROTOCOL = "irg-scene-compare-2"
+PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
 SHOWN = 24
 """Prompts of the contact sheet: the first, not picked."""
@@ -35,8 +34,8 @@ _OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condit
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Prompts of the main split (a fifth as many combinations are added) and which, the seeds each is drawn
-    with, turns, episodes that run in step, and how many prompts the ablations and the curve have."""
+    """Main prompts (a fifth as many of each other group are added) and which, the seeds each is drawn with,
+    turns, episodes that run in step, and how many prompts the ablations and the curve have."""
 
     prompts: int = 1000
     seeds: tuple[int, ...] = (0, 1)
@@ -146,11 +145,14 @@ def compare_items(options: CompareOptions) -> list[Record]:
 
 
 def some(records: Seq[Record], prompts: int) -> list[Record]:
-    """So many of the main prompts, and a fifth as many combinations, with the first seed."""
+    """So many of the main prompts, and a fifth as many of each other group, with the first seed."""
     first = [record for record in records if record.seed == records[0].seed]
-    main = [record for record in first if record.item.split == Split.HELD_OUT]
-    combined = [record for record in first if record.item.split == Split.COMBINATIONS]
-    return [*main[:prompts], *combined[: max(prompts // 5, 1)]]
+    added = max(prompts // 5, 1)
+    return [
+        record
+        for group, count in ((MAIN, prompts), (COMBINATIONS, added), (COMPOUNDS, added))
+        for record in [one for one in first if one.item.group == group][:count]
+    ]
 
 
 def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]:
@@ -171,7 +173,7 @@ def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]
     for label, checkpoint in contestants.others.items():
         names = {name: name_of_other(label, name) for name in show}
         found.append(Series(f"also-{label}", checkpoint, ((tuple(few), Scope(2)),), names))
-    part = [record for record in some(records, options.curve_prompts) if record.item.split == Split.HELD_OUT]
+    part = [record for record in some(records, options.curve_prompts) if record.item.group == MAIN]
     for step, checkpoint in sorted(contestants.curve.items()):
         found.append(Series(f"step-{step:08d}", checkpoint, ((tuple(part), Scope(2)),), step=step))
     return found

@@ -5,14 +5,17 @@ from collections.abc import Sequence as Seq
 from typing import Any
 
 from irg.bench.conditions import short_title, turn_name
-from irg.bench.results import COMBINATIONS, OVERALL, PARTS
+from irg.bench.results import OVERALL, PARTS
+from irg.bench.scene import COMBINATIONS, COMPOUNDS
 
 Json = dict[str, Any]
 
 _SCORES = """\
 Score: the share of pictures that show exactly what was asked for, judged by the oracle, with 95% Wilson
-intervals. Fidelity: how well what a picture shows is drawn, whatever was asked for, from 0 to 1 (edges,
-shading, colours and background against a perfect rendering of it), with 95% bootstrap intervals."""
+intervals. Combinations need colour-shape pairs or counts that no training picture showed; compounds are
+longer prompts, in which counts, colours, sizes and relations come together. Neither is part of the overall
+score. Fidelity: how well what a picture shows is drawn, whatever was asked for, from 0 to 1 (edges, shading,
+colours and background against a perfect rendering of it), with 95% bootstrap intervals."""
 _DIFFERENCES = """\
 Paired, by prompt, over the pictures that both have, with 95% bootstrap intervals. Bold: the interval leaves
 out zero."""
@@ -85,12 +88,16 @@ def _head(results: Json) -> str:
     model, base, counts = results["model"], results["base"], results["counts"]
     drawn_by = f"base `{_named(base)}`" if base else "no base of its own"
     seeds, few = ", ".join(map(str, results["seeds"])), results["counts_of_few"]
+    added, added_of_few = (
+        " and ".join(f"{group.get(name, 0)} of {name}" for name in (COMBINATIONS, COMPOUNDS))
+        for group in (counts, few)
+    )
     return (
         f"Protocol `{results['protocol']}`, model `{_named(model)}`, {drawn_by}. "
         f"{results['prompts']} held-out prompts ({results['prompts_different']} different texts), "
-        f"seeds {seeds}: {counts[OVERALL]} pictures a condition, and {counts.get(COMBINATIONS, 0)} of "
-        f"held-out combinations. Where a table's n is {few.get(OVERALL, 0)}, it is of the first prompts and "
-        f"the first seed alone, with {few.get(COMBINATIONS, 0)} of held-out combinations."
+        f"seeds {seeds}: {counts[OVERALL]} pictures a condition, and beside them {added}. "
+        f"Where a table's n is {few.get(OVERALL, 0)}, it is of the first prompts and the first seed alone, "
+        f"with {added_of_few}."
     )
 
 
@@ -131,12 +138,12 @@ def _differences(results: Json) -> str:
         [
             f"{short_title(found['better'])} - {short_title(found['than'])}",
             _signed(found[OVERALL]["score"]),
-            _signed(found[COMBINATIONS]["score"]) if COMBINATIONS in found else "",
+            *(_signed(found[name]["score"]) if name in found else "" for name in (COMBINATIONS, COMPOUNDS)),
             _signed(found[OVERALL]["fidelity"], digits=4),
         ]
         for found in results["differences"]
     ]
-    return _table(["", "score", "score on combinations", "fidelity"], rows)
+    return _table(["", "score", "score on combinations", "score on compounds", "fidelity"], rows)
 
 
 def _difference(results: Json, better: str, than: str) -> Json:

@@ -13,10 +13,9 @@ from irg.bench.fidelity import Fidelity
 from irg.bench.intervals import bootstrap_means
 from irg.bench.records import Record, Result
 from irg.bench.reflections import Check, share, tally
-from irg.bench.scene import FAMILIES
-from irg.world import Split
+from irg.bench.scene import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN
 
-OVERALL, COMBINATIONS = "overall", "combinations"
+OVERALL = "overall"
 PARTS = tuple(part.name for part in fields(Fidelity))
 _MEASURES = ("score", "fidelity", *PARTS)
 Array = np.ndarray
@@ -132,12 +131,14 @@ def _values(result: Result | None) -> list[float]:
 
 
 def _groups(records: Seq[Record]) -> dict[str, list[Record]]:
-    main = [record for record in records if record.item.split == Split.HELD_OUT]
-    combined = [record for record in records if record.item.split == Split.COMBINATIONS]
+    main, combined, compound = (
+        [record for record in records if record.item.group == group]
+        for group in (MAIN, COMBINATIONS, COMPOUNDS)
+    )
     families = {
         str(family): [record for record in main if record.item.family == family] for family in FAMILIES
     }
-    return {OVERALL: main, **families, COMBINATIONS: combined}
+    return {OVERALL: main, **families, COMBINATIONS: combined, COMPOUNDS: compound}
 
 
 def _condition(

@@ -2,8 +2,9 @@
 
 Turn 0 is the base: the same prompt drawn at once, without a thought. A picture is right if it shows exactly
 what was asked for: every object clear, counts, colours, sizes and the relation right, nothing more. The main
-prompts are held-out wordings of the six GenEval families; `combinations` need colour-shape pairs or counts
-that no training picture showed.
+prompts are held-out wordings of the six GenEval families. Two groups are counted beside them: `combinations`
+need colour-shape pairs or counts that no training picture showed, and `compounds` are held-out wordings of
+longer prompts, in which counts, colours, sizes and relations come together.
 """
 
 import json
@@ -23,7 +24,7 @@ from irg.core.trace import Verdict, png
 from irg.pipeline import Pipeline, Plan
 from irg.world import Family, Split, judge, parse, read, sample_prompt
 
-PROTOCOL = "irg-scene-1"
+PROTOCOL = "irg-scene-2"
 FAMILIES = (
     Family.SINGLE,
     Family.TWO,
@@ -33,6 +34,7 @@ FAMILIES = (
     Family.ATTRIBUTION,
 )
 COMBINATION_FAMILIES = (Family.COUNTING, Family.COLORS, Family.ATTRIBUTION)
+MAIN, COMBINATIONS, COMPOUNDS = "main", "combinations", "compounds"
 _TRIES = 50
 """Draws of a new wording before a repeated one is taken: the small families run out of held-out wordings."""
 
@@ -45,6 +47,13 @@ class Item:
     family: str
     split: str
     seed: int
+
+    @property
+    def group(self) -> str:
+        """Which of `MAIN`, `COMBINATIONS` and `COMPOUNDS` it counts for; no two are ever added up."""
+        if self.split == Split.COMBINATIONS:
+            return COMBINATIONS
+        return COMPOUNDS if self.family == Family.COMPOUND else MAIN
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """Prompts of the main split (a fifth as many combinations are added), turns, and which prompts."""
+    """Main prompts (a fifth as many of each other group are added), turns, and which prompts."""
 
     prompts: int = 300
     turns: int = 2
@@ -76,7 +85,9 @@ def scene_items(options: SceneOptions) -> list[Item]:
     """The prompts: families in turn, so that any number of them is balanced."""
     rng = np.random.default_rng([options.seed, 7001])
     items = _sample(rng, FAMILIES, Split.HELD_OUT, options.prompts)
-    items += _sample(rng, COMBINATION_FAMILIES, Split.COMBINATIONS, max(options.prompts // 5, 1))
+    added = max(options.prompts // 5, 1)
+    items += _sample(rng, COMBINATION_FAMILIES, Split.COMBINATIONS, added)
+    items += _sample(rng, (Family.COMPOUND,), Split.HELD_OUT, added)
     return [
         Item(prompt, family, split, options.seed * 1_000_003 + i)
         for i, (prompt, family, split) in enumerate(items)
@@ -103,8 +114,10 @@ def run(
 
 def summarise(outcomes: Seq[Outcome], options: SceneOptions, model: dict[str, Any]) -> dict[str, Any]:
     """The benchmark's result as JSON: per turn the score with its 95% interval, also by family."""
-    main = [outcome for outcome in outcomes if outcome.item.split == Split.HELD_OUT]
-    combined = [outcome for outcome in outcomes if outcome.item.split == Split.COMBINATIONS]
+    main, combined, compound = (
+        [outcome for outcome in outcomes if outcome.item.group == group]
+        for group in (MAIN, COMBINATIONS, COMPOUNDS)
+    )
     turns = []
     for turn in range(options.turns + 1):
         families = {
@@ -114,7 +127,7 @@ def summarise(outcomes: Seq[Outcome], options: SceneOptions, model: dict[str, An
         turns.append(
             {"turn": turn}
             | _score(main, turn)
-            | {"families": families, "combinations": _score(combined, turn)}
+            | {"families": families, COMBINATIONS: _score(combined, turn), COMPOUNDS: _score(compound, turn)}
         )
     changes = [
         {"from": turn, "to": turn + 1} | _changes(main, turn, turn + 1) for turn in range(1, options.turns)

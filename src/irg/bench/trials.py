@@ -165,9 +165,9 @@ class Trial:
             rng = np.random.default_rng([item.seed, 11])
             plan = planned_scene(thought or "")
             target, flaws = repair(request, reading, plan, rng)
-            true.append(reflection(flaws, target))
+            true.append(reflection(flaws, target, request))
             elsewhere = wrong_scene(request, target, rng)
-            wrong.append(reflection(compare(reading, elsewhere), elsewhere))
+            wrong.append(reflection(compare(reading, elsewhere), elsewhere, request))
         return true, wrong
 
     def _choose(self, rollout: Rollout, first: Taken, second: Taken, praise: list[float]) -> None:

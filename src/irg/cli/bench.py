@@ -50,7 +50,7 @@ def scene(
         int | None,
         typer.Option(
             min=1,
-            help="Prompts of the main split; a fifth as many combinations are added. "
+            help="Main prompts; a fifth as many combinations and as many compounds are added. "
             "Default: 300, with --compare 1000.",
             show_default=False,
         ),
@@ -146,14 +146,15 @@ def scene(
 def _show(summary: dict[str, Any], console: "Console") -> None:
     families = list(summary["turns"][0]["families"])
     title = f"{summary['protocol']}, {summary['prompts']} held-out prompts, seed {summary['seed']}"
-    table = Table("turn", "score", "95% interval", *families, "combinations", title=title)
+    groups = ("combinations", "compounds")
+    table = Table("turn", "score", "95% interval", *families, *groups, title=title)
     for turn in summary["turns"]:
         table.add_row(
             "0 (no thought)" if turn["turn"] == 0 else str(turn["turn"]),
             f"{turn['score']:.3f}",
             f"{turn['low']:.3f} to {turn['high']:.3f}",
             *(f"{turn['families'][family]['score']:.2f}" for family in families),
-            f"{turn['combinations']['score']:.2f} (n={turn['combinations']['count']})",
+            *(f"{turn[group]['score']:.2f} (n={turn[group]['count']})" for group in groups),
         )
     console.print(table)
     for change in summary["changes"]:

@@ -59,7 +59,7 @@ class OracleThink:
         if not 0 <= student_share <= 1:
             raise ValueError(f"student share {student_share}: expected a share between 0 and 1")
         self.student_share = student_share
-        self.identity = Identity("think", 1, ORACLE, settings={"student": student_share}, seed=seed)
+        self.identity = Identity("think", 2, ORACLE, settings={"student": student_share}, seed=seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         return [self._think(record) for record in records]
@@ -72,10 +72,11 @@ class OracleThink:
         if rng.random() < self.student_share:
             return record
         try:
-            plan = fulfil(parse(record.prompt), rng)
+            request = parse(record.prompt)
+            plan = fulfil(request, rng)
         except OutsideWorld as unknown:
             return record.reject("think", "outside the scene world", str(unknown))
-        return replace(record.noted({"thought": "oracle"}), thought=thought(plan))
+        return replace(record.noted({"thought": "oracle"}), thought=thought(plan, request))
 
 
 class OracleImprove:
@@ -85,7 +86,7 @@ class OracleImprove:
 
     def __init__(self, choice: Choice = Choice.FIRST, seed: int = 0) -> None:
         self.choice = choice
-        self.identity = Identity("improve", 1, ORACLE, settings={"choice": choice}, seed=seed)
+        self.identity = Identity("improve", 2, ORACLE, settings={"choice": choice}, seed=seed)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         return [self._improve(record) for record in records]
@@ -160,7 +161,7 @@ class OracleReflect:
     """Says what image 1 lacks of image 2, in the world's sentences, and describes image 2."""
 
     resource = Resource.CPU
-    identity = Identity("reflect", 1, ORACLE)
+    identity = Identity("reflect", 2, ORACLE)
 
     def run(self, records: Sequence[Record]) -> list[Record]:
         return [self._reflect(record) for record in records]
@@ -170,7 +171,7 @@ class OracleReflect:
 
     def _reflect(self, record: Record) -> Record:
         seen = _Pair.of(record)
-        text = reflection(compare(seen.first, seen.target), seen.target)
+        text = reflection(compare(seen.first, seen.target), seen.target, seen.request)
         criticism, _, description = text.partition(" Better: ")
         return replace(record, reflection=Reflection(criticism, "", "", f"Better: {description}"))
 

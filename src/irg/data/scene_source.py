@@ -120,7 +120,8 @@ class SceneSource:
             first = plan
             target, flaws = repair(request, clear_reading(first), None, rng)
         else:
-            target, prompt = planned(rng)
+            request, prompt = _request(rng)
+            target = fulfil(request, rng)
             plan = target
             if self.kind is SceneKind.MALFORMED:
                 first = malform(plan, rng)
@@ -129,16 +130,11 @@ class SceneSource:
                 first = plan if rng.random() < self.right else perturb(plan, rng)
                 seen = clear_reading(first)
             flaws = compare(seen, target)
-        turns = (Turn(thought(plan), draw(first)), Turn(reflection(flaws, target), draw(target)))
+        better = reflection(flaws, target, request)
+        turns = (Turn(thought(plan, request), draw(first)), Turn(better, draw(target)))
         if self.kind is not SceneKind.EPISODES:
             return Trace(prompt, turns, index, SYSTEM_PROMPT, modes=IMPROVING, id=row_id)
         return Trace(prompt, turns, index, SYSTEM_PROMPT, questions=_asked(plan, rng), id=row_id)
-
-
-def planned(rng: Generator) -> tuple[Scene, str]:
-    """A training prompt and a scene that fulfils it."""
-    request, prompt = _request(rng)
-    return fulfil(request, rng), prompt
 
 
 def training_prompt(rng: Generator) -> str:

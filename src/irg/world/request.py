@@ -11,7 +11,7 @@ from irg.world.scene import HELD_OUT_COUNTS, HELD_OUT_PAIRS, Colour, Scene, Scen
 
 
 class Family(StrEnum):
-    """The six GenEval families, and compounds of them, which only training uses."""
+    """The six GenEval families, and compounds of them."""
 
     SINGLE = "single"
     TWO = "two"
@@ -115,12 +115,36 @@ def relation_holds(request: Request, objects: tuple[SceneObject, ...], assignmen
     return not first or not second or max(first) < min(second)
 
 
+def in_named_order(objects: tuple[SceneObject, ...], request: Request) -> tuple[SceneObject, ...]:
+    """The objects group by group, as the request names them; within a group they keep their order.
+
+    Where objects fit the groups in several ways, one is chosen for which the relation holds. Of objects that
+    are not what was asked for, each that matches a group with room left goes there, and the others come last.
+    """
+    ways = list(assignments(request, objects)) or [_nearest_assignment(request, objects)]
+    way = next((one for one in ways if relation_holds(request, objects, one)), ways[0])
+    return tuple(thing for _, thing in sorted(zip(way, objects, strict=True), key=lambda pair: pair[0]))
+
+
 def fulfils(scene: Scene, request: Request) -> bool:
     """Whether the scene is exactly what was asked for."""
     return len(scene.objects) == request.num_objects and any(
         relation_holds(request, scene.objects, assignment)
         for assignment in assignments(request, scene.objects)
     )
+
+
+def _nearest_assignment(request: Request, objects: tuple[SceneObject, ...]) -> tuple[int, ...]:
+    """Each object's group (by index); as if there were one more for those that match none with room left."""
+    room = [group.count for group in request.groups]
+    chosen = []
+    for thing in objects:
+        found = (index for index, group in enumerate(request.groups) if room[index] and group.matches(thing))
+        index = next(found, len(room))
+        if index < len(room):
+            room[index] -= 1
+        chosen.append(index)
+    return tuple(chosen)
 
 
 def _coordinate(direction: Direction, thing: SceneObject) -> int:

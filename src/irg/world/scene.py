@@ -202,16 +202,25 @@ def random_pose(zone: Zone, size: Size, rng: Generator) -> Pose:
     return Pose(ZONE_CENTRES[zone.column] + dx, ZONE_CENTRES[zone.row] + dy, radius, angle)
 
 
+def fitted_pose(pose: Pose, zone: Zone, size: Size) -> Pose:
+    """The pose nearest to this one that an object of this size can have in the zone, without waves."""
+    radius = _clipped(pose.radius, *RADIUS_RANGES[size])
+    limit = _jitter_limit(radius)
+    centre_x, centre_y = ZONE_CENTRES[zone.column], ZONE_CENTRES[zone.row]
+    return Pose(
+        _clipped(pose.x, centre_x - limit, centre_x + limit),
+        _clipped(pose.y, centre_y - limit, centre_y + limit),
+        radius,
+        _clipped(pose.angle, -MAX_ANGLE, MAX_ANGLE),
+    )
+
+
 def resized(thing: SceneObject, size: Size, rng: Generator) -> SceneObject:
     """The object in another size at the same place, moved only as far as its new reach demands."""
     if thing.pose is None:
         return replace(thing, size=size)
-    radius = rng.uniform(*RADIUS_RANGES[size])
-    limit = _jitter_limit(radius)
-    centre_x, centre_y = ZONE_CENTRES[thing.zone.column], ZONE_CENTRES[thing.zone.row]
-    x = centre_x + min(max(thing.pose.x - centre_x, -limit), limit)
-    y = centre_y + min(max(thing.pose.y - centre_y, -limit), limit)
-    return replace(thing, size=size, pose=Pose(x, y, radius, thing.pose.angle))
+    grown = replace(thing.pose, radius=rng.uniform(*RADIUS_RANGES[size]))
+    return replace(thing, size=size, pose=fitted_pose(grown, thing.zone, size))
 
 
 def is_held_out(scene: Scene) -> bool:
@@ -224,3 +233,7 @@ def is_held_out(scene: Scene) -> bool:
 
 def _jitter_limit(radius: float) -> float:
     return min(MAX_JITTER, _REACH - radius)
+
+
+def _clipped(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)

@@ -8,14 +8,20 @@ from dataclasses import replace
 from enum import StrEnum
 
 from irg.world.flaws import Flaw, FlawKind
+from irg.world.request import Request, in_named_order
 from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone, validate
 
 NOTHING_WRONG = "Nothing is wrong: keep it and sharpen it."
 
 
-def thought(scene: Scene) -> str:
-    """ "A large red circle top-left, a small blue star right, on cream." """
-    parts = [f"a {words_for(thing)} {thing.zone}" for thing in scene.objects] or ["nothing"]
+def thought(scene: Scene, request: Request | None = None) -> str:
+    """ "A large red circle top-left, a small blue star right, on cream."
+
+    Objects come in the order that the request names them, so that where the second belongs can be read off
+    where the first is. Without a request they come in reading order.
+    """
+    objects = in_named_order(scene.objects, request) if request else scene.objects
+    parts = [f"a {words_for(thing)} {thing.zone}" for thing in objects] or ["nothing"]
     return sentence(", ".join([*parts, f"on {scene.background}"]))
 
 
@@ -31,10 +37,10 @@ def parse_thought(text: str) -> Scene:
     return validate(Scene(objects, background))
 
 
-def reflection(flaws: tuple[Flaw, ...], target: Scene) -> str:
-    """One sentence per flaw, then the complete description of what to draw."""
+def reflection(flaws: tuple[Flaw, ...], target: Scene, request: Request | None = None) -> str:
+    """One sentence per flaw, then the complete description of what to draw, like a thought."""
     sentences = [_describe(flaw, target) for flaw in flaws] or [NOTHING_WRONG]
-    return " ".join([*sentences, "Better:", thought(target)])
+    return " ".join([*sentences, "Better:", thought(target, request)])
 
 
 def parse_reflection(text: str) -> tuple[tuple[Flaw, ...], Scene]:

@@ -11,7 +11,7 @@ from irg.world.flaws import Flaw, compare
 from irg.world.grammar import fulfil
 from irg.world.reading import Reading
 from irg.world.request import Group, Request, assignments, fulfils, relation_holds
-from irg.world.scene import Scene, SceneObject, Shape
+from irg.world.scene import Scene, SceneObject, Shape, fitted_pose
 from irg.world.wording import group_text, phrase
 
 
@@ -40,7 +40,9 @@ def repair(
     """The scene that the next picture should show, and what is wrong with this one compared to it.
 
     The plan is the target if it fulfils the request, else a scene that keeps what it can of the picture.
-    Objects that are right already stay exactly where they were drawn.
+    Objects that are right already stay exactly where they were drawn. Others take the place of what was drawn
+    in their zone, as far as a clean object of their size may be there: mending a shape is easier than drawing
+    it anew somewhere else.
     """
     drawn = tuple(
         seen.thing for seen in reading.objects if seen.clear and seen.thing.zone not in reading.unclear_zones
@@ -50,6 +52,7 @@ def repair(
     else:
         target = fulfil(request, rng, keep=drawn)
         target = replace(target, background=plan.background if plan else reading.background)
+    target = _redrawn_in_place(target, drawn, reading)
     return target, compare(reading, target)
 
 
@@ -58,6 +61,18 @@ def _with_poses_of(plan: Scene, drawn: tuple[SceneObject, ...]) -> Scene:
     return replace(
         plan, objects=tuple(replace(thing, pose=poses.get(thing.content)) for thing in plan.objects)
     )
+
+
+def _redrawn_in_place(target: Scene, kept: tuple[SceneObject, ...], reading: Reading) -> Scene:
+    places = {seen.zone: seen.pose for seen in reading.scene.objects}
+
+    def redrawn(thing: SceneObject) -> SceneObject:
+        place = places.get(thing.zone)
+        if place is None or thing in kept:
+            return thing
+        return replace(thing, pose=fitted_pose(place, thing.zone, thing.size))
+
+    return replace(target, objects=tuple(map(redrawn, target.objects)))
 
 
 def _wrong_counts(request: Request, objects: tuple[SceneObject, ...]) -> list[str]:
