@@ -17,7 +17,7 @@ from typing import Any
 from irg.bench.checkpoints import Checkpoint
 from irg.bench.conditions import Condition, Scope, name_of_other, turn_name
 from irg.bench.records import Record
-from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
+from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, of_group, scene_items
 from irg.bench.sheet import Row, contact_sheet
 from irg.bench.store import Store
 from irg.bench.workers import Batch, Drawn, draw_all
@@ -148,11 +148,8 @@ def some(records: Seq[Record], prompts: int) -> list[Record]:
     """So many of the main prompts, and a fifth as many of each other group, with the first seed."""
     first = [record for record in records if record.seed == records[0].seed]
     added = max(prompts // 5, 1)
-    return [
-        record
-        for group, count in ((MAIN, prompts), (COMBINATIONS, added), (COMPOUNDS, added))
-        for record in [one for one in first if one.item.group == group][:count]
-    ]
+    main, combined, compound = (of_group(first, group) for group in (MAIN, COMBINATIONS, COMPOUNDS))
+    return [*main[:prompts], *combined[:added], *compound[:added]]
 
 
 def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]:
@@ -173,7 +170,7 @@ def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]
     for label, checkpoint in contestants.others.items():
         names = {name: name_of_other(label, name) for name in show}
         found.append(Series(f"also-{label}", checkpoint, ((tuple(few), Scope(2)),), names))
-    part = [record for record in some(records, options.curve_prompts) if record.item.group == MAIN]
+    part = of_group(some(records, options.curve_prompts), MAIN)
     for step, checkpoint in sorted(contestants.curve.items()):
         found.append(Series(f"step-{step:08d}", checkpoint, ((tuple(part), Scope(2)),), step=step))
     return found

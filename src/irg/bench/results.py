@@ -13,7 +13,7 @@ from irg.bench.fidelity import Fidelity
 from irg.bench.intervals import bootstrap_means
 from irg.bench.records import Record, Result
 from irg.bench.reflections import Check, share, tally
-from irg.bench.scene import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN
+from irg.bench.scene import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN, of_group
 
 OVERALL = "overall"
 PARTS = tuple(part.name for part in fields(Fidelity))
@@ -131,10 +131,7 @@ def _values(result: Result | None) -> list[float]:
 
 
 def _groups(records: Seq[Record]) -> dict[str, list[Record]]:
-    main, combined, compound = (
-        [record for record in records if record.item.group == group]
-        for group in (MAIN, COMBINATIONS, COMPOUNDS)
-    )
+    main, combined, compound = (of_group(records, group) for group in (MAIN, COMBINATIONS, COMPOUNDS))
     families = {
         str(family): [record for record in main if record.item.family == family] for family in FAMILIES
     }

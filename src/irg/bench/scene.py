@@ -8,11 +8,11 @@ longer prompts, in which counts, colours, sizes and relations come together.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -54,6 +54,20 @@ class Item:
         if self.split == Split.COMBINATIONS:
             return COMBINATIONS
         return COMPOUNDS if self.family == Family.COMPOUND else MAIN
+
+
+class HasItem(Protocol):
+    """What came of an item, in whichever form."""
+
+    @property
+    def item(self) -> Item: ...
+
+
+Found = TypeVar("Found", bound=HasItem)
+
+
+def of_group(found: Iterable[Found], group: str) -> list[Found]:
+    return [one for one in found if one.item.group == group]
 
 
 @dataclass
@@ -114,10 +128,7 @@ def run(
 
 def summarise(outcomes: Seq[Outcome], options: SceneOptions, model: dict[str, Any]) -> dict[str, Any]:
     """The benchmark's result as JSON: per turn the score with its 95% interval, also by family."""
-    main, combined, compound = (
-        [outcome for outcome in outcomes if outcome.item.group == group]
-        for group in (MAIN, COMBINATIONS, COMPOUNDS)
-    )
+    main, combined, compound = (of_group(outcomes, group) for group in (MAIN, COMBINATIONS, COMPOUNDS))
     turns = []
     for turn in range(options.turns + 1):
         families = {
