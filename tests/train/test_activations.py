@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
 from irg.run.flops import RowCounts
 from irg.run.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
@@ -65,7 +65,7 @@ def row(sampler: Sampler, special: SpecialTokens) -> Packed:
         sampler.text(30, loss=True),
         sampler.image(Kind.NOISY, 8, 8, target=True),
     )
-    return pack([Sequence(segments)], special)
+    return pack([Document(segments)], special)
 
 
 def tensors() -> list[torch.Tensor]:
