@@ -111,9 +111,9 @@ def train(
     """
     import torch
 
+    from irg.run.optimizers import OptimizerKind
+    from irg.run.parallel import Checkpointing
     from irg.train.measure import Lengths, Preset, TrainBench, measure
-    from irg.train.optimizers import OptimizerKind
-    from irg.train.parallel import Checkpointing
 
     on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
     precision = dtype or (Precision.BFLOAT16 if on_gpu else Precision.FLOAT32)
