@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from irg.model.adapters import LoraSettings
 from irg.model.checkpoint import load_model, save_model
 from irg.model.embeddings import sincos_table
-from irg.train.adapters import LoraSettings
 from irg.train.assemble import build, parts_of
 from irg.train.dataset import data_of
 from irg.train.parallel import Layout, ParallelSettings

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
-from irg.train.adapters import LoraSettings, adapt
+from irg.model.adapters import LoraSettings, adapt
 from irg.train.budget import Speed, Workload, budget
 from irg.train.flops import RowCounts, row_flops
 from irg.train.freezing import Part, freeze

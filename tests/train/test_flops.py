@@ -5,7 +5,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
-from irg.train.adapters import LoraSettings, adapt
+from irg.model.adapters import LoraSettings, adapt
 from irg.train.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
 from irg.train.freezing import Part, freeze
 from irg.train.objective import Objective

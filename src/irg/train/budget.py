@@ -22,9 +22,10 @@ import torch
 from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
+from irg.model.adapters import LoraSettings, num_adapter_parameters
 from irg.model.decoder import Expert
+from irg.model.low_bit import Quantize
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
-from irg.train.adapters import LoraSettings, Quantize, num_adapter_parameters
 from irg.train.flops import Backward, RowCounts, row_flops
 from irg.train.freezing import Part, part_of
 from irg.train.optimizers import OptimizerKind, OptimizerSettings, split_parameters

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from irg.data.compose import Dropout, Noising
 from irg.data.learning import Mode, Questions
 from irg.data.scene_source import SceneKind
+from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
 from irg.pipeline.settings import ResizeSettings
-from irg.train.adapters import LoraSettings
 from irg.train.metrics import LogSettings
 from irg.train.objective import Reduction
 from irg.train.optimizers import OptimizerSettings

@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
+from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import load_model, save_model
-from irg.train.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.train.freezing import freeze
 from irg.train.objective import Objective
 from irg.train.optimizers import Optimizers, OptimizerSettings
