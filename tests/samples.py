@@ -1,11 +1,11 @@
 """Random segments and documents for the tests."""
 
 import random
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 
 import torch
 
-from irg.core import Grid, Kind, Role, Segment, Sequence
+from irg.core import Document, Grid, Kind, Role, Segment
 from irg.model import ModelConfig
 
 READABLE = (Kind.TEXT, Kind.VIEW, Kind.CLEAN)
@@ -45,11 +45,11 @@ class Sampler:
             target=self.normal(num, self.config.latent_values) if target else None,
         )
 
-    def segment(self, kinds: Seq[Kind] = tuple(Kind)) -> Segment:
+    def segment(self, kinds: Sequence[Kind] = tuple(Kind)) -> Segment:
         kind = self.random.choice(list(kinds))
         if kind is Kind.TEXT:
             return self.text(self.random.randrange(6), loss=self.random.random() < 0.5)
         return self.image(kind, self.random.randint(1, 3), self.random.randint(1, 3))
 
-    def document(self, kinds: Seq[Kind] = tuple(Kind), most: int = 5) -> Sequence:
-        return Sequence(tuple(self.segment(kinds) for _ in range(self.random.randint(1, most))))
+    def document(self, kinds: Sequence[Kind] = tuple(Kind), most: int = 5) -> Document:
+        return Document(tuple(self.segment(kinds) for _ in range(self.random.randint(1, most))))

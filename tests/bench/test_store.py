@@ -5,7 +5,7 @@ from PIL import Image
 
 from irg.bench.store import Store
 from irg.core.trace import png
-from tests.bench.made import records
+from tests.bench.scene.made import records
 
 HEADER = {"protocol": "p", "size": (1, 2)}
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irg.core import Grid, Kind, Role, Segment, Sequence
+from irg.core import Document, Grid, Kind, Role, Segment
 from tests.samples import Sampler
 
 
@@ -32,7 +32,7 @@ def test_tokens_and_advance(sampler: Sampler) -> None:
 
 def test_documents_add_up(sampler: Sampler) -> None:
     first, second = sampler.text(2), sampler.image(Kind.CLEAN, 1, 1)
-    both = Sequence((first,)) + Sequence((second,))
+    both = Document((first,)) + Document((second,))
     assert list(both) == [first, second]
     more = (first,)
     assert list(both + more) == [first, second, first]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, block_mask, dense_mask, pack, padded_mask
+from irg.core import Document, Kind, Packed, SpecialTokens, block_mask, dense_mask, pack, padded_mask
 from irg.model import ModelConfig
 from tests.samples import READABLE, Sampler
 
@@ -16,7 +16,7 @@ def drawn(mask: torch.Tensor) -> list[str]:
 
 
 def test_text_is_causal(sampler: Sampler, special: SpecialTokens) -> None:
-    packed = pack([Sequence((sampler.text(1), sampler.text(0)))], special)
+    packed = pack([Document((sampler.text(1), sampler.text(0)))], special)
     assert drawn(dense_mask(packed)) == [
         "#....",
         "##...",
@@ -28,7 +28,7 @@ def test_text_is_causal(sampler: Sampler, special: SpecialTokens) -> None:
 
 @pytest.mark.parametrize("kind", [Kind.VIEW, Kind.CLEAN])
 def test_an_image_block_sees_all_of_itself(kind: Kind, sampler: Sampler, special: SpecialTokens) -> None:
-    packed = pack([Sequence((sampler.text(0), sampler.image(kind, 1, 2), sampler.text(0)))], special)
+    packed = pack([Document((sampler.text(0), sampler.image(kind, 1, 2), sampler.text(0)))], special)
     assert drawn(dense_mask(packed)) == [
         "#.......",
         "##......",
@@ -43,7 +43,7 @@ def test_an_image_block_sees_all_of_itself(kind: Kind, sampler: Sampler, special
 
 def test_two_image_blocks_stay_causal_between_them(sampler: Sampler, special: SpecialTokens) -> None:
     blocks = (sampler.image(Kind.CLEAN, 1, 1), sampler.image(Kind.VIEW, 1, 1))
-    assert drawn(dense_mask(pack([Sequence(blocks)], special))) == [
+    assert drawn(dense_mask(pack([Document(blocks)], special))) == [
         "###...",
         "###...",
         "###...",
@@ -55,7 +55,7 @@ def test_two_image_blocks_stay_causal_between_them(sampler: Sampler, special: Sp
 
 def test_nobody_sees_a_noisy_block(sampler: Sampler, special: SpecialTokens) -> None:
     segments = (sampler.text(0), sampler.image(Kind.NOISY, 1, 1), sampler.text(0))
-    assert drawn(dense_mask(pack([Sequence(segments)], special))) == [
+    assert drawn(dense_mask(pack([Document(segments)], special))) == [
         "#......",
         "##.....",
         "#####..",
@@ -68,7 +68,7 @@ def test_nobody_sees_a_noisy_block(sampler: Sampler, special: SpecialTokens) -> 
 
 def test_a_noisy_block_and_its_clean_copy_at_one_position(sampler: Sampler, special: SpecialTokens) -> None:
     segments = (sampler.text(0), sampler.image(Kind.NOISY, 1, 1), sampler.image(Kind.CLEAN, 1, 1))
-    packed = pack([Sequence(segments)], special)
+    packed = pack([Document(segments)], special)
     assert packed.position_T.tolist() == [0, 1, 2, 2, 2, 2, 2, 2]
     assert drawn(dense_mask(packed)) == [
         "#.......",
@@ -84,7 +84,7 @@ def test_a_noisy_block_and_its_clean_copy_at_one_position(sampler: Sampler, spec
 
 def test_two_noisy_blocks_do_not_see_each_other(sampler: Sampler, special: SpecialTokens) -> None:
     segments = (sampler.image(Kind.NOISY, 1, 1), sampler.image(Kind.NOISY, 1, 1))
-    assert drawn(dense_mask(pack([Sequence(segments)], special))) == [
+    assert drawn(dense_mask(pack([Document(segments)], special))) == [
         "###...",
         "###...",
         "###...",
@@ -95,7 +95,7 @@ def test_two_noisy_blocks_do_not_see_each_other(sampler: Sampler, special: Speci
 
 
 def test_documents_do_not_see_each_other(sampler: Sampler, special: SpecialTokens) -> None:
-    documents = [Sequence((sampler.text(0),)), Sequence((sampler.image(Kind.CLEAN, 1, 1),))]
+    documents = [Document((sampler.text(0),)), Document((sampler.image(Kind.CLEAN, 1, 1),))]
     assert drawn(dense_mask(pack(documents, special))) == [
         "#....",
         "##...",
@@ -179,6 +179,6 @@ def test_the_block_mask_is_the_dense_one(
 
 
 def test_a_row_must_fit_its_padded_length(sampler: Sampler, special: SpecialTokens) -> None:
-    packed = pack([Sequence((sampler.text(8),))], special)
+    packed = pack([Document((sampler.text(8),))], special)
     with pytest.raises(ValueError, match="a row of 10 tokens does not fit into 9"):
         block_mask(packed, 9)

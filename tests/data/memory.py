@@ -1,8 +1,7 @@
 """Rows held in memory as a source, a tokenizer that counts words, and traces of any size, for the tests."""
 
 import random
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -49,7 +48,7 @@ def words(count: int) -> str:
 class MemorySource:
     """Rows as they are given, in groups of `group` rows. Counts how often it was surveyed."""
 
-    rows: Seq[Row]
+    rows: Sequence[Row]
     name: str = "memory"
     group: int = 4
     fingerprint: str = "1"

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import BranchKind, Grid, Kind, Segment, Sequence, SpecialTokens, dense_mask, keeps, pack
+from irg.core import BranchKind, Document, Grid, Kind, Segment, SpecialTokens, dense_mask, keeps, pack
 from irg.core.trace import Trace, Turn
 from irg.data.compose import Composer, Dropout, Noising, dropped, noised
 from irg.data.learning import Mode, document
@@ -50,7 +50,7 @@ def composer(noising: Noising | None = None, dropout: Dropout | None = None, rem
 
 def composed(
     mode: Mode, dropout: Dropout | None = None, noising: Noising | None = None, seed: int = 0
-) -> Sequence:
+) -> Document:
     return composer(noising, dropout)([ready(mode, seed)])[0]
 
 
@@ -139,7 +139,7 @@ def test_copies_see_the_shared_context_and_only_themselves(special: SpecialToken
     text = Segment(Kind.TEXT, next(iter(composed(Mode.DIRECT))).role, (1, 2), turn=1)
     image = ReadyImage(1, True, False, False, None, Grid(1, 2), None, Grid(1, 1))
     copies = noised(image, LATENTS[:2], Noising(copies=2), torch.Generator())
-    row = pack([Sequence((text, *copies))], special)
+    row = pack([Document((text, *copies))], special)
     # Four tokens of prompt, then twice the start, two latents and the end of a noised picture.
     assert ["".join("#" if seen else "." for seen in line) for line in dense_mask(row).tolist()] == [
         "#...........",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,9 @@ PREPARER = tiny_preparer()
 OPTIONS = PackingOptions(tokens=160, rows_per_step=3, lookahead=8)
 
 
-def planner(rows: Seq[Row] | None = None, epochs: int | None = None, modes: Seq[Mode] = IRGL) -> Planner:
+def planner(
+    rows: Sequence[Row] | None = None, epochs: int | None = None, modes: Sequence[Mode] = IRGL
+) -> Planner:
     source = MemorySource(rows if rows is not None else episodes(9))
     streams = [Stream(source, mode, 1.0 if mode.endswith("full") else 0.5) for mode in modes]
     found = survey(streams, Measuring(PREPARER, copies=2, longest=OPTIONS.tokens))
@@ -59,7 +61,7 @@ def content(document: Ready) -> tuple:
     return document.mode, document.seed, tuple(parts)
 
 
-def contents(steps: Seq[LoadedStep]) -> list[list[list[tuple]]]:
+def contents(steps: Sequence[LoadedStep]) -> list[list[list[tuple]]]:
     return [[[content(document) for document in row] for row in step.rows] for step in steps]
 
 

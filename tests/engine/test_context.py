@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from irg.core import Kind, Packed, Role, Segment, Sequence, SpecialTokens, pack, pack_tokens
+from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack, pack_tokens
 from irg.engine import Context, append, new_context
 from irg.engine.context import GROWTH, read_packed
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
@@ -24,7 +24,7 @@ class Reader:
     random: random.Random
     context: Context
 
-    def read(self, documents: list[Sequence]) -> list[torch.Tensor]:
+    def read(self, documents: list[Document]) -> list[torch.Tensor]:
         """The hidden states of every row's tokens."""
         left = [list(document) for document in documents]
         hidden: list[list[torch.Tensor]] = [[] for _ in documents]
@@ -49,7 +49,7 @@ class Reader:
             num = self.random.randint(0, len(row))
             pieces.append(tuple(row[:num]))
             del row[:num]
-        fed = [Sequence(piece or (nothing,)) for piece in pieces]
+        fed = [Document(piece or (nothing,)) for piece in pieces]
         self._read(pack(fed, self.special, self.context.positions), [bool(piece) for piece in pieces], hidden)
 
     def _read_tokens(self, ids: list[list[int]], hidden: list[list[torch.Tensor]]) -> None:
@@ -74,7 +74,7 @@ class Reader:
         )
 
 
-def at_once(model: UnifiedModel, document: Sequence, special: SpecialTokens) -> tuple[torch.Tensor, Packed]:
+def at_once(model: UnifiedModel, document: Document, special: SpecialTokens) -> tuple[torch.Tensor, Packed]:
     packed = pack([document], special)
     return model(packed, PaddedAttend(packed)).in_row_order(packed), packed
 
@@ -138,7 +138,7 @@ def test_some_or_all_rows_may_have_nothing_to_read(
 def outlook(model: UnifiedModel, context: Context, special: SpecialTokens) -> torch.Tensor:
     """What a noisy image would become behind the context: a number for everything the context holds."""
     noisy = Sampler(99, model.config).image(Kind.NOISY, 2, 2)
-    packed = pack([Sequence((noisy,))] * context.num_rows, special, context.positions)
+    packed = pack([Document((noisy,))] * context.num_rows, special, context.positions)
     return model.velocity(packed, PaddedAttend(packed, context.reader()))
 
 

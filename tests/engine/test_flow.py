@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from irg.core import Grid, Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Grid, Kind, Packed, SpecialTokens, pack
 from irg.engine import (
     Canvas,
     Context,
@@ -87,7 +87,7 @@ def test_euler_steps_along_the_velocity(
     steps = list(denoise(model, drawing, noisy.data, schedule, OFF, special))
     latents = noisy.data
     for step, (t, t_next) in zip(steps, pairwise(schedule), strict=True):
-        packed = pack([Sequence((prompt, noisy))], special).with_latents(latents, t)
+        packed = pack([Document((prompt, noisy))], special).with_latents(latents, t)
         velocity = model.velocity(packed, PaddedAttend(packed))
         latents = latents - velocity * (t - t_next)
         assert torch.allclose(step.velocity_MV, velocity, rtol=0, atol=1e-5)

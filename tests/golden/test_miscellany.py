@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import Grid, Kind, Role, Segment, Sequence, dense_mask, pack, pack_tokens
+from irg.core import Document, Grid, Kind, Role, Segment, dense_mask, pack, pack_tokens
 from irg.model import UnifiedModel
 from irg.model.decoder import rope_table
 from irg.model.embeddings import sincos_table
@@ -42,7 +42,7 @@ def test_places_in_the_table(name: str, tokenizer: Tokenizer, agree: Agree) -> N
     height, width, patch, side = map(int, re.findall(r"\d+", name))
     grid = Grid(height // patch, width // patch)
     image = Segment(Kind.CLEAN, Role.IMAGE, torch.zeros(grid.num_tokens, 1), grid=grid)
-    packed = pack([Sequence((image,))], tokenizer.special)
+    packed = pack([Document((image,))], tokenizer.special)
     agree(GOLDEN, name, packed.latent_row_M * side + packed.latent_column_M)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irg.core import Kind, Role, Segment, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Role, Segment, SpecialTokens, pack
 from irg.engine import Context, SeededDraws, TextSampling, Writing, append, new_context, write
 from irg.engine.context import read_packed
 from irg.engine.text import choose
@@ -72,7 +72,7 @@ def test_hidden_states(name: str, reference_model: UnifiedModel, tokenizer: Toke
     context, streams = new_context(reference_model), None
     texts = ["prompt_ids", "prompt2_ids"][: 1 if name == "hidden" else 2]
     for segment in map(text, texts):
-        packed = pack([Sequence((segment,))], tokenizer.special, context.positions)
+        packed = pack([Document((segment,))], tokenizer.special, context.positions)
         streams = read_packed(reference_model, context, packed)
         context = context.advanced(packed.document_lengths, packed.document_advances, [(segment,)])
     assert streams is not None

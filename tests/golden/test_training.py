@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from irg.core import IGNORE, Grid, Kind, Packed, Role, Segment, Sequence, block_mask, dense_mask, pack
+from irg.core import IGNORE, Document, Grid, Kind, Packed, Role, Segment, block_mask, dense_mask, pack
 from irg.model import FlexAttend, PaddedAttend, UnifiedModel
 from irg.model.attention import Attend
 from irg.model.autoencoder import to_tokens
@@ -39,7 +39,7 @@ class Row:
 
     def packed(self) -> Packed:
         plan = GOLDEN.scalars["sequence_plan"]
-        return pack([Sequence(tuple(map(self._segment, document))) for document in plan], self.special)
+        return pack([Document(tuple(map(self._segment, document))) for document in plan], self.special)
 
     def _texts(self) -> Iterator[tuple[int, ...]]:
         ids = GOLDEN["packed_text_ids"].tolist()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irg.core import Grid, Kind, Packed, Role, Segment, Sequence, pack
+from irg.core import Document, Grid, Kind, Packed, Role, Segment, pack
 from irg.model import UnifiedModel
 from irg.prep import Tokenizer, patches
 from tests.golden.conftest import Agree
@@ -24,7 +24,7 @@ def packed(reference_model: UnifiedModel, tokenizer: Tokenizer) -> Packed:
         )
         for image in images
     )
-    return pack([Sequence(views)], tokenizer.special)
+    return pack([Document(views)], tokenizer.special)
 
 
 @pytest.fixture(scope="module")

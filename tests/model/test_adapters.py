@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import load_model, save_model
@@ -34,7 +34,7 @@ def row(sampler: Sampler, special: SpecialTokens) -> Packed:
         sampler.text(4, loss=True),
         sampler.image(Kind.NOISY, 2, 2, target=True),
     )
-    return pack([Sequence(segments)], special)
+    return pack([Document(segments)], special)
 
 
 def adapted(model: UnifiedModel, settings: LoraSettings) -> UnifiedModel:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import FlexAttend, ModelConfig, PaddedAttend
 from irg.model.attention import Attend, similar
 from tests.model.naive import dense_attend
@@ -44,7 +44,7 @@ def test_both_paths_have_the_same_gradients(config: ModelConfig, special: Specia
 
 
 def test_a_full_mask_is_left_out(sampler: Sampler, special: SpecialTokens) -> None:
-    images = [Sequence((sampler.image(Kind.NOISY, 2, 2),)) for _ in range(2)]
+    images = [Document((sampler.image(Kind.NOISY, 2, 2),)) for _ in range(2)]
     assert PaddedAttend(pack(images, special)).rows[0].mask is None
 
 

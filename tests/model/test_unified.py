@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import FlexAttend, ModelConfig, PaddedAttend, UnifiedModel
 from tests.model.naive import hidden_states
 from tests.samples import Sampler
@@ -64,7 +64,7 @@ def test_latents_and_texts_go_through_different_weights(
 ) -> None:
     """A change of the generation expert's last MLP reaches the latents' own hidden states and nothing
     else."""
-    packed = pack([Sequence((sampler.text(3), sampler.image(Kind.CLEAN, 2, 2), sampler.text(3)))], special)
+    packed = pack([Document((sampler.text(3), sampler.image(Kind.CLEAN, 2, 2), sampler.text(3)))], special)
     before = model(packed, PaddedAttend(packed))
     weight = model.decoder.layers[-1].generation.down.weight  # type: ignore[union-attr]
     assert isinstance(weight, torch.Tensor)
@@ -81,7 +81,7 @@ def test_latents_and_texts_go_through_different_weights(
 def test_logits_for_chosen_tokens_only(
     model: UnifiedModel, config: ModelConfig, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    packed = pack([Sequence((sampler.text(3),))], special)
+    packed = pack([Document((sampler.text(3),))], special)
     hidden = model(packed, PaddedAttend(packed)).understanding_UD
     assert model.logits(hidden[-1:]).shape == (1, config.decoder.vocabulary)
 
@@ -89,7 +89,7 @@ def test_logits_for_chosen_tokens_only(
 def test_a_row_without_latents_or_views(
     model: UnifiedModel, config: ModelConfig, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    packed = pack([Sequence((sampler.text(3),))], special)
+    packed = pack([Document((sampler.text(3),))], special)
     streams = model(packed, PaddedAttend(packed))
     assert streams.generation_MD.shape == (0, config.decoder.width)
     assert torch.equal(streams.in_row_order(packed), streams.understanding_UD)

@@ -1,6 +1,6 @@
 import torch
 
-from irg.core import Grid, Kind, Sequence, SpecialTokens, pack
+from irg.core import Document, Grid, Kind, SpecialTokens, pack
 from irg.model import UnifiedModel
 from tests.samples import Sampler
 
@@ -11,10 +11,10 @@ def test_images_of_any_sizes_are_seen_as_if_alone(
     """Two of one size, one of another with as many patches, and two more."""
     shapes = [(2, 3), (2, 3), (3, 2), (1, 1), (4, 2)]
     views = [sampler.image(Kind.VIEW, *shape) for shape in shapes]
-    packed = pack([Sequence(tuple(views))], special)
+    packed = pack([Document(tuple(views))], special)
     together = double_model.embed_understanding(packed)[len(packed.text_id_N) :]
     for view, part in zip(views, together.split(packed.view_lengths), strict=True):
-        alone = double_model.embed_understanding(pack([Sequence((view,))], special))[2:]
+        alone = double_model.embed_understanding(pack([Document((view,))], special))[2:]
         assert torch.allclose(part, alone, rtol=0, atol=1e-12)
 
 
@@ -22,10 +22,10 @@ def test_images_of_one_size_go_through_together(
     double_model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
     views = [sampler.image(Kind.VIEW, 2, 3) for _ in range(3)]
-    packed = pack([Sequence((view,)) for view in views], special)
+    packed = pack([Document((view,)) for view in views], special)
     together = double_model.embed_understanding(packed)[len(packed.text_id_N) :]
     for view, part in zip(views, together.split(packed.view_lengths), strict=True):
-        alone = double_model.embed_understanding(pack([Sequence((view,))], special))[2:]
+        alone = double_model.embed_understanding(pack([Document((view,))], special))[2:]
         assert torch.allclose(part, alone, rtol=0, atol=1e-12)
 
 
@@ -41,5 +41,5 @@ def test_a_patch_knows_its_place(
         seen = double_model.connector(double_model.vision(view.data.double(), place_P, (3,)))
         table = double_model.view_positions.table
         assert isinstance(table, torch.Tensor)
-        got = double_model.embed_understanding(pack([Sequence((view,))], special))[2:]
+        got = double_model.embed_understanding(pack([Document((view,))], special))[2:]
         assert torch.allclose(got, seen + table[place_P], rtol=0, atol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import Grid, Kind, Role, Segment, Sequence, pack
+from irg.core import Document, Grid, Kind, Role, Segment, pack
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace, png
 from irg.data.compose import Dropout, dropped
@@ -420,12 +420,12 @@ def test_a_branch_reads_what_dropout_leaves_and_predicts_what_training_would(
     dropout = Dropout(text=float(branch == "text"), image=float(branch == "image"))
     generator = torch.Generator().manual_seed(0)
     turn = 2 if mode in (Mode.EDIT, Mode.IMPROVING_FULL) else 1
-    document = Sequence(tuple(dropped(drawing(canvas.main, turn), dropout, generator)))
+    document = Document(tuple(dropped(drawing(canvas.main, turn), dropout, generator)))
     *left, noisy = document
     assert same_segments(left, context.history[0])
 
     model = pipeline.parts.model
-    row, tip = pack([document], SPECIAL), pack([Sequence((noisy,))], SPECIAL, context.positions)
+    row, tip = pack([document], SPECIAL), pack([Document((noisy,))], SPECIAL, context.positions)
     assert tip.position_T.tolist() == row.position_T[-tip.num_tokens :].tolist()
     with torch.inference_mode():
         in_training = model.velocity(row, PaddedAttend(row))[-4:]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
 from irg.train.flops import RowCounts
@@ -65,7 +65,7 @@ def row(sampler: Sampler, special: SpecialTokens) -> Packed:
         sampler.text(30, loss=True),
         sampler.image(Kind.NOISY, 8, 8, target=True),
     )
-    return pack([Sequence(segments)], special)
+    return pack([Document(segments)], special)
 
 
 def tensors() -> list[torch.Tensor]:

@@ -3,7 +3,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
 from irg.model.adapters import LoraSettings, adapt
 from irg.train.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
@@ -16,7 +16,7 @@ from tests.samples import Sampler
 def row(sampler: Sampler, special: SpecialTokens) -> Packed:
     """Documents of one length, which padded attention runs over without padding."""
     documents = [
-        Sequence(
+        Document(
             (
                 sampler.text(20),
                 sampler.image(Kind.CLEAN, 6, 6),

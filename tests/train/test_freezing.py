@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from irg.core import Kind, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.train.freezing import Part, freeze, part_of
 from irg.train.objective import Objective
@@ -76,7 +76,7 @@ def test_gradients_go_through_frozen_parts_but_not_into_them(
 ) -> None:
     twin = copy.deepcopy(model).requires_grad_(True)
     freeze(twin, ["generation", "vision"])
-    packed = pack([Sequence((sampler.image(Kind.VIEW, 2, 2), sampler.image(Kind.NOISY, 2, 2)))], special)
+    packed = pack([Document((sampler.image(Kind.VIEW, 2, 2), sampler.image(Kind.NOISY, 2, 2)))], special)
     twin.velocity(packed, PaddedAttend(packed)).square().sum().backward()
     reached = {part_of(name) for name, one in twin.named_parameters() if one.grad is not None}
     assert reached == {Part.CONNECTOR, Part.UNDERSTANDING, Part.EMBEDDINGS, Part.LATENTS}

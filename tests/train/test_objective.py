@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, dense_mask, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, dense_mask, pack
 from irg.model import PaddedAttend, UnifiedModel
 from irg.train import objective as objective_module
 from irg.train.objective import Losses, Objective, Reduction, shares
@@ -18,18 +18,18 @@ LABELS, TARGETS = [5, 3, 1], [4, 4, 1]
 
 
 @pytest.fixture
-def documents(sampler: Sampler) -> list[Sequence]:
+def documents(sampler: Sampler) -> list[Document]:
     """Texts with and without loss, images with and without targets, all mixed."""
     return [
-        Sequence((sampler.text(3), sampler.image(Kind.VIEW, 1, 2), sampler.text(4, loss=True))),
-        Sequence((sampler.text(2, loss=True), *[sampler.image(Kind.NOISY, 2, 2, target=True) for _ in "ab"])),
-        Sequence((sampler.image(Kind.CLEAN, 1, 3), sampler.text(0, loss=True), sampler.text(5))),
-        Sequence((sampler.image(Kind.NOISY, 1, 2), sampler.image(Kind.NOISY, 1, 1, target=True))),
+        Document((sampler.text(3), sampler.image(Kind.VIEW, 1, 2), sampler.text(4, loss=True))),
+        Document((sampler.text(2, loss=True), *[sampler.image(Kind.NOISY, 2, 2, target=True) for _ in "ab"])),
+        Document((sampler.image(Kind.CLEAN, 1, 3), sampler.text(0, loss=True), sampler.text(5))),
+        Document((sampler.image(Kind.NOISY, 1, 2), sampler.image(Kind.NOISY, 1, 1, target=True))),
     ]
 
 
 @pytest.fixture
-def row(documents: list[Sequence], special: SpecialTokens) -> Packed:
+def row(documents: list[Document], special: SpecialTokens) -> Packed:
     return pack(documents, special)
 
 
@@ -43,7 +43,7 @@ def losses(model: UnifiedModel, row: Packed) -> Losses:
     return Objective(model)(row, PaddedAttend(row))
 
 
-def naive_token_losses(model: UnifiedModel, document: Sequence, special: SpecialTokens) -> list[torch.Tensor]:
+def naive_token_losses(model: UnifiedModel, document: Document, special: SpecialTokens) -> list[torch.Tensor]:
     """Every token of a text with loss predicts the next one, the last of them the end delimiter."""
     row = pack([document], special)
     hidden_TD = model(row, PaddedAttend(row)).in_row_order(row)
@@ -57,7 +57,7 @@ def naive_token_losses(model: UnifiedModel, document: Sequence, special: Special
     return found
 
 
-def naive_flow_losses(model: UnifiedModel, document: Sequence, special: SpecialTokens) -> list[torch.Tensor]:
+def naive_flow_losses(model: UnifiedModel, document: Document, special: SpecialTokens) -> list[torch.Tensor]:
     """One [M, V] for each image with a target."""
     row = pack([document], special)
     velocity_MV = model.velocity(row, PaddedAttend(row))
@@ -81,7 +81,7 @@ def gradients(model: UnifiedModel) -> dict[str, torch.Tensor]:
 
 
 def test_losses_and_gradients_are_those_of_each_document_alone(
-    trainable: UnifiedModel, documents: list[Sequence], row: Packed, special: SpecialTokens
+    trainable: UnifiedModel, documents: list[Document], row: Packed, special: SpecialTokens
 ) -> None:
     together = losses(trainable, row)
     (together.text_N.sum() + together.flow_MV.sum()).backward()
@@ -166,7 +166,7 @@ def test_every_loss_knows_its_document(row: Packed) -> None:
 def test_a_row_without_labels_or_targets_has_no_losses(
     model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    row = pack([Sequence((sampler.text(3), sampler.image(Kind.CLEAN, 1, 2)))], special)
+    row = pack([Document((sampler.text(3), sampler.image(Kind.CLEAN, 1, 2)))], special)
     found, weights = losses(model, row), shares(row, Reduction.SAMPLE, Reduction.SQUARE)
     assert found.text_N.shape == weights.text_weight_N.shape == (0,)
     assert found.flow_MV.shape == (0, model.config.latent_values)
@@ -177,7 +177,7 @@ def test_every_parameter_has_a_gradient_whatever_the_row_holds(
     trainable: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
     """Processes that share the model must agree on which parameters have one."""
-    row = pack([Sequence((sampler.text(3, loss=True),))], special)
+    row = pack([Document((sampler.text(3, loss=True),))], special)
     found = losses(trainable, row)
     (found.text_N.sum() + found.flow_MV.sum()).backward()
     assert gradients(trainable).keys() == dict(trainable.named_parameters()).keys()

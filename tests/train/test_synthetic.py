@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irg.core import Grid, Role, Sequence
+from irg.core import Document, Grid, Role
 from irg.model import bagel_7b, embedded, tiny
 from irg.train.flops import RowCounts
 from irg.train.synthetic import Lengths, SyntheticRows
@@ -14,7 +14,7 @@ def rows(lengths: Lengths = SHORT) -> SyntheticRows:
     return SyntheticRows(tiny(), lengths, torch.Generator().manual_seed(0))
 
 
-def shape(document: Sequence) -> str:
+def shape(document: Document) -> str:
     """The kinds of a document's segments, those with loss marked."""
     return " ".join(
         segment.kind.name + ("*" if segment.loss or segment.target is not None else "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from irg.bench.records import Record
+from irg.bench.scene.records import Record
 from irg.core.files import write_atomically
 
 _PICTURES = "pictures"

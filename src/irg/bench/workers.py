@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 
 from irg.bench.checkpoints import Checkpoint, one_thread
-from irg.bench.conditions import Scope
-from irg.bench.records import Record
-from irg.bench.trials import Trial
+from irg.bench.scene.conditions import Scope
+from irg.bench.scene.records import Record
+from irg.bench.scene.trials import Trial
 from irg.core.trace import png
 
 

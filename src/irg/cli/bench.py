@@ -93,7 +93,7 @@ def scene(
     Turn 0 is the base, drawn at once. Each score is the share of pictures that show exactly what was asked
     for, with its 95% Wilson interval, for each of the six prompt families and overall.
     """
-    from irg.bench.scene import SceneOptions, run, save, summarise
+    from irg.bench.scene.benchmark import SceneOptions, run, save, summarise
 
     console, choice = choose_console(quiet, as_json), ModelChoice(model, device, dtype)
     given = {
@@ -107,7 +107,7 @@ def scene(
         "--workers": workers,
     }
     if compare:
-        from irg.bench.comparison import CompareOptions
+        from irg.bench.scene.comparison import CompareOptions
 
         chosen = CompareOptions(
             prompts or 1000,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from irg.bench.checkpoints import Checkpoint
-    from irg.bench.comparison import CompareOptions, Contestants, Found
+    from irg.bench.scene.comparison import CompareOptions, Contestants, Found
 
 FOLDER = Path("docs/results")
 _PANEL = "Comparison"
@@ -102,7 +102,7 @@ class Asked:
 
     def contestants(self) -> "Contestants":
         """Raises ValueError for what is written wrongly, is not there, or does not know the scene world."""
-        from irg.bench.comparison import Contestants
+        from irg.bench.scene.comparison import Contestants
 
         others = dict(_named(text) for text in self.others)
         if len(others) < len(self.others):
@@ -175,7 +175,7 @@ def compare(
     asked: Asked, options: "CompareOptions", places: Places, console: "Console", as_json: bool
 ) -> None:
     """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
-    from irg.bench.comparison import run
+    from irg.bench.scene.comparison import run
 
     contestants = asked.contestants()
     folder = places.out or FOLDER
@@ -202,10 +202,10 @@ def compare(
 def _write(
     contestants: "Contestants", options: "CompareOptions", found: "Found", folder: Path, records: Path
 ) -> dict[str, Any]:
-    from irg.bench.comparison import PROTOCOL, SHEET, write_sheet
-    from irg.bench.pages import page
-    from irg.bench.plots import draw_plots
-    from irg.bench.results import head_of, summarise
+    from irg.bench.scene.comparison import PROTOCOL, SHEET, write_sheet
+    from irg.bench.scene.pages import page
+    from irg.bench.scene.plots import draw_plots
+    from irg.bench.scene.results import head_of, summarise
     from irg.core.files import write_atomically
 
     results = summarise(found, options, {"protocol": PROTOCOL} | head_of(contestants))
@@ -232,8 +232,8 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _show(results: dict[str, Any], console: "Console") -> None:
-    from irg.bench.conditions import short_title, turn_name
-    from irg.bench.results import OVERALL
+    from irg.bench.scene.conditions import short_title, turn_name
+    from irg.bench.scene.results import OVERALL
 
     table = Table("", "n", "score", "95% interval", "fidelity", "evaluations", title=results["protocol"])
     for found in results["conditions"]:

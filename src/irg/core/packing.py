@@ -4,12 +4,12 @@ Shape suffixes: T tokens of the row, N text tokens (delimiters included), M late
 of a latent token, D values of a patch.
 """
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 
-from irg.core.segment import Kind, Route, Segment, Sequence
+from irg.core.segment import Document, Kind, Route, Segment
 
 IGNORE = -100
 """Label of a token that predicts nothing (the default ignore_index of torch's cross-entropy)."""
@@ -99,7 +99,9 @@ class Packed:
         return replace(self, latent_MC=latent_MC, timestep_M=torch.full_like(self.timestep_M, timestep))
 
 
-def pack(documents: Seq[Sequence], special: SpecialTokens, starts: Seq[int] | None = None) -> Packed:
+def pack(
+    documents: Sequence[Document], special: SpecialTokens, starts: Sequence[int] | None = None
+) -> Packed:
     """Lay out documents one after the other.
 
     `starts` are the positions at which the documents begin: 0 for training rows, a context's position when
@@ -114,7 +116,7 @@ def pack(documents: Seq[Sequence], special: SpecialTokens, starts: Seq[int] | No
     return row.finish()
 
 
-def pack_tokens(runs: Seq[Seq[int]], starts: Seq[int]) -> Packed:
+def pack_tokens(runs: Sequence[Sequence[int]], starts: Sequence[int]) -> Packed:
     """A run of text tokens per document, without delimiters: for decoding, where texts grow by the token."""
     lengths = [len(run) for run in runs]
     document = torch.arange(len(runs)).repeat_interleave(torch.tensor(lengths))
@@ -168,7 +170,7 @@ class _Row:
         self.lengths: list[int] = []
         self.advances: list[int] = []
 
-    def add_document(self, document: Sequence, start: int) -> None:
+    def add_document(self, document: Document, start: int) -> None:
         position, first = start, len(self.kind)
         for segment in document:
             self._add_segment(segment, position, first)

@@ -97,7 +97,7 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class Document:
     """One document: segments in order."""
 
     segments: tuple[Segment, ...]
@@ -105,7 +105,7 @@ class Sequence:
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
 
-    def __add__(self, other: "Sequence | tuple[Segment, ...]") -> "Sequence":
+    def __add__(self, other: "Document | tuple[Segment, ...]") -> "Document":
         return replace(self, segments=self.segments + tuple(other))
 
     @property

@@ -1,6 +1,6 @@
 """Choosing the token budget of rows: a budget that the lengths of the data fill well."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ GRAIN = 512
 _ROWS = 400
 
 
-def expected_fill(streams: Seq[Measured], options: PackingOptions, seed: int) -> float:
+def expected_fill(streams: Sequence[Measured], options: PackingOptions, seed: int) -> float:
     """Mean share of the budget that samples take, over the first few hundred rows of an endless plan."""
     steps = -(-_ROWS // options.rows_per_step)
     plan = islice(Planner(streams, options, seed), steps)
@@ -22,7 +22,7 @@ def expected_fill(streams: Seq[Measured], options: PackingOptions, seed: int) ->
 
 
 def fitting_budget(
-    streams: Seq[Measured], options: PackingOptions, seed: int, least: float = 0.9
+    streams: Sequence[Measured], options: PackingOptions, seed: int, least: float = 0.9
 ) -> tuple[int, float]:
     """The budget, from `least` times `options.tokens` up to that, which is filled best, and how well.
 

@@ -3,15 +3,14 @@
 So a document composes to the same sequence whichever process does it, in whatever company.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 
 import torch
 from einops import rearrange
 
-from irg.core import BranchKind, Kind, Role, Segment, Sequence, keeps
+from irg.core import BranchKind, Document, Kind, Role, Segment, keeps
 from irg.data.prepare import Ready, ReadyImage, ReadyText
 from irg.model import Autoencoder, ModelConfig
 from irg.model.autoencoder import to_tokens
@@ -74,7 +73,7 @@ class Composer:
     remember: int = 0
     _remembered: dict[bytes, torch.Tensor] = field(default_factory=dict, repr=False)
 
-    def __call__(self, documents: Seq[Ready]) -> list[Sequence]:
+    def __call__(self, documents: Sequence[Ready]) -> list[Document]:
         """All pictures of the documents are encoded together, by size: padding would change latents."""
         generators = [torch.Generator().manual_seed(document.seed) for document in documents]
         wanted = [
@@ -91,7 +90,7 @@ class Composer:
 
     def _sequence(
         self, document: Ready, latents: Iterator[torch.Tensor], generator: torch.Generator
-    ) -> Sequence:
+    ) -> Document:
         segments: list[Segment] = []
         for part in document.parts:
             if isinstance(part, ReadyText):
@@ -99,7 +98,7 @@ class Composer:
             else:
                 tokens = next(latents) if part.latent_pixels is not None else None
                 segments += self._images(part, tokens, generator)
-        return Sequence(tuple(dropped(segments, self.dropout, generator)))
+        return Document(tuple(dropped(segments, self.dropout, generator)))
 
     def _images(
         self, part: ReadyImage, latent_MV: torch.Tensor | None, generator: torch.Generator
@@ -120,7 +119,9 @@ class Composer:
     def _device(self) -> torch.device:
         return next(self.autoencoder.parameters()).device
 
-    def _encode(self, parts: Seq[ReadyImage], generators: Seq[torch.Generator]) -> list[torch.Tensor]:
+    def _encode(
+        self, parts: Sequence[ReadyImage], generators: Sequence[torch.Generator]
+    ) -> list[torch.Tensor]:
         """Latent tokens [M, V] of every part, in float32."""
         found: list[torch.Tensor | None] = [None] * len(parts)
         by_size: dict[tuple[int, ...], list[int]] = {}
@@ -144,7 +145,7 @@ class Composer:
 
     @torch.no_grad()
     def _encode_batch(
-        self, parts: Seq[ReadyImage], generators: Seq[torch.Generator], chunk: list[int]
+        self, parts: Sequence[ReadyImage], generators: Sequence[torch.Generator], chunk: list[int]
     ) -> torch.Tensor:
         dtype = next(self.autoencoder.parameters()).dtype
         images = [parts[index].latent_pixels for index in chunk]

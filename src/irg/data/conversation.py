@@ -11,8 +11,7 @@ come first.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -75,7 +74,7 @@ class ConversationSource(ParquetSource[Document]):
         return Document((TextPart(Role.SYSTEM, self.system_prompt, 0), *parts), document.mode)
 
 
-def mode_of(parts: Seq[Part]) -> str:
+def mode_of(parts: Sequence[Part]) -> str:
     """The learning mode whose document has such parts in this order, or `OTHER`."""
     return _SHAPES.get(_drawn(parts), OTHER)
 
@@ -187,7 +186,7 @@ def _role(part: Part) -> Role:
     return part.role if isinstance(part, TextPart) else Role.IMAGE
 
 
-def _drawn(parts: Seq[Part]) -> str:
+def _drawn(parts: Sequence[Part]) -> str:
     return "".join(map(_sign, parts)).removeprefix("S")
 
 

@@ -7,8 +7,7 @@ thinking modes do not, since they end before the last picture is drawn.
 
 import base64
 import json
-from collections.abc import Callable, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -140,7 +139,7 @@ def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
                 yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(without_system, mode)
 
 
-def messages(parts: Seq[Part]) -> list[dict[str, Any]]:
+def messages(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """A document's parts as a conversation."""
     found: list[dict[str, Any]] = []
     for part in parts:
@@ -181,8 +180,8 @@ def trace_of(written: Document) -> Trace:
 
 def _trace(
     written: Document,
-    thoughts: Seq[str | None],
-    images: Seq[Image.Image],
+    thoughts: Sequence[str | None],
+    images: Sequence[Image.Image],
     questions: tuple[tuple[str, str], ...] = (),
 ) -> Trace:
     asked = [] if questions else _texts(written, Role.QUESTION)

@@ -4,8 +4,7 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field
@@ -70,7 +69,7 @@ class Lengths:
     total: int
 
     @classmethod
-    def of(cls, tokens: Seq[int]) -> "Lengths":
+    def of(cls, tokens: Sequence[int]) -> "Lengths":
         least, median, p95, most = np.percentile(tokens, (0, 50, 95, 100), method="nearest").astype(int)
         return cls(len(tokens), int(least), int(median), int(p95), int(most), int(sum(tokens)))
 

@@ -1,6 +1,6 @@
 """Filling what room a row has left: a subset of sums, on the bits of integers."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 
 _UNITS = 4096
 """Resolution: a row's capacity is counted in so many units at most, which costs at most a unit per item."""
@@ -8,7 +8,7 @@ _TOLERANCE = 1 / 400
 """Share of the capacity that may stay empty if that spares looking at younger items."""
 
 
-def fill(costs: Seq[int], room: int, capacity: int) -> list[int]:
+def fill(costs: Sequence[int], room: int, capacity: int) -> list[int]:
     """Places of items, in order, whose costs together come close to the `room` left of a row's `capacity`.
 
     As many of the first items are considered as it takes to fill the room to within the tolerance; all, if

@@ -6,7 +6,7 @@ them, and what was found can be kept in a folder, where the next run finds it if
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +71,7 @@ class Measuring:
 class Lengths:
     """Tokens of every row of a stream that was surveyed."""
 
-    def __init__(self, tokens: Seq[int], counts: Seq[int]) -> None:
+    def __init__(self, tokens: Sequence[int], counts: Sequence[int]) -> None:
         """`tokens` are all lengths in order; `counts` says how many are each row's, 0 if it is unusable."""
         self._tokens, self._counts = list(tokens), np.asarray(counts, dtype=np.int64)
         self._starts = np.concatenate([[0], np.cumsum(self._counts)]).tolist()
@@ -92,7 +92,7 @@ class Lengths:
         np.maximum.at(most, np.repeat(np.arange(len(most)), self._counts), self._tokens)
         return most
 
-    def without(self, indices: Seq[int]) -> "Lengths":
+    def without(self, indices: Sequence[int]) -> "Lengths":
         """The same, but some rows are unusable."""
         counts = self._counts.copy()
         counts[list(indices)] = 0
@@ -145,7 +145,7 @@ class Survey:
 
 
 def survey(
-    streams: Seq[Stream], measuring: Measuring, folder: Path | None = None, strict: bool = False
+    streams: Sequence[Stream], measuring: Measuring, folder: Path | None = None, strict: bool = False
 ) -> Survey:
     """Measure all rows of all streams, or take from `folder` what was found before, and leave it there.
 
@@ -176,7 +176,7 @@ def survey(
 
 
 def _findings(
-    streams: Seq[Stream], measuring: Measuring, folder: Path | None, strict: bool
+    streams: Sequence[Stream], measuring: Measuring, folder: Path | None, strict: bool
 ) -> dict[str, Findings]:
     """By stream: what was kept, or what a survey finds, which is made once for all that share a source."""
     found: dict[str, Findings] = {}
@@ -193,7 +193,7 @@ def _findings(
     return found
 
 
-def _surveyed(streams: Seq[Stream], measuring: Measuring, strict: bool) -> list[Findings]:
+def _surveyed(streams: Sequence[Stream], measuring: Measuring, strict: bool) -> list[Findings]:
     """One pass over a source, for all the streams that share it."""
     preparer = measuring.preparer
     remembering = _Remembering(preparer.tokenizer)
@@ -241,7 +241,7 @@ def _limited(stream: Stream, findings: Findings, measuring: Measuring) -> tuple[
     return lengths, [errors[index] for index in sorted(errors)]
 
 
-def _nothing_usable(stream: Stream, errors: Seq[RowError], elsewhere: int) -> str:
+def _nothing_usable(stream: Stream, errors: Sequence[RowError], elsewhere: int) -> str:
     reasons = Counter(str(error.reason) for error in errors)
     if elsewhere:
         reasons["meant for other modes"] = elsewhere

@@ -8,8 +8,7 @@ step comes with the state that goes on after it, however much has been prepared 
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -116,7 +115,7 @@ class StepLoader:
             yield from step.rows_of(self.rank, self.world)
 
     def _loaded(
-        self, step: PlannedStep, state: dict[str, Any], arrived: Seq[Parcel], waited: float
+        self, step: PlannedStep, state: dict[str, Any], arrived: Sequence[Parcel], waited: float
     ) -> LoadedStep:
         rejected = tuple(one for parcel in arrived for one in parcel.rejected)
         if self.rank == 0:

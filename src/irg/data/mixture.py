@@ -4,7 +4,7 @@ Every random number depends on the seed and on a count, so that the counts are a
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -41,7 +41,7 @@ def sample_seed(run_seed: int, stream: str, epoch: int, index: int) -> int:
     return seed_of(run_seed, "sample", stream, epoch, index)
 
 
-def epoch_order(usable: np.ndarray, group_sizes: Seq[int], window: int, seed: int) -> np.ndarray:
+def epoch_order(usable: np.ndarray, group_sizes: Sequence[int], window: int, seed: int) -> np.ndarray:
     """The rows in the order of one epoch: groups are shuffled, then the rows within each `window` of groups.
 
     So every row comes once, and reads stay within a few groups at a time.
@@ -119,7 +119,9 @@ class Cursor:
 class Mixture:
     """Draws samples from streams by their weights, until each has had its `epochs`; forever without."""
 
-    def __init__(self, streams: Seq[Measured], seed: int, window: int, epochs: int | None = None) -> None:
+    def __init__(
+        self, streams: Sequence[Measured], seed: int, window: int, epochs: int | None = None
+    ) -> None:
         self.cursors = {one.stream.name: Cursor(one, seed, window, epochs) for one in streams}
         self._seed = seed
         self._draws = 0

@@ -5,8 +5,7 @@ the rows; so the order of the data does not depend on the number of processes, a
 is all there is to save of the data.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +115,7 @@ class Planner:
     """
 
     def __init__(
-        self, streams: Seq[Measured], options: PackingOptions, seed: int, epochs: int | None = None
+        self, streams: Sequence[Measured], options: PackingOptions, seed: int, epochs: int | None = None
     ) -> None:
         """`streams` come from `irg.data.lengths.survey`, with `longest` no more than the budget."""
         if epochs is not None and epochs < 1:
@@ -206,7 +205,7 @@ class Planner:
         while len(self._waiting) < self._lookahead and (sample := self._mixture.draw()) is not None:
             self._waiting.append(_Waiting(sample, self._cost(sample), self.step))
 
-    def _take_from(self, stream: str, rows: Seq[_OpenRow]) -> bool:
+    def _take_from(self, stream: str, rows: Sequence[_OpenRow]) -> bool:
         """Put the oldest fitting sample of a stream into the emptiest row, unless one is there already.
 
         False if none fits. A stream that has ended asks for nothing.

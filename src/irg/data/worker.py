@@ -7,8 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -42,7 +41,7 @@ class Parcel:
     """What went wrong that was not a row's fault, and where."""
 
     @classmethod
-    def pack(cls, documents: Seq[Ready], rejected: Seq[Rejected]) -> "Parcel":
+    def pack(cls, documents: Sequence[Ready], rejected: Sequence[Rejected]) -> "Parcel":
         pixels: list[np.ndarray] = []
 
         def packed(part: ReadyImage) -> ReadyImage:
@@ -69,7 +68,7 @@ class Parcel:
 class RowReader(Dataset[Parcel]):
     """Reads planned rows. It can be sent to other processes, and gives the same in all of them."""
 
-    def __init__(self, streams: Seq[Measured], preparer: Preparer, seed: int) -> None:
+    def __init__(self, streams: Sequence[Measured], preparer: Preparer, seed: int) -> None:
         self._streams = {one.stream.name: one.stream for one in streams}
         self._copies = {one.stream.name: one.copies for one in streams}
         self._preparer, self._seed = preparer, seed

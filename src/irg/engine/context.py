@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from irg.core import Packed, Segment, Sequence, SpecialTokens, pack
+from irg.core import Document, Packed, Segment, SpecialTokens, pack
 from irg.model import PaddedAttend, Streams, UnifiedModel
 
 GROWTH = 256
@@ -155,7 +155,7 @@ def append(
         raise ValueError(f"{len(documents)} documents for a context of {context.num_rows} rows")
     if not any(documents):
         return context
-    packed = pack([Sequence(document) for document in documents], special, context.positions).to(model.device)
+    packed = pack([Document(document) for document in documents], special, context.positions).to(model.device)
     if bool(packed.noisy_M.any()):
         raise ValueError("a NOISY segment never enters a context")
     read_packed(model, context, packed)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import torch
 
-from irg.core import Grid, Kind, Role, Segment, Sequence, SpecialTokens, pack
+from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.engine.context import Context
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.model import PaddedAttend, UnifiedModel
@@ -102,7 +102,7 @@ class _View:
     ) -> None:
         values = model.config.latent_values
         documents = [
-            Sequence((Segment(Kind.NOISY, Role.IMAGE, torch.empty(grid.num_tokens, values), grid=grid),))
+            Document((Segment(Kind.NOISY, Role.IMAGE, torch.empty(grid.num_tokens, values), grid=grid),))
             for grid in grids
         ]
         self.model = model

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from irg.core import Kind, Packed, Role, Segment, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
 from irg.data.prepare import Ready
@@ -20,7 +20,7 @@ from irg.train.settings import LossSettings
 
 MODES = (*Mode, "conversation")
 """What losses are told apart by."""
-_FILLER = Sequence((Segment(Kind.TEXT, Role.PROMPT, (0,)),))
+_FILLER = Document((Segment(Kind.TEXT, Role.PROMPT, (0,)),))
 """Stands for the documents of a process that has none left, while the others still have some."""
 _TEXT, _FLOW = 0, 1
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from irg.core import Grid, Kind, Packed, Role, Segment, Sequence, SpecialTokens, pack
+from irg.core import Document, Grid, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.model import ModelConfig
 
 _SPREAD = 0.5
@@ -47,7 +47,7 @@ class SyntheticRows:
         side = min(round(self._side / self.config.vision.patch), self.config.vision.side)
         return Grid(max(side, 1), max(side, 1))
 
-    def documents(self, tokens: int) -> list[Sequence]:
+    def documents(self, tokens: int) -> list[Document]:
         """Documents that fill `tokens` tokens but for a few. Raises ValueError where no full one fits."""
         room, documents = tokens, []
         makers = [self._improving, self._initial]
@@ -76,22 +76,22 @@ class SyntheticRows:
             return self.lengths.side
         return min(self.config.pixels_per_latent * self.config.latent_side, 1024)
 
-    def _improving(self) -> Sequence:
+    def _improving(self) -> Document:
         """P T1 I1 T2* I2*"""
         looked_at = (self._image(Kind.CLEAN, 1), self._image(Kind.VIEW, 1))
         second = (self._thought(2, self._thought_length()), self._image(Kind.NOISY, 2))
         first = self._text(Role.THOUGHT, self._thought_length(), 1)
-        return Sequence((*self._begin(), first, *looked_at, *second))
+        return Document((*self._begin(), first, *looked_at, *second))
 
-    def _initial(self) -> Sequence:
+    def _initial(self) -> Document:
         """P T1* I1*"""
-        return Sequence(
+        return Document(
             (*self._begin(), self._thought(1, self._thought_length()), self._image(Kind.NOISY, 1))
         )
 
-    def _thinking(self, length: int) -> Sequence:
+    def _thinking(self, length: int) -> Document:
         """P T1*"""
-        return Sequence((*self._begin(), self._thought(1, length)))
+        return Document((*self._begin(), self._thought(1, length)))
 
     def _begin(self) -> tuple[Segment, ...]:
         return (

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.comparison import CompareOptions, Contestants, Found
-from irg.bench.conditions import Condition, comparisons, in_order, kind, title, turn_name
-from irg.bench.fidelity import Fidelity
 from irg.bench.intervals import bootstrap_means
-from irg.bench.records import Record, Result
-from irg.bench.reflections import Check, share, tally
-from irg.bench.scene import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN, of_group
+from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN, of_group
+from irg.bench.scene.comparison import CompareOptions, Contestants, Found
+from irg.bench.scene.conditions import Condition, comparisons, in_order, kind, title, turn_name
+from irg.bench.scene.fidelity import Fidelity
+from irg.bench.scene.records import Record, Result
+from irg.bench.scene.reflections import Check, share, tally
 
 OVERALL = "overall"
 PARTS = tuple(part.name for part in fields(Fidelity))

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from irg.bench.checkpoints import Checkpoint
-from irg.bench.conditions import Condition, Scope, name_of_other, turn_name
-from irg.bench.records import Record
-from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, of_group, scene_items
-from irg.bench.sheet import Row, contact_sheet
+from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, of_group, scene_items
+from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
+from irg.bench.scene.records import Record
+from irg.bench.scene.sheet import Row, contact_sheet
 from irg.bench.store import Store
 from irg.bench.workers import Batch, Drawn, draw_all
 from irg.core.files import write_atomically

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from irg.bench.comparison import Found
-from irg.bench.conditions import Condition, name_of_other, turn_name
-from irg.bench.fidelity import Fidelity
-from irg.bench.records import Choice, Cost, Record, Result
-from irg.bench.reflections import Check
-from irg.bench.scene import COMBINATION_FAMILIES, FAMILIES, MAIN, Item
+from irg.bench.scene.benchmark import COMBINATION_FAMILIES, FAMILIES, MAIN, Item
+from irg.bench.scene.comparison import Found
+from irg.bench.scene.conditions import Condition, name_of_other, turn_name
+from irg.bench.scene.fidelity import Fidelity
+from irg.bench.scene.records import Choice, Cost, Record, Result
+from irg.bench.scene.reflections import Check
 from irg.world import Family, Split
 
 TURNS = 3

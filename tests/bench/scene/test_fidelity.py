@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from irg.bench.fidelity import Fidelity, fidelity
+from irg.bench.scene.fidelity import Fidelity, fidelity
 from irg.pipeline import load_pipeline
 from irg.prep import to_pixels, to_uint8
 from irg.world import Background, Pose, Scene, SceneObject, random_scene, read, render

@@ -1,6 +1,6 @@
 import pytest
 
-from irg.bench.conditions import (
+from irg.bench.scene.conditions import (
     ABLATIONS,
     ALTERNATIVES,
     Condition,

@@ -4,8 +4,8 @@ from collections.abc import Sequence as Seq
 from pathlib import Path
 from typing import Any
 
-from irg.bench.conditions import Condition, turn_name
-from irg.bench.results import OVERALL
+from irg.bench.scene.conditions import Condition, turn_name
+from irg.bench.scene.results import OVERALL
 from irg.core.files import put_in_place
 
 Json = dict[str, Any]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irg.bench.reflections import Check, Target, check, mark, planned_scene, tally
+from irg.bench.scene.reflections import Check, Target, check, mark, planned_scene, tally
 from irg.world import (
     Background,
     Colour,

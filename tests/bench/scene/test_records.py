@@ -1,9 +1,9 @@
 import json
 from dataclasses import replace
 
-from irg.bench.records import Choice, Record
-from irg.bench.reflections import Check
-from tests.bench.made import records, result
+from irg.bench.scene.records import Choice, Record
+from irg.bench.scene.reflections import Check
+from tests.bench.scene.made import records, result
 
 
 def test_a_record_is_one_line_and_comes_back() -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from irg.bench.conditions import Condition, Scope, turn_name
-from irg.bench.fidelity import fidelity
 from irg.bench.noise import PairedDraws, fork, forked
-from irg.bench.records import Choice, Cost, Record, Result
-from irg.bench.reflections import Check, check, planned_scene
+from irg.bench.scene.conditions import Condition, Scope, turn_name
+from irg.bench.scene.fidelity import fidelity
+from irg.bench.scene.records import Choice, Cost, Record, Result
+from irg.bench.scene.reflections import Check, check, planned_scene
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Rollout, TurnPlan
 from irg.pipeline.rollout import Place

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from irg.bench.sheet import Row, contact_sheet
+from irg.bench.scene.sheet import Row, contact_sheet
 
 GREEN, RED = (0x2E, 0x9D, 0x4F), (0xD3, 0x3C, 0x3C)
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from irg.bench.fidelity import Fidelity
-from irg.bench.reflections import Check
-from irg.bench.scene import Item
+from irg.bench.scene.benchmark import Item
+from irg.bench.scene.fidelity import Fidelity
+from irg.bench.scene.reflections import Check
 
 
 @dataclass(frozen=True)

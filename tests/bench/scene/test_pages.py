@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irg.bench.comparison import CompareOptions
-from irg.bench.conditions import short_title, title
-from irg.bench.pages import page
-from irg.bench.plots import draw_plots
-from irg.bench.results import summarise
-from tests.bench.made import EVERY, HEAD, TURNS, found
+from irg.bench.scene.comparison import CompareOptions
+from irg.bench.scene.conditions import short_title, title
+from irg.bench.scene.pages import page
+from irg.bench.scene.plots import draw_plots
+from irg.bench.scene.results import summarise
+from tests.bench.scene.made import EVERY, HEAD, TURNS, found
 
 RESULTS = summarise(found(), CompareOptions(24, (0, 1), TURNS, resamples=1000), HEAD)
 

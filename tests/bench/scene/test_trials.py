@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irg.bench.comparison import CompareOptions, compare_items
-from irg.bench.conditions import ABLATIONS, ALTERNATIVES, Condition, Scope
-from irg.bench.records import Choice, Cost
-from irg.bench.trials import Trial, num_named, wrong_scene
+from irg.bench.scene.comparison import CompareOptions, compare_items
+from irg.bench.scene.conditions import ABLATIONS, ALTERNATIVES, Condition, Scope
+from irg.bench.scene.records import Choice, Cost
+from irg.bench.scene.trials import Trial, num_named, wrong_scene
 from irg.core.events import ImageDone, ThoughtDone
 from irg.pipeline import Pipeline
 from irg.world import fulfil, fulfils, parse

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from irg.bench.conditions import short_title, turn_name
-from irg.bench.results import OVERALL, PARTS
-from irg.bench.scene import COMBINATIONS, COMPOUNDS
+from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS
+from irg.bench.scene.conditions import short_title, turn_name
+from irg.bench.scene.results import OVERALL, PARTS
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ the model writes its reflection anew, from what it still sees."""
 _OTHERS = """Checkpoints that were trained otherwise, with the same prompts and the same noise."""
 _REFLECTIONS = """\
 A flaw that is named is right if the picture has it: kind, place and the attribute in question agree
-(`irg.bench.reflections` says how exactly). *Places*: the place has a flaw of some kind."""
+(`irg.bench.scene.reflections` says how exactly). *Places*: the place has a flaw of some kind."""
 _COMPUTE = """\
 Per picture, from the prompt on. Evaluations: runs of the model on a picture being drawn, those of
 guidance branches included. Tokens: of the texts it wrote. Seconds: of a batch, shared equally, on the

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from irg.bench import comparison
 from irg.bench.checkpoints import Checkpoint
-from irg.bench.comparison import (
+from irg.bench.scene import comparison
+from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
+from irg.bench.scene.comparison import (
     SHOWN,
     CompareOptions,
     Contestants,
@@ -20,9 +21,8 @@ from irg.bench.comparison import (
     some,
     write_sheet,
 )
-from irg.bench.conditions import Scope
-from irg.bench.records import Record
-from irg.bench.scene import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
+from irg.bench.scene.conditions import Scope
+from irg.bench.scene.records import Record
 from irg.bench.store import Store
 from irg.model.checkpoint import save_autoencoder, save_model
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer

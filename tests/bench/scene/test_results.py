@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irg.bench.comparison import CompareOptions, Found
 from irg.bench.intervals import wilson
-from irg.bench.records import Choice, Record
-from irg.bench.reflections import Check
-from irg.bench.results import summarise
-from tests.bench.made import EVERY, FEW_PROMPTS, HEAD, OTHER, TURNS, found, result
+from irg.bench.scene.comparison import CompareOptions, Found
+from irg.bench.scene.records import Choice, Record
+from irg.bench.scene.reflections import Check
+from irg.bench.scene.results import summarise
+from tests.bench.scene.made import EVERY, FEW_PROMPTS, HEAD, OTHER, TURNS, found, result
 
 OPTIONS = CompareOptions(24, (0, 1), TURNS, resamples=1000)
 FOUND = found()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from irg.bench.intervals import wilson
-from irg.bench.scene import (
+from irg.bench.scene.benchmark import (
     COMBINATION_FAMILIES,
     COMBINATIONS,
     COMPOUNDS,
