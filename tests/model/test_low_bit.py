@@ -4,7 +4,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from irg.core import Kind, Packed, Sequence, SpecialTokens, pack
+from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.low_bit import Quantize, as_held, decoded, is_quantized, quantize
 from tests.samples import Sampler
@@ -20,7 +20,7 @@ KINDS = (
 
 @pytest.fixture
 def row(sampler: Sampler, special: SpecialTokens) -> Packed:
-    return pack([Sequence((sampler.text(5), sampler.image(Kind.NOISY, 2, 2)))], special)
+    return pack([Document((sampler.text(5), sampler.image(Kind.NOISY, 2, 2)))], special)
 
 
 @pytest.mark.parametrize("kind", KINDS)
