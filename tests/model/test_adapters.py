@@ -12,9 +12,9 @@ from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import load_model, save_model
-from irg.train.freezing import freeze
+from irg.run.freezing import freeze
+from irg.run.optimizers import Optimizers, OptimizerSettings
 from irg.train.objective import Objective
-from irg.train.optimizers import Optimizers, OptimizerSettings
 from tests.samples import Sampler
 
 ALL = LoraSettings(rank=4, alpha=8.0)

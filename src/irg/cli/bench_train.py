@@ -112,9 +112,9 @@ def train(
     import torch
 
     from irg.model.device import usual_device, usual_dtype
+    from irg.run.optimizers import OptimizerKind
+    from irg.run.parallel import Checkpointing
     from irg.train.measure import Lengths, Preset, TrainBench, measure
-    from irg.train.optimizers import OptimizerKind
-    from irg.train.parallel import Checkpointing
 
     place = usual_device(device)
     bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype is Precision.BFLOAT16

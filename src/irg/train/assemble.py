@@ -15,9 +15,9 @@ from irg.model.low_bit import Quantize
 from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
-from irg.train.freezing import freeze
+from irg.run.freezing import freeze
+from irg.run.parallel import Layout, Precision, lay_out
 from irg.train.objective import Objective
-from irg.train.parallel import Layout, Precision, lay_out
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
@@ -78,7 +78,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
         adapt(objective.model, recipe.lora, recipe.seed, layout.device)
     if not spread:
         objective.to(layout.device)
-    lay_out(objective, layout, recipe.parallel)
+    lay_out(objective, objective.layers, layout, recipe.parallel)
     if spread:
         assert recipe.init is not None
         fill(objective.model, checkpoint_folder(recipe.init), layout.device, _master(recipe))

@@ -25,8 +25,8 @@ from irg.model.embeddings import sincos_table
 from irg.model.low_bit import as_held, is_quantized
 from irg.model.names import unified_name
 from irg.pipeline.load import checkpoint_folder
+from irg.run.parallel import Precision
 from irg.train.assemble import Parts, parts_of
-from irg.train.parallel import Precision
 from irg.train.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
 from irg.train.settings import TrainRecipe
 from irg.train.storage import delete

@@ -14,11 +14,11 @@ from irg.model import ModelConfig, bagel_7b
 from irg.model.checkpoint import CheckpointError
 from irg.model.device import usual_device
 from irg.pipeline import Settings
+from irg.run.flops import RowCounts, peak_flops, peak_of
+from irg.run.freezing import parse_parts
 from irg.train.assemble import parts_of
 from irg.train.budget import Speed, Workload, budget
 from irg.train.dataset import Data, data_of
-from irg.train.flops import RowCounts, peak_flops, peak_of
-from irg.train.freezing import parse_parts
 from irg.train.settings import TrainRecipe
 
 TYPICAL_TEXTS = {"system": 150, "prompt": 100, "question": 20, "thought": 600}

@@ -6,7 +6,7 @@ from torch import nn
 
 from irg.core import Document, Kind, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
-from irg.train.freezing import Part, freeze, part_of
+from irg.run.freezing import Part, freeze, part_of
 from irg.train.objective import Objective
 from tests.samples import Sampler
 

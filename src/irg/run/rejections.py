@@ -11,7 +11,7 @@ from rich.console import Console
 from irg.core.files import write_atomically
 from irg.data.source import Reason
 from irg.data.streams import Rejected
-from irg.train.parallel import Layout
+from irg.run.parallel import Layout
 
 FILE = "rejected.jsonl"
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 
 from irg.data.prepare import seed_of
-from irg.train.parallel import Layout
+from irg.run.parallel import Layout
 
 
 def seed_rng(seed: int, layout: Layout) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from irg.train.parallel import Layout
-from irg.train.rng import restore_rng, rng_state, seed_rng
+from irg.run.parallel import Layout
+from irg.run.rng import restore_rng, rng_state, seed_rng
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from irg.train.metrics import LogSettings, MetricsLog, Work, peak_memory
+from irg.run.metrics import LogSettings, MetricsLog, Work, peak_memory
 
 
 def lines(path: Path) -> list[dict[str, float]]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from irg.train.average import Average
+from irg.run.average import Average
 
 
 def model() -> nn.Sequential:

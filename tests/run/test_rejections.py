@@ -8,8 +8,8 @@ from rich.console import Console
 
 from irg.data.source import Reason, RowError
 from irg.data.streams import Rejected
-from irg.train.parallel import Layout
-from irg.train.rejections import FILE, Rejections
+from irg.run.parallel import Layout
+from irg.run.rejections import FILE, Rejections
 
 ALONE = Layout(0, 1, torch.device("cpu"))
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from irg.core import IGNORE, Packed
 from irg.model import ModelConfig, UnifiedModel
-from irg.train.freezing import Part, part_of
+from irg.run.freezing import Part, part_of
 
 _PEAKS = {
     "B200": 2250e12,

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from irg.train.state import model_state, optimizer_state
+from irg.run.state import model_state, optimizer_state
 
 
 def model() -> nn.Sequential:

@@ -11,8 +11,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from irg.train.freezing import Part, part_of, plain_name
-from irg.train.muon import Muon
+from irg.run.freezing import Part, part_of, plain_name
+from irg.run.muon import Muon
 
 
 class OptimizerKind(StrEnum):

@@ -8,10 +8,10 @@ from torch import nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
-from irg.train.freezing import freeze
-from irg.train.muon import Muon, orthogonalised
-from irg.train.optimizers import OptimizerKind, Optimizers, OptimizerSettings, split_parameters
-from tests.train.sharded_steps import MESHES, SETTINGS, UNUSED, compare, fresh, set_gradients
+from irg.run.freezing import freeze
+from irg.run.muon import Muon, orthogonalised
+from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings, split_parameters
+from tests.run.sharded_steps import MESHES, SETTINGS, UNUSED, compare, fresh, set_gradients
 
 MATRIX_RATE, RATE = 5e-3, 3e-3
 MUON = OptimizerSettings(kind=OptimizerKind.MUON, rate=RATE, matrix_rate=MATRIX_RATE)

@@ -3,7 +3,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from irg.train.schedule import ScheduleSettings, Shape, learning_rate_factor
+from irg.run.schedule import ScheduleSettings, Shape, learning_rate_factor
 
 
 def course(settings: ScheduleSettings, total: int) -> list[float]:

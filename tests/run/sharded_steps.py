@@ -17,7 +17,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from irg.model import UnifiedModel, tiny
-from irg.train.optimizers import Optimizers, OptimizerSettings
+from irg.run.optimizers import Optimizers, OptimizerSettings
 
 SETTINGS = {
     "adamw": OptimizerSettings(rate=1e-2, weight_decay=0.1),

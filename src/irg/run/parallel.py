@@ -5,6 +5,7 @@ Every process of a run is one of torchrun's, or the only one.
 
 import os
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +25,6 @@ from irg.model import FlexAttend, PaddedAttend
 from irg.model.attention import Attend
 from irg.model.decoder import Expert
 from irg.model.device import usual_device
-from irg.train.objective import Objective
 
 FLEX_BLOCK = 128
 """FlexAttention's block of queries and keys: rows on a GPU are padded to a multiple of it."""
@@ -108,20 +108,18 @@ def joined(device: str | None) -> Iterator[Layout]:
             dist.destroy_process_group()
 
 
-def lay_out(objective: Objective, layout: Layout, settings: ParallelSettings) -> None:
-    """Checkpoint, compile and shard the layers, in place."""
-    model = objective.model
-    layers = [*model.decoder.layers, *model.vision.layers]
+def lay_out(module: nn.Module, layers: Seq[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
+    """Checkpoint, compile and shard a module by its layers, in place."""
     if settings.checkpointing is not Checkpointing.NONE:
         for layer in layers:
             layer.forward = partial(_checkpointed, layer.forward, settings.checkpointing)
     if settings.compile:
-        _compile(model)
+        _compile(module)
     if layout.world > 1:
-        _shard(objective, layers, layout, settings)
+        _shard(module, layers, layout, settings)
 
 
-def _shard(objective: Objective, layers: list[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
+def _shard(module: nn.Module, layers: Seq[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
     size = settings.shard or layout.world
     if layout.world % size:
         raise ValueError(f"parallel.shard {size}: {layout.world} processes do not divide into groups of it")
@@ -136,11 +134,11 @@ def _shard(objective: Objective, layers: list[nn.Module], layout: Layout, settin
         policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     for layer in layers:
         fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(objective, mesh=mesh, mp_policy=policy)
+    fully_shard(module, mesh=mesh, mp_policy=policy)
 
 
 def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:
-    """The context in which the objective runs."""
+    """The context in which a forward runs."""
     sharded = layout.world > 1
     if settings.precision is Precision.AUTOCAST or (
         settings.precision is Precision.BFLOAT16 and not sharded and settings.master is Precision.FLOAT32
@@ -150,10 +148,10 @@ def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:
 
 
 @contextmanager
-def without_sync(objective: nn.Module, still_accumulating: bool) -> Iterator[None]:
+def without_sync(module: nn.Module, still_accumulating: bool) -> Iterator[None]:
     """Within the block gradients stay with their process, unless this is the last part of a step."""
-    if isinstance(objective, FSDPModule):
-        objective.set_requires_gradient_sync(not still_accumulating)
+    if isinstance(module, FSDPModule):
+        module.set_requires_gradient_sync(not still_accumulating)
     yield
 
 
@@ -164,12 +162,12 @@ def attention(packed: Packed, device: torch.device) -> Attend:
     return FlexAttend(packed, -(-packed.num_tokens // FLEX_BLOCK) * FLEX_BLOCK)
 
 
-def _compile(model: nn.Module) -> None:
+def _compile(whole: nn.Module) -> None:
     """Compile what an expert does before and after attention; attention itself is compiled by FlexAttend.
 
     The numbers of texts' and latents' tokens change from row to row, so shapes are dynamic.
     """
-    for module in model.modules():
+    for module in whole.modules():
         if isinstance(module, Expert):
             module.project = torch.compile(module.project, dynamic=True)
             module.finish = torch.compile(module.finish, dynamic=True)
