@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
+from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import load_model, save_model
 from irg.run.freezing import freeze
 from irg.run.optimizers import Optimizers, OptimizerSettings
-from irg.train.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.train.objective import Objective
 from tests.samples import Sampler
 

@@ -1,21 +1,23 @@
 """LoRA and QLoRA: low-rank adapters on the experts' projections, trained in place of the weights themselves.
 
-peft makes the adapters. The projections under them can be held in few bits: NF4 (bitsandbytes) or int8
-(torchao). `merge` gives back a model of plain weights, under the plain names.
+peft makes the adapters. The projections under them can be held in few bits (`irg.model.low_bit`). `merge`
+gives back a model of plain weights, under the plain names.
 """
 
 import warnings
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from irg.model import ModelConfig, UnifiedModel
+from irg.model.config import ModelConfig
 from irg.model.decoder import Expert
+from irg.model.low_bit import Quantize, decoded, quantize
+from irg.model.unified import UnifiedModel
 
 if TYPE_CHECKING:
     from peft.tuners.lora import LoraLayer
@@ -39,16 +41,6 @@ class Projection(StrEnum):
 class ExpertName(StrEnum):
     UNDERSTANDING = "understanding"
     GENERATION = "generation"
-
-
-class Quantize(StrEnum):
-    """How the experts' projections are held, adapted or not."""
-
-    NONE = "none"
-    NF4 = "nf4"
-    """4 bits, and 8 for the scale of every 64 values."""
-    INT8 = "int8"
-    """8 bits, and a scale per output."""
 
 
 class LoraSettings(BaseModel):
@@ -77,13 +69,11 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
     """Add adapters that do nothing yet, and freeze everything else.
 
     The model must hold its weights, whole. Adapters are float32 whatever the weights are: their updates are
-    small. Projections are quantised on `device` (None: where they are) and stay there, one by one, so that
-    the whole model need not fit.
+    small. Projections are quantised on `device` (None: where they are) and stay there.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
-    if settings.quantize is not Quantize.NONE:
-        _quantize(model, settings.quantize, device)
+    quantize(model, settings.quantize, device)
     experts, projections = "|".join(settings.experts), "|".join(settings.projections)
     alpha = settings.rank if settings.alpha is None else settings.alpha
     config = LoraConfig(
@@ -133,24 +123,13 @@ def merge(
             path, _, leaf = name.rpartition(".")
             layer = layers.get(path)
             if layer is not None:
-                tensor = _decoded(getattr(layer.get_base_layer(), leaf))
+                tensor = decoded(getattr(layer.get_base_layer(), leaf))
                 if leaf == "weight":
                     tensor = tensor.float() + _product(path, layer, values)
             else:
-                tensor = values.get(name, _decoded(getattr(model.get_submodule(path), leaf)))
+                tensor = values.get(name, decoded(getattr(model.get_submodule(path), leaf)))
             merged[name] = _whole(tensor).to(dtype or model.dtype).clone()
     return merged
-
-
-def as_held(weight: torch.Tensor, kind: Quantize) -> torch.Tensor:
-    """What is left of a projection's weight once it has been held in few bits."""
-    if kind is Quantize.NONE:
-        return weight
-    outputs, inputs = weight.shape
-    layer = nn.Linear(inputs, outputs, bias=False, device="meta")
-    layer.weight = nn.Parameter(weight, requires_grad=False)
-    convert = _to_nf4 if kind is Quantize.NF4 else _to_int8
-    return _decoded(convert(layer).weight).detach()
 
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
@@ -171,54 +150,3 @@ def _product(path: str, layer: "LoraLayer", values: Mapping[str, torch.Tensor]) 
 
 def _whole(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.detach()
-
-
-def _quantize(model: UnifiedModel, kind: Quantize, device: torch.device | None) -> None:
-    """Hold the projections of all experts in few bits."""
-    convert = _to_nf4 if kind is Quantize.NF4 else _to_int8
-    for expert in (module for module in model.modules() if isinstance(module, Expert)):
-        for projection in Projection:
-            layer = expert.get_submodule(projection)
-            assert isinstance(layer, nn.Linear)
-            setattr(expert, projection, convert(layer.to(device) if device is not None else layer))
-
-
-def _to_nf4(layer: nn.Linear) -> nn.Linear:
-    try:
-        from bitsandbytes.nn.modules import Linear4bit, Params4bit
-    except ImportError as missing:
-        raise ValueError(
-            f"lora.quantize nf4 needs a package: pip install 'irg[train]' ({missing})"
-        ) from missing
-    weight, bias = layer.weight.detach(), layer.bias
-    quantized: Any = Linear4bit(
-        layer.in_features,
-        layer.out_features,
-        bias=bias is not None,
-        compute_dtype=weight.dtype,
-        quant_type="nf4",
-        device="meta",  # pyright: ignore[reportArgumentType] - not annotated
-    )
-    make: Any = Params4bit  # its arguments are those of __new__, which checkers do not find
-    packed = make(weight, requires_grad=False, quant_type="nf4", module=quantized)
-    quantized.weight = packed.to(weight.device)
-    quantized.bias = bias
-    # On some CPUs a forward without gradients would repack the weights for good.
-    quantized.support_avx512bf16_for_cpu = False
-    return quantized
-
-
-def _to_int8(layer: nn.Linear) -> nn.Linear:
-    from torchao.quantization import Int8WeightOnlyConfig, quantize_
-
-    quantize_(layer, Int8WeightOnlyConfig())
-    return layer
-
-
-def _decoded(tensor: torch.Tensor) -> torch.Tensor:
-    """The values of a tensor of few bits; any other as it is."""
-    if (packing := getattr(tensor, "quant_state", None)) is not None:
-        from bitsandbytes.functional import dequantize_4bit
-
-        return dequantize_4bit(tensor.data, packing)
-    return tensor.dequantize() if hasattr(tensor, "qdata") else tensor
