@@ -11,7 +11,7 @@ from pydantic import BaseModel
 import irg
 from irg.curate.recipe import read_recipe as read_curation
 from irg.data.learning import Mode
-from irg.train.autoencoder import AutoencoderRecipe
+from irg.train.embedded_autoencoder import AutoencoderRecipe
 from irg.train.recipe import Recipe
 from irg.train.recipes import KINDS, read_recipe, run_recipe
 from irg.train.settings import TrainRecipe

@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
-from irg.train.loop import train
+from irg.train.embedded_autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.recipe import Recipe
 from irg.train.settings import TrainRecipe
 from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
+from irg.train.unified import train
 
 
 @dataclass(frozen=True)

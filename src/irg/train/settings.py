@@ -11,11 +11,12 @@ from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
 from irg.pipeline.settings import ResizeSettings
+from irg.run.losses import Reduction
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.train.objective import Reduction
+from irg.run.settings import CheckpointSettings
 from irg.train.recipe import Recipe
 
 
@@ -85,13 +86,6 @@ class LossSettings(Part):
     flow_weight: float = Field(default=1.0, ge=0)
     text: Reduction = Reduction.TOKEN
     flow: Reduction = Reduction.TOKEN
-
-
-class CheckpointSettings(Part):
-    every: int = Field(default=500, ge=1)
-    keep: int = Field(default=2, ge=1)
-    frozen: bool = True
-    """Whether weights that do not train are saved too; without, they are read from `init` again."""
 
 
 class EvaluationSettings(Part):
