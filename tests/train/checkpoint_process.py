@@ -22,12 +22,12 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from irg.model import UnifiedModel
+from irg.run.optimizers import Optimizers
+from irg.run.parallel import Layout
+from irg.run.rng import rng_state
+from irg.run.state import model_state, optimizer_state
 from irg.train.checkpoint import Checkpoints
-from irg.train.optimizers import Optimizers
-from irg.train.parallel import Layout
-from irg.train.rng import rng_state
-from irg.train.state import model_state, optimizer_state
-from tests.train.sharded_steps import SETTINGS, fresh, set_gradients
+from tests.run.sharded_steps import SETTINGS, fresh, set_gradients
 
 IDENTITY = {"seed": 3}
 KINDS = ("adamw", "adamw8bit")

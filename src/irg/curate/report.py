@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.files import write_atomically
-from irg.curate.endpoint import Spending
-from irg.curate.records import Picture, Record
+from irg.core.picture import Picture
+from irg.curate.records import Record
 from irg.curate.shards import Tally
 from irg.curate.survey import Survey, survey
+from irg.endpoint import Spending
 from irg.report.charts import funnel, histogram
 from irg.report.page import Heading, Inlined, plural, render, thumbnail
 

@@ -1,1 +1,1 @@
-"""What is made to be looked at: pages, tables, thumbnails, charts, plots and texts on pictures, all in one style."""
+"""What is made to be looked at, in one style: pages, tables, thumbnails, charts, plots, texts on pictures."""

@@ -35,9 +35,9 @@ def bare(axis: Any) -> None:
 
 
 def save(figure: Any, path: Path) -> Path:
-    """Write the figure in place of what was there, and close it."""
-    partial = path.with_suffix(".partial.png")
-    figure.savefig(partial, dpi=110)
+    """Write the figure, of the kind that the file's name says, in place of what was there, and close it."""
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, dpi=110, format=path.suffix.removeprefix(".") or "png")
     pyplot().close(figure)
     put_in_place(partial, path)
     return path
