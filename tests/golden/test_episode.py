@@ -187,8 +187,7 @@ def test_images(
 
 @pytest.mark.parametrize("name", GOLDEN.names(r"image1_for_\w+_uint8"))
 def test_the_image_is_resized_as_recorded(name: str, agree: Agree) -> None:
-    resize: Resize = resize_of(name).build()
-    resized = resize(Image.fromarray(GOLDEN["image1.uint8"].numpy()))
+    resized = resize_of(name)(Image.fromarray(GOLDEN["image1.uint8"].numpy()))
     agree(GOLDEN, name, torch.from_numpy(np.array(resized)).permute(2, 0, 1))
 
 

@@ -153,11 +153,12 @@ def test_settings_do_not_change() -> None:
 
 
 def test_what_is_written_in_a_file_is_what_is_used(tmp_path: Path) -> None:
-    guidance = (
-        '{"text_scale": 2, "image_scale": 3, "interval": [0.1, 0.2], "renorm": "channel", "renorm_min": 0.5}'
-    )
-    resize = '{"max_side": 3, "min_side": 2, "stride": 1}'
-    (tmp_path / FILE).write_text(f'{{"first": {guidance}, "view": {resize}}}')
+    rest = {"interval": [0.1, 0.2], "renorm": "channel", "renorm_min": 0.5}
+    written = {
+        "first": {"text_scale": 2, "image_scale": 3, **rest},
+        "view": {"max_side": 3, "min_side": 2, "stride": 1},
+    }
+    (tmp_path / FILE).write_text(json.dumps(written))
     stored = Settings.from_folder(tmp_path)
     assert stored.first == Guidance(2, 3, (0.1, 0.2), Renorm.CHANNEL, 0.5)
     assert stored.view == Resize(3, 2, 1)
