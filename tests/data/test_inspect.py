@@ -147,7 +147,7 @@ def test_the_page_lists_rejected_rows_and_says_where_the_others_are(
 ) -> None:
     write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
     html = shown(open_source(tmp_path / "data"), preparer, 1)
-    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#x27;tool&#x27;" in html
+    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#39;tool&#39;" in html
     many = tmp_path / "many"
     many.mkdir()
     import pyarrow
