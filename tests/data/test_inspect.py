@@ -29,7 +29,7 @@ def preparer() -> Preparer:
     """Measures as the embedded model does."""
     folder = embedded_folder()
     settings = Settings.from_folder(folder)
-    clean, view = settings.clean.build(), settings.view.build()
+    clean, view = settings.clean, settings.view
     return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)
 
 
