@@ -9,9 +9,7 @@ from irg.report import page
 from irg.report.page import Heading, inlined, plural, render, thumbnail
 from tests.report.reading import Page
 
-NASTY = (
-    "</style></title><script>alert(1)</script> <img src=http://a.b onerror=x> {{ 7 * 7 }} &amp; ' \""
-)
+NASTY = "</style></title><script>alert(1)</script> <img src=http://a.b onerror=x> {{ 7 * 7 }} &amp; ' \""
 
 
 def components(source: str, **content: object) -> Page:
