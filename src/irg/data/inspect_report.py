@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -73,18 +73,8 @@ def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
 
 
 def _lengths(mode: str, found: Inspection) -> list[Any]:
-    one = found.lengths[mode]
     link = Markup('<a href="#{0}">{0}</a>').format(mode)
-    return [
-        link,
-        one.documents,
-        one.least,
-        one.median,
-        one.p95,
-        one.most,
-        one.total,
-        spark(found.tokens[mode]),
-    ]
+    return [link, *astuple(found.lengths[mode]), spark(found.tokens[mode])]
 
 
 def _sizes(found: Inspection) -> list[list[Any]]:
