@@ -1,4 +1,8 @@
-"""Which segments a guidance branch keeps: inference builds its contexts by this, and training drops by it."""
+"""Which segments a guidance branch keeps. Training's condition dropout leaves out the others.
+
+At inference the image branch is made of what it keeps; the text branch, always a beginning of what was read,
+is an earlier view of that, and the tests hold the two equal.
+"""
 
 from enum import StrEnum
 
