@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.oracle import (
     IMPROVING,
@@ -17,7 +18,7 @@ from irg.curate.oracle import (
     plan_of,
     read_picture,
 )
-from irg.curate.records import Picture, Record, Relation
+from irg.curate.records import Record, Relation
 from irg.world import fulfils, judge, parse, parse_reflection
 
 PROMPT = "a red circle left of a blue square"

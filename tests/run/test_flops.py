@@ -5,9 +5,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
+from irg.model.adapters import LoraSettings, adapt
 from irg.run.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
 from irg.run.freezing import Part, freeze
-from irg.train.adapters import LoraSettings, adapt
 from irg.train.objective import Objective
 from tests.samples import Sampler
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
-from irg.curate.records import Check, Picture, Record, Reflection, Relation
+from irg.curate.records import Check, Record, Reflection, Relation
 from irg.curate.stage import Identity, Resource
 from irg.world import (
     OutsideWorld,

@@ -11,11 +11,12 @@ from PIL import Image
 
 from irg.core.files import write_atomically
 from irg.core.page import document
+from irg.core.picture import Picture
 from irg.curate.charts import funnel, histogram
-from irg.curate.endpoint import Spending
-from irg.curate.records import Picture, Record
+from irg.curate.records import Record
 from irg.curate.shards import Tally
 from irg.curate.survey import Survey, survey
+from irg.endpoint import Spending
 
 FILE = "report.html"
 _SIDE = 128

@@ -24,6 +24,7 @@ from irg.core import Packed
 from irg.model import FlexAttend, PaddedAttend
 from irg.model.attention import Attend
 from irg.model.decoder import Expert
+from irg.model.device import usual_device
 
 FLEX_BLOCK = 128
 """FlexAttention's block of queries and keys: rows on a GPU are padded to a multiple of it."""
@@ -92,16 +93,16 @@ def joined(device: str | None) -> Iterator[Layout]:
     """Join torchrun's processes, if there are any, for the length of the block."""
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
-    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if kind == "cuda":
+    place = usual_device(device)
+    if place == torch.device("cuda"):
         torch.cuda.set_device(local)
-        kind = f"cuda:{local}"
+        place = torch.device("cuda", local)
     ours = world > 1 and not dist.is_initialized()
     if ours:
         # Checkpoints are written by gloo beside the training that nccl serves.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if kind.startswith("cuda") else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Layout(rank, world, torch.device(kind))
+        yield Layout(rank, world, place)
     finally:
         if ours:
             dist.destroy_process_group()

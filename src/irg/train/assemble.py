@@ -8,14 +8,15 @@ from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
+from irg.model.adapters import adapt
 from irg.model.checkpoint import load_autoencoder, load_model, read_weights
 from irg.model.config import AutoencoderConfig, read_autoencoder_config, read_config
+from irg.model.low_bit import Quantize
 from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
 from irg.run.parallel import Layout, Precision, lay_out
-from irg.train.adapters import Quantize, adapt
 from irg.train.objective import Objective
 from irg.train.settings import TrainRecipe
 

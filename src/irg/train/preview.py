@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 
-import torch
-
 from irg.core.trace import Trace, Turn
 from irg.data.document import Document, TextPart
 from irg.data.learning import IRGL, Mode, Questions, document
@@ -14,6 +12,7 @@ from irg.data.source import RowError, Sized
 from irg.data.streams import Elsewhere, Stream, counted
 from irg.model import ModelConfig, bagel_7b
 from irg.model.checkpoint import CheckpointError
+from irg.model.device import usual_device
 from irg.pipeline import Settings
 from irg.run.flops import RowCounts, peak_flops, peak_of
 from irg.run.freezing import parse_parts
@@ -45,7 +44,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
     Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said. No
     weights are downloaded.
     """
-    device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = usual_device(recipe.device)
     data: Data | None = None
     try:
         parts = parts_of(recipe, weights=False)

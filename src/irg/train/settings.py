@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from irg.data.compose import Dropout, Noising
 from irg.data.learning import Mode, Questions
 from irg.data.scene_source import SceneKind
+from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
 from irg.pipeline.settings import ResizeSettings
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.train.adapters import LoraSettings
 from irg.train.objective import Reduction
 from irg.train.recipe import Recipe
 
