@@ -1,7 +1,7 @@
 """Which segments a guidance branch keeps. Training's condition dropout leaves out the others.
 
-At inference the image branch is made of what it keeps; the text branch, always a beginning of what was read,
-is an earlier view of that, and the tests hold the two equal.
+At inference the image branch is read anew from what it keeps. The text branch keeps a beginning of what was
+read, so it is an earlier view of the main context.
 """
 
 from enum import StrEnum

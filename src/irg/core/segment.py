@@ -95,7 +95,7 @@ class Segment:
             if self.grid is None:
                 raise ValueError(f"a {self.kind.name} segment needs a grid")
             shape = None if isinstance(self.data, str | tuple) else tuple(self.data.shape)
-            if shape is None or isinstance(self.data, torch.Tensor) and shape[0] != self.grid.num_tokens:
+            if shape is None or (isinstance(self.data, torch.Tensor) and shape[0] != self.grid.num_tokens):
                 got = shape or type(self.data).__name__
                 raise ValueError(f"a {self.kind.name} segment of grid {tuple(self.grid)} got data {got}")
 

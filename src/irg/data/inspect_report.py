@@ -12,9 +12,8 @@ from importlib import resources
 import numpy as np
 from PIL import Image
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.page import document
-from irg.data.document import Document, ImagePart, Part, TextPart
 from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
 from irg.data.source import RowError
@@ -172,41 +171,41 @@ def _sheet(mode: str, found: Inspection, shown: Seq[Example]) -> str:
 
 
 def _card(example: Example) -> str:
-    parts = "".join(_parts(example.document.parts))
+    parts = "".join(_parts(example.document))
     return f"""<article>
 {parts}<p class="origin">{escape(example.file)}, row {example.row:,}, {example.tokens:,} tokens</p>
 </article>
 """
 
 
-def _parts(parts: Seq[Part]) -> Iterator[str]:
-    for part in parts:
-        if isinstance(part, TextPart):
-            name = "answer" if _is_answer(parts, part) else _NAMES[part.role]
-            learned = _LEARNED if part.loss else ""
+def _parts(shown: Document) -> Iterator[str]:
+    before: Segment | None = None
+    for piece in pieces(shown):
+        first = piece[0]
+        if first.kind is Kind.TEXT:
+            is_answer = first.role is Role.THOUGHT and before is not None and before.role is Role.QUESTION
+            name = "answer" if is_answer else _NAMES[first.role]
+            learned = _LEARNED if first.loss else ""
             yield (
-                f'<p class="label {_NAMES[part.role]}">{name}{learned}</p>\n'
-                f'<div class="words" dir="auto">{escape(part.text)}</div>\n'
+                f'<p class="label {_NAMES[first.role]}">{name}{learned}</p>\n'
+                f'<div class="words" dir="auto">{escape(first.text)}</div>\n'
             )
         else:
-            yield _figure(part)
+            yield _figure(piece)
+        before = first
 
 
 _LEARNED = ' <span class="learned">learned</span>'
 
 
-def _is_answer(parts: Seq[Part], part: TextPart) -> bool:
-    before = parts[parts.index(part) - 1]
-    is_asked = isinstance(before, TextPart) and before.role is Role.QUESTION
-    return is_asked and part.role is Role.THOUGHT
-
-
-def _figure(part: ImagePart) -> str:
-    seen = " and ".join(name for name, used in (("latents", part.clean), ("patches", part.view)) if used)
-    width, height = part.image.size
-    use = (_LEARNED if part.noisy else "") + (f" seen as {seen}" if seen else "")
-    return f"""<p class="label image">image {part.turn}{use}</p>
-<img width="{width}" height="{height}" loading="lazy" alt="image {part.turn}" src="{_thumbnail(part.image)}">
+def _figure(piece: tuple[Segment, ...]) -> str:
+    image, turn, kinds = piece[0].picture, piece[0].turn, {one.kind for one in piece}
+    forms = ((Kind.CLEAN, "latents"), (Kind.VIEW, "patches"))
+    seen = " and ".join(name for kind, name in forms if kind in kinds)
+    width, height = image.size
+    use = (_LEARNED if Kind.NOISY in kinds else "") + (f" seen as {seen}" if seen else "")
+    return f"""<p class="label image">image {turn}{use}</p>
+<img width="{width}" height="{height}" loading="lazy" alt="image {turn}" src="{_thumbnail(image)}">
 <p class="size">{width} \N{MULTIPLICATION SIGN} {height}</p>
 """
 
