@@ -59,9 +59,9 @@ def test_there_are_recipes_of_every_kind() -> None:
 
 
 def sources() -> Iterator[ast.Module]:
-    """All that the rooms of training are made of."""
+    """All that training is made of."""
     root = Path(irg.__file__).parent
-    paths = (path for room in ("run", "train") for path in sorted((root / room).glob("*.py")))
+    paths = (path for room in ("model", "run", "train") for path in sorted((root / room).glob("*.py")))
     return (ast.parse(path.read_text()) for path in paths)
 
 
@@ -99,7 +99,7 @@ def parts_of_recipes(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseMod
 def _within(annotation: Any) -> Iterator[type[BaseModel]]:
     """The tables that a type is made of; those of how a checkpoint is used are not training's to read."""
     is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    if is_table and annotation.__module__.startswith(("irg.run", "irg.train")):
+    if is_table and annotation.__module__.startswith(("irg.model", "irg.run", "irg.train")):
         yield annotation
     for argument in get_args(annotation):
         yield from _within(argument)

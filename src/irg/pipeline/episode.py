@@ -176,7 +176,7 @@ class Episodes:
 
     def _clean(self, images: Seq[Image.Image], turn: int) -> Iterator[Segment]:
         parts = self.parts
-        resize, config = parts.settings.clean.build(), parts.model.config
+        resize, config = parts.settings.clean, parts.model.config
         sized = [resize(image) for image in images]
         tokens = encode_by_size(
             parts.autoencoder,
@@ -192,7 +192,7 @@ class Episodes:
 
     def _view(self, image: Image.Image, turn: int) -> Segment:
         side = self.parts.model.config.vision.patch
-        sized = self.parts.settings.view.build()(image)
+        sized = self.parts.settings.view(image)
         cut = patches(to_pixels([sized])[0], side)
         return Segment(
             Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side)

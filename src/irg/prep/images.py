@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class SizeOnly(Image.Image):
 @dataclass(frozen=True)
 class Resize:
     """The reference's resizing rule: fit into `max_side`, not below `min_side`, in multiples of `stride`."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     max_side: int
     min_side: int
