@@ -60,9 +60,19 @@ def test_the_rest_of_a_checkpoint_comes_along(start: Path, tmp_path: Path) -> No
     assert load_pipeline(out).settings == began.model_copy(update={"scores": {}})
     for file in ("ae.safetensors", "ae_params.json", "tokenizer.json"):
         assert (out / file).read_bytes() == (start / file).read_bytes()
+
+
+def test_a_recipe_changes_the_settings_that_it_gives_and_no_others(start: Path, tmp_path: Path) -> None:
+    began = Settings.from_folder(start).model_copy(update={"scores": {"of": "other weights"}, "width": 96})
+    began.save(start)
     own = Settings(system_prompt="Draw.", scores={"of": "these weights"})
     export(trained(recipe(start, tmp_path / "own", settings=own)), tmp_path / "out")
-    assert Settings.from_folder(tmp_path / "out") == own
+    changed = {"system_prompt": "Draw.", "scores": {"of": "these weights"}}
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update=changed)
+    less = recipe(start, tmp_path / "less", settings={"later": {"text_scale": 2.5}})
+    export(trained(less), tmp_path / "out")
+    later = began.later.model_copy(update={"text_scale": 2.5})
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update={"later": later, "scores": {}})
 
 
 def contents(folder: Path) -> dict[str, bytes]:

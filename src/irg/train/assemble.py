@@ -57,7 +57,9 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    settings = recipe.settings or Settings.from_folder(init or folder)
+    settings = Settings.from_folder(init or folder)
+    if recipe.settings is not None:
+        settings = settings.changed_by(recipe.settings)
     return Parts(config, tokenizer, settings, folder)
 
 

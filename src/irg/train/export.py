@@ -200,7 +200,7 @@ def _write_surroundings(recipe: TrainRecipe, parts: Parts, folder: Path) -> None
     write_config(parts.config, folder)
     parts.tokenizer.save(folder)
     settings = parts.settings
-    if recipe.settings is None:
+    if recipe.settings is None or "scores" not in recipe.settings.model_fields_set:
         settings = settings.model_copy(update={"scores": {}})  # they were measured of other weights
     settings.save(folder)
     partial = folder / ".ae.safetensors.partial"

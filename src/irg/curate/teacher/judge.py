@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from irg.core.settings import BaseSettings
 from irg.core.trace import Verdict
 from irg.curate.endpoint import Estimate
 from irg.curate.records import Check, Picture, Record, Relation, digest_of
@@ -20,10 +21,8 @@ from irg.curate.stage import Resource
 from irg.curate.teacher.asking import Case, Teacher, each, gathered
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(BaseSettings):
     """What a pair has to fulfil to be kept."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     questions: int = Field(default=8, ge=1, le=30)
     """Questions per prompt, at the most."""
