@@ -1,9 +1,10 @@
 """Settings: strict, frozen, changed only where something is given, and errors that help."""
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from irg.core.settings import BaseSettings, checked, shown
 
@@ -29,6 +30,16 @@ class Pencil(BaseSettings):
     hardness: int = Field(2, le=9)
 
 
+@dataclass(frozen=True)
+class Size:
+    """Not settings by itself: one of the domain's own types."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    width: int
+    height: int
+
+
 class Picture(BaseSettings):
     title: str = "none"
     brush: Brush = Brush(width=3, colour="red")
@@ -37,6 +48,14 @@ class Picture(BaseSettings):
     keys: dict[str, Key] = Field(default_factory=dict)
     first: int = 0
     last: int = 9
+    size: Size = Size(1, 1)
+    changes: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("changes")
+    @classmethod
+    def _fit(cls, given: dict[str, Any]) -> dict[str, Any]:
+        Brush().changed_by(given)
+        return given
 
     @model_validator(mode="after")
     def _ordered(self) -> "Picture":
@@ -51,23 +70,24 @@ def test_settings_do_not_change() -> None:
 
 
 def test_only_what_is_given_changes() -> None:
-    mine = Picture(title="mine", brush=Brush(width=5, colour="blue"), first=2)
-    given = Picture.model_validate({"brush": {"colour": "green"}, "last": 9})
-    assert mine.changed_by(given) == Picture(title="mine", brush=Brush(width=5, colour="green"), first=2)
-    assert mine.changed_by(Picture()) == mine
+    mine = Picture(title="mine", brush=Brush(width=5, colour="blue"), first=2, size=Size(3, 4))
+    changed = mine.changed_by({"brush": {"colour": "green"}, "last": 8, "size": {"width": 9}})
+    green = Brush(width=5, colour="green")
+    assert changed == Picture(title="mine", brush=green, first=2, last=8, size=Size(9, 4))
+    assert mine.changed_by({}) == mine
     assert mine.brush.colour == "blue"
 
 
 def test_what_is_given_as_none_or_of_another_kind_replaces() -> None:
     mine = Picture(technique=Oil(by="oil", layers=3), spare=(Brush(), Brush()))
-    given = Picture(technique=Pencil(by="pencil"), spare=(Brush(width=2),))
-    assert mine.changed_by(given) == given
-    assert mine.changed_by(Picture(technique=None)).technique is None
+    assert mine.changed_by({"spare": [{"width": 2}]}).spare == (Brush(width=2),)
+    assert mine.changed_by({"technique": None}).technique is None
+    assert mine.changed_by({"technique": {"layers": 4}}).technique == Oil(by="oil", layers=4)
 
 
 def test_settings_that_do_not_fit_together_any_more_are_refused() -> None:
     with pytest.raises(ValueError, match="first 5: expected at most last, 3"):
-        Picture(first=0, last=3).changed_by(Picture(first=5))
+        Picture(first=0, last=3).changed_by({"first": 5})
 
 
 @pytest.mark.parametrize(
@@ -91,6 +111,13 @@ def test_settings_that_do_not_fit_together_any_more_are_refused() -> None:
         ({"first": 10}, "x: first 10: expected at most last, 9"),
         ({"first": "a", "last": "b"}, "; last: 'b': Input should be a valid integer"),
         ({"title": ["a" * 1000]}, "x: title: ['aaaaaaa"),
+        ({"size": {"width": 1}}, "x: size.height: Field required"),
+        (
+            {"size": {"width": 1, "height": 1, "widht": 2}},
+            "x: size.widht: there is no such setting; did you mean width?",
+        ),
+        ({"changes": {"width": 0}}, "x: changes.width: 0: Input should be greater than or equal to 1"),
+        ({"changes": {"size": 1}}, "x: changes.size: there is no such setting"),
         ([], "x: Input should be a valid dictionary"),
     ],
 )

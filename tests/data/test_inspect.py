@@ -28,7 +28,7 @@ def preparer() -> Preparer:
     """Measures as the embedded model does."""
     folder = embedded_folder()
     settings = Settings.from_folder(folder)
-    clean, view = settings.clean.build(), settings.view.build()
+    clean, view = settings.clean, settings.view
     return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)
 
 
@@ -147,7 +147,7 @@ def test_the_page_lists_rejected_rows_and_says_where_the_others_are(
 ) -> None:
     write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
     html = shown(open_source(tmp_path / "data"), preparer, 1)
-    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#x27;tool&#x27;" in html
+    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#39;tool&#39;" in html
     many = tmp_path / "many"
     many.mkdir()
     import pyarrow

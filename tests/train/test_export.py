@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ import pytest
 import torch
 
 from irg.model import UnifiedModel
+from irg.model.adapters import merge
 from irg.model.checkpoint import CheckpointError, load_model, weight_files
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
-from irg.train.adapters import merge
 from irg.train.export import Choice, Weights, _Source, export_run, newest, write_weights
 from tests.data.small import write_checkpoint
 from tests.train.trained import Trained, recipe, trained
@@ -65,13 +66,12 @@ def test_the_rest_of_a_checkpoint_comes_along(start: Path, tmp_path: Path) -> No
 def test_a_recipe_changes_the_settings_that_it_gives_and_no_others(start: Path, tmp_path: Path) -> None:
     began = Settings.from_folder(start).model_copy(update={"scores": {"of": "other weights"}, "width": 96})
     began.save(start)
-    own = Settings(system_prompt="Draw.", scores={"of": "these weights"})
+    own = {"system_prompt": "Draw.", "scores": {"of": "these weights"}}
     export(trained(recipe(start, tmp_path / "own", settings=own)), tmp_path / "out")
-    changed = {"system_prompt": "Draw.", "scores": {"of": "these weights"}}
-    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update=changed)
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update=own)
     less = recipe(start, tmp_path / "less", settings={"later": {"text_scale": 2.5}})
     export(trained(less), tmp_path / "out")
-    later = began.later.model_copy(update={"text_scale": 2.5})
+    later = replace(began.later, text_scale=2.5)
     assert Settings.from_folder(tmp_path / "out") == began.model_copy(update={"later": later, "scores": {}})
 
 

@@ -1,7 +1,9 @@
 """Settings: what a user says in a file. They are frozen, and a key that nobody reads is an error."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,14 +20,9 @@ Location = tuple[int | str, ...]
 class BaseSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def changed_by(self, other: Self) -> Self:
-        """These settings, with those that were given in `other`, and are not merely its defaults."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        for name in other.model_fields_set:
-            old, new = values[name], getattr(other, name)
-            both = isinstance(new, BaseSettings) and type(old) is type(new)
-            values[name] = old.changed_by(new) if both else new
-        return type(self).model_validate(values)
+    def changed_by(self, given: Mapping[str, Any]) -> Self:
+        """These settings with what is given in the place of theirs, however deep. Raises ValidationError."""
+        return type(self).model_validate(_merged(self.model_dump(), given))
 
 
 Checked = TypeVar("Checked", bound=BaseSettings)
@@ -39,7 +36,7 @@ def checked(model: type[Checked], content: Any, name: str) -> Checked:
     try:
         return model.model_validate(content)
     except ValidationError as wrong:
-        errors = wrong.errors(include_url=False)
+        errors = list(_errors(wrong))
         faults = [_fault(error, model, content) for error in errors[:_MOST_FAULTS]]
         if len(errors) > _MOST_FAULTS:
             faults.append(f"and {len(errors) - _MOST_FAULTS} more")
@@ -52,14 +49,32 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def _fault(error: ErrorDetails, model: type[BaseModel], content: Any) -> str:
-    is_missing = error["type"] == "missing"
+def _merged(old: Any, new: Any) -> Any:
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
+
+
+def _errors(wrong: ValidationError) -> Iterator[ErrorDetails]:
+    """All that is wrong. Where a validator checks something as settings of its own, what is wrong in them."""
+    for error in wrong.errors(include_url=False):
+        inner = error.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            for one in _errors(inner):
+                one["loc"] = (*error["loc"], *one["loc"])
+                yield one
+        else:
+            yield error
+
+
+def _fault(error: ErrorDetails, model: type, content: Any) -> str:
+    is_missing = error["type"].startswith("missing")
     place = ".".join(_place(error["loc"], content, is_missing))
     said = error["msg"].removeprefix("Value error, ")
-    models = _models_on_the_way(error["loc"], model)
-    is_secret = any(one.model_config.get("hide_input_in_errors") for group in models for one in group)
-    if error["type"] == "extra_forbidden":
-        known = [name for one in models[-1] for name in one.model_fields]
+    types = _types_on_the_way(error["loc"], model)
+    is_secret = any(getattr(one, "model_config", {}).get("hide_input_in_errors") for one in chain(*types))
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = [str(name) for one in types[-1] for name in _fields(one)]
         near = get_close_matches(str(error["loc"][-1]), known, 1)
         said = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
     elif place and not is_missing and not is_secret and not isinstance(error["input"], dict):
@@ -79,18 +94,25 @@ def _place(location: Location, content: Any, is_missing: bool) -> Iterator[str]:
             yield str(name)
 
 
-def _models_on_the_way(location: Location, model: type[BaseModel]) -> list[list[type[BaseModel]]]:
-    """The models from the root down to a place; where there is a choice, all that it may be of."""
+def _types_on_the_way(location: Location, model: type) -> list[list[type]]:
+    """The types from the root down to a place; where there is a choice, all that it may be of."""
     way = [[model]]
     for name in location:
-        fields = [one.model_fields[name] for one in way[-1] if name in one.model_fields]
-        if fields:
-            way.append([inner for field in fields for inner in _models_within(field.annotation)])
+        annotations = [known[name] for known in map(_fields, way[-1]) if name in known]
+        if annotations:
+            way.append([inner for annotation in annotations for inner in _types_within(annotation)])
     return way
 
 
-def _models_within(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _types_within(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_within(argument)
+        yield from _types_within(argument)
+
+
+def _fields(owner: type) -> dict[int | str, Any]:
+    """The types of the fields of settings, by name; of anything else, none."""
+    if issubclass(owner, BaseModel):
+        return {name: field.annotation for name, field in owner.model_fields.items()}
+    return {field.name: field.type for field in fields(owner)} if is_dataclass(owner) else {}

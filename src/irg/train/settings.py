@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from irg.core.recipe import Recipe
 from irg.core.settings import BaseSettings
 from irg.data.compose import Dropout, Noising
 from irg.data.learning import Mode, Questions
 from irg.data.scene_source import SceneKind
+from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
-from irg.pipeline.settings import ResizeSettings
-from irg.train.adapters import LoraSettings
-from irg.train.metrics import LogSettings
+from irg.prep import Resize
+from irg.run.metrics import LogSettings
+from irg.run.optimizers import OptimizerSettings
+from irg.run.parallel import ParallelSettings
+from irg.run.schedule import ScheduleSettings
 from irg.train.objective import Reduction
-from irg.train.optimizers import OptimizerSettings
-from irg.train.parallel import ParallelSettings
-from irg.train.schedule import ScheduleSettings
 
 
 class DataSettings(BaseSettings):
@@ -142,17 +142,18 @@ class TrainRecipe(Recipe):
     checkpoint: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
     evaluation: EvaluationSettings | None = None
-    clean: ResizeSettings | None = None
-    view: ResizeSettings | None = None
+    clean: Resize | None = None
+    view: Resize | None = None
     """How training resizes images for the autoencoder and the vision tower; None: as the settings say."""
-    settings: Settings | None = None
+    settings: dict[str, Any] | None = None
     """How the finished checkpoint wants to be used, its `irg.json`: what is given here changes what stands in
     that of `init` (without one, of `parts`)."""
 
-    @field_serializer("settings")
-    def _given(self, settings: Settings | None) -> dict[str, Any] | None:
-        """Only what was given: defaults that are written out would be given when this is read again."""
-        return settings and settings.model_dump(mode="json", exclude_unset=True)
+    @field_validator("settings")
+    @classmethod
+    def _are_settings(cls, given: dict[str, Any] | None) -> dict[str, Any] | None:
+        Settings().changed_by(given or {})
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainRecipe":

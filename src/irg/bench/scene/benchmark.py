@@ -218,8 +218,7 @@ def _draw(pipeline: Pipeline, batch: Seq[Outcome], plan: Plan, first: int) -> No
 
 
 def verdict(prompt: str, image: Image.Image) -> Verdict:
-    judged = judge(parse(prompt), read(np.asarray(image)))
-    return Verdict(judged.correct, judged.flaws)
+    return Verdict.of(judge(parse(prompt), read(np.asarray(image))))
 
 
 def _score(outcomes: Seq[Outcome], turn: int) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """The comparison as a page of Markdown."""
 
-from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from typing import Any
 
 from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS
 from irg.bench.scene.conditions import short_title, turn_name
 from irg.bench.scene.results import OVERALL, PARTS
+from irg.report.markdown import table
 
 Json = dict[str, Any]
 
@@ -130,7 +130,7 @@ def _scores(conditions: Seq[Json], results: Json, few: bool = False) -> str:
                 _range(fidelity.get(OVERALL), digits=4),
             ]
         )
-    return _table(["", "n", "score", "95%", *columns, "fidelity", "95%"], rows)
+    return table(["", "n", "score", "95%", *columns, "fidelity", "95%"], rows)
 
 
 def _differences(results: Json) -> str:
@@ -143,7 +143,7 @@ def _differences(results: Json) -> str:
         ]
         for found in results["differences"]
     ]
-    return _table(["", "score", "score on combinations", "score on compounds", "fidelity"], rows)
+    return table(["", "score", "score on combinations", "score on compounds", "fidelity"], rows)
 
 
 def _difference(results: Json, better: str, than: str) -> Json:
@@ -157,7 +157,7 @@ def _by_family(results: Json, better: str, than: str) -> str:
         ["score", *(_signed(found[name]["score"]) for name in names)],
         ["fidelity", *(_signed(found[name]["fidelity"], digits=4) for name in names)],
     ]
-    return _table(["", *names], rows)
+    return table(["", *names], rows)
 
 
 def _parts(results: Json) -> str:
@@ -167,7 +167,7 @@ def _parts(results: Json) -> str:
     ]
     difference = _difference(results, turn_name(2), turn_name(1))[OVERALL]
     rows.append(["turn 2 - turn 1", *(_signed(difference[part], digits=4) for part in PARTS)])
-    return _table(["", *PARTS], rows)
+    return table(["", *PARTS], rows)
 
 
 def _changes(results: Json) -> str:
@@ -184,7 +184,7 @@ def _changes(results: Json) -> str:
         ]
         for said, found in results["changes"][0]["by_reflection"].items()
     ]
-    return f"{told}\n\n{_table(['turn 2 says', 'flawed ones put right', 'right ones broken'], rows)}"
+    return f"{told}\n\n{table(['turn 2 says', 'flawed ones put right', 'right ones broken'], rows)}"
 
 
 def _choice(choice: Json) -> str:
@@ -228,7 +228,7 @@ def _curve(results: Json) -> list[str]:
         rows.append(
             [*row, *(_valued(point["reflections"]["all"][share]) for share in ("precision", "recall"))]
         )
-    return ["## Over training", "![Score by training step](scene_training.png)", _CURVE, _table(head, rows)]
+    return ["## Over training", "![Score by training step](scene_training.png)", _CURVE, table(head, rows)]
 
 
 def _reflections(results: Json) -> str:
@@ -237,7 +237,7 @@ def _reflections(results: Json) -> str:
     if second is None:
         return "None was written."
     by_kind = [("all", second["all"]), *second["kinds"].items(), ("*places*", second["places"])]
-    kinds = _table(
+    kinds = table(
         ["turn 2, by kind", "present", "named", "right", "precision", "recall"],
         [
             [
@@ -249,7 +249,7 @@ def _reflections(results: Json) -> str:
             for name, one in by_kind
         ],
     )
-    conditions = _table(
+    conditions = table(
         [
             "",
             "precision",
@@ -285,7 +285,7 @@ def _costs(conditions: Seq[Json]) -> str:
         ]
         for found in conditions
     ]
-    return _table(["", "evaluations", "tokens written", "seconds"], rows)
+    return table(["", "evaluations", "tokens written", "seconds"], rows)
 
 
 def _value(interval: Json | None, digits: int = 3) -> str:
@@ -307,8 +307,3 @@ def _signed(interval: Json | None, digits: int = 3) -> str:
 
 def _valued(found: Json | None) -> str:
     return f"{found['value']:.2f} ({_range(found, digits=2)})" if found else "-"
-
-
-def _table(head: Seq[str], rows: Iterable[Seq[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

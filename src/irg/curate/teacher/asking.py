@@ -8,8 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
 
+from irg.core.cost import Cost
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.core.settings import BaseSettings
-from irg.curate.endpoint import (
+from irg.curate.records import Record
+from irg.curate.stage import Identity, StopRun
+from irg.curate.teacher.templates import Template, shipped
+from irg.endpoint import (
     Account,
     Call,
     ChatRequest,
@@ -21,10 +27,7 @@ from irg.curate.endpoint import (
     Reply,
     estimate,
 )
-from irg.curate.endpoint.structured import strict_schema
-from irg.curate.records import Cost, Picture, Record, digest_of
-from irg.curate.stage import Identity, StopRun
-from irg.curate.teacher.templates import Template, shipped
+from irg.endpoint.structured import strict_schema
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")
