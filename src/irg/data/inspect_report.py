@@ -91,7 +91,7 @@ def _sizes(found: Inspection) -> list[list[Any]]:
     """Pixels, pictures and their share, the sizes beyond the first few in one row."""
     ordered = found.sizes.most_common()
     counts = [
-        (f"{width} \N{MULTIPLICATION SIGN} {height}", count)
+        (f"{width}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{height}", count)
         for (width, height), count in ordered[:_MOST_SIZES]
     ]
     if rest := ordered[_MOST_SIZES:]:
