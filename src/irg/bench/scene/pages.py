@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from typing import Any
 
-from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS
 from irg.bench.scene.conditions import short_title, turn_name
+from irg.bench.scene.items import COMBINATIONS, COMPOUNDS
 from irg.bench.scene.results import OVERALL, PARTS
 
 Json = dict[str, Any]
