@@ -20,6 +20,7 @@ from time import perf_counter, process_time
 import numpy as np
 from PIL import Image
 
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.contamination import Guard
 from irg.curate.duplicates import perceptual_hash
@@ -27,7 +28,7 @@ from irg.curate.emit import EmitSettings, emit
 from irg.curate.flow import Job, Selector
 from irg.curate.propose import Proposal, Proposer, Proposing
 from irg.curate.recipe import read_recipe
-from irg.curate.records import Picture, Record, Reflection, Relation
+from irg.curate.records import Record, Reflection, Relation
 from irg.curate.report import write_report
 from irg.curate.runner import Limits, run
 from irg.curate.select import HASH, Select, SelectSettings

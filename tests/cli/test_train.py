@@ -12,7 +12,7 @@ from irg.data.formats import Format
 from irg.data.source import Reason
 from irg.model import UnifiedModel
 from irg.model.config import read_config
-from irg.train.freezing import Part, part_of
+from irg.run.freezing import Part, part_of
 from tests.cli.conftest import Run
 from tests.data.broken import write_broken
 from tests.data.small import write_checkpoint

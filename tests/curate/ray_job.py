@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from irg.core.cost import Cost
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.filters import Filter, FilterSettings
@@ -20,7 +21,7 @@ from irg.curate.prompts import ScenePrompts
 from irg.curate.propose import Proposer, Proposing
 from irg.curate.ray_cluster import Cluster
 from irg.curate.ray_runner import run
-from irg.curate.records import Cost, Record
+from irg.curate.records import Record
 from irg.curate.select import Select, SelectSettings
 from irg.curate.stage import AnyStage, Identity, Resource, StopRun
 from irg.curate.student import Checkpoint, Student

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from irg.curate.contamination import Guard, plain
-from irg.curate.records import digest_of
+from irg.core.digest import digest_of
+from irg.curate.contamination import Guard
+from irg.data.sets import plain
 from irg.world import Family, Split, sample_prompt
 
 LONG = "a photo of one red bus driving past seven sleeping dogs in the early morning rain"

@@ -14,7 +14,6 @@ import pytest
 
 from irg.curate.contamination import Guard
 from irg.curate.emit import EmitSettings, emit
-from irg.curate.endpoint import Account, EndpointSettings, Reason, spent
 from irg.curate.filters import Filter, FilterSettings
 from irg.curate.flow import Job, Selector
 from irg.curate.propose import Proposal, Proposer, Proposing
@@ -25,10 +24,11 @@ from irg.curate.select import Select, SelectSettings
 from irg.curate.stage import Identity, Resource
 from irg.curate.teacher import Sampling, Teacher, TeacherJudge, TeacherReflect, TeacherThink
 from irg.curate.work import Store
-from tests.curate.endpoint.conftest import QUICK
-from tests.curate.fake_server import Behaviour, FakeServer, Fault, serving
+from irg.endpoint import Account, EndpointSettings, Reason, spent
 from tests.curate.small import selected
 from tests.curate.teacher.eyes import BRIGHT, DARK, look, picture
+from tests.endpoint.conftest import QUICK
+from tests.endpoint.fake_server import Behaviour, FakeServer, Fault, serving
 
 COUNT = int(os.environ.get("IRG_RECORDS", "60"))
 PER_RECORD = 7

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from irg.core.picture import Picture
 from irg.curate.filters import Filter, FilterSettings, repetition
-from irg.curate.records import Picture, Record, Reflection, Relation
+from irg.curate.records import Record, Reflection, Relation
 from irg.curate.select import HASH
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from irg.core.picture import Picture
 from irg.curate.duplicates import embedding_from
 from irg.curate.looks import Looks, LooksSettings
-from irg.curate.records import Picture, Record
+from irg.curate.records import Record
 from irg.curate.select import EMBEDDING
 
 pytest.importorskip("transformers", reason="needs transformers, which is in irg[bench]")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.oracle import (
     IMPROVING,
@@ -17,7 +18,7 @@ from irg.curate.oracle import (
     plan_of,
     read_picture,
 )
-from irg.curate.records import Picture, Record, Relation
+from irg.curate.records import Record, Relation
 from irg.world import fulfils, judge, parse, parse_reflection
 
 PROMPT = "a red circle left of a blue square"
@@ -69,7 +70,7 @@ def test_a_flawed_picture_is_mended_and_the_reflection_says_how() -> None:
         plan = thought(seed)
         record = through(improved(picture(plan, True, seed), plan=plan))
         assert record.image2 is not None and record.reflection is not None
-        assert judge(parse(PROMPT), read_picture(record.image2)).correct
+        assert judge(parse(PROMPT), read_picture(record.image2)) == ()
         assert record.verdict2 == Verdict(True) and record.relation is Relation.BETTER
         flaws, better = parse_reflection(record.reflection.text)
         assert len(flaws) == record.scores["flaws"] > 0

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from irg.curate.build import Build
-from irg.curate.endpoint import spent
 from irg.curate.plan import plan_of
 from irg.curate.recipe import check_recipe, read_recipe
 from irg.curate.stage import EndpointStage
+from irg.endpoint import spent
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TEACHER = {"endpoint": {"base_url": "http://localhost:1/v1", "model": "wise"}}

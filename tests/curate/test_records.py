@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from irg.core.cost import Cost
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.records import (
     Check,
-    Cost,
-    Picture,
     Record,
     Reflection,
     Relation,
     Step,
     as_json,
-    digest_of,
     from_json,
 )
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from irg.core.picture import Picture
 from irg.curate.prompts import FilePrompts, ScenePrompts
-from irg.curate.records import Picture
 from irg.curate.texts import prompt_files, read_pairs, read_prompts
 
 PICTURE = Picture.of(Image.new("RGB", (4, 4), "red"))

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irg.curate.records import Cost, Picture, Record
+from irg.core.cost import Cost
+from irg.core.picture import Picture
+from irg.curate.records import Record
 from irg.curate.shards import Mark, Shard, Tally
 from irg.curate.work import Store
 

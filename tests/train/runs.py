@@ -15,8 +15,8 @@ from torch import nn
 from irg.core import Packed
 from irg.core.trace import Trace, Turn
 from irg.data.traces import TraceWriter
+from irg.run.parallel import joined
 from irg.train.loop import Run
-from irg.train.parallel import joined
 from irg.train.settings import TrainRecipe
 from tests.data.broken import picture, words
 from tests.data.small import tokenizer

@@ -10,10 +10,10 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
+from irg.run.flops import RowCounts
+from irg.run.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
-from irg.train.flops import RowCounts
 from irg.train.objective import Objective
-from irg.train.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
 from tests.samples import Sampler
 
 SETTINGS = {
@@ -83,7 +83,7 @@ def held(config: ModelConfig, row: Packed, parallel: ParallelSettings) -> int:
         model.latent_positions.float()
         model.view_positions.float()
     objective = Objective(model)
-    lay_out(objective, ALONE, parallel)
+    lay_out(objective, objective.layers, ALONE, parallel)
     selective = parallel.checkpointing is Checkpointing.SELECTIVE
     before = {one.untyped_storage().data_ptr() for one in (tensors() if selective else model.parameters())}
     found: dict[int, torch.Tensor] = {}

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from irg.model.adapters import LoraSettings
 from irg.model.checkpoint import load_model, save_model
 from irg.model.embeddings import sincos_table
-from irg.train.adapters import LoraSettings
+from irg.run.parallel import Layout, ParallelSettings
 from irg.train.assemble import build, parts_of
 from irg.train.dataset import data_of
-from irg.train.parallel import Layout, ParallelSettings
 from tests.data.small import config, random_model
 from tests.train.runs import recipe
 

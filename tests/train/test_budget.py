@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
-from irg.train.adapters import LoraSettings, adapt
+from irg.model.adapters import LoraSettings, adapt
+from irg.run.flops import RowCounts, row_flops
+from irg.run.freezing import Part, freeze
+from irg.run.optimizers import Optimizers, OptimizerSettings
+from irg.run.parallel import Checkpointing, ParallelSettings, Precision
 from irg.train.budget import Speed, Workload, budget
-from irg.train.flops import RowCounts, row_flops
-from irg.train.freezing import Part, freeze
-from irg.train.optimizers import Optimizers, OptimizerSettings
-from irg.train.parallel import Checkpointing, ParallelSettings, Precision
 
 ROW = RowCounts(understanding=3000, latents=5000, patches=2500, pairs=8000**2, labels=300, targets=4000)
 SMALL = embedded(2048)

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from irg.model import UnifiedModel
+from irg.model.adapters import merge
 from irg.model.checkpoint import CheckpointError, load_model, weight_files
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
-from irg.train.adapters import merge
 from irg.train.export import Choice, Weights, _Source, export_run, newest, write_weights
 from tests.data.small import write_checkpoint
 from tests.train.trained import Trained, recipe, trained

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from irg.model import Autoencoder, UnifiedModel
-from irg.train.flops import matrix_product_rate, row_flops
+from irg.run.flops import matrix_product_rate, row_flops
+from irg.run.optimizers import OptimizerKind
+from irg.run.parallel import Checkpointing, Precision
 from irg.train.measure import Preset, TrainBench, measure, mid
-from irg.train.optimizers import OptimizerKind
-from irg.train.parallel import Checkpointing, Precision
 from irg.train.synthetic import Lengths, SyntheticRows
 
 BENCH = TrainBench(

@@ -12,8 +12,8 @@ from irg.data.learning import Mode, document
 from irg.data.prepare import Preparer, Ready
 from irg.model import PaddedAttend
 from irg.prep import Resize
+from irg.run.parallel import Layout, ParallelSettings
 from irg.train.objective import Objective, Reduction, shares
-from irg.train.parallel import Layout, ParallelSettings
 from irg.train.settings import LossSettings
 from irg.train.step import Outcome, Stepper
 from tests.data.broken import trace

@@ -3,7 +3,7 @@ import torch
 
 from irg.core import Document, Grid, Role
 from irg.model import bagel_7b, embedded, tiny
-from irg.train.flops import RowCounts
+from irg.run.flops import RowCounts
 from irg.train.synthetic import Lengths, SyntheticRows
 
 IMPROVING, INITIAL = "TEXT TEXT TEXT CLEAN VIEW TEXT* NOISY*", "TEXT TEXT TEXT* NOISY*"

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from irg.model import UnifiedModel
+from irg.run.average import Average
+from irg.run.checkpoint import Checkpoints
+from irg.run.parallel import Layout
+from irg.run.state import model_state
 from irg.train.assemble import build, parts_of
-from irg.train.average import Average
-from irg.train.checkpoint import Checkpoints
-from irg.train.parallel import Layout
 from irg.train.settings import TrainRecipe
-from irg.train.state import model_state
 
 STEP = 4
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from irg.model.device import usual_device, usual_dtype
 from irg.pipeline import Pipeline, Settings, load_pipeline
 from irg.pipeline.load import checkpoint_folder, identity
 
@@ -38,11 +39,11 @@ class NamedCheckpoint:
 
     @property
     def torch_device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return usual_device(self.device)
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        return self.dtype or (torch.float32 if self.torch_device.type == "cpu" else torch.bfloat16)
+        return self.dtype or usual_dtype(self.torch_device)
 
     def load(self) -> Pipeline:
         """The pipeline; the one loaded last is kept, since batches of one checkpoint come together."""

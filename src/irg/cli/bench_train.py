@@ -111,12 +111,13 @@ def train(
     """
     import torch
 
+    from irg.model.device import usual_device, usual_dtype
+    from irg.run.optimizers import OptimizerKind
+    from irg.run.parallel import Checkpointing
     from irg.train.measure import Lengths, Preset, TrainBench, measure
-    from irg.train.optimizers import OptimizerKind
-    from irg.train.parallel import Checkpointing
 
-    on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
-    precision = dtype or (Precision.BFLOAT16 if on_gpu else Precision.FLOAT32)
+    place = usual_device(device)
+    bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype is Precision.BFLOAT16
     bench = TrainBench(
         preset=Preset(preset),
         layers=layers,
@@ -126,8 +127,8 @@ def train(
         lengths=Lengths(thought=thought_tokens, side=image_side),
         optimizer=OptimizerKind(optimizer),
         checkpointing=Checkpointing(checkpointing),
-        compile=on_gpu if compile is None else compile,
-        bfloat16=precision is Precision.BFLOAT16,
+        compile=place.type == "cuda" if compile is None else compile,
+        bfloat16=bfloat16,
     )
     console = choose_console(quiet=False, as_json=as_json)
     with console.status(f"{bench.steps} steps of {preset} ..."):

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from irg.cli.console import choose_console, out, print_json
-from irg.curate.layout import Layout
+from irg.publish.packaging import Packaging
 
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg publish export runs/scene-set published --name "Scene traces"
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def export(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A curation's folder, or a store of traces.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    to: Annotated[Layout, typer.Option(help="The files to write.")] = Layout.PARQUET,
+    to: Annotated[Packaging, typer.Option(help="The files to write.")] = Packaging.PARQUET,
     name: Annotated[
         str | None, typer.Option(help="The set's name. Default: the folder's.", show_default=False)
     ] = None,
@@ -78,9 +78,9 @@ def export(
 
     Addresses of endpoints, names of variables with keys and paths on this machine stay out of it.
     """
-    from irg.curate.card_front import Title
-    from irg.curate.extract import Extract
-    from irg.curate.publish import Publishing, publish
+    from irg.publish.card_front import Title
+    from irg.publish.extract import Extract
+    from irg.publish.publishing import Publishing, publish
 
     text = about.read_text(encoding="utf-8") if about is not None else ""
     title = Title(target.resolve().name if name is None else name, licence, text)
@@ -116,7 +116,7 @@ def upload(
 
     All files are compared with their hashes first. The token is HF_TOKEN's, or that of `hf auth login`.
     """
-    from irg.curate.upload import Upload, check, send
+    from irg.publish.upload import Upload, check, send
 
     wanted = Upload(folder, repo, private, revision, message)
     sending = check(wanted)

@@ -6,7 +6,6 @@ from irg.curate import parts
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.emit import ANSWERS, EmitSettings
-from irg.curate.endpoint import Account
 from irg.curate.filters import Filter
 from irg.curate.flow import Job, Selector
 from irg.curate.improve import CheckpointImprove, GivenImprove
@@ -31,6 +30,7 @@ from irg.curate.teacher import (
 )
 from irg.curate.texts import prompt_files, read_prompts
 from irg.curate.work import Store
+from irg.endpoint import Account
 
 
 def build_stages(recipe: CurateRecipe) -> tuple[AnyStage, ...]:

@@ -4,13 +4,12 @@ Two prompts are the same if they differ only in case, punctuation and spaces. Be
 for a benchmark's when a large share of its runs of words occur in the benchmarks' prompts.
 """
 
-import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from irg.curate.records import digest_of
+from irg.core.digest import digest_of
+from irg.data.sets import plain
 from irg.world import OutsideWorld, Split, parse
 from irg.world.grammar import is_held_out_text, requires_held_out
 
@@ -68,12 +67,6 @@ class Guard:
     @cached_property
     def _runs(self) -> frozenset[str]:
         return frozenset(run for text in self._texts for run in _runs(text.split(), self.ngram))
-
-
-def plain(prompt: str) -> str:
-    """What two prompts share that differ only in case, punctuation and spaces."""
-    text = unicodedata.normalize("NFKC", prompt).casefold()
-    return " ".join(re.findall(r"\w+", text))
 
 
 def _runs(words: list[str], length: int) -> Iterator[str]:

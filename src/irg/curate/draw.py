@@ -6,8 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.curate.oracle import flawed_picture
-from irg.curate.records import Picture, Record, digest_of
+from irg.curate.records import Record
 from irg.curate.stage import Identity, Resource
 from irg.curate.student import Order, Student
 

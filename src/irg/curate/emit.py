@@ -9,7 +9,6 @@ The set is written beside an older one and takes its place when it is whole. It 
 the same run gives the same bytes, however often it was interrupted.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,19 +19,19 @@ from typing import Any
 
 from PIL import Image
 
+from irg.core.digest import digest_of
 from irg.core.files import write_atomically
+from irg.core.picture import Picture
 from irg.core.trace import Trace, Turn
-from irg.curate.contamination import plain
-from irg.curate.records import Picture, Record, digest_of
+from irg.curate.records import Record
 from irg.curate.shards import Mark
 from irg.curate.work import Store
 from irg.data.fields import Place
 from irg.data.pictures import decode
+from irg.data.sets import HELD_OUT, MANIFEST, TRAIN, VERSION, is_held_out, read_manifest
 from irg.data.traces import TraceWriter
 
-MANIFEST, ANSWERS = "manifest.json", "endpoint"
-VERSION = 1
-TRAIN, HELD_OUT = "train", "held_out"
+ANSWERS = "endpoint"
 
 
 @dataclass(frozen=True)
@@ -89,17 +88,6 @@ def emit(
     return emitted
 
 
-def read_manifest(out: Path) -> dict[str, Any] | None:
-    """What the last run in this folder came to; None before there is one. Raises ValueError for another's."""
-    path = out / MANIFEST
-    if not path.exists():
-        return None
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or content.get("version") != VERSION or "shards" not in content:
-        raise ValueError(f"{path} is no manifest of a curation of version {VERSION}")
-    return content
-
-
 def trace_of(record: Record, system_prompt: str = "") -> Trace:
     """The trace that a finished record is."""
     assert record.image1 is not None and record.image2 is not None and record.reflection is not None
@@ -131,12 +119,6 @@ def provenance_of(record: Record) -> dict[str, Any]:
         "cost": vars(record.cost),
         "stages": [vars(step) for step in record.steps],
     }
-
-
-def is_held_out(prompt: str, share: float) -> bool:
-    """Whether a prompt is kept from training: by a hash of its words, so that it is everywhere or nowhere."""
-    digest = hashlib.sha256(plain(prompt).encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def _is_there(out: Path, parts: dict[str, int]) -> bool:

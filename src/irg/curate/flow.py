@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
+from irg.core.digest import digest_of
 from irg.curate.propose import Proposer
-from irg.curate.records import Record, digest_of
+from irg.curate.records import Record
 from irg.curate.retry import left_over
 from irg.curate.shards import Mark, Outcome, Shard, tally
 from irg.curate.stage import (

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from irg.curate.records import Picture, Record
+from irg.core.picture import Picture
+from irg.curate.records import Record
 from irg.curate.stage import Identity, Resource
 from irg.curate.student import Order, Student
 

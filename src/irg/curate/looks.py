@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from irg.core.picture import Picture
 from irg.curate.duplicates import embedding_text
-from irg.curate.records import Picture, Record
+from irg.curate.records import Record
 from irg.curate.select import EMBEDDING
 from irg.curate.stage import Identity, Resource
 

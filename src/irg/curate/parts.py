@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from irg.curate.endpoint import EndpointSettings
 from irg.curate.oracle import Choice
 from irg.curate.student import Checkpoint
 from irg.curate.teacher import Improvement, JudgeSettings, Sampling
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
+from irg.endpoint import EndpointSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -5,9 +5,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from irg.curate.build import Build
 from irg.curate.draw import Draw
-from irg.curate.endpoint import Estimate, spent
 from irg.curate.improve import CheckpointImprove
 from irg.curate.stage import AnyStage, Resource
+from irg.endpoint import Estimate, spent
 
 
 @runtime_checkable

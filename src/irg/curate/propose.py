@@ -12,11 +12,14 @@ from typing import Protocol
 
 import numpy as np
 
-from irg.curate.contamination import Guard, plain
-from irg.curate.records import Picture, Record, digest_of
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
+from irg.curate.contamination import Guard
+from irg.curate.records import Record
 from irg.curate.shards import Mark, Outcome, Shard, Tally
 from irg.curate.stage import Identity, live
 from irg.curate.work import Store
+from irg.data.sets import plain
 
 MAX_REJECTS = 20
 """Rejected proposals per wanted one after which the prompts count as used up: a grammar may know no more."""

@@ -17,8 +17,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from irg.core.cost import Cost
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.curate.flow import advance, advance_async
-from irg.curate.records import Cost, Picture, Record, as_json, digest_of, from_json
+from irg.curate.records import Record, as_json, from_json
 from irg.curate.shards import Mark, Outcome, Shard, Tally
 from irg.curate.stage import AnyStage, DirectStage, EndpointStage, Resource, StopRun
 from irg.curate.work import Store

@@ -4,54 +4,16 @@ A record is frozen; a stage returns a changed copy. Nothing in it depends on clo
 other than seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
 """
 
-import hashlib
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
-from PIL import Image
-
-from irg.core.trace import Verdict, png, verdict_as_json, verdict_from_json
+from irg.core.cost import Cost
+from irg.core.picture import Picture, StoredPicture
+from irg.core.trace import Verdict, verdict_as_json, verdict_from_json
 
 JSON = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image as the bytes of its file, which is what is stored, sent and compared."""
-
-    data: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, image: Image.Image) -> "Picture":
-        """The image as PNG, in RGB."""
-        return cls(png(image.convert("RGB")))
-
-    @cached_property
-    def digest(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()[:32]
-
-    def open(self) -> Image.Image:
-        """The image in RGB, decoded. Raises ValueError when the bytes are no image."""
-        try:
-            return Image.open(io.BytesIO(self.data)).convert("RGB")
-        except (OSError, SyntaxError) as broken:
-            raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
-
-
-class StoredPicture(Picture):
-    """A picture that was left in the store: all that is at hand is its digest."""
-
-    def __init__(self, digest: str) -> None:
-        self.__dict__["digest"] = digest
-
-    def __getattribute__(self, name: str) -> Any:
-        assert name != "data", "the picture was not loaded from the store"
-        return super().__getattribute__(name)
 
 
 @dataclass(frozen=True)
@@ -100,32 +62,6 @@ class Reflection:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a record took of endpoints, answers from the cache included: what it would cost to make anew."""
-
-    requests: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    money: float = 0.0
-
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.requests + other.requests,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            self.money + other.money,
-        )
-
-    def __sub__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.requests - other.requests,
-            self.tokens_in - other.tokens_in,
-            self.tokens_out - other.tokens_out,
-            self.money - other.money,
-        )
-
-
-@dataclass(frozen=True)
 class Step:
     """A stage that a record went through: enough to do it again. `key` is the record's id after it."""
 
@@ -165,7 +101,7 @@ class Record:
     notes: JSON = field(default_factory=dict)
     """What else a stage wants the trace's provenance to say, by name."""
     steps: tuple[Step, ...] = ()
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
     rejected: Reject | None = None
 
     @property
@@ -181,12 +117,6 @@ class Record:
 
     def scored(self, scores: dict[str, float]) -> "Record":
         return replace(self, scores=self.scores | scores)
-
-
-def digest_of(*parts: object) -> str:
-    """32 hex digits that depend on all parts (JSON values) and their order, the same on every machine."""
-    content = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def as_json(record: Record) -> JSON:

@@ -5,11 +5,11 @@ is kept. `retry` sets those shards aside, so that the next run makes them again:
 that were failed, and what follows from them.
 """
 
-from irg.curate.endpoint import Reason
 from irg.curate.records import Record
 from irg.curate.shards import Mark, Shard
 from irg.curate.stage import Identity, live
 from irg.curate.work import Store
+from irg.endpoint import Reason
 
 PASSING = frozenset(reason.value for reason in Reason if reason.retried)
 """Reasons for rejects that another attempt may not meet."""

@@ -11,14 +11,15 @@ import yaml
 
 from irg.core.files import write_atomically
 from irg.curate.build import Build, build_stages
-from irg.curate.emit import MANIFEST, Emitted, emit
-from irg.curate.endpoint import Spending, spent
+from irg.curate.emit import Emitted, emit
 from irg.curate.ray_cluster import Cluster
 from irg.curate.ray_runner import run as run_on_cluster
 from irg.curate.recipe import CurateRecipe
 from irg.curate.report import write_report
 from irg.curate.retry import retry
 from irg.curate.runner import Progress, Watch, run
+from irg.data.sets import MANIFEST
+from irg.endpoint import Spending, spent
 
 RECIPE = "curate.yaml"
 Runner = Callable[[Build, Watch | None], Progress]

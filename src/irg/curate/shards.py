@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from irg.curate.records import Cost, Record
+from irg.core.cost import Cost
+from irg.curate.records import Record
 from irg.curate.stage import Identity
 
 

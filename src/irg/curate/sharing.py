@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from irg.curate.endpoint import Estimate
 from irg.curate.records import Record
 from irg.curate.stage import Resource
 from irg.curate.teacher import TeacherThink
+from irg.endpoint import Estimate
 
 
 class ShareWithStudent:

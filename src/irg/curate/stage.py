@@ -14,7 +14,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
-from irg.curate.records import Record, Step, digest_of
+from irg.core.digest import digest_of
+from irg.curate.records import Record, Step
 
 
 class Resource(StrEnum):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from irg.core.events import ImageDone, ThoughtDone
 from irg.engine import SeededDraws
+from irg.model.device import usual_device, usual_dtype
 from irg.pipeline import Pipeline, Plan, Settings, load_pipeline
 from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
 from irg.prep import Tokenizer
@@ -162,11 +163,10 @@ class Student:
 
     @property
     def _device(self) -> torch.device:
-        found = self.checkpoint.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(found)
+        return usual_device(self.checkpoint.device)
 
     @property
     def _dtype(self) -> torch.dtype:
         if self.checkpoint.dtype is not None:
             return getattr(torch, self.checkpoint.dtype)
-        return torch.float32 if self._device.type == "cpu" else torch.bfloat16
+        return usual_dtype(self._device)

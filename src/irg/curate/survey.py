@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irg.curate.emit import ANSWERS, read_manifest
-from irg.curate.endpoint import Account, Spending, spent
-from irg.curate.records import Record, digest_of
+from irg.core.digest import digest_of
+from irg.curate.emit import ANSWERS
+from irg.curate.records import Record
 from irg.curate.shards import Mark, Shard, Tally
 from irg.curate.work import Store
+from irg.data.sets import read_manifest
+from irg.endpoint import Account, Spending, spent
 
 NUM_SHOWN = 24
 """Records of each kind on the contact sheet."""

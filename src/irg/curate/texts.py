@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from irg.curate.records import Picture
+from irg.core.picture import Picture
 
 FIELDS = ("prompt", "Prompt", "prompt_en", "short_description", "long_description")
 """What the public benchmarks call their prompts."""

@@ -16,8 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from irg.core.cost import Cost
 from irg.core.files import put_in_place
-from irg.curate.records import Cost, Picture, Record, as_json, from_json
+from irg.core.picture import Picture
+from irg.curate.records import Record, as_json, from_json
 from irg.curate.shards import Mark, Shard, Tally
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import torch
 
 from irg import __version__
 from irg.model.checkpoint import CONFIGURATION, load_autoencoder, load_model, resolve, weight_files
+from irg.model.device import usual_device, usual_dtype
 from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
@@ -30,8 +31,8 @@ def load_pipeline(
     `device` None takes a GPU if there is one; `dtype` None takes bfloat16 there and float32 on a CPU.
     """
     name, folder = EMBEDDED if model is None else str(model), checkpoint_folder(model)
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    dtype = dtype or (torch.float32 if device.type == "cpu" else torch.bfloat16)
+    device = usual_device(device)
+    dtype = dtype or usual_dtype(device)
     tokenizer, settings = Tokenizer.from_folder(folder), Settings.from_folder(folder)
     return Pipeline(
         load_model(folder, device, dtype),

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from irg.model.config import DecoderConfig, ModelConfig, VisionConfig
-from irg.train.flops import RowCounts
+from irg.run.flops import RowCounts
+from irg.run.parallel import Checkpointing, ParallelSettings, Precision
 from irg.train.objective import CHUNK
-from irg.train.parallel import Checkpointing, ParallelSettings, Precision
 
 
 class Arithmetic(Enum):

@@ -8,15 +8,16 @@ from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
+from irg.model.adapters import adapt
 from irg.model.checkpoint import load_autoencoder, load_model, read_weights
 from irg.model.config import AutoencoderConfig, read_autoencoder_config, read_config
+from irg.model.low_bit import Quantize
 from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
-from irg.train.adapters import Quantize, adapt
-from irg.train.freezing import freeze
+from irg.run.freezing import freeze
+from irg.run.parallel import Layout, Precision, lay_out
 from irg.train.objective import Objective
-from irg.train.parallel import Layout, Precision, lay_out
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
@@ -77,7 +78,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
         adapt(objective.model, recipe.lora, recipe.seed, layout.device)
     if not spread:
         objective.to(layout.device)
-    lay_out(objective, layout, recipe.parallel)
+    lay_out(objective, objective.layers, layout, recipe.parallel)
     if spread:
         assert recipe.init is not None
         fill(objective.model, checkpoint_folder(recipe.init), layout.device, _master(recipe))

@@ -22,9 +22,9 @@ from irg.model import Autoencoder
 from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
-from irg.train.metrics import LogSettings, MetricsLog
+from irg.run.metrics import LogSettings, MetricsLog
+from irg.run.schedule import learning_rate_factor
 from irg.train.recipe import Recipe
-from irg.train.schedule import learning_rate_factor
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
 from irg.world.render import render

@@ -22,13 +22,14 @@ import torch
 from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
+from irg.model.adapters import LoraSettings, num_adapter_parameters
 from irg.model.decoder import Expert
+from irg.model.low_bit import Quantize
+from irg.run.flops import Backward, RowCounts, row_flops
+from irg.run.freezing import Part, part_of
+from irg.run.optimizers import OptimizerKind, OptimizerSettings, split_parameters
+from irg.run.parallel import ParallelSettings, Precision
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
-from irg.train.adapters import LoraSettings, Quantize, num_adapter_parameters
-from irg.train.flops import Backward, RowCounts, row_flops
-from irg.train.freezing import Part, part_of
-from irg.train.optimizers import OptimizerKind, OptimizerSettings, split_parameters
-from irg.train.parallel import ParallelSettings, Precision
 
 _LOW_BIT = {Quantize.NF4: 0.5 + (1 + 4 / 256) / 64, Quantize.INT8: 1.0}
 """Bytes per value; NF4's scales of 64 values are 8-bit values whose own scales are shared by 256."""

@@ -13,10 +13,10 @@ from irg.data.loader import StepLoader
 from irg.data.streams import Rejected
 from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
+from irg.run.average import Average
+from irg.run.parallel import arithmetic
 from irg.train.assemble import Parts
-from irg.train.average import Average
 from irg.train.dataset import data_of
-from irg.train.parallel import arithmetic
 from irg.train.settings import TrainRecipe
 from irg.train.step import Forward, Stepper
 

@@ -5,7 +5,6 @@ One process reads it, whatever wrote it, and holds one file's worth of weights a
 
 import json
 import math
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,20 +22,19 @@ from irg.model import ModelConfig, UnifiedModel
 from irg.model.checkpoint import CheckpointError, weight_files
 from irg.model.config import write_config
 from irg.model.embeddings import sincos_table
+from irg.model.low_bit import as_held, is_quantized
 from irg.model.names import unified_name
 from irg.pipeline.load import checkpoint_folder
-from irg.train.adapters import Projection, as_held
+from irg.run.parallel import Precision
+from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
+from irg.run.storage import delete
 from irg.train.assemble import Parts, parts_of
-from irg.train.parallel import Precision
-from irg.train.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
 from irg.train.settings import TrainRecipe
-from irg.train.storage import delete
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
 """The reference's names, which it uses for whichever weights they hold."""
 MOST_BYTES = 5_000_000_000
 """Of one file of weights; more are split, with an index beside them."""
-_PROJECTION = re.compile(rf"decoder\.layers\.\d+\.\w+\.({'|'.join(Projection)})\.weight")
 
 
 class Weights(StrEnum):
@@ -169,7 +167,7 @@ class _Source:
             raise CheckpointError(f"{self.files.folder}: {name} is neither in it nor where the run began")
         tensor = file.get_tensor(unified_name(name))
         tensor = (tensor.flatten(1) if tensor.ndim == 4 else tensor).to(self.dtype)
-        if self.lora is not None and _PROJECTION.fullmatch(name):
+        if self.lora is not None and is_quantized(name):
             return as_held(tensor, self.lora.quantize)
         return tensor
 

@@ -20,11 +20,10 @@ from irg.core import Packed
 from irg.core.files import write_atomically
 from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
-from irg.train.flops import matrix_product_rate, peak_flops, row_flops
-from irg.train.metrics import Work, peak_memory
-from irg.train.objective import Objective
-from irg.train.optimizers import OptimizerKind, Optimizers, OptimizerSettings
-from irg.train.parallel import (
+from irg.run.flops import matrix_product_rate, peak_flops, row_flops
+from irg.run.metrics import Work, peak_memory
+from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings
+from irg.run.parallel import (
     Checkpointing,
     Layout,
     ParallelSettings,
@@ -34,6 +33,7 @@ from irg.train.parallel import (
     joined,
     lay_out,
 )
+from irg.train.objective import Objective
 from irg.train.synthetic import Lengths, SyntheticRows
 
 _NUM_ROWS = 2
@@ -188,7 +188,7 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
         objective = Objective(_random_model(config, layout.device, parallel.master))
-        lay_out(objective, layout, parallel)
+        lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
         trainer = _Trainer(objective, optimizers, layout, parallel)
         moved = [row.to(layout.device) for row in rows]

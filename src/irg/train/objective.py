@@ -59,6 +59,11 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
 
+    @property
+    def layers(self) -> list[nn.Module]:
+        """What is sharded, and whose activations are kept or computed again, one by one."""
+        return [*self.model.decoder.layers, *self.model.vision.layers]
+
     def forward(self, packed: Packed, attend: Attend) -> Losses:
         packed = touching_every_part(packed, self.model)
         streams = self.model(packed, attend)

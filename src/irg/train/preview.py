@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 
-import torch
-
 from irg.core.trace import Trace, Turn
 from irg.data.document import Document, TextPart
 from irg.data.learning import IRGL, Mode, Questions, document
@@ -14,12 +12,13 @@ from irg.data.source import RowError, Sized
 from irg.data.streams import Elsewhere, Stream, counted
 from irg.model import ModelConfig, bagel_7b
 from irg.model.checkpoint import CheckpointError
+from irg.model.device import usual_device
 from irg.pipeline import Settings
+from irg.run.flops import RowCounts, peak_flops, peak_of
+from irg.run.freezing import parse_parts
 from irg.train.assemble import parts_of
 from irg.train.budget import Speed, Workload, budget
 from irg.train.dataset import Data, data_of
-from irg.train.flops import RowCounts, peak_flops, peak_of
-from irg.train.freezing import parse_parts
 from irg.train.settings import TrainRecipe
 
 TYPICAL_TEXTS = {"system": 150, "prompt": 100, "question": 20, "thought": 600}
@@ -45,7 +44,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
     Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said. No
     weights are downloaded.
     """
-    device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = usual_device(recipe.device)
     data: Data | None = None
     try:
         parts = parts_of(recipe, weights=False)
@@ -109,7 +108,7 @@ def _typical(recipe: TrainRecipe, config: ModelConfig, settings: Settings) -> tu
     size = Sized((settings.width, settings.height))
     turns = (Turn("thought", size), Turn("thought", size))  # type: ignore[arg-type] - only measured
     trace = Trace("prompt", turns, 0, source=size, questions=(("question", "thought"),))  # type: ignore[arg-type]
-    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    clean, view = recipe.clean or settings.clean, recipe.view or settings.view
     preparer = Preparer(config, _TypicalTokenizer(), clean, view)  # type: ignore[arg-type]
     weights: dict[Mode, float] = {}
     for one in recipe.data:

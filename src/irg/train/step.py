@@ -13,9 +13,9 @@ from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
 from irg.data.prepare import Ready
-from irg.train.flops import Backward, row_flops
+from irg.run.flops import Backward, row_flops
+from irg.run.parallel import Layout, ParallelSettings, arithmetic, attention, without_sync
 from irg.train.objective import Objective, Shares, shares
-from irg.train.parallel import Layout, ParallelSettings, arithmetic, attention, without_sync
 from irg.train.settings import LossSettings
 
 MODES = (*Mode, "conversation")

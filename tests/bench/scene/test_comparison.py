@@ -173,6 +173,32 @@ def test_the_sheet_shows_what_was_drawn(
         assert sheet.width == 3 * (3 * 134 + 14) + 14 and len(colours) > 1000
 
 
+def test_records_of_earlier_versions_are_still_gone_on_from(contestants: Contestants) -> None:
+    """What a header holds is what `irg-scene-compare-3` has always held; another one refuses all of them."""
+    header = header_of(series_of(contestants, OPTIONS)[0], OPTIONS)
+    assert header.pop("model") == {
+        name: value for name, value in contestants.model.identity.items() if name != "name"
+    }
+    scope = {"turns": 2, "alternatives": True}
+    drawing = {"num_points": 3, "shift": 3.0, "clean": True, "view": True}
+    scales = {"text_scale": 3.0, "renorm": "global", "renorm_min": 0.0}
+    assert json.loads(json.dumps(header)) == {
+        "protocol": "irg-scene-compare-3",
+        "prompts": 2,
+        "texts": "f65dba014eec94da",
+        "few": 1,
+        "seed": 0,
+        "first_seed": 0,
+        "batch": 2,
+        "scopes": [scope | {"ablations": True}, scope | {"ablations": False}],
+        "system_prompt": "Think, draw, look and improve.",
+        "size": [128, 128],
+        "first": drawing | {"think": True, "guidance": scales | {"image_scale": 1.0, "interval": [0.4, 1.0]}},
+        "later": drawing | {"think": True, "guidance": scales | {"image_scale": 2.0, "interval": [0.0, 1.0]}},
+        "text": {"temperature": 0.0, "top_p": 1.0, "max_tokens": 6},
+    }
+
+
 def test_more_seeds_may_be_added_but_nothing_else_changed(
     checkpoint: NamedCheckpoint, tmp_path: Path
 ) -> None:

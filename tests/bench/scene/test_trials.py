@@ -156,7 +156,7 @@ def test_fewer_flaws_win_then_the_likelier_praise(
 
 
 def test_a_plan_without_guidance_is_compared_with_one_that_has_it(pipeline: Pipeline) -> None:
-    off = pipeline.settings.first.model_copy(update={"text_scale": 1.0})
+    off = replace(pipeline.settings.first, text_scale=1.0)
     trial = run(pipeline_of(first=off), Scope(2, alternatives=True))
     costs = {name: result.cost for name, result in trial.records[0].results.items()}
     assert costs["turn1"].evaluations == 2
@@ -181,7 +181,7 @@ def test_a_scope_leaves_out_what_it_does_not_hold_and_changes_nothing_else(
 
 def test_a_plan_without_an_image_branch_is_given_one() -> None:
     pipeline = pipeline_of()
-    later = pipeline.settings.later.model_copy(update={"image_scale": 1.0})
+    later = replace(pipeline.settings.later, image_scale=1.0)
     trial = run(pipeline_of(later=later), Scope(2, ablations=True))
     results = trial.records[0].results
     assert Condition.NO_IMAGE_BRANCH not in results

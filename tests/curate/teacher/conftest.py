@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from irg.curate.endpoint import Account, EndpointSettings
 from irg.curate.teacher import Sampling, Teacher
-from tests.curate.endpoint.conftest import QUICK
-from tests.curate.fake_server import Behaviour, FakeServer, serving
+from irg.endpoint import Account, EndpointSettings
 from tests.curate.teacher.eyes import look
+from tests.endpoint.conftest import QUICK
+from tests.endpoint.fake_server import Behaviour, FakeServer, serving
 
 MakeTeacher = Callable[..., Teacher]
 

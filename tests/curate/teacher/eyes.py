@@ -13,8 +13,9 @@ from typing import Any
 
 from PIL import Image, ImageStat
 
-from irg.curate.records import Picture, Record
-from tests.curate.fake_server import made_up
+from irg.core.picture import Picture
+from irg.curate.records import Record
+from tests.endpoint.fake_server import made_up
 
 DARK, GREY, BRIGHT, BLUE = (20, 20, 20), (120, 120, 120), (240, 240, 240), (0, 0, 255)
 

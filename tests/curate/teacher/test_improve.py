@@ -5,9 +5,9 @@ import pytest
 from irg.curate.records import Record
 from irg.curate.stage import run_endpoint
 from irg.curate.teacher import EndpointImprove, Improvement
-from tests.curate.fake_server import FakeServer
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BRIGHT, DARK, picture, record
+from tests.endpoint.fake_server import FakeServer
 
 
 def through(stage: EndpointImprove, *records: Record) -> list[Record]:

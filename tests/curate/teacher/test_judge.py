@@ -7,9 +7,9 @@ from irg.curate.records import Record, Relation
 from irg.curate.stage import EndpointStage, run_endpoint
 from irg.curate.teacher import JudgeSettings, TeacherJudge
 from irg.curate.teacher.templates import shipped
-from tests.curate.fake_server import Behaviour, FakeServer
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BLUE, BRIGHT, DARK, GREY, biased, first_wrong, look, pair, shape_of
+from tests.endpoint.fake_server import Behaviour, FakeServer
 
 
 def judged(stage: TeacherJudge, *records: Record) -> list[Record]:

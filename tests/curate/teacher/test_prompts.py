@@ -7,9 +7,9 @@ import pytest
 from irg.curate.propose import Proposal
 from irg.curate.stage import StopRun
 from irg.curate.teacher import TeacherPrompts
-from tests.curate.fake_server import Behaviour, FakeServer
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import words_of
+from tests.endpoint.fake_server import Behaviour, FakeServer
 
 
 def proposals(prompts: TeacherPrompts, start: int, count: int) -> list[Proposal]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from irg.curate.endpoint import Reason, spent
 from irg.curate.records import Record, as_json
 from irg.curate.stage import StopRun, run_endpoint
 from irg.curate.teacher import TeacherJudge, TeacherThink
-from tests.curate.fake_server import Behaviour, FakeServer, Fault
+from irg.endpoint import Reason, spent
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BRIGHT, DARK, look, pair, record
+from tests.endpoint.fake_server import Behaviour, FakeServer, Fault
 
 SHARE = 0.2
 FAULTS = {fault: SHARE / 9 for fault in Fault if fault is not Fault.ECHO}

@@ -8,9 +8,9 @@ from irg.core.trace import Verdict
 from irg.curate.records import Record, Relation
 from irg.curate.stage import run_endpoint
 from irg.curate.teacher import TeacherReflect, TeacherThink
-from tests.curate.fake_server import Behaviour, FakeServer
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BRIGHT, DARK, first_wrong, look, pair, picture, record, words_of
+from tests.endpoint.fake_server import Behaviour, FakeServer
 
 
 def through(stage: TeacherThink | TeacherReflect, *records: Record) -> list[Record]:

@@ -168,8 +168,7 @@ def sheet(found: SceneRun, columns: int = 4) -> Image.Image:
 
 
 def verdict(prompt: str, image: Image.Image) -> Verdict:
-    judged = judge(parse(prompt), read(np.asarray(image)))
-    return Verdict(judged.correct, judged.flaws)
+    return Verdict.of(judge(parse(prompt), read(np.asarray(image))))
 
 
 def _evidence(item: Item, image: Image.Image) -> dict[str, Evidence]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from irg.pipeline.typeset import draw_block, fit
+from irg.report.typeset import draw_block, fit
 
 _RIGHT, _WRONG, _INK, _FAINT = "#2e9d4f", "#d33c3c", "#222222", "#6b6b6b"
 _FRAME, _GAP, _CAPTION, _HEAD = 3, 14, 34, 24

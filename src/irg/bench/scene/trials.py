@@ -228,13 +228,13 @@ class Trial:
         self.images[name] = taken.images
         self.readings[name] = [read(np.asarray(image)) for image in taken.images]
         for row, (image, reading) in enumerate(zip(taken.images, self.readings[name], strict=True)):
-            verdict, thought = judge(self.requests[row], reading), taken.thoughts[row]
+            flaws, thought = judge(self.requests[row], reading), taken.thoughts[row]
             checked = (
                 self._check(row, reflected_on, thought) if reflected_on and thought is not None else None
             )
             self.records[row].results[str(name)] = Result(
-                verdict.correct,
-                verdict.flaws,
+                not flaws,
+                flaws,
                 fidelity(np.asarray(image), reading),
                 costs[row],
                 thought,

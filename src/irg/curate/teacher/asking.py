@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from irg.curate.endpoint import (
+from irg.core.cost import Cost
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
+from irg.curate.records import Record
+from irg.curate.stage import Identity, StopRun
+from irg.curate.teacher.templates import Template, shipped
+from irg.endpoint import (
     Account,
     Call,
     ChatRequest,
@@ -20,10 +26,7 @@ from irg.curate.endpoint import (
     Reply,
     estimate,
 )
-from irg.curate.endpoint.structured import strict_schema
-from irg.curate.records import Cost, Picture, Record, digest_of
-from irg.curate.stage import Identity, StopRun
-from irg.curate.teacher.templates import Template, shipped
+from irg.endpoint.structured import strict_schema
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")

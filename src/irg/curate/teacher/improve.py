@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from irg.curate.endpoint import Call, Estimate, ImageRequest
-from irg.curate.records import Picture, Record
+from irg.core.picture import Picture
+from irg.curate.records import Record
 from irg.curate.stage import Resource
 from irg.curate.teacher.asking import Case, Teacher, each
+from irg.endpoint import Call, Estimate, ImageRequest
 
 
 class Improvement(StrEnum):

@@ -13,11 +13,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.core.trace import Verdict
-from irg.curate.endpoint import Estimate
-from irg.curate.records import Check, Picture, Record, Relation, digest_of
+from irg.curate.records import Check, Record, Relation
 from irg.curate.stage import Resource
 from irg.curate.teacher.asking import Case, Teacher, each, gathered
+from irg.endpoint import Estimate
 
 
 class JudgeSettings(BaseModel):

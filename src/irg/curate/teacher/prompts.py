@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from irg.curate.endpoint import ChatRequest, EndpointError, Estimate, Message
+from irg.core.digest import digest_of
 from irg.curate.propose import Proposal
-from irg.curate.records import digest_of
 from irg.curate.stage import StopRun
 from irg.curate.teacher.asking import Teacher
+from irg.endpoint import ChatRequest, EndpointError, Estimate, Message
 
 SUBJECTS = (
     "people at work",

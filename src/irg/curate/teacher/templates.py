@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from irg.curate.records import digest_of
+from irg.core.digest import digest_of
 
 FIELDS: dict[str, frozenset[str]] = {
     "propose": frozenset({"count", "subject"}),

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from irg.curate.endpoint import Estimate
 from irg.curate.records import Record, Reflection, Relation
 from irg.curate.stage import Resource
 from irg.curate.teacher.asking import Case, Teacher, each
+from irg.endpoint import Estimate
 
 
 class Thought(BaseModel):

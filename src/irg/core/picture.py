@@ -1,0 +1,45 @@
+"""Pictures as files: the bytes that are stored, sent and compared."""
+
+import hashlib
+import io
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from irg.core.trace import png
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as the bytes of its file, which is what is stored, sent and compared."""
+
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "Picture":
+        """The image as PNG, in RGB."""
+        return cls(png(image.convert("RGB")))
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()[:32]
+
+    def open(self) -> Image.Image:
+        """The image in RGB, decoded. Raises ValueError when the bytes are no image."""
+        try:
+            return Image.open(io.BytesIO(self.data)).convert("RGB")
+        except (OSError, SyntaxError) as broken:
+            raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
+
+
+class StoredPicture(Picture):
+    """A picture that was left in a store: all that is at hand is its digest."""
+
+    def __init__(self, digest: str) -> None:
+        self.__dict__["digest"] = digest
+
+    def __getattribute__(self, name: str) -> Any:
+        assert name != "data", "the picture was not loaded from the store"
+        return super().__getattribute__(name)

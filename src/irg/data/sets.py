@@ -1,0 +1,39 @@
+"""A finished set: a folder with its parts, each a store of traces, and what it came to.
+
+OUT/data/train, OUT/data/held_out    stores that `irg train` reads (`irg.data.traces`)
+OUT/manifest.json                    what the run that made it came to
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+VERSION = 1
+TRAIN, HELD_OUT = "train", "held_out"
+
+
+def read_manifest(out: Path) -> dict[str, Any] | None:
+    """What the last run in this folder came to; None before there is one. Raises ValueError for another's."""
+    path = out / MANIFEST
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or content.get("version") != VERSION or "shards" not in content:
+        raise ValueError(f"{path} is no manifest of a curation of version {VERSION}")
+    return content
+
+
+def is_held_out(prompt: str, share: float) -> bool:
+    """Whether a prompt is kept from training: by a hash of its words, so that it is everywhere or nowhere."""
+    digest = hashlib.sha256(plain(prompt).encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def plain(prompt: str) -> str:
+    """What two prompts share that differ only in case, punctuation and spaces."""
+    text = unicodedata.normalize("NFKC", prompt).casefold()
+    return " ".join(re.findall(r"\w+", text))

@@ -1,0 +1,252 @@
+"""An endpoint: questions in, checked answers out, through cache, budget, retries and one repair."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, overload
+
+from pydantic import BaseModel
+
+from irg.core.cost import Cost
+from irg.endpoint.budget import Budget, Charge
+from irg.endpoint.cache import Cache, Stored
+from irg.endpoint.database import Database
+from irg.endpoint.errors import EndpointError, Reason, Secret
+from irg.endpoint.estimate import input_bound
+from irg.endpoint.patience import Patience
+from irg.endpoint.requests import (
+    ChatRequest,
+    ImageRequest,
+    Message,
+    Reply,
+    chat_key,
+    image_key,
+    wire_messages,
+    wire_seed,
+)
+from irg.endpoint.session import Result, Session
+from irg.endpoint.settings import Account, EndpointSettings
+from irg.endpoint.structured import (
+    UnfitAnswerError,
+    instruction,
+    read_answer,
+    repair,
+    response_format,
+    without_reasoning,
+)
+from irg.endpoint.wire import Answer
+
+Shape = TypeVar("Shape", bound=BaseModel)
+Value = TypeVar("Value")
+
+
+class Endpoint:
+    """One model behind an address, for any number of questions at once.
+
+    Nothing is opened before it is needed. Connections and the account's file are kept open while a question
+    is under way or an `async with endpoint.open()` lasts, in whatever event loop that is.
+    """
+
+    def __init__(self, settings: EndpointSettings, account: Account) -> None:
+        if account.max_cost is not None and settings.price is None:
+            raise ValueError(f"max_cost needs a price for {settings.model!r}: add it to prices")
+        self.settings = settings
+        self.account = account
+        self._database = Database(account)
+        self._cache = Cache(self._database)
+        self._budget = Budget(self._database, account)
+        self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
+        self._patience = Patience(settings.patience)
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.settings.model!r} at {self.settings.base_url})"
+
+    def __reduce__(self) -> tuple:
+        return Endpoint, (self.settings, self.account)
+
+    @overload
+    async def complete(self, request: ChatRequest, schema: type[Shape]) -> Reply[Shape]: ...
+
+    @overload
+    async def complete(self, request: ChatRequest, schema: None = None) -> Reply[str]: ...
+
+    async def complete(self, request: ChatRequest, schema: type[BaseModel] | None = None) -> Reply[Any]:
+        """The model's answer, as an object of the schema, or as text where none is given.
+
+        An answer that does not fit the schema is sent back once. Raises EndpointError.
+        """
+
+        def read(stored: Stored) -> Any:
+            text = str(stored.content)
+            return text if schema is None else read_answer(text, schema)
+
+        async def ask(session: Session) -> tuple[Stored, int]:
+            return await self._chat(session, request, schema)
+
+        return await self._shared(chat_key(self.settings, request, schema), read, ask)
+
+    async def draw(self, request: ImageRequest) -> Reply[bytes]:
+        """The bytes of a PNG, drawn from a prompt or from a picture and a prompt. Raises EndpointError."""
+
+        async def ask(session: Session) -> tuple[Stored, int]:
+            return await self._draw(session, request)
+
+        def read(stored: Stored) -> bytes:
+            if not isinstance(stored.content, bytes):
+                raise UnfitAnswerError("it is no picture")
+            return stored.content
+
+        return await self._shared(image_key(self.settings, request), read, ask)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Session]:
+        """Keeps connections open for as long as it lasts; may be entered by many at once."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = Session(self.settings, self._budget, self._patience)
+        session.users += 1
+        try:
+            yield session
+        finally:
+            session.users -= 1
+            if session.users == 0:
+                del self._sessions[loop]
+                await session.close()
+                if not self._sessions:
+                    await asyncio.to_thread(self._database.close)
+
+    def check(self) -> None:
+        """Raises ValueError when the key is not where the settings say, so that a long run need not begin."""
+        Secret.from_environment(self.settings.key_env)
+
+    async def _shared(
+        self,
+        key: str,
+        read: Callable[[Stored], Value],
+        ask: Callable[[Session], Awaitable[tuple[Stored, int]]],
+    ) -> Reply[Value]:
+        """The known answer, or the one that is on its way already, or a new one."""
+        async with self.open() as session:
+            known = await self._known(key, read)
+            if known is not None:
+                return known
+            task = session.running.get(key)
+            asked_by_other = task is not None
+            if task is None:
+                task = session.running[key] = asyncio.create_task(self._fresh(session, key, ask))
+                task.add_done_callback(lambda _: session.running.pop(key, None))
+            result = await asyncio.shield(task)
+        if isinstance(result, EndpointError):
+            raise EndpointError(result.reason, result.detail)
+        stored, attempts = result
+        cached = asked_by_other or attempts == 0
+        return Reply(read(stored), stored.usage, cached, 0 if cached else attempts, stored.served)
+
+    async def _known(self, key: str, read: Callable[[Stored], Value]) -> Reply[Value] | None:
+        stored = await asyncio.to_thread(self._cache.get, key)
+        if stored is None:
+            return None
+        try:
+            return Reply(read(stored), stored.usage, True, 0, stored.served)
+        except UnfitAnswerError:  # the schema's own checks have become stricter since
+            await asyncio.to_thread(self._cache.forget, key)
+            return None
+
+    async def _fresh(
+        self, session: Session, key: str, ask: Callable[[Session], Awaitable[tuple[Stored, int]]]
+    ) -> Result:
+        """What a new question leads to. An error is a result here: several may be waiting for it."""
+        known = await asyncio.to_thread(self._cache.get, key)  # another may have asked since we looked
+        if known is not None:
+            return known, 0
+        try:
+            stored, attempts = await ask(session)
+        except EndpointError as failure:
+            return self._patience.failed(failure)
+        self._patience.answered()
+        return await asyncio.to_thread(self._cache.put, key, stored), attempts
+
+    async def _chat(
+        self, session: Session, request: ChatRequest, schema: type[BaseModel] | None
+    ) -> tuple[Stored, int]:
+        messages = _with_instruction(request.messages, schema, self.settings)
+        answer, usage, attempts = await self._exchange(session, request, schema, messages)
+        try:
+            return Stored(_checked(answer, schema), usage, answer.served), attempts
+        except UnfitAnswerError as unfit:
+            problem = str(unfit)
+        if schema is None:
+            raise EndpointError(Reason.CUT, problem)
+        session.count("repair")
+        back = (Message("assistant", (str(answer.content),)), Message("user", (repair(problem),)))
+        answer, more, further = await self._exchange(session, request, schema, (*messages, *back))
+        try:
+            return Stored(_checked(answer, schema), usage + more, answer.served), attempts + further
+        except UnfitAnswerError as unfit:
+            reason = Reason.CUT if answer.finish == "length" else Reason.INVALID
+            failure = EndpointError(reason, f"also when asked again: {unfit}")
+        raise failure
+
+    async def _exchange(
+        self,
+        session: Session,
+        request: ChatRequest,
+        schema: type[BaseModel] | None,
+        messages: tuple[Message, ...],
+    ) -> tuple[Answer, Cost, int]:
+        """One question and its answer: what it cost, and the attempts that it took."""
+        settings = self.settings
+        shape = response_format(schema, settings.structured) if schema else None
+        body: dict[str, Any] = {
+            "model": settings.model,
+            "messages": await asyncio.to_thread(wire_messages, messages),
+            settings.limit_name: request.max_tokens,
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "seed": wire_seed(request.seed) if settings.send_seed else None,
+            "response_format": shape,
+            "extra_body": settings.extra,
+        }
+        sent = {name: value for name, value in body.items() if value is not None}
+        most = Charge.of(settings.price, input_bound(messages, shape, settings), request.max_tokens)
+        return await session.send(lambda wire: wire.chat(sent), most)
+
+    async def _draw(self, session: Session, request: ImageRequest) -> tuple[Stored, int]:
+        settings = self.settings
+        body: dict[str, Any] = {
+            "model": settings.model,
+            "prompt": request.prompt,
+            "size": f"{request.size[0]}x{request.size[1]}",
+            "n": 1,
+            "extra_body": settings.extra,
+        }
+        if settings.ask_base64:
+            body["response_format"] = "b64_json"
+        if settings.send_seed and request.seed is not None:
+            body["extra_body"] = settings.extra | {"seed": wire_seed(request.seed)}
+        most = Charge.of(settings.price, 0, 0, images=1)
+        answer, usage, attempts = await session.send(lambda wire: wire.draw(body, request.source), most)
+        return Stored(answer.content, usage, answer.served), attempts
+
+
+def _with_instruction(
+    messages: tuple[Message, ...], schema: type[BaseModel] | None, settings: EndpointSettings
+) -> tuple[Message, ...]:
+    words = instruction(schema, settings.structured) if schema else None
+    return messages if words is None else (Message("system", (words,)), *messages)
+
+
+def _checked(answer: Answer, schema: type[BaseModel] | None) -> str:
+    """The text to keep: of data, the same spelling whatever the model's. Raises UnfitAnswerError."""
+    text = without_reasoning(str(answer.content))
+    cut = "it was cut off at the most tokens allowed; be shorter" if answer.finish == "length" else ""
+    if schema is None:
+        if cut:
+            raise UnfitAnswerError(cut)
+        return text
+    try:
+        return read_answer(text, schema).model_dump_json()
+    except UnfitAnswerError as unfit:
+        problem = cut or str(unfit)
+    raise UnfitAnswerError(problem)

@@ -1,0 +1,158 @@
+"""What an endpoint holds while questions are under way in one event loop: connections, places, waiting."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
+
+from irg.core.cost import Cost
+from irg.endpoint.budget import Budget, Charge
+from irg.endpoint.cache import Stored
+from irg.endpoint.errors import EndpointError
+from irg.endpoint.patience import Patience
+from irg.endpoint.settings import Backoff, EndpointSettings
+from irg.endpoint.wire import Answer, AttemptError, Wire
+
+Result = tuple[Stored, int] | EndpointError
+Exchange = Callable[[Wire], Awaitable[Answer]]
+
+
+class Session:
+    """Sends requests: so many at once, each charged before it goes, each again after a passing failure."""
+
+    def __init__(self, settings: EndpointSettings, budget: Budget, patience: Patience) -> None:
+        self.users = 0
+        self.running: dict[str, asyncio.Task[Result]] = {}
+        """Questions under way by key, for others that ask the same."""
+        self._settings = settings
+        self._budget = budget
+        self._patience = patience
+        self._places = asyncio.Semaphore(settings.in_flight)
+        self._resume_at = 0.0
+        self._reserved = 0
+        self._num_settled = 0
+        self._settled = asyncio.Condition()
+        self._events: Counter[str] = Counter()
+        self._jitter = random.Random()
+
+    @cached_property
+    def _wire(self) -> Wire:
+        """Made for the first question that is not known already: it takes the key, and tens of
+        milliseconds."""
+        return Wire(self._settings)
+
+    def count(self, event: str) -> None:
+        """Count something for the account; it is written with the next request that is settled."""
+        self._events[event] += 1
+
+    async def send(self, exchange: Exchange, most: Charge) -> tuple[Answer, Cost, int]:
+        """The answer, what it cost and the attempts that it took. Raises EndpointError after the last."""
+        from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+        attempts, work = 0, partial(exchange, self._wire)
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._settings.attempts),
+            retry=retry_if_exception(self._is_worth_another),
+            wait=lambda state: self._wait(state.attempt_number, state.outcome and state.outcome.exception()),
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    attempts += 1
+                    answer, used = await self._attempt(work, most)
+                    money = used.nanos / 10**9
+                    return answer, Cost(1, used.tokens_in, used.tokens_out, money), attempts
+        except AttemptError as failed:
+            times = f" ({attempts} attempts)" if attempts > 1 else ""
+            failure = EndpointError(failed.reason, failed.detail + times)
+        else:
+            raise AssertionError("a request ends with an answer or the reason for none")
+        raise failure
+
+    async def close(self) -> None:
+        """Give up what nobody waits for any more, and the connections."""
+        running = tuple(self.running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if "_wire" in self.__dict__:
+            await self._wire.close()
+
+    async def _attempt(
+        self, exchange: Callable[[], Awaitable[Answer]], most: Charge
+    ) -> tuple[Answer, Charge]:
+        async with self._places:
+            while (wait := self._resume_at - asyncio.get_running_loop().time()) > 0:
+                await asyncio.sleep(wait)
+            self._patience.check()
+            await self._reserve(most)
+            try:
+                return await self._charged(exchange, most)
+            finally:
+                async with self._settled:
+                    self._reserved -= 1
+                    self._num_settled += 1
+                    self._settled.notify_all()
+
+    async def _charged(
+        self, exchange: Callable[[], Awaitable[Answer]], most: Charge
+    ) -> tuple[Answer, Charge]:
+        """One exchange, and then its charge put right; given up in the middle, it stays charged in full."""
+        try:
+            answer = await exchange()
+        except AttemptError as failed:
+            self.count(failed.reason)
+            await self._settle(most, most if failed.served else Charge())
+            self._hold_back(failed)
+            raise
+        used = _used(answer, most, self._settings)
+        await self._settle(most, used)
+        return answer, used
+
+    async def _reserve(self, most: Charge) -> None:
+        """Charge a request. Where the bound is near, wait for what others under way may give back."""
+        while True:
+            num_settled = self._num_settled
+            try:
+                await asyncio.to_thread(self._budget.reserve, self._settings.model, most)
+                self._reserved += 1
+                return
+            except EndpointError:
+                if self._num_settled == num_settled and self._reserved == 0:
+                    raise
+            async with self._settled:
+                await self._settled.wait_for(lambda: self._num_settled != num_settled)  # noqa: B023
+
+    async def _settle(self, most: Charge, used: Charge) -> None:
+        events, self._events = list(self._events.elements()), Counter()
+        await asyncio.to_thread(self._budget.settle, self._settings.model, most, used, events)
+
+    def _hold_back(self, failed: AttemptError) -> None:
+        """When a server says how long to wait, it means all of us."""
+        if failed.retry_after is not None and failed.retry_after <= self._settings.backoff.retry_after:
+            now = asyncio.get_running_loop().time()
+            self._resume_at = max(self._resume_at, now + failed.retry_after)
+
+    def _is_worth_another(self, error: BaseException) -> bool:
+        if not isinstance(error, AttemptError):
+            return False
+        return error.reason.retried and (error.retry_after or 0.0) <= self._settings.backoff.retry_after
+
+    def _wait(self, attempt: int, error: BaseException | None) -> float:
+        asked = error.retry_after if isinstance(error, AttemptError) else None
+        return max(asked or 0.0, backoff_seconds(self._settings.backoff, attempt, self._jitter))
+
+
+def backoff_seconds(backoff: Backoff, attempt: int, jitter: random.Random) -> float:
+    """How long to wait after the attempt of that number (from 1): doubling, bounded, half of it random."""
+    bound = min(backoff.longest, backoff.first * 2 ** (attempt - 1))
+    return bound * jitter.uniform(0.5, 1.0)
+
+
+def _used(answer: Answer, most: Charge, settings: EndpointSettings) -> Charge:
+    """What an answer used: by the server's count, or the most that it may have used where it gives none."""
+    tokens_in = most.tokens_in if answer.tokens_in is None else answer.tokens_in
+    tokens_out = most.tokens_out if answer.tokens_out is None else answer.tokens_out
+    return Charge.of(settings.price, tokens_in, tokens_out, most.images)

@@ -1,0 +1,152 @@
+"""LoRA and QLoRA: low-rank adapters on the experts' projections, trained in place of the weights themselves.
+
+peft makes the adapters. The projections under them can be held in few bits (`irg.model.low_bit`). `merge`
+gives back a model of plain weights, under the plain names.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import nn
+from torch.distributed.tensor import DTensor
+
+from irg.model.config import ModelConfig
+from irg.model.decoder import Expert
+from irg.model.low_bit import Quantize, decoded, quantize
+from irg.model.unified import UnifiedModel
+
+if TYPE_CHECKING:
+    from peft.tuners.lora import LoraLayer
+
+_ADAPTER = "default"
+"""peft's name for the only adapter there is."""
+
+
+class Projection(StrEnum):
+    """The linear layers of an expert."""
+
+    QUERY = "query"
+    KEY = "key"
+    VALUE = "value"
+    OUTPUT = "output"
+    GATE = "gate"
+    UP = "up"
+    DOWN = "down"
+
+
+class ExpertName(StrEnum):
+    UNDERSTANDING = "understanding"
+    GENERATION = "generation"
+
+
+class LoraSettings(BaseModel):
+    """Which projections of which experts are adapted, and how. Nothing else is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=64, ge=1)
+    alpha: float | None = Field(default=None, gt=0.0)
+    """An adapter's product is scaled by alpha / rank; None: not at all."""
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Of what an adapter reads, drawn from torch's global generator."""
+    experts: tuple[ExpertName, ...] = tuple(ExpertName)
+    projections: tuple[Projection, ...] = tuple(Projection)
+    quantize: Quantize = Quantize.NONE
+
+    @field_validator("experts", "projections")
+    @classmethod
+    def _not_empty(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"{names}: expected at least one name, each once")
+        return names
+
+
+def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.device | None = None) -> None:
+    """Add adapters that do nothing yet, and freeze everything else.
+
+    The model must hold its weights, whole. Adapters are float32 whatever the weights are: their updates are
+    small. Projections are quantised on `device` (None: where they are) and stay there.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    quantize(model, settings.quantize, device)
+    experts, projections = "|".join(settings.experts), "|".join(settings.projections)
+    alpha = settings.rank if settings.alpha is None else settings.alpha
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=alpha,  # pyright: ignore[reportArgumentType] - annotated int, but only divided by the rank
+        lora_dropout=settings.dropout,
+        target_modules=rf"decoder\.layers\.\d+\.({experts})\.({projections})",
+    )
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        # peft cannot merge into torchao's weights; `merge` below does without it.
+        warnings.filterwarnings("ignore", "TorchaoLoraLinear was instantiated", UserWarning)
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, model, adapter_name=_ADAPTER)
+    model.requires_grad_(False)
+    for _, layer in _adapted(model):
+        for factor in (layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]):
+            factor.float().requires_grad_(True)
+
+
+def num_adapter_parameters(config: ModelConfig, settings: LoraSettings) -> int:
+    """How many parameters `adapt` adds: rank * (inputs + outputs) for each projection."""
+    with torch.device("meta"):
+        expert = Expert(config.decoder)
+    layers = (expert.get_submodule(projection) for projection in settings.projections)
+    ends = sum(layer.in_features + layer.out_features for layer in layers if isinstance(layer, nn.Linear))
+    return settings.rank * ends * len(settings.experts) * config.decoder.num_layers
+
+
+def merge(
+    model: UnifiedModel,
+    values: Mapping[str, torch.Tensor] | None = None,
+    dtype: torch.dtype | None = None,
+) -> dict[str, torch.Tensor]:
+    """The state of a plain `UnifiedModel` that does what the adapted one does.
+
+    `values` replace parameters by the names that they have in `model`, such as averaged adapters. Quantised
+    projections are decoded; a sum is computed in float32 and given in `dtype` (None: the model's own). Of a
+    sharded model every process gets, and must ask for, the whole state.
+    """
+    values = values or {}
+    layers = dict(_adapted(model))
+    with torch.device("meta"):
+        names = list(UnifiedModel(model.config).state_dict())
+    merged = {}
+    with torch.no_grad():
+        for name in names:
+            path, _, leaf = name.rpartition(".")
+            layer = layers.get(path)
+            if layer is not None:
+                tensor = decoded(getattr(layer.get_base_layer(), leaf))
+                if leaf == "weight":
+                    tensor = tensor.float() + _product(path, layer, values)
+            else:
+                tensor = values.get(name, decoded(getattr(model.get_submodule(path), leaf)))
+            merged[name] = _whole(tensor).to(dtype or model.dtype).clone()
+    return merged
+
+
+def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in model.named_modules():
+        if isinstance(module, LoraLayer):
+            yield name, module
+
+
+def _product(path: str, layer: "LoraLayer", values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    down, up = (
+        _whole(values.get(f"{path}.{name}.{_ADAPTER}.weight", factor.get_parameter("weight"))).float()
+        for name, factor in (("lora_A", layer.lora_A[_ADAPTER]), ("lora_B", layer.lora_B[_ADAPTER]))
+    )
+    return layer.scaling[_ADAPTER] * (up @ down)
+
+
+def _whole(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.detach()

@@ -1,0 +1,10 @@
+"""How a published set is written."""
+
+from enum import StrEnum
+
+
+class Packaging(StrEnum):
+    PARQUET = "parquet"
+    """Stores of traces (`irg.data.traces`) with their pictures in a column of their own."""
+    WEBDATASET = "webdataset"
+    """Tar files (`irg.publish.webdataset`)."""

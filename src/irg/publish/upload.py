@@ -1,0 +1,109 @@
+"""Sending a published folder to the hub. Nothing is sent before all of it has been looked at."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from irg.data.shards import MANIFEST, file_hash, verify
+from irg.publish.card import FILE
+from irg.publish.webdataset import INDEX
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is sent where. `repo` is OWNER/NAME of a dataset on the hub, which is made if there is none."""
+
+    folder: Path
+    repo: str
+    private: bool = False
+    revision: str | None = None
+    """A branch; None is the main one."""
+    message: str = "Publish the set"
+
+
+@dataclass(frozen=True)
+class Sending:
+    """The files that an upload sends, by name within the folder, with their sizes."""
+
+    files: dict[str, int]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(self.files.values())
+
+
+def check(upload: Upload) -> Sending:
+    """What would be sent. Raises ValueError for what is no name on the hub, for a folder that is no published
+    set, and for files that are not what the manifests say."""
+    from huggingface_hub.utils import validate_repo_id
+
+    if upload.repo.count("/") != 1:
+        raise ValueError(f"{upload.repo!r} is no dataset of the hub: expected OWNER/NAME")
+    validate_repo_id(upload.repo)
+    data = upload.folder / "data"
+    if not (upload.folder / FILE).is_file() or not data.is_dir():
+        raise ValueError(f"{upload.folder} is no published set: expected {FILE} and data in it")
+    parts = sorted(path for path in data.iterdir() if path.is_dir())
+    problems = [f"{part.name}: {problem}" for part in parts for problem in _problems(part)]
+    if problems or not parts:
+        found = "; ".join(problems[:5]) or "it has no parts"
+        raise ValueError(f"{upload.folder} is not as it was published: {found}")
+    paths = sorted(path for path in upload.folder.rglob("*") if path.is_file())
+    names = [path.relative_to(upload.folder).as_posix() for path in paths]
+    if strays := [name for name in names if not _belongs(name)]:
+        raise ValueError(f"{upload.folder} holds what was not published: {', '.join(strays[:5])}")
+    return Sending({name: path.stat().st_size for name, path in zip(names, paths, strict=True)})
+
+
+def send(upload: Upload) -> str:
+    """Send it, replacing what data there was. Returns the address of the (last) commit.
+
+    Raises ValueError as `check` does, without a token, and where the hub cannot be reached; OSError where the
+    hub refuses.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    check(upload)
+    if get_token() is None:
+        raise ValueError("the hub asks who it is: expected a token in HF_TOKEN, or by `hf auth login`")
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    try:
+        api.create_repo(upload.repo, repo_type="dataset", private=upload.private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=upload.repo,
+            folder_path=upload.folder,
+            repo_type="dataset",
+            revision=upload.revision,
+            commit_message=upload.message,
+            delete_patterns="data/**",
+        )
+    except Exception as failed:
+        if isinstance(failed, OSError | ValueError) or not _is_of_network(failed):
+            raise
+        raise ValueError(f"the hub cannot be reached: {failed}") from failed
+    return commit.commit_url
+
+
+def _problems(part: Path) -> Iterator[str]:
+    if (part / MANIFEST).is_file():
+        yield from verify(part)
+    elif (part / INDEX).is_file():
+        for entry in json.loads((part / INDEX).read_text())["shards"]:
+            path = part / entry["name"]
+            if not path.is_file() or file_hash(path) != entry["sha256"]:
+                yield f"{path.name} is missing or not what {INDEX} says"
+    else:
+        yield f"it has no {MANIFEST} and no {INDEX}"
+
+
+def _belongs(name: str) -> bool:
+    """Whether publishing writes files of this name: nothing else that lies around is sent."""
+    is_data = name.startswith("data/") and name.count("/") == 2
+    return name == FILE or (is_data and name.endswith((".parquet", ".tar", f"/{MANIFEST}", f"/{INDEX}")))
+
+
+def _is_of_network(error: Exception) -> bool:
+    """Whether the HTTP client raised it, whose errors are no OSErrors."""
+    return type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))

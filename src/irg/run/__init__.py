@@ -1,0 +1,1 @@
+"""What any run of training needs: the loop, checkpoints, sharding, optimizers, averages, metrics."""

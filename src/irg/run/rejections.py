@@ -1,0 +1,98 @@
+"""Rows that a run could not use: written down one by one, counted by reason, never passed over in silence."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch.distributed as dist
+from rich.console import Console
+
+from irg.core.files import write_atomically
+from irg.data.source import Reason
+from irg.data.streams import Rejected
+from irg.run.parallel import Layout
+
+FILE = "rejected.jsonl"
+
+
+class Rejections:
+    """The rejected rows of a run: those known before it began, as of step 0, and those met while reading.
+
+    Every process writes what it met itself, the first one to `rejected.jsonl`, the others beside it.
+    """
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self.layout = layout
+        name = FILE if layout.is_first else FILE.replace(".", f".rank-{layout.rank}.")
+        self.path = folder / name
+        self.counts: Counter[tuple[str, Reason]] = Counter()
+
+    def begin(self, known: Iterable[Rejected], step: int) -> None:
+        """Write down what was `known` beforehand, and keep what was met up to `step` by the run that goes on.
+
+        All processes know the same beforehand; the first one writes it, and keeps what was met by all of
+        them, as there may be fewer now. All processes call it.
+        """
+        if self.layout.is_first:
+            lines = [_line(one, 0) for one in known] + _met_until(self.path.parent, step)
+            for record in map(json.loads, lines):
+                self.counts[record["stream"], Reason(record["reason"])] += 1
+            write_atomically(self.path, "".join(f"{line}\n" for line in lines))
+            for path in _files(self.path.parent):
+                if path != self.path:
+                    path.unlink()
+        self.layout.wait()
+
+    def add(self, rejected: Iterable[Rejected], step: int) -> None:
+        """Take in what was met while reading the rows of `step`."""
+        lines = []
+        for one in rejected:
+            self.counts[one.stream, one.error.reason] += 1
+            lines.append(_line(one, step))
+        if lines:
+            with self.path.open("a") as file:
+                file.writelines(f"{line}\n" for line in lines)
+
+    def report(self, console: Console) -> Counter[tuple[str, Reason]]:
+        """Counts over all processes, shown by the first. All processes call it."""
+        together = self.counts
+        if self.layout.world > 1:
+            every: list[Counter[tuple[str, Reason]]] = [Counter()] * self.layout.world
+            dist.all_gather_object(every, self.counts)
+            together = sum(every, Counter())
+        if self.layout.is_first:
+            for (stream, reason), count in sorted(together.items()):
+                console.print(f"rejected {count} rows of {stream}: {reason}", style="yellow")
+            if together:
+                console.print(f"each is named in {self.path.parent}/{FILE.replace('.', '*.')}")
+        return together
+
+
+def _files(folder: Path) -> list[Path]:
+    """Those of all processes."""
+    return sorted(folder.glob(FILE.replace(".", "*.")))
+
+
+def _met_until(folder: Path, step: int) -> list[str]:
+    """The lines about rows that were met while reading, up to a step.
+
+    Each once: a process that is killed here may have gathered them already. Nor may its last line be whole.
+    """
+    kept: dict[str, None] = {}
+    for path in _files(folder):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines, start=1):
+            try:
+                met = json.loads(line)["step"]
+            except ValueError as broken:
+                if number == len(lines):
+                    break
+                raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
+            if 0 < met <= step:
+                kept[line] = None
+    return list(kept)
+
+
+def _line(one: Rejected, step: int) -> str:
+    return json.dumps({"step": step, **one.record()}, ensure_ascii=False)

@@ -1,0 +1,199 @@
+"""Where torch's distributed checkpoints are written and read: a folder of safetensors and JSON.
+
+torch plans who writes and reads which part of which tensor; here it is only put into files, those of
+`irg.run.saved`.
+"""
+
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch.distributed.checkpoint.metadata import (
+    ChunkStorageMetadata,
+    Metadata,
+    MetadataIndex,
+    TensorProperties,
+    TensorStorageMetadata,
+)
+from torch.distributed.checkpoint.planner import LoadPlan, LoadPlanner, SavePlan, SavePlanner
+from torch.distributed.checkpoint.storage import StorageReader, StorageWriter, WriteResult
+from torch.futures import Future
+
+from irg.run.saved import FORMAT, INDEX, PLAIN, Chunk, Files, Saved, checksum
+
+
+class FolderWriter(StorageWriter):
+    """Writes one checkpoint into `folder`, in place of what is there; all ranks see the same file system.
+
+    `plain` is the JSON beside the tensors, of which rank 0's counts. Once all is on the disk, rank 0 calls
+    `finished`.
+    """
+
+    def __init__(self, folder: Path, rank: int, plain: str, finished: Callable[[], None]) -> None:
+        self.folder, self.rank = folder, rank
+        self.plain, self.finished = plain, finished
+
+    def reset(self, checkpoint_id: str | os.PathLike | None = None) -> None:
+        """Nothing is left of an earlier write: there is one writer per checkpoint."""
+
+    def set_up_storage_writer(self, is_coordinator: bool, *args: Any, **kwargs: Any) -> None:
+        if is_coordinator:
+            delete(self.folder)
+            self.folder.mkdir(parents=True)
+
+    def prepare_local_plan(self, plan: SavePlan) -> SavePlan:
+        return plan
+
+    def prepare_global_plan(self, plans: list[SavePlan]) -> list[SavePlan]:
+        return plans
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        tensors: dict[str, torch.Tensor] = {}
+        results = []
+        for item in plan.items:
+            tensor = planner.resolve_data(item)
+            assert isinstance(tensor, torch.Tensor) and tensor.is_cpu and item.index.offset is not None
+            tensors[item.index.fqn] = tensor
+            chunk = Chunk(
+                rank_file(self.rank), tuple(item.index.offset), tuple(tensor.shape), checksum(tensor)
+            )
+            results.append(WriteResult(item.index, tensor.nbytes, chunk))
+        assert len(tensors) == len(plan.items), "a rank holds one chunk of a tensor"
+        path = self.folder / rank_file(self.rank)
+        save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(0o644)
+        _sync(path)
+        written: Future[list[WriteResult]] = Future()
+        written.set_result(results)
+        return written
+
+    def finish(self, metadata: Metadata, results: list[list[WriteResult]]) -> None:
+        chunks: dict[str, list[Chunk]] = defaultdict(list)
+        for result in (result for of_rank in results for result in of_rank):
+            chunks[result.index.fqn].append(result.storage_data)
+        tensors = {
+            name: {
+                "dtype": str(about.properties.dtype).removeprefix("torch."),
+                "shape": about.size,
+                "chunks": [asdict(chunk) for chunk in chunks[name]],
+            }
+            for name, about in metadata.state_dict_metadata.items()
+            if isinstance(about, TensorStorageMetadata)
+        }
+        write_synced(self.folder / INDEX, json.dumps({"format": FORMAT, "tensors": tensors}))
+        write_synced(self.folder / PLAIN, self.plain)
+        _sync(self.folder)
+        self.finished()
+
+    @classmethod
+    def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
+        return False  # torch is never to pick this storage by a path
+
+
+class FolderReader(StorageReader):
+    """Reads the tensors `wanted` of one checkpoint; the ranks share the work of comparing the checksums."""
+
+    def __init__(self, folder: Path, wanted: Mapping[str, Saved], rank: int, world: int) -> None:
+        self.folder, self.wanted = folder, wanted
+        self.rank, self.world = rank, world
+
+    def reset(self, checkpoint_id: str | os.PathLike | None = None) -> None:
+        """Nothing is left of an earlier read: there is one reader per load."""
+
+    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
+        return Metadata(
+            {
+                name: TensorStorageMetadata(
+                    TensorProperties(dtype=saved.dtype),
+                    torch.Size(saved.shape),
+                    [
+                        ChunkStorageMetadata(torch.Size(chunk.offsets), torch.Size(chunk.shape))
+                        for chunk in saved.chunks
+                    ],
+                )
+                for name, saved in self.wanted.items()
+            }
+        )
+
+    def set_up_storage_reader(
+        self, metadata: Metadata, is_coordinator: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        """All that reading needs was given to the constructor."""
+
+    def prepare_local_plan(self, plan: LoadPlan) -> LoadPlan:
+        return plan
+
+    def prepare_global_plan(self, plans: list[LoadPlan]) -> list[LoadPlan]:
+        return plans
+
+    def read_data(self, plan: LoadPlan, planner: LoadPlanner) -> Future[None]:
+        chunks = {
+            MetadataIndex(name, chunk.offsets): chunk
+            for name, saved in self.wanted.items()
+            for chunk in saved.chunks
+        }
+        with Files(self.folder) as files:
+            self._compare_checksums(files)
+            for item in plan.items:
+                file = files[chunks[item.storage_index].file]
+                where = zip(item.storage_offsets, item.lengths, strict=True)
+                box = tuple(slice(start, start + length) for start, length in where)
+                target = planner.resolve_tensor(item).detach()
+                target.copy_(file.get_tensor(item.storage_index.fqn)[box])
+                planner.commit_tensor(item, target)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def _compare_checksums(self, files: Files) -> None:
+        """A rank takes the file that it wrote itself, if the ranks are still the same."""
+        by_file: dict[str, list[tuple[str, Chunk]]] = defaultdict(list)
+        for name, saved in self.wanted.items():
+            for chunk in saved.chunks:
+                by_file[chunk.file].append((name, chunk))
+        files_of_all = sorted(path.name for path in self.folder.glob("*.safetensors"))
+        for file in files_of_all[self.rank :: self.world]:
+            for name, chunk in by_file[file]:
+                files.chunk(name, chunk)
+
+    @classmethod
+    def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
+        return False
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it; nothing where there is neither."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_synced(path: Path, content: str) -> None:
+    """Write a file and wait until it is on the disk."""
+    path.write_text(content)
+    _sync(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    _sync(folder)
+
+
+def rank_file(rank: int) -> str:
+    return f"rank-{rank:05d}.safetensors"
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

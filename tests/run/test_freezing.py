@@ -1,0 +1,82 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from irg.core import Document, Kind, SpecialTokens, pack
+from irg.model import ModelConfig, PaddedAttend, UnifiedModel
+from irg.run.freezing import Part, freeze, part_of
+from irg.train.objective import Objective
+from tests.samples import Sampler
+
+
+@pytest.fixture
+def fresh(config: ModelConfig) -> UnifiedModel:
+    with torch.device("meta"):
+        return UnifiedModel(config)
+
+
+def trained(model: nn.Module) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def test_every_parameter_is_in_a_part_and_every_part_has_parameters(fresh: UnifiedModel) -> None:
+    parts = {name: part_of(name) for name, _ in fresh.named_parameters()}
+    assert set(parts.values()) == set(Part)
+    assert parts["vision.position_embedding.weight"] is Part.VISION
+    assert parts["decoder.understanding_norm.weight"] is Part.UNDERSTANDING
+    assert parts["decoder.layers.2.generation.query_norm.weight"] is Part.GENERATION
+    assert parts["timestep.up.weight"] is Part.LATENTS
+
+
+def test_parts_are_frozen_and_nothing_else_is(fresh: UnifiedModel) -> None:
+    everything = trained(fresh)
+    freeze(fresh, ["vision", "understanding"])
+    assert everything - trained(fresh) == {
+        name for name in everything if part_of(name) in (Part.VISION, Part.UNDERSTANDING)
+    }
+    freeze(fresh, ["head"])
+    assert {part_of(name) for name in trained(fresh)} == {
+        Part.CONNECTOR,
+        Part.GENERATION,
+        Part.EMBEDDINGS,
+        Part.LATENTS,
+    }
+
+
+def test_parts_are_found_in_a_module_around_the_model(fresh: UnifiedModel) -> None:
+    freeze(Objective(fresh), ["generation"])
+    assert {part_of(name) for name in trained(Objective(fresh))} == set(Part) - {Part.GENERATION}
+
+
+def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> None:
+    with pytest.raises(ValueError, match=r"no part 'vit' to freeze, expected some of vision, .*latents"):
+        freeze(fresh, ["vit"])
+
+
+def test_freezing_everything_is_refused(fresh: UnifiedModel) -> None:
+    with pytest.raises(ValueError, match="nothing is left to train"):
+        freeze(fresh, list(Part))
+
+
+def test_position_tables_are_no_parameters(fresh: UnifiedModel) -> None:
+    names = {name for name, _ in fresh.named_parameters()}
+    assert not any("positions" in name for name in names)
+    assert {name for name, _ in fresh.named_buffers()} == {"view_positions.table", "latent_positions.table"}
+
+
+def test_a_parameter_of_no_part_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"'0\.weight' is in no part"):
+        freeze(nn.Sequential(nn.Linear(2, 2)), ["head"])
+
+
+def test_gradients_go_through_frozen_parts_but_not_into_them(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    twin = copy.deepcopy(model).requires_grad_(True)
+    freeze(twin, ["generation", "vision"])
+    packed = pack([Document((sampler.image(Kind.VIEW, 2, 2), sampler.image(Kind.NOISY, 2, 2)))], special)
+    twin.velocity(packed, PaddedAttend(packed)).square().sum().backward()
+    reached = {part_of(name) for name, one in twin.named_parameters() if one.grad is not None}
+    assert reached == {Part.CONNECTOR, Part.UNDERSTANDING, Part.EMBEDDINGS, Part.LATENTS}
