@@ -58,7 +58,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         else:
             yield "the data is not there: planned for typical documents"
     except CheckpointError as absent:
-        config, settings = bagel_7b(), recipe.settings or Settings()
+        config, settings = bagel_7b(), Settings().changed_by(recipe.settings or {})
         yield f"planned for BAGEL-7B-MoT and typical documents: {absent}"
     if data is not None:
         row, documents = _planned(data, recipe, config, world)
