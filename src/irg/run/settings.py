@@ -4,16 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from irg.core.settings import BaseSettings
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.schedule import ScheduleSettings
 
 
-class CheckpointSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class CheckpointSettings(BaseSettings):
     every: int = Field(default=500, ge=1)
     keep: int = Field(default=2, ge=1)
     frozen: bool = True

@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from irg.core.files import write_atomically
+from irg.core.recipe import Recipe
 from irg.model import Autoencoder
 from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
@@ -32,7 +33,6 @@ from irg.run.rng import decoded, encoded
 from irg.run.schedule import ScheduleSettings, Shape
 from irg.run.settings import CheckpointSettings, RunSettings
 from irg.run.step import Sums
-from irg.train.recipe import Recipe
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
 from irg.world.render import render

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+from irg.core import Document
 from irg.data.loader import StepLoader
-from irg.data.prepare import Ready
 from irg.run.loop import FedStep
 from irg.run.parallel import Layout
 from irg.train.dataset import Data
@@ -32,7 +32,7 @@ class StoredFeed:
     ) -> None:
         self._loader.close()
 
-    def __iter__(self) -> Iterator[FedStep[tuple[tuple[Ready, ...], ...]]]:
+    def __iter__(self) -> Iterator[FedStep[tuple[tuple[Document, ...], ...]]]:
         for loaded in self._loader:
             self.missing.update(loaded.planned.missing)
             waited, capacity = loaded.seconds_waited, loaded.capacity

@@ -10,7 +10,6 @@ from torch import nn
 from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
-from irg.data.prepare import Ready
 from irg.run.flops import Backward, row_flops
 from irg.run.freezing import is_hidden
 from irg.run.losses import Losses, LossShares, ModelLosses, shares
@@ -74,7 +73,7 @@ class UnifiedObjective:
     def is_hidden(self, name: str) -> bool:
         return is_hidden(name)
 
-    def forwards(self, rows: Seq[Seq[Ready]]) -> list[PackedForward]:
+    def forwards(self, rows: Seq[Seq[Document]]) -> list[PackedForward]:
         """This process's rows, as many in each forward."""
         size = -(-len(rows) // self.accumulate)
         groups = [rows[first : first + size] for first in range(0, len(rows), size)]
@@ -98,7 +97,7 @@ class UnifiedObjective:
         part_P, count_P = (torch.cat(both) for both in zip(*by_mode, strict=True))
         return Sums(torch.stack(terms), part_P, count_P)
 
-    def _forward(self, documents: list[Ready]) -> PackedForward:
+    def _forward(self, documents: list[Document]) -> PackedForward:
         composed = self.composer(documents)
         modes = tuple(MODES.index(document.mode) for document in documents)
         row = pack(composed or [_FILLER], self.special)

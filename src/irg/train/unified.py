@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from irg.core import Document
 from irg.data.compose import Composer
-from irg.data.prepare import Ready
 from irg.model import ModelConfig
 from irg.run.loop import CHECKPOINTS, Run, already, newest_step
 from irg.run.parallel import Layout, Precision, joined
@@ -30,7 +30,7 @@ from irg.train.settings import TrainRecipe
 EXPORTED = "checkpoint"
 """In a run's folder: the finished model."""
 
-UnifiedRun = Run[tuple[tuple[Ready, ...], ...], PackedForward]
+UnifiedRun = Run[tuple[tuple[Document, ...], ...], PackedForward]
 
 _console = Console(stderr=True, highlight=False)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS
 from irg.bench.scene.conditions import short_title, turn_name
+from irg.bench.scene.items import COMBINATIONS, COMPOUNDS
 from irg.bench.scene.results import OVERALL, PARTS
 from irg.report.markdown import table
 from irg.report.page import fill
