@@ -13,10 +13,10 @@ from irg.core.files import write_atomically
 from irg.core.page import document
 from irg.core.picture import Picture
 from irg.curate.charts import funnel, histogram
-from irg.curate.records import Record
-from irg.curate.shards import Tally
-from irg.curate.survey import Survey, survey
+from irg.curate.records import TraceRecord
+from irg.curate.survey import RunSurvey, survey
 from irg.endpoint import Spending
+from irg.stages.shards import Tally
 
 FILE = "report.html"
 _SIDE = 128
@@ -30,7 +30,7 @@ def write_report(out: Path) -> Path:
     return path
 
 
-def page(found: Survey, name: str) -> str:
+def page(found: RunSurvey, name: str) -> str:
     """A run as an HTML page, with the pictures inside it and nothing loaded from elsewhere."""
     stages = [(stage, tally.taken, tally.kept) for stage, tally in found.tallies.items()]
     histograms = "".join(histogram(score, *pair) for score, pair in sorted(found.numbers.items()))
@@ -52,7 +52,7 @@ def page(found: Survey, name: str) -> str:
     return document(f"Curation: {name}", style, body)
 
 
-def _reasons(found: Survey) -> str:
+def _reasons(found: RunSurvey) -> str:
     if not found.reasons:
         return "<p>nothing was rejected</p>"
     ordered = sorted(found.reasons.items(), key=lambda item: (-item[1], item[0]))
@@ -92,7 +92,7 @@ def _spent(spending: Sequence[Spending]) -> str:
     return _table(head, rows)
 
 
-def _sources(found: Survey) -> str:
+def _sources(found: RunSurvey) -> str:
     ordered = sorted(found.sources.items(), key=lambda item: (-item[1], item[0]))
     rows = [[source or "not known", f"{count:,}"] for source, count in ordered[:50]]
     return _table(["kept traces' source", "traces"], rows) if rows else "<p>nothing was kept</p>"
@@ -104,11 +104,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _sheet(records: Sequence[Record]) -> str:
+def _sheet(records: Sequence[TraceRecord]) -> str:
     return f'<div class="sheet">{"".join(map(_card, records))}</div>' if records else "<p>none</p>"
 
 
-def _card(record: Record) -> str:
+def _card(record: TraceRecord) -> str:
     pictures = "".join(_thumbnail(picture, place) for place, picture in _pair(record))
     lines = [("prompt", record.prompt), ("thought", record.thought or "")]
     if record.reflection is not None:
@@ -121,7 +121,7 @@ def _card(record: Record) -> str:
     return f'<article><div class="pair">{pictures}</div>{texts}</article>'
 
 
-def _pair(record: Record) -> list[tuple[int, Picture]]:
+def _pair(record: TraceRecord) -> list[tuple[int, Picture]]:
     images = (record.image1, record.image2)
     return [(place, image) for place, image in enumerate(images, start=1) if image is not None]
 
