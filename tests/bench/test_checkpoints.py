@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from irg.bench.checkpoints import CONFIG, Checkpoint, checkpoints_in, one_thread
+from irg.bench.checkpoints import CONFIG, NamedCheckpoint, checkpoints_in, one_thread
 from tests.data.small import write_checkpoint
 
 
@@ -15,11 +15,11 @@ def holding(folder: Path, *names: str) -> Path:
 
 
 def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
     loaded = checkpoint.load()
     assert checkpoint.identity == loaded.identity and checkpoint.settings == loaded.settings
-    assert Checkpoint(checkpoint.name, "cpu", torch.bfloat16).load() is loaded, "loaded once"
-    assert Checkpoint(checkpoint.name, "cpu").load().parts.model.dtype == torch.float32
+    assert NamedCheckpoint(checkpoint.name, "cpu", torch.bfloat16).load() is loaded, "loaded once"
+    assert NamedCheckpoint(checkpoint.name, "cpu").load().parts.model.dtype == torch.float32
 
 
 def test_steps_are_told_by_names(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.oracle import OracleThink
 from irg.curate.records import TraceRecord
 from irg.curate.student import CheckpointSettings, PictureOrder, Student
-from irg.pipeline.settings import ResizeSettings, Settings
+from irg.pipeline.settings import Settings
+from irg.prep import Resize
 from tests.golden.vectors import CHECKPOINT
 
 PROMPTS = ("a red circle", "two blue stars", "a green ring")
@@ -21,7 +22,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of random weights, for small pictures: it never comes to the end of a thought."""
     folder = tmp_path_factory.mktemp("model") / "checkpoint"
     shutil.copytree(CHECKPOINT, folder)
-    clean, view = (ResizeSettings(max_side=64, min_side=32, stride=stride) for stride in (16, 14))
+    clean, view = (Resize(max_side=64, min_side=32, stride=stride) for stride in (16, 14))
     small = Settings(width=64, height=64, max_thought_tokens=6, max_prompt_tokens=20, clean=clean, view=view)
     small.save(folder)
     return folder

@@ -70,7 +70,7 @@ def test_a_flawed_picture_is_mended_and_the_reflection_says_how() -> None:
         plan = thought(seed)
         record = through(improved(picture(plan, True, seed), plan=plan))
         assert record.image2 is not None and record.reflection is not None
-        assert judge(parse(PROMPT), read_picture(record.image2)).correct
+        assert judge(parse(PROMPT), read_picture(record.image2)) == ()
         assert record.verdict2 == Verdict(True) and record.relation is Relation.BETTER
         flaws, better = parse_reflection(record.reflection.text)
         assert len(flaws) == record.scores["flaws"] > 0

@@ -12,27 +12,27 @@ import torch
 from irg.data.learning import Questions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
+from irg.engine import Guidance
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.checkpoint import save_autoencoder, save_model
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.pipeline import Settings
-from irg.pipeline.settings import GuidanceSettings, ResizeSettings
-from irg.prep import Tokenizer
+from irg.prep import Resize, Tokenizer
 
 AUTOENCODER = AutoencoderConfig("patch", (8, 8), 1, 2, scale=1.5, shift=0.1)
 
 
 def settings(side: int) -> Settings:
     """Pictures of `side` pixels, three time points, greedy thoughts of six tokens, both guidance branches."""
-    size = ResizeSettings(max_side=side, min_side=side, stride=16)
+    size = Resize(max_side=side, min_side=side, stride=16)
     return Settings(
         system_prompt=SYSTEM_PROMPT,
         width=side,
         height=side,
         num_points=3,
-        first=GuidanceSettings(text_scale=3.0),
-        later=GuidanceSettings(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
-        edit=GuidanceSettings(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
+        first=Guidance(text_scale=3.0),
+        later=Guidance(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
+        edit=Guidance(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
         clean=size,
         view=size,
         temperature=0.0,

@@ -18,6 +18,7 @@ from irg.pipeline import Settings
 from irg.pipeline.load import embedded_folder
 from irg.prep import Tokenizer
 from tests.data.broken import picture, trace, write_broken
+from tests.report.reading import Page
 
 RNG = np.random.default_rng(0)
 UNTRUSTED = "<script>alert('&')</script>"
@@ -28,7 +29,7 @@ def preparer() -> Preparer:
     """Measures as the embedded model does."""
     folder = embedded_folder()
     settings = Settings.from_folder(folder)
-    clean, view = settings.clean.build(), settings.view.build()
+    clean, view = settings.clean, settings.view
     return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)
 
 
@@ -137,6 +138,7 @@ def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path, preparer:
     turns = tuple(Turn(UNTRUSTED, picture(RNG)) for _ in range(2))
     hostile = Trace(UNTRUSTED, turns, 0, system_prompt=UNTRUSTED, questions=((UNTRUSTED, UNTRUSTED),))
     html = shown(store(tmp_path / UNTRUSTED.replace("/", ""), hostile), preparer, 1)
+    assert Page(html).said.count(UNTRUSTED) > 10
     assert "<script" not in html and html.count("&lt;script&gt;") > 10
     assert "http" not in re.sub(r"http-equiv", "", html)
     assert set(re.findall(r'src="(.{5})', html)) == {"data:"}
@@ -147,7 +149,7 @@ def test_the_page_lists_rejected_rows_and_says_where_the_others_are(
 ) -> None:
     write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
     html = shown(open_source(tmp_path / "data"), preparer, 1)
-    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#x27;tool&#x27;" in html
+    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#39;tool&#39;" in html
     many = tmp_path / "many"
     many.mkdir()
     import pyarrow

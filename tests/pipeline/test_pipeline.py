@@ -574,9 +574,7 @@ def test_an_edit_may_think(witness: Witness) -> None:
 
 
 def test_an_edit_has_the_images_size_unless_another_is_planned(pipeline: Pipeline) -> None:
-    wide = pipeline_with(
-        settings(64).model_copy(update={"clean": settings(64).clean.model_copy(update={"min_side": 16})})
-    )
+    wide = pipeline_with(settings(64).model_copy(update={"clean": replace(settings(64).clean, min_side=16)}))
     for source, expected in (
         (photo(64, 32), (64, 32)),
         (photo(130, 67), (64, 32)),

@@ -15,7 +15,6 @@ from irg.data.sets import is_held_out, read_manifest
 from irg.data.source import RowError
 from irg.data.trace_rows import PUBLISHED_FEATURES, schema
 from irg.data.traces import TraceStore, TraceWriter
-from irg.publish.card import table
 from irg.publish.card_front import Title
 from irg.publish.discretion import public
 from irg.publish.extract import Extract
@@ -286,7 +285,3 @@ def test_refuses_what_is_no_set_and_what_is_in_the_way(tmp_path: Path) -> None:
 def test_extracts_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected at least"):
         Extract(**wrong)
-
-
-def test_nothing_in_a_cell_ends_it() -> None:
-    assert table(["a", "b"], [["x|y\nz", "<b>"]]) == "| a | b |\n| --- | --- |\n| x\\|y z | &lt;b> |"

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from irg.train.saved import steps_in
+from irg.run.saved import steps_in
 from tests.train.runs import history
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "smoke.yaml"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import irg.train
+import irg
 from irg.curate.recipe import read_recipe as read_curation
 from irg.data.learning import Mode
 from irg.train.autoencoder import AutoencoderRecipe
@@ -59,9 +59,10 @@ def test_there_are_recipes_of_every_kind() -> None:
 
 
 def sources() -> Iterator[ast.Module]:
-    """All that the package of training is made of."""
-    assert irg.train.__file__ is not None
-    return (ast.parse(path.read_text()) for path in Path(irg.train.__file__).parent.glob("*.py"))
+    """All that training is made of."""
+    root = Path(irg.__file__).parent
+    paths = (path for room in ("model", "run", "train") for path in sorted((root / room).glob("*.py")))
+    return (ast.parse(path.read_text()) for path in paths)
 
 
 def read_of(owners: set[str], modules: Iterable[ast.Module]) -> set[str]:
@@ -98,7 +99,7 @@ def parts_of_recipes(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseMod
 def _within(annotation: Any) -> Iterator[type[BaseModel]]:
     """The tables that a type is made of; those of how a checkpoint is used are not training's to read."""
     is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    if is_table and annotation.__module__.startswith("irg.train"):
+    if is_table and annotation.__module__.startswith(("irg.model", "irg.run", "irg.train")):
         yield annotation
     for argument in get_args(annotation):
         yield from _within(argument)

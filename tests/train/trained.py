@@ -8,10 +8,10 @@ import torch
 
 from irg.model import UnifiedModel
 from irg.run.average import Average
+from irg.run.checkpoint import Checkpoints
 from irg.run.parallel import Layout
 from irg.run.state import model_state
 from irg.train.assemble import build, parts_of
-from irg.train.checkpoint import Checkpoints
 from irg.train.settings import TrainRecipe
 
 STEP = 4

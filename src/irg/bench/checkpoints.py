@@ -19,7 +19,7 @@ CONFIG = "llm_config.json"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class NamedCheckpoint:
     """A model as it is asked for: folder, hub id or None for the embedded one, where to run it, and how."""
 
     name: str | None = None

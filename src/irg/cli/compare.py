@@ -20,7 +20,7 @@ from irg.cli.output import make_writable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from irg.bench.checkpoints import Checkpoint
+    from irg.bench.checkpoints import NamedCheckpoint
     from irg.bench.scene.comparison import CompareOptions, Contestants, Found
 
 FOLDER = Path("docs/results")
@@ -115,16 +115,16 @@ class Asked:
             {step: self._checkpoint(name) for step, name in curve_from(self.curve).items()},
         )
 
-    def _checkpoint(self, name: str | None) -> "Checkpoint":
+    def _checkpoint(self, name: str | None) -> "NamedCheckpoint":
         import torch
 
-        from irg.bench.checkpoints import Checkpoint
+        from irg.bench.checkpoints import NamedCheckpoint
 
         choice = ModelChoice(name, self.model.device, self.model.precision)
         check_world(choice)
         choice.check(choice.settings().plan())
         dtype = getattr(torch, choice.precision) if choice.precision else None
-        return Checkpoint(name, choice.device, dtype)
+        return NamedCheckpoint(name, choice.device, dtype)
 
 
 @dataclass(frozen=True)

@@ -233,7 +233,7 @@ def _preparer(model: str | None) -> "Preparer":
     folder = embedded_folder() if name == EMBEDDED else resolve(name, CONFIGURATION)
     settings = Settings.from_folder(folder)
     tokenizer = Tokenizer.from_folder(folder)
-    return Preparer(read_config(folder), tokenizer, settings.clean.build(), settings.view.build())
+    return Preparer(read_config(folder), tokenizer, settings.clean, settings.view)
 
 
 def _modes(names: str) -> tuple[Any, ...]:

@@ -74,8 +74,8 @@ class Description:
         """Tokens of a two-turn episode of the usual size with thoughts as long as they may be."""
         settings = self.settings
         size = settings.width, settings.height
-        clean = _area(settings.clean.build().size(*size), self.config.pixels_per_latent)
-        view = _area(settings.view.build().size(*size), self.config.vision.patch)
+        clean = _area(settings.clean.size(*size), self.config.pixels_per_latent)
+        view = _area(settings.view.size(*size), self.config.vision.patch)
         return 2 * settings.max_thought_tokens + clean + view
 
     def as_json(self) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def train(
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:
+    from irg.run.saved import steps_in
     from irg.train.loop import CHECKPOINTS
-    from irg.train.saved import steps_in
     from irg.train.settings import TrainRecipe
 
     if int(os.environ.get("RANK", "0")) > 0:

@@ -109,7 +109,7 @@ class OracleImprove:
         return replace(noted, image1=record.candidates[chosen], image2=picture)
 
     def _choose(self, request: Request, readings: Sequence[Reading]) -> int:
-        flaws = [len(judge(request, reading).flaws) for reading in readings]
+        flaws = [len(judge(request, reading)) for reading in readings]
         match self.choice:
             case CandidateChoice.FLAWED:
                 return next((place for place, number in enumerate(flaws) if number), 0)
@@ -135,14 +135,13 @@ class OracleJudge:
 
     def _judge(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
-        verdicts = [judge(seen.request, reading) for reading in (seen.first, seen.second)]
+        first, second = (Verdict.of(judge(seen.request, reading)) for reading in (seen.first, seen.second))
         flaws = compare(seen.first, seen.target)
         relation = Relation.BETTER if flaws else Relation.EQUAL
-        if not verdicts[1].correct:
+        if not second.correct:
             relation = Relation.WORSE
         plan = plan_of(record.thought)
         plan_right = plan is not None and fulfils(plan, seen.request)
-        first, second = (Verdict(verdict.correct, verdict.flaws) for verdict in verdicts)
         judged = replace(
             record.scored({"flaws": float(len(flaws)), "plan right": float(plan_right)}),
             verdict1=first,

@@ -176,7 +176,7 @@ class Episodes:
     def _clean(self, images: Seq[Image.Image], turn: int) -> Iterator[Segment]:
         """Latents of the images; those of one size are encoded together, never padded to each other's."""
         parts = self.parts
-        resize, patch = parts.settings.clean.build(), parts.model.config.latent_patch
+        resize, patch = parts.settings.clean, parts.model.config.latent_patch
         sized = [resize(image) for image in images]
         tokens: dict[int, torch.Tensor] = {}
         for size in dict.fromkeys(image.size for image in sized):
@@ -195,7 +195,7 @@ class Episodes:
 
     def _view(self, image: Image.Image, turn: int) -> Segment:
         side = self.parts.model.config.vision.patch
-        sized = self.parts.settings.view.build()(image)
+        sized = self.parts.settings.view(image)
         cut = patches(to_pixels([sized])[0], side)
         return Segment(
             Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side)

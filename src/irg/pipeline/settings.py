@@ -73,35 +73,7 @@ class Plan:
         return asdict(self)
 
 
-class GuidanceSettings(BaseModel):
-    """`Guidance` as it stands in a recipe file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text_scale: float = 4.0
-    image_scale: float = 1.0
-    interval: tuple[float, float] = (0.4, 1.0)
-    renorm: Renorm = Renorm.GLOBAL
-    renorm_min: float = 0.0
-
-    def build(self) -> Guidance:
-        return Guidance(self.text_scale, self.image_scale, self.interval, self.renorm, self.renorm_min)
-
-
-class ResizeSettings(BaseModel):
-    """`Resize` as it stands in a recipe file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_side: int
-    min_side: int
-    stride: int
-
-    def build(self) -> Resize:
-        return Resize(self.max_side, self.min_side, self.stride)
-
-
-_LATER = GuidanceSettings(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
+_LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
 
 
 class Settings(BaseModel):
@@ -114,13 +86,13 @@ class Settings(BaseModel):
     height: int = 1024
     num_points: int = 50
     shift: float = 3.0
-    first: GuidanceSettings = GuidanceSettings()
-    later: GuidanceSettings = _LATER
-    edit: GuidanceSettings = _LATER
+    first: Guidance = Guidance()
+    later: Guidance = _LATER
+    edit: Guidance = _LATER
     edit_thinks: bool = False
-    clean: ResizeSettings = ResizeSettings(max_side=1024, min_side=512, stride=16)
+    clean: Resize = Resize(max_side=1024, min_side=512, stride=16)
     """How an image is resized before the autoencoder reads it back in."""
-    view: ResizeSettings = ResizeSettings(max_side=980, min_side=224, stride=14)
+    view: Resize = Resize(max_side=980, min_side=224, stride=14)
     """How an image is resized before the vision tower looks at it."""
     temperature: float = 0.3
     top_p: float = 1.0
@@ -152,8 +124,8 @@ class Settings(BaseModel):
         """The checkpoint's usual plan for so many turns. `think=False` draws without thoughts."""
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")
-        first = TurnPlan(think, self.first.build(), self.num_points, self.shift)
-        later = replace(first, guidance=self.later.build())
+        first = TurnPlan(think, self.first, self.num_points, self.shift)
+        later = replace(first, guidance=self.later)
         return Plan(
             (first, *[later] * (turns - 1)),
             self.width if width is None else width,
@@ -162,7 +134,7 @@ class Settings(BaseModel):
         )
 
     def edit_plan(self, width: int, height: int) -> Plan:
-        turn = TurnPlan(self.edit_thinks, self.edit.build(), self.num_points, self.shift)
+        turn = TurnPlan(self.edit_thinks, self.edit, self.num_points, self.shift)
         return Plan((turn,), width, height, self.text_sampling())
 
     def text_sampling(self) -> TextSampling:

@@ -6,6 +6,7 @@ Shape suffixes: B images, H and W pixels, P patches, D values of a patch.
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ class ImageError(ValueError):
 @dataclass(frozen=True)
 class Resize:
     """The reference's resizing rule: fit into `max_side`, not below `min_side`, in multiples of `stride`."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     max_side: int
     min_side: int

@@ -41,7 +41,7 @@ def data_of(
     ValueError for datasets that cannot be used at all and, with `strict`, RowError for the first bad row.
     """
     settings, batch = parts.settings, recipe.batch
-    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    clean, view = recipe.clean or settings.clean, recipe.view or settings.view
     _check_stride("clean", clean, parts.config.pixels_per_latent)
     _check_stride("view", view, parts.config.vision.patch)
     preparer = Preparer(parts.config, parts.tokenizer, clean, view)

@@ -26,10 +26,10 @@ from irg.model.low_bit import as_held, is_quantized
 from irg.model.names import unified_name
 from irg.pipeline.load import checkpoint_folder
 from irg.run.parallel import Precision
+from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
+from irg.run.storage import delete
 from irg.train.assemble import Parts, parts_of
-from irg.train.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
 from irg.train.settings import TrainRecipe
-from irg.train.storage import delete
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
 """The reference's names, which it uses for whichever weights they hold."""

@@ -22,19 +22,19 @@ from torch.distributed.tensor import DTensor
 from irg.data.compose import Composer
 from irg.data.loader import LoadedStep, StepLoader
 from irg.run.average import Average
+from irg.run.checkpoint import Checkpoints
 from irg.run.flops import peak_flops
 from irg.run.metrics import MetricsLog, Work, peak_memory
 from irg.run.optimizers import Optimizers
 from irg.run.parallel import Layout, Precision, joined
 from irg.run.rejections import Rejections
 from irg.run.rng import restore_rng, rng_state, seed_rng
+from irg.run.saved import steps_in
 from irg.run.state import model_state, optimizer_state
 from irg.train.assemble import build, parts_of
-from irg.train.checkpoint import Checkpoints
 from irg.train.dataset import data_of
 from irg.train.evaluation import Evaluator
 from irg.train.export import Choice, export_run
-from irg.train.saved import steps_in
 from irg.train.settings import TrainRecipe
 from irg.train.step import Outcome, Stepper
 

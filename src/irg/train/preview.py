@@ -108,7 +108,7 @@ def _typical(recipe: TrainRecipe, config: ModelConfig, settings: Settings) -> tu
     size = Sized((settings.width, settings.height))
     turns = (Turn("thought", size), Turn("thought", size))  # type: ignore[arg-type] - only measured
     trace = Trace("prompt", turns, 0, source=size, questions=(("question", "thought"),))  # type: ignore[arg-type]
-    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    clean, view = recipe.clean or settings.clean, recipe.view or settings.view
     preparer = Preparer(config, _TypicalTokenizer(), clean, view)  # type: ignore[arg-type]
     weights: dict[Mode, float] = {}
     for one in recipe.data:

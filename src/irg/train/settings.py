@@ -10,7 +10,7 @@ from irg.data.learning import Mode, Questions
 from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
-from irg.pipeline.settings import ResizeSettings
+from irg.prep import Resize
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
@@ -147,8 +147,8 @@ class TrainRecipe(Recipe):
     checkpoint: CheckpointSettings = CheckpointSettings()
     log: LogSettings = LogSettings()
     evaluation: EvaluationSettings | None = None
-    clean: ResizeSettings | None = None
-    view: ResizeSettings | None = None
+    clean: Resize | None = None
+    view: Resize | None = None
     """How training resizes images for the autoencoder and the vision tower; None: as the settings say."""
     settings: Settings | None = None
     """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""

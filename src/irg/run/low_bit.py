@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch.distributed.tensor import DTensor
 
 from irg.model.checkpoint import CheckpointError
-from irg.train.saved import Files, Saved
+from irg.run.saved import Files, Saved
 
 _PIECE = re.compile(r"(?P<whole>.+)/at-(?P<offsets>\d+(-\d+)*)/(?P<part>\w+)")
 _VALUES = "values"

@@ -1,6 +1,6 @@
 """Checkpoints of a run: written behind its back, visible only when whole, loaded by any number of ranks.
 
-A checkpoint is a folder `step-00000100` (its content: `irg.train.saved`). It is written under another name
+A checkpoint is a folder `step-00000100` (its content: `irg.run.saved`). It is written under another name
 and renamed when all of it is on the disk, so that a run that is killed at any moment leaves whole checkpoints
 only.
 """
@@ -21,10 +21,10 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from irg.model.checkpoint import CheckpointError
-from irg.train.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
-from irg.train.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
-from irg.train.staging import CopyPlanner, HostCopies
-from irg.train.storage import FolderReader, FolderWriter, delete, sync_folder
+from irg.run.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
+from irg.run.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
+from irg.run.staging import CopyPlanner, HostCopies
+from irg.run.storage import FolderReader, FolderWriter, delete, sync_folder
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
 _MOST_PROBLEMS = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from numpy.random import Generator
 
@@ -15,23 +15,18 @@ from irg.world.scene import Scene, SceneObject, Shape, fitted_pose
 from irg.world.wording import group_text, phrase
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a picture is exactly what was asked for, and if not, why not, in plain words."""
+def judge(request: Request, reading: Reading) -> tuple[str, ...]:
+    """What is wrong with a picture, in plain words.
 
-    correct: bool
-    flaws: tuple[str, ...]
-
-
-def judge(request: Request, reading: Reading) -> Verdict:
-    """Right is a picture of the requested objects and no others, all clear, in the asked relation."""
+    Nothing is, if it shows the requested objects and no others, all clear, in the asked relation.
+    """
     objects = tuple(seen.thing for seen in reading.objects)
     flaws = [*reading.problems]
     flaws += [f"the object at {seen.thing.zone} is unclear" for seen in reading.objects if not seen.clear]
     flaws += (
         _wrong_counts(request, objects) or _wrong_looks(request, objects) or _wrong_relation(request, objects)
     )
-    return Verdict(not flaws, tuple(flaws))
+    return tuple(flaws)
 
 
 def repair(

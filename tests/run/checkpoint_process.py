@@ -1,6 +1,6 @@
 """Processes that save and load checkpoints: two that share a model, and ones that are killed while they save.
 
-    python -m tests.train.checkpoint_process FOLDER ROUNDS
+    python -m tests.run.checkpoint_process FOLDER ROUNDS
 
 kills a saving process ROUNDS times, and prints a line of JSON about what was left each time.
 """
@@ -22,11 +22,11 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from irg.model import UnifiedModel
+from irg.run.checkpoint import Checkpoints
 from irg.run.optimizers import Optimizers
 from irg.run.parallel import Layout
 from irg.run.rng import rng_state
 from irg.run.state import model_state, optimizer_state
-from irg.train.checkpoint import Checkpoints
 from tests.run.sharded_steps import SETTINGS, fresh, set_gradients
 
 IDENTITY = {"seed": 3}

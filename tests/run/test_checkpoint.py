@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from torch.multiprocessing.spawn import spawn
 
 from irg.model.checkpoint import CheckpointError
-from irg.train.checkpoint import Checkpoints, SaveError
-from irg.train.saved import Files, read_index
-from tests.train.checkpoint_process import IDENTITY, KINDS, Run, spawned
+from irg.run.checkpoint import Checkpoints, SaveError
+from irg.run.saved import Files, read_index
+from tests.run.checkpoint_process import IDENTITY, KINDS, Run, spawned
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 20
@@ -228,7 +228,7 @@ def test_a_failure_to_write_comes_out_at_the_next_call(saved: Checkpoints, ask: 
 
 def test_killed_at_any_moment_whole_checkpoints_are_left(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
-    command = [sys.executable, "-m", "tests.train.checkpoint_process", str(folder), str(ROUNDS)]
+    command = [sys.executable, "-m", "tests.run.checkpoint_process", str(folder), str(ROUNDS)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     reports = [json.loads(line) for line in done.stdout.splitlines()]

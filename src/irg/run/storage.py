@@ -1,7 +1,7 @@
 """Where torch's distributed checkpoints are written and read: a folder of safetensors and JSON.
 
 torch plans who writes and reads which part of which tensor; here it is only put into files, those of
-`irg.train.saved`.
+`irg.run.saved`.
 """
 
 import json
@@ -26,7 +26,7 @@ from torch.distributed.checkpoint.planner import LoadPlan, LoadPlanner, SavePlan
 from torch.distributed.checkpoint.storage import StorageReader, StorageWriter, WriteResult
 from torch.futures import Future
 
-from irg.train.saved import FORMAT, INDEX, PLAIN, Chunk, Files, Saved, checksum
+from irg.run.saved import FORMAT, INDEX, PLAIN, Chunk, Files, Saved, checksum
 
 
 class FolderWriter(StorageWriter):
