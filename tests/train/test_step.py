@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from irg.core import pack
+from irg.core import Document, pack
 from irg.data.compose import Composer, Dropout, Noising
 from irg.data.learning import Mode, document
-from irg.data.prepare import Preparer, Ready
+from irg.data.prepare import Preparer
 from irg.model import PaddedAttend
 from irg.prep import Resize
 from irg.run.parallel import Layout, ParallelSettings
@@ -23,14 +23,14 @@ MODES = (Mode.INITIAL_FULL, Mode.DIRECT, Mode.QUESTION, Mode.IMPROVING_FULL, Mod
 LOSS = LossSettings(text_weight=0.5, flow_weight=3.0, text=Reduction.SQUARE, flow=Reduction.SAMPLE)
 
 
-def documents(modes: Seq[Mode]) -> list[Ready]:
+def documents(modes: Seq[Mode]) -> list[Document]:
     random, size = np.random.default_rng(0), Resize(32, 32, 16)
     preparer = Preparer(config(), tokenizer(), size, size)
     made = [document(trace(index, random), mode, "Draw.") for index, mode in enumerate(modes)]
     return [preparer(one, seed) for seed, one in enumerate(made)]
 
 
-def rows(modes: Seq[Mode] = MODES) -> list[list[Ready]]:
+def rows(modes: Seq[Mode] = MODES) -> list[list[Document]]:
     """One document in the first row, two in each of the others."""
     first, *others = documents(modes)
     return [[first], *[others[index : index + 2] for index in range(0, len(others), 2)]]
@@ -50,7 +50,7 @@ def gradients(stepper: Stepper) -> dict[str, torch.Tensor]:
     return found
 
 
-def naive(stepper: Stepper, ready: Seq[Ready]) -> tuple[dict[str, float], torch.Tensor]:
+def naive(stepper: Stepper, ready: Seq[Document]) -> tuple[dict[str, float], torch.Tensor]:
     """What is logged of the documents, and the loss with its gradient, each document being a forward."""
     sums = {"text": torch.zeros(2), "flow": torch.zeros(2)}
     by_mode: dict[str, list[float]] = {}
@@ -98,7 +98,7 @@ def test_rows_are_divided_into_forwards(stepper: Stepper) -> None:
 
 
 @pytest.mark.parametrize("rest", [[], [[]]])
-def test_a_forward_without_documents_adds_nothing(stepper: Stepper, rest: list[list[Ready]]) -> None:
+def test_a_forward_without_documents_adds_nothing(stepper: Stepper, rest: list[list[Document]]) -> None:
     """As on a process that has none left; every parameter has a gradient all the same."""
     alone: Outcome = stepper.backward(stepper.forwards([documents(MODES)], 1))
     expected = gradients(stepper)

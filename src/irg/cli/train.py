@@ -10,7 +10,7 @@ from irg.cli.console import err, out
 from irg.cli.findings import print_table
 
 if TYPE_CHECKING:
-    from irg.train.recipe import Recipe
+    from irg.core.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
   irg train recipes/smoke.yaml out=runs/smoke
@@ -50,7 +50,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Run a recipe: make a tokenizer, train an autoencoder or the model, or let a model draw pictures.
+    """Run a recipe: make a tokenizer, train an autoencoder, or train the model.
 
     The resolved recipe is saved beside what it makes.
     """

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import perceptual_hash
 from irg.curate.records import Record, Reflection, Relation
 from irg.curate.select import HASH
@@ -19,10 +20,8 @@ Words = tuple[int, int]
 """The fewest and the most words of a text."""
 
 
-class FilterSettings(BaseModel):
+class FilterSettings(BaseSettings):
     """What every record has to fulfil by itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: Words = (1, 1000)
     thought: Words = (3, 1000)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import embedding_text
 from irg.curate.records import Record
 from irg.curate.select import EMBEDDING
@@ -22,10 +23,8 @@ NAME = "looks"
 _BATCH = 32
 
 
-class ClassifierSettings(BaseModel):
+class ClassifierSettings(BaseSettings):
     """An image classifier, and the label whose probability counts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     revision: str | None = None
@@ -34,19 +33,15 @@ class ClassifierSettings(BaseModel):
     least: float = Field(default=0.0, ge=0, le=1)
 
 
-class EncoderSettings(BaseModel):
+class EncoderSettings(BaseSettings):
     """An image encoder; its pooled output is the embedding."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     revision: str | None = None
 
 
-class LooksSettings(BaseModel):
+class LooksSettings(BaseSettings):
     """Which models look at the pictures. None leaves one out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     safety: ClassifierSettings | None = None
     """Its label's probability may be `most` at most for either picture."""

@@ -3,8 +3,9 @@ in which nothing is wrong."""
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import Embeddings, Hashes
 from irg.curate.records import Record, Relation
 from irg.curate.stage import Identity
@@ -14,10 +15,8 @@ HASH, EMBEDDING = "hash", "embedding"
 """The names of the fingerprints that near-duplicates are found by."""
 
 
-class SelectSettings(BaseModel):
+class SelectSettings(BaseSettings):
     """What depends on other records. None leaves a check out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash_distance: int | None = Field(default=12, ge=0, lt=1280)
     """Image 2 may not be within so many of 1280 bits of one that was kept."""

@@ -7,9 +7,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import yaml
-
-from irg.core.files import write_atomically
 from irg.curate.build import Build, build_stages
 from irg.curate.emit import Emitted, emit
 from irg.curate.ray_cluster import Cluster
@@ -21,7 +18,6 @@ from irg.curate.runner import Progress, Watch, run
 from irg.data.sets import MANIFEST
 from irg.endpoint import Spending, spent
 
-RECIPE = "curate.yaml"
 Runner = Callable[[Build, Watch | None], Progress]
 """Brings all shards of a job through its stages."""
 
@@ -69,8 +65,7 @@ def curate(
     recipe.out.mkdir(parents=True, exist_ok=True)
     with build.job.store.locked():
         retried = _retried(build) if again else {}
-        resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        write_atomically(recipe.out / RECIPE, resolved)
+        recipe.save()
         progress = runner(build, watch)
         emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
     report, seconds = write_report(recipe.out), perf_counter() - began

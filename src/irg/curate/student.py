@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from irg.core.events import ImageDone, ThoughtDone
+from irg.core.settings import BaseSettings
 from irg.engine import SeededDraws
 from irg.model.device import usual_device, usual_dtype
 from irg.pipeline import Pipeline, Plan, Settings, load_pipeline
@@ -18,10 +19,8 @@ from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
 from irg.prep import Tokenizer
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str | None = None
     """A folder or a hub id; None is the embedded model."""

@@ -44,7 +44,7 @@ class Inventory:
         return sum(part.rows for part in self.parts.values())
 
     def add(self, name: str, row: Mapping[str, Any], trace: Trace, modes: tuple[str, ...]) -> None:
-        """Count a row of the part with this name, which holds this trace (its pictures may be `Sized`)."""
+        """Count a row of the part with this name, which holds this trace (its pictures may be `SizeOnly`)."""
         part = self.parts.setdefault(name, Part())
         part.rows += 1
         part.num_bytes += bytes_of(row)

@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 
+from irg.core.settings import BaseSettings
 from irg.run.freezing import Part, part_of, plain_name
 from irg.run.muon import Muon
 
@@ -23,10 +24,8 @@ class OptimizerKind(StrEnum):
     """Muon for the matrices inside the transformers, AdamW for everything else."""
 
 
-class OptimizerSettings(BaseModel):
+class OptimizerSettings(BaseSettings):
     """What moves the weights. The defaults are the paper's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: OptimizerKind = OptimizerKind.ADAMW
     rate: float = Field(default=2e-5, gt=0.0)

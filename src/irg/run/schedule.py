@@ -4,7 +4,9 @@ import math
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from irg.core.settings import BaseSettings
 
 
 class Shape(StrEnum):
@@ -15,10 +17,8 @@ class Shape(StrEnum):
     LINEAR = "linear"
 
 
-class ScheduleSettings(BaseModel):
+class ScheduleSettings(BaseSettings):
     """Linear warm-up, then the full rate, then perhaps a decay over the last part of the run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Shape = Shape.CONSTANT
     warmup: int = Field(default=0, ge=0)

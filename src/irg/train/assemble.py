@@ -58,8 +58,8 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    settings = recipe.settings or Settings.from_folder(init or folder)
-    return Parts(config, tokenizer, settings, folder)
+    began = Settings.from_folder(init or folder).model_copy(update={"scores": {}})  # those of other weights
+    return Parts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
 def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:

@@ -18,13 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from irg.core.files import put_in_place, write_atomically
+from irg.core.recipe import Recipe
 from irg.model import Autoencoder
 from irg.model.checkpoint import save_autoencoder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
 from irg.run.metrics import LogSettings, MetricsLog
 from irg.run.schedule import learning_rate_factor
-from irg.train.recipe import Recipe
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
 from irg.world.render import render

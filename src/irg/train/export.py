@@ -70,7 +70,7 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     partial = out.with_name(f".{out.name}.partial")
     delete(partial)
     partial.mkdir(parents=True)
-    _write_surroundings(recipe, parts, partial)
+    _write_surroundings(parts, partial)
     with _Source(recipe, parts.config, state, choice.weights) as source:
         write_weights(source, parts.config, partial / _FILES[choice.dtype], choice.dtype)
     delete(out)
@@ -193,14 +193,11 @@ def _groups(sizes: dict[str, int], most_bytes: int) -> Iterator[list[str]]:
     yield group
 
 
-def _write_surroundings(recipe: TrainRecipe, parts: Parts, folder: Path) -> None:
+def _write_surroundings(parts: Parts, folder: Path) -> None:
     """Everything but the weights."""
     write_config(parts.config, folder)
     parts.tokenizer.save(folder)
-    settings = parts.settings
-    if recipe.settings is None:
-        settings = settings.model_copy(update={"scores": {}})  # they were measured of other weights
-    settings.save(folder)
+    parts.settings.save(folder)
     partial = folder / ".ae.safetensors.partial"
     shutil.copyfile(parts.folder / "ae.safetensors", partial)
     put_in_place(partial, folder / "ae.safetensors")

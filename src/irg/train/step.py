@@ -12,7 +12,6 @@ import torch
 from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
-from irg.data.prepare import Ready
 from irg.run.flops import Backward, row_flops
 from irg.run.parallel import Layout, ParallelSettings, arithmetic, attention, without_sync
 from irg.train.objective import Objective, Shares, shares
@@ -64,7 +63,7 @@ class Stepper:
         self.layout, self.parallel, self.loss = layout, parallel, loss
         self._gradients = Backward.of(objective.model)
 
-    def forwards(self, rows: Seq[Seq[Ready]], count: int) -> list[Forward]:
+    def forwards(self, rows: Seq[Seq[Document]], count: int) -> list[Forward]:
         """This process's rows in `count` forwards of as many rows each."""
         size = -(-len(rows) // count)
         groups = [rows[first : first + size] for first in range(0, len(rows), size)]
@@ -81,10 +80,10 @@ class Stepper:
         """The same losses without gradients."""
         return self._outcome(self._evaluate(forwards, train=False), forwards, False)
 
-    def _forward(self, documents: list[Ready]) -> Forward:
-        sequences = self.composer(documents)
+    def _forward(self, documents: list[Document]) -> Forward:
+        composed = self.composer(documents)
         modes = tuple(MODES.index(document.mode) for document in documents)
-        packed = pack(sequences or [_FILLER], self.special).to(self.layout.device)
+        packed = pack(composed or [_FILLER], self.special).to(self.layout.device)
         return Forward(packed, shares(packed, self.loss.text, self.loss.flow), modes or (0,))
 
     def _evaluate(self, forwards: Seq[Forward], train: bool) -> torch.Tensor:

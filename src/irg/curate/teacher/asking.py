@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from irg.core.cost import Cost
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.curate.records import Record
 from irg.curate.stage import Identity, StopRun
 from irg.curate.teacher.templates import Template, shipped
@@ -35,10 +36,8 @@ TYPICAL_BYTES = 200
 """Of a prompt, for estimates."""
 
 
-class Sampling(BaseModel):
+class Sampling(BaseSettings):
     """How a model writes: the most tokens of an answer, and how freely. None leaves it to the server."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_tokens: int = Field(default=1000, ge=1)
     temperature: float | None = Field(default=None, ge=0)

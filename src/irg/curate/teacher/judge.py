@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.core.trace import Verdict
 from irg.curate.records import Check, Record, Relation
 from irg.curate.stage import Resource
@@ -22,10 +23,8 @@ from irg.curate.teacher.asking import Case, Teacher, each, gathered
 from irg.endpoint import Estimate
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(BaseSettings):
     """What a pair has to fulfil to be kept."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     questions: int = Field(default=8, ge=1, le=30)
     """Questions per prompt, at the most."""
