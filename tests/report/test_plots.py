@@ -18,4 +18,5 @@ def test_a_plot_is_written_in_place_of_what_was_there(tmp_path: Path, name: str,
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes().startswith(begin) and not plots.pyplot().get_fignums()
     if begin == b"\x89PNG":
-        assert Image.open(tmp_path / name).size == (220, 110)
+        with Image.open(tmp_path / name) as drawn:
+            assert drawn.size == (220, 110)
