@@ -13,7 +13,7 @@ from irg.model.checkpoint import CheckpointError
 from irg.run.loop import CHECKPOINTS, Run, newest_step
 from irg.run.rng import restore_rng, rng_state
 from irg.run.saved import steps_in
-from irg.run.settings import CheckpointSettings
+from irg.run.settings import SavingSettings
 from tests.run.toy import ALONE, Drawing, Line, Looking, Points, settings
 
 MEASURED = {"seconds", "data_wait", "samples_per_second", "tokens_per_second", "tflops", "memory"}
@@ -104,7 +104,7 @@ def test_a_run_ends_with_its_feed(tmp_path: Path) -> None:
 
 
 def test_a_run_may_leave_off_before_the_end_of_its_schedule(tmp_path: Path) -> None:
-    run = made(tmp_path, stop_at=2, checkpoint=CheckpointSettings(every=100))
+    run = made(tmp_path, stop_at=2, checkpoint=SavingSettings(every=100))
     run.begin(resume=False)
     run.go_on()
     assert run.step == 2 and steps_in(tmp_path / CHECKPOINTS) == [2]

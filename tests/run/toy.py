@@ -14,7 +14,7 @@ from irg.run.loop import FedStep
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import Layout
 from irg.run.rng import decoded, encoded
-from irg.run.settings import CheckpointSettings, RunSettings
+from irg.run.settings import RunSettings, SavingSettings
 from irg.run.step import Sums
 
 ALONE = Layout(0, 1, torch.device("cpu"))
@@ -108,5 +108,5 @@ class Looking:
 
 
 def settings(out: Path, **changes: Any) -> RunSettings:
-    usual: dict[str, Any] = {"steps": 8, "checkpoint": CheckpointSettings(every=3), "ema": 0.5}
+    usual: dict[str, Any] = {"steps": 8, "checkpoint": SavingSettings(every=3), "ema": 0.5}
     return RunSettings(out, {"kind": "toy"}, OptimizerSettings(rate=0.1), **(usual | changes))
