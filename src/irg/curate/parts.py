@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from irg.core.settings import BaseSettings
-from irg.curate.oracle import Choice
-from irg.curate.student import Checkpoint
+from irg.curate.oracle import CandidateChoice
+from irg.curate.student import CheckpointSettings
 from irg.curate.teacher import Improvement, JudgeSettings, Sampling
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
@@ -104,7 +104,7 @@ class StudentThinks(BaseSettings):
 Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
 
 
-class Draws(Checkpoint):
+class StudentDraws(CheckpointSettings):
     """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
 
     candidates: Count = 1
@@ -116,10 +116,10 @@ class Draws(Checkpoint):
 
 class OracleImproves(BaseSettings):
     by: Literal["oracle"]
-    choice: Choice = Choice.FIRST
+    choice: CandidateChoice = CandidateChoice.FIRST
 
 
-class CheckpointImproves(Checkpoint):
+class CheckpointImproves(CheckpointSettings):
     by: Literal["checkpoint"]
     turns: Count = 1
 
@@ -181,7 +181,7 @@ class TeacherPart(BaseSettings):
     """A file with templates to use in place of the package's own."""
 
 
-class Budget(BaseSettings):
+class Bounds(BaseSettings):
     """What all endpoints of the run may take together, over all its restarts. None is no bound."""
 
     max_cost: Annotated[float, Field(ge=0, lt=1e9)] | None = None

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from irg.core.settings import BaseSettings
 from irg.curate.duplicates import Embeddings, Hashes, Search
-from irg.curate.records import Record, Relation
-from irg.curate.stage import Identity
+from irg.curate.records import Relation, TraceRecord
+from irg.stages.stage import Identity
 
 NAME = "select"
 HASH, EMBEDDING = "hash", "embedding"
@@ -42,25 +42,25 @@ class Select:
         self._indices: list[int] = []
         self._right = 0
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         parts = (records[start : start + _TOGETHER] for start in range(0, len(records), _TOGETHER))
         return [record for part in parts for record in self._choose(part)]
 
-    def recall(self, records: Sequence[Record]) -> None:
+    def recall(self, records: Sequence[TraceRecord]) -> None:
         for record in records:
             if record.rejected is None:
                 for name, near in self._near.items():
                     near.add(_fingerprint(record, name))
                 self._count(record)
 
-    def _choose(self, records: Sequence[Record]) -> list[Record]:
+    def _choose(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         searches = {
             name: Search(near, [_fingerprint(record, name) for record in records])
             for name, near in self._near.items()
         }
         return [self._judge(record, place, searches) for place, record in enumerate(records)]
 
-    def _judge(self, record: Record, place: int, searches: Mapping[str, Search]) -> Record:
+    def _judge(self, record: TraceRecord, place: int, searches: Mapping[str, Search]) -> TraceRecord:
         for name, search in searches.items():
             found = search.find(place)
             if found is not None:
@@ -74,11 +74,11 @@ class Select:
         self._count(record)
         return record
 
-    def _count(self, record: Record) -> None:
+    def _count(self, record: TraceRecord) -> None:
         self._indices.append(record.index)
         self._right += record.relation is Relation.EQUAL
 
 
-def _fingerprint(record: Record, name: str) -> str:
+def _fingerprint(record: TraceRecord, name: str) -> str:
     assert name in record.fingerprints, f"record {record.index} came without its {name}"
     return record.fingerprints[name]

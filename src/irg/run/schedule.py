@@ -51,10 +51,5 @@ class ScheduleSettings(BaseSettings):
         return _rising(step, self.warmup) * (self.floor + (1 - self.floor) * left)
 
 
-def learning_rate_factor(step: int, total: int, warmup: int, decay_from: float) -> float:
-    """Linear warm-up, constant, then linear decay to zero from the fraction `decay_from` of the run on."""
-    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from).factor(step, total)
-
-
 def _rising(step: int, warmup: int) -> float:
     return min((step + 1) / warmup, 1.0) if warmup else 1.0

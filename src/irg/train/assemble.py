@@ -16,8 +16,8 @@ from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from irg.run.parallel import Layout, Precision, lay_out
-from irg.train.objective import Objective
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
@@ -62,7 +62,7 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
     return Parts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
-def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:
+def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
     """The model with its first weights, frozen, adapted and laid out as the recipe says.
 
     A checkpoint that several processes will share is never whole in any of them.
@@ -86,7 +86,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
     return objective
 
 
-def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
+def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
         model = load_model(checkpoint_folder(recipe.init), dtype=_master(recipe))
     else:
@@ -94,12 +94,12 @@ def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
         initialise(model, torch.Generator().manual_seed(recipe.seed))
         model = model.to(_master(recipe))
     reset_positions(model)
-    return Objective(model.train())
+    return ModelLosses(model.train())
 
 
-def _empty(config: ModelConfig) -> Objective:
+def _empty(config: ModelConfig) -> ModelLosses:
     with torch.device("meta"):
-        return Objective(UnifiedModel(config).train())
+        return ModelLosses(UnifiedModel(config).train())
 
 
 def _master(recipe: TrainRecipe) -> torch.dtype:

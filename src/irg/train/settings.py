@@ -13,11 +13,12 @@ from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
 from irg.prep import Resize
+from irg.run.losses import Reduction
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.train.objective import Reduction
+from irg.run.settings import CheckpointSettings
 
 
 class DataSettings(BaseSettings):
@@ -80,13 +81,6 @@ class LossSettings(BaseSettings):
     flow_weight: float = Field(default=1.0, ge=0)
     text: Reduction = Reduction.TOKEN
     flow: Reduction = Reduction.TOKEN
-
-
-class CheckpointSettings(BaseSettings):
-    every: int = Field(default=500, ge=1)
-    keep: int = Field(default=2, ge=1)
-    frozen: bool = True
-    """Whether weights that do not train are saved too; without, they are read from `init` again."""
 
 
 class EvaluationSettings(BaseSettings):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from irg.curate.records import Record
-from irg.curate.retry import PASSING, retry
-from irg.curate.shards import Mark, Shard, Tally
-from irg.curate.stage import Identity
-from irg.curate.work import Store
+from irg.curate.records import PASSING, TraceRecord, work_of
+from irg.stages.retry import retry
+from irg.stages.shards import Mark, Shard, Tally
+from irg.stages.stage import Identity
+from irg.stages.store import Store
 
 STAGES = [Identity(name, 1) for name in ("think", "judge", "filter")]
 SOURCE, SELECT = Identity("propose", 1), Identity("select", 1)
@@ -23,8 +23,8 @@ class PowerCut(Exception):
 class Fragile(Store):
     """A store whose power is cut after so many changes."""
 
-    def __init__(self, folder: Path, changes: int) -> None:
-        super().__init__(folder)
+    def __init__(self, store: Store, changes: int) -> None:
+        super().__init__(store.folder, store.codec)
         self.left = changes
 
     def set_aside(self, number: int, mark: Mark) -> None:
@@ -43,9 +43,9 @@ class Fragile(Store):
 
 def finished(folder: Path, failed: dict[tuple[int, str], str], shards: int = 4) -> Store:
     """The store of a run that came to its end; `failed` has a reason for rejects by shard and stage."""
-    store, previous = Store(folder), ""
+    store, previous = work_of(folder), ""
     for number in range(shards):
-        record = Record(f"id{number}", number, "a prompt")
+        record = TraceRecord(f"id{number}", number, "a prompt")
         shard = Shard(number, (Mark.first(SOURCE, number, 1),), (record,))
         store.save(shard, None, Tally(1, 1))
         for stage in STAGES:
@@ -81,7 +81,7 @@ def test_what_failed_in_passing_and_what_follows_from_it_is_set_aside(tmp_path: 
     assert stages_of(store) == dict.fromkeys(range(4), ALL)
     assert retry(store, "select") == {BUSY: 2}
     assert stages_of(store) == LEFT
-    assert len(list(tmp_path.glob("*/*.aside"))) == 5
+    assert len(list(tmp_path.glob("work/*/*.aside"))) == 5
     assert retry(store, "select") == {} and stages_of(store) == LEFT
 
 
@@ -97,7 +97,7 @@ def test_broken_off_anywhere_nothing_stands_beside_what_is_to_be_made_again(
     """Or a run that goes on would take a later stage's work for finished, without the failed records."""
     store = finished(tmp_path, FAILED)
     with pytest.raises(PowerCut) if changes < CHANGES else nullcontext():
-        retry(Fragile(tmp_path, changes), "select")
+        retry(Fragile(store, changes), "select")
     there = stages_of(store)
     for number, names in there.items():
         assert names == ALL[: len(names)], f"shard {number} has gaps"
