@@ -19,7 +19,7 @@ from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
 from irg.prep import Tokenizer
 
 
-class CheckpointSettings(BaseSettings):
+class DrawingCheckpoint(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
 
     model: str | None = None
@@ -61,7 +61,7 @@ class Drawing:
 class Student:
     """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
 
-    def __init__(self, checkpoint: CheckpointSettings) -> None:
+    def __init__(self, checkpoint: DrawingCheckpoint) -> None:
         self.checkpoint = checkpoint
         self._pipeline: Pipeline | None = None
 
