@@ -24,7 +24,7 @@ from irg.curate.ray_runner import run
 from irg.curate.records import Record
 from irg.curate.select import Select, SelectSettings
 from irg.curate.stage import AnyStage, Identity, Resource, StopRun
-from irg.curate.student import Checkpoint, Student
+from irg.curate.student import Student, StudentSettings
 from irg.curate.work import Store
 
 SHARDS, PER_SHARD = 8, 4
@@ -68,7 +68,7 @@ def stages(folder: Path, wait: type[Wait] = Wait) -> list[AnyStage]:
     return [
         OracleThink(seed=1),
         wait(folder / "diary"),
-        Draw(Student(Checkpoint(threads=1)), flawing=Flawing(1.0), seed=1),
+        Draw(Student(StudentSettings(threads=1)), flawing=Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),

@@ -18,7 +18,7 @@ from irg.curate.records import Record
 from irg.curate.select import Select, SelectSettings
 from irg.curate.shards import Shard
 from irg.curate.stage import AnyStage
-from irg.curate.student import Checkpoint, Student
+from irg.curate.student import Student, StudentSettings
 from irg.curate.work import Store
 
 PROMPTS = ScenePrompts({"single": 1, "position": 2, "counting": 1}, seed=3)
@@ -28,7 +28,7 @@ def stages(flawing: Flawing | None = None, **filters: Any) -> list[AnyStage]:
     """Those of a run in which every first picture is flawed on purpose."""
     return [
         OracleThink(seed=1),
-        Draw(Student(Checkpoint(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
+        Draw(Student(StudentSettings(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),

@@ -9,7 +9,7 @@ from irg.curate.draw import Draw, Flawing
 from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.oracle import OracleThink
 from irg.curate.records import Record
-from irg.curate.student import Checkpoint, Order, Student
+from irg.curate.student import Order, Student, StudentSettings
 from irg.pipeline.settings import Settings
 from irg.prep import Resize
 from tests.golden.vectors import CHECKPOINT
@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def student(checkpoint: Path) -> Student:
-    return Student(Checkpoint(model=str(checkpoint), batch=2, num_points=3))
+    return Student(StudentSettings(model=str(checkpoint), batch=2, num_points=3))
 
 
 def records(*thoughts: str | None) -> list[Record]:
@@ -58,7 +58,7 @@ def test_a_thought_of_its_own_has_to_end(student: Student) -> None:
 
 
 def test_what_is_too_long_is_not_drawn(student: Student) -> None:
-    limits = student.settings
+    limits = student.checkpoint.settings
     long = Record("a", 0, "red " * (limits.max_prompt_tokens + 1), thought="x")
     longer = Record("b", 1, "red", thought="red " * (limits.max_thought_tokens + 1))
     for record in Draw(student).run([long, longer]):
@@ -73,7 +73,7 @@ def test_the_orders_keep_their_places(student: Student) -> None:
 
 
 def test_flawed_scenes_take_their_share() -> None:
-    student = Student(Checkpoint(threads=1))
+    student = Student(StudentSettings(threads=1))
     prompts = [Record(f"id{n}", n, "a red circle left of a blue square") for n in range(60)]
     thought = OracleThink().run(prompts)
     drawn = Draw(student, flawing=Flawing(1.0, untouched=0.5)).run(thought)
@@ -94,7 +94,7 @@ def test_another_checkpoint_improves(student: Student) -> None:
 
 def test_an_identity_is_of_weights_and_settings(student: Student, checkpoint: Path) -> None:
     same, other = (
-        Student(Checkpoint(model=str(checkpoint), batch=2, num_points=number)) for number in (3, 4)
+        Student(StudentSettings(model=str(checkpoint), batch=2, num_points=number)) for number in (3, 4)
     )
     assert same.identity == student.identity != other.identity
     assert same.identity["fingerprint"] == other.identity["fingerprint"]

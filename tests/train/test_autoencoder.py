@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from irg.model import Autoencoder
-from irg.model.checkpoint import load_autoencoder
+from irg.model.checkpoint import CheckpointFolder
 from irg.prep import to_pixels
 from irg.train.autoencoder import AutoencoderRecipe, _crops, _picture, _train_step, finish, train_autoencoder
 from irg.world import random_scene, render
@@ -85,7 +85,7 @@ def test_a_run_leaves_a_loadable_autoencoder_and_its_scores(tmp_path: Path) -> N
     scores = train_autoencoder(recipe(tmp_path / "new"))
     assert json.loads((tmp_path / "new" / "scores.json").read_text()) == scores
     assert scores["num_scenes"] == 3 and 0 <= scores["read_back"] <= 1
-    loaded = load_autoencoder(tmp_path / "new")
+    loaded = CheckpointFolder(tmp_path / "new").load_autoencoder()
     assert (loaded.config.scale, loaded.config.shift) == (scores["scale"], scores["shift"])
     assert not list((tmp_path / "new").glob("*.partial"))
 
@@ -94,7 +94,7 @@ def test_finishing_measures_the_weights_it_was_given_and_makes_latents_unit_norm
     config = recipe(tmp_path)
     averaged = {name: value.clone() for name, value in untrained(config).state_dict().items()}
     finish(config, averaged, num_scenes=20)
-    loaded = load_autoencoder(tmp_path)
+    loaded = CheckpointFolder(tmp_path).load_autoencoder()
     for name, value in loaded.state_dict().items():
         assert torch.equal(value, averaged[name])
     rng = np.random.default_rng(5)
@@ -139,7 +139,7 @@ def test_a_resumed_run_starts_from_the_saved_weights(tmp_path: Path) -> None:
 def test_what_is_written_is_the_average_of_the_weights(tmp_path: Path) -> None:
     train_autoencoder(recipe(tmp_path))
     state = load_file(tmp_path / "state.safetensors")
-    loaded = load_autoencoder(tmp_path).state_dict()
+    loaded = CheckpointFolder(tmp_path).load_autoencoder().state_dict()
     assert all(torch.equal(value, state[f"ema.{name}"]) for name, value in loaded.items())
     assert any(not torch.equal(value, state[f"net.{name}"]) for name, value in loaded.items())
     with safe_open(tmp_path / "state.safetensors", framework="pt") as file:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import torch
 
-from irg.bench.checkpoints import Checkpoint, one_thread
+from irg.bench.checkpoints import loaded, one_thread
 from irg.bench.scene.conditions import Scope
 from irg.bench.scene.records import Record
 from irg.bench.scene.trials import Trial
 from irg.core.trace import png
+from irg.pipeline.load import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Drawn:
 def draw_batch(batch: Batch) -> Drawn:
     on_cpu = batch.checkpoint.torch_device.type == "cpu"
     with one_thread() if on_cpu else contextlib.nullcontext():
-        trial = Trial(batch.checkpoint.load(), batch.records, batch.scope)
+        trial = Trial(loaded(batch.checkpoint), batch.records, batch.scope)
         trial.run()
     pictures = {
         f"{name}-{batch.records[row].index}": png(trial.images[name][row])

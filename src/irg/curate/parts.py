@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from irg.curate.oracle import Choice
-from irg.curate.student import Checkpoint
+from irg.curate.student import StudentSettings
 from irg.curate.teacher import Improvement, JudgeSettings, Sampling
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
@@ -105,7 +105,7 @@ class StudentThinks(Part):
 Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
 
 
-class Draws(Checkpoint):
+class Draws(StudentSettings):
     """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
 
     candidates: Count = 1
@@ -120,7 +120,7 @@ class OracleImproves(Part):
     choice: Choice = Choice.FIRST
 
 
-class CheckpointImproves(Checkpoint):
+class CheckpointImproves(StudentSettings):
     by: Literal["checkpoint"]
     turns: Count = 1
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-from irg.run.freezing import Part, part_of, plain_name
+from irg.model.parts import ModelPart, part_of, plain_name
 from irg.run.muon import Muon
 
 
@@ -130,7 +130,7 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     return hidden, other
 
 
-_EDGES = (Part.EMBEDDINGS, Part.HEAD, Part.LATENTS)
+_EDGES = (ModelPart.EMBEDDINGS, ModelPart.HEAD, ModelPart.LATENTS)
 _VISION_EDGES = ("vision.patch_embedding", "vision.position_embedding")
 
 

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from irg.bench.checkpoints import Checkpoint
 from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, of_group, scene_items
 from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
 from irg.bench.scene.records import Record
@@ -23,6 +22,7 @@ from irg.bench.store import Store
 from irg.bench.workers import Batch, Drawn, draw_all
 from irg.core.files import write_atomically
 from irg.core.trace import png
+from irg.pipeline.load import Checkpoint
 
 PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
