@@ -25,17 +25,16 @@ from irg.core.trace import Verdict
 from irg.curate.contamination import Guard
 from irg.curate.duplicates import perceptual_hash
 from irg.curate.emit import EmitSettings, emit
-from irg.curate.flow import Job, Selector
 from irg.curate.propose import Proposal, Proposer, Proposing
 from irg.curate.recipe import read_recipe
-from irg.curate.records import Record, Reflection, Relation
+from irg.curate.records import Reflection, Relation, TraceRecord, work_of
 from irg.curate.report import write_report
-from irg.curate.runner import Limits, run
 from irg.curate.select import HASH, Select, SelectSettings
 from irg.curate.session import curate
-from irg.curate.shards import Outcome
-from irg.curate.stage import Identity, Resource
-from irg.curate.work import Store
+from irg.stages.flow import Job, Selector
+from irg.stages.runner import Concurrency, run
+from irg.stages.shards import Outcome
+from irg.stages.stage import Identity, Resource
 
 SHARD = 64
 
@@ -57,14 +56,14 @@ class Work:
 
     name: str
     resource: Resource
-    change: Callable[[Record], Record]
+    change: Callable[[TraceRecord], TraceRecord]
     seconds: float = 0.0
 
     @property
     def identity(self) -> Identity:
         return Identity(self.name, 1)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         began = process_time()
         changed = [self.change(record) for record in records]
         self.seconds += process_time() - began
@@ -74,10 +73,10 @@ class Work:
         """Nothing is loaded."""
 
 
-def pictured(side: int) -> Callable[[Record], Record]:
+def pictured(side: int) -> Callable[[TraceRecord], TraceRecord]:
     """Gives a record two pictures of noise, of about 3 * side**2 bytes each, and a hash."""
 
-    def change(record: Record) -> Record:
+    def change(record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(record.index)
         first, second = (_noise(rng, side) for _ in range(2))
         prints = {HASH: perceptual_hash(second.open())}
@@ -86,7 +85,7 @@ def pictured(side: int) -> Callable[[Record], Record]:
     return change
 
 
-def judged(record: Record) -> Record:
+def judged(record: TraceRecord) -> TraceRecord:
     parts = Reflection("It is noise.", "Other noise.", "Draw.", "Better: other noise.")
     scored = record.scored({"score": record.index % 97 / 97})
     return replace(
@@ -104,7 +103,7 @@ def stages(side: int) -> list[Work]:
 
 
 def job(folder: Path, count: int, made: Sequence[Work]) -> Job:
-    store = Store(folder / "work")
+    store = work_of(folder)
     proposer = Proposer(Numbers(), Guard(), Proposing(count, SHARD), store)
     return Job(proposer, tuple(made), Selector(store, Select(SelectSettings())), store)
 
@@ -115,7 +114,7 @@ def overhead(count: int) -> None:
         made = stages(side=128)
         work = job(folder, count, made)
         began, wall = process_time(), perf_counter()
-        run(work, Limits(4, 1, 1))
+        run(work, Concurrency(4, 1, 1))
         middle = process_time()
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         after = process_time()
@@ -143,7 +142,7 @@ def memory(count: int) -> None:
                 print(f"{(outcome.shard.number + 1) * SHARD:>9,} records   {told[-1]:>6} MB", flush=True)
 
         print(f"{'at first':>17}   {_resident():>6} MB")
-        run(work, Limits(4, 1, 1), watch)
+        run(work, Concurrency(4, 1, 1), watch)
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         print(f"{'set is written':>17}   {_resident():>6} MB")
         write_report(folder)

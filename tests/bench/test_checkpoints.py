@@ -5,7 +5,7 @@ import torch
 
 from irg.bench.checkpoints import checkpoints_in, loaded, one_thread
 from irg.model.config import LLM_CONFIG
-from irg.pipeline.load import Checkpoint
+from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import write_checkpoint
 
 
@@ -17,11 +17,11 @@ def holding(folder: Path, *names: str) -> Path:
 
 
 def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
     pipeline = loaded(checkpoint)
     assert checkpoint.identity == pipeline.identity and checkpoint.settings == pipeline.settings
-    assert loaded(Checkpoint(checkpoint.name, "cpu", torch.bfloat16)) is pipeline, "loaded once"
-    assert loaded(Checkpoint(checkpoint.name, "cpu")).parts.model.dtype == torch.float32
+    assert loaded(NamedCheckpoint(checkpoint.name, "cpu", torch.bfloat16)) is pipeline, "loaded once"
+    assert loaded(NamedCheckpoint(checkpoint.name, "cpu")).parts.model.dtype == torch.float32
 
 
 def test_steps_are_told_by_names(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import png
 from irg.data.conversation import ConversationSource
-from irg.data.document import Document, ImagePart, Part
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Reason, RowError
+from irg.prep import SizeOnly
 from tests.data.broken import conversation, image_item, picture, write_broken
 
 RNG = np.random.default_rng(0)
@@ -47,15 +47,16 @@ def image(number: int, *needs: str) -> dict:
 
 def drawn(document: Document) -> str:
     """Such as `P1 T1* I1cv T2* I2n`: roles or images with their turns and forms, and stars."""
-    return " ".join(map(_drawn, document.parts))
+    return " ".join(map(_drawn, pieces(document)))
 
 
-def _drawn(part: Part) -> str:
-    if isinstance(part, ImagePart):
-        forms = (("n", part.noisy), ("c", part.clean), ("v", part.view))
-        return f"I{part.turn}" + "".join(letter for letter, used in forms if used)
-    letter = {Role.SYSTEM: "S", Role.PROMPT: "P", Role.THOUGHT: "T", Role.QUESTION: "Q"}[part.role]
-    return f"{letter}{part.turn}" + "*" * part.loss
+def _drawn(piece: tuple[Segment, ...]) -> str:
+    first = piece[0]
+    if first.kind.is_image:
+        letters = {Kind.NOISY: "n", Kind.CLEAN: "c", Kind.VIEW: "v"}
+        return f"I{first.turn}" + "".join(letters[one.kind] for one in piece)
+    letter = {Role.SYSTEM: "S", Role.PROMPT: "P", Role.THOUGHT: "T", Role.QUESTION: "Q"}[first.role]
+    return f"{letter}{first.turn}" + "*" * first.loss
 
 
 SEEN = ("vae", "vit")
@@ -126,15 +127,14 @@ def test_a_row_is_read_as_a_document(tmp_path: Path, row: list, expected: str, m
 
 def test_texts_and_pixels_are_those_of_the_row(tmp_path: Path) -> None:
     rows = source(tmp_path, [user("a \u201c\U0001f600\u201d"), assistant(text("t\n"), image(1, "loss"))])
-    prompt, thought, target = rows.read(0).parts
-    assert isinstance(target, ImagePart)
-    assert not isinstance(prompt, ImagePart) and prompt.text == "a \u201c\U0001f600\u201d"
-    assert not isinstance(thought, ImagePart) and thought.text == "t\n"
+    prompt, thought, target = rows.read(0)
+    assert prompt.text == "a \u201c\U0001f600\u201d"
+    assert thought.text == "t\n"
     with Image.open(io.BytesIO(IMAGES[1])) as expected:
-        assert target.image.tobytes() == expected.tobytes()
+        assert target.picture.tobytes() == expected.tobytes()
     sketch = next(rows.survey())
-    assert isinstance(sketch, Document) and isinstance(sketch.parts[2], ImagePart)
-    assert isinstance(sketch.parts[2].image, Sized) and sketch.parts[2].image.size == (32, 32)
+    assert isinstance(sketch, Document)
+    assert isinstance(sketch.segments[2].data, SizeOnly) and sketch.segments[2].picture.size == (32, 32)
 
 
 def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: 
     rows = source(tmp_path, own, thinking, direct, system_prompt="given")
     first, second, third = (rows.read(index) for index in range(3))
     assert [drawn(one) for one in (first, second, third)] == ["S0 P1 T1*", "S0 P1 T1*", "P1 I1n"]
-    assert not isinstance(first.parts[0], ImagePart) and first.parts[0].text == "own"
-    assert not isinstance(second.parts[0], ImagePart) and second.parts[0].text == "given"
+    assert first.segments[0].text == "own"
+    assert second.segments[0].text == "given"
     assert rows.fingerprint != ConversationSource(rows.path).fingerprint
     with pytest.raises(ValueError, match="system prompt is empty"):
         ConversationSource(rows.path, " ")
@@ -249,4 +249,4 @@ def test_the_size_of_a_picture_is_found_however_far_behind_its_head(tmp_path: Pa
         items.append({"type": "image", "content": content, "need_loss": True})
     document = next(source(tmp_path, [assistant(*items)]).survey())
     assert isinstance(document, Document)
-    assert [part.image.size for part in document.parts if isinstance(part, ImagePart)] == [(41, 17)] * 3
+    assert [one.picture.size for one, *_ in pieces(document) if one.kind.is_image] == [(41, 17)] * 3

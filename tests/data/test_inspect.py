@@ -18,6 +18,7 @@ from irg.model.config import read_config
 from irg.pipeline import Settings
 from irg.prep import Tokenizer
 from tests.data.broken import picture, trace, write_broken
+from tests.report.reading import Page
 
 RNG = np.random.default_rng(0)
 UNTRUSTED = "<script>alert('&')</script>"
@@ -137,6 +138,7 @@ def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path, preparer:
     turns = tuple(Turn(UNTRUSTED, picture(RNG)) for _ in range(2))
     hostile = Trace(UNTRUSTED, turns, 0, system_prompt=UNTRUSTED, questions=((UNTRUSTED, UNTRUSTED),))
     html = shown(store(tmp_path / UNTRUSTED.replace("/", ""), hostile), preparer, 1)
+    assert Page(html).said.count(UNTRUSTED) > 10
     assert "<script" not in html and html.count("&lt;script&gt;") > 10
     assert "http" not in re.sub(r"http-equiv", "", html)
     assert set(re.findall(r'src="(.{5})', html)) == {"data:"}

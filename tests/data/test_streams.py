@@ -3,15 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, ImagePart, TextPart
 from irg.data.learning import Mode, Questions
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Reason, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream, counted
+from irg.prep import SizeOnly
 from tests.data.memory import MemorySource, episode, words
 
-ANSWER = Document((TextPart(Role.THOUGHT, "word", 1, loss=True),), "conversation")
+ANSWER = Document((Segment(Kind.TEXT, Role.THOUGHT, "word", 1, loss=True),), "conversation")
 
 
 class FileSource(MemorySource):
@@ -22,7 +22,7 @@ class FileSource(MemorySource):
 
 
 def texts(document: Document) -> list[str]:
-    return [part.text for part in document.parts if isinstance(part, TextPart)]
+    return [one.text for one in document if one.kind is Kind.TEXT]
 
 
 def test_makes_documents_of_traces() -> None:
@@ -71,9 +71,10 @@ def test_traces_that_name_other_modes_are_elsewhere() -> None:
 
 def rejections() -> list[tuple[Trace | Document, Reason, str]]:
     short = replace(episode(0), turns=episode(0).turns[:1])
-    empty = replace(episode(0), turns=(Turn("word", Sized((0, 7))),) * 2)  # type: ignore[arg-type]
-    silent = Document((TextPart(Role.PROMPT, "word", 1),), "conversation")
-    picture = Document((ANSWER.parts[0], ImagePart(Sized((3, 0)), 1, view=True)), "conversation")  # type: ignore[arg-type]
+    empty = replace(episode(0), turns=(Turn("word", SizeOnly((0, 7))),) * 2)
+    silent = Document((Segment(Kind.TEXT, Role.PROMPT, "word", 1),), "conversation")
+    view = Segment(Kind.VIEW, Role.IMAGE, SizeOnly((3, 0)), 1)
+    picture = Document((*ANSWER, view), "conversation")
     return [
         (short, Reason.UNFIT, "improving_full needs turn 2"),
         (empty, Reason.EMPTY_IMAGE, "0x7"),

@@ -12,9 +12,10 @@ from pyarrow import parquet
 
 from irg.core.trace import Trace, Turn, Verdict
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Reason, RowError
 from irg.data.trace_rows import content_id, row_of, schema
 from irg.data.traces import TraceStore, TraceWriter
+from irg.prep import SizeOnly
 from tests.data.broken import picture, trace, write_broken
 
 RNG = np.random.default_rng(0)
@@ -177,7 +178,7 @@ def test_a_survey_is_everything_but_the_pixels(tmp_path: Path) -> None:
         whole = store.read(index)
         assert isinstance(sketch, Trace)
         images = [turn.image for turn in sketch.turns] + ([sketch.source] if sketch.source else [])
-        assert images and all(isinstance(image, Sized) and image.size == (32, 32) for image in images)
+        assert images and all(isinstance(image, SizeOnly) and image.size == (32, 32) for image in images)
         texts = [turn.thought for turn in sketch.turns]
         assert (sketch.id, sketch.prompt, sketch.questions) == (whole.id, whole.prompt, whole.questions)
         assert texts == [turn.thought for turn in whole.turns]

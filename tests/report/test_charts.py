@@ -1,6 +1,6 @@
 import pytest
 
-from irg.report.charts import funnel, histogram
+from irg.report.charts import bar, funnel, histogram, spark
 from tests.report.reading import Page
 
 
@@ -22,6 +22,13 @@ def test_a_histogram_counts_every_value_once(values: list[float]) -> None:
     rejected = sum(int(title.split(", ")[-1].split()[0].replace(",", "")) for title in _titles(text))
     assert (kept, rejected) == (half, len(values) - half) and "a &lt;name&gt;" in text
     assert len(_titles(text)) <= 22
+
+
+def test_a_spark_has_the_most_frequent_value_highest_and_a_bar_is_as_long_as_its_share() -> None:
+    read = Page(spark([1, 1, 1, 1, 2, 33]))
+    assert read.tags["rect"] == 3 and 'y="0.00" width="3.0" height="24"' in read.text
+    assert Page(spark([5, 5])).tags["rect"] == 1
+    assert 'width="64.0"' in bar(0.5) and 'width="1.0"' in bar(0.0)
 
 
 def _titles(text: str) -> list[str]:

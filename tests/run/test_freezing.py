@@ -8,7 +8,7 @@ from irg.core import Document, Kind, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.parts import ModelPart, part_of
 from irg.run.freezing import freeze
-from irg.train.objective import Objective
+from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 
 
@@ -47,8 +47,8 @@ def test_parts_are_frozen_and_nothing_else_is(fresh: UnifiedModel) -> None:
 
 
 def test_parts_are_found_in_a_module_around_the_model(fresh: UnifiedModel) -> None:
-    freeze(Objective(fresh), ["generation"])
-    assert {part_of(name) for name in trained(Objective(fresh))} == set(ModelPart) - {ModelPart.GENERATION}
+    freeze(ModelLosses(fresh), ["generation"])
+    assert {part_of(name) for name in trained(ModelLosses(fresh))} == set(ModelPart) - {ModelPart.GENERATION}
 
 
 def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,18 @@ def test_the_rest_of_a_checkpoint_comes_along(start: Path, tmp_path: Path) -> No
     assert load_pipeline(out).settings == began.model_copy(update={"scores": {}})
     for file in ("ae.safetensors", "ae_params.json", "tokenizer.json"):
         assert (out / file).read_bytes() == (start / file).read_bytes()
-    own = Settings(system_prompt="Draw.", scores={"of": "these weights"})
+
+
+def test_a_recipe_changes_the_settings_that_it_gives_and_no_others(start: Path, tmp_path: Path) -> None:
+    began = Settings.from_folder(start).model_copy(update={"scores": {"of": "other weights"}, "width": 96})
+    began.save(start)
+    own = {"system_prompt": "Draw.", "scores": {"of": "these weights"}}
     export(trained(recipe(start, tmp_path / "own", settings=own)), tmp_path / "out")
-    assert Settings.from_folder(tmp_path / "out") == own
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update=own)
+    less = recipe(start, tmp_path / "less", settings={"later": {"text_scale": 2.5}})
+    export(trained(less), tmp_path / "out")
+    later = replace(began.later, text_scale=2.5)
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update={"later": later, "scores": {}})
 
 
 def contents(folder: Path) -> dict[str, bytes]:

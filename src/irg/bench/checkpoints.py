@@ -10,11 +10,11 @@ import torch
 
 from irg.model.config import LLM_CONFIG
 from irg.pipeline import Pipeline
-from irg.pipeline.load import Checkpoint
+from irg.pipeline.load import NamedCheckpoint
 
 
 @lru_cache(maxsize=1)
-def loaded(checkpoint: Checkpoint) -> Pipeline:
+def loaded(checkpoint: NamedCheckpoint) -> Pipeline:
     """Its pipeline; the one loaded last is kept, since batches of one checkpoint come together."""
     return checkpoint.load()
 

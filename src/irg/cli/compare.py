@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from irg.bench.scene.comparison import CompareOptions, Contestants, Found
-    from irg.pipeline.load import Checkpoint
+    from irg.pipeline.load import NamedCheckpoint
 
 FOLDER = Path("docs/results")
 _PANEL = "Comparison"
@@ -115,7 +115,7 @@ class Asked:
             {step: self._checkpoint(name) for step, name in curve_from(self.curve).items()},
         )
 
-    def _checkpoint(self, name: str | None) -> "Checkpoint":
+    def _checkpoint(self, name: str | None) -> "NamedCheckpoint":
         choice = ModelChoice(name, self.model.device, self.model.precision)
         check_world(choice)
         choice.check(choice.settings().plan())

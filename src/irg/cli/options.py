@@ -14,7 +14,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from irg.pipeline import Pipeline, Plan, Settings
-    from irg.pipeline.load import Checkpoint
+    from irg.pipeline.load import NamedCheckpoint
 
 _MODEL, _DRAWING, _OUTPUT = "Model", "Drawing", "Output"
 
@@ -138,13 +138,13 @@ class ModelChoice:
     precision: Precision | None = None
 
     @cached_property
-    def checkpoint(self) -> "Checkpoint":
+    def checkpoint(self) -> "NamedCheckpoint":
         import torch
 
-        from irg.pipeline.load import Checkpoint
+        from irg.pipeline.load import NamedCheckpoint
 
         dtype = getattr(torch, self.precision) if self.precision else None
-        return Checkpoint(self.name, self.device, dtype)
+        return NamedCheckpoint(self.name, self.device, dtype)
 
     def settings(self) -> "Settings":
         """The checkpoint's settings, which are small and tell much before the weights are loaded."""

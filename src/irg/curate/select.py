@@ -3,21 +3,20 @@ in which nothing is wrong."""
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import Embeddings, Hashes
-from irg.curate.records import Record, Relation
-from irg.curate.stage import Identity
+from irg.curate.records import Relation, TraceRecord
+from irg.stages.stage import Identity
 
 NAME = "select"
 HASH, EMBEDDING = "hash", "embedding"
 """The names of the fingerprints that near-duplicates are found by."""
 
 
-class SelectSettings(BaseModel):
+class SelectSettings(BaseSettings):
     """What depends on other records. None leaves a check out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash_distance: int | None = Field(default=12, ge=0, lt=1280)
     """Image 2 may not be within so many of 1280 bits of one that was kept."""
@@ -41,15 +40,15 @@ class Select:
         self._indices: list[int] = []
         self._right = 0
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._select(record) for record in records]
 
-    def recall(self, records: Sequence[Record]) -> None:
+    def recall(self, records: Sequence[TraceRecord]) -> None:
         for record in records:
             if record.rejected is None:
                 self._add(record)
 
-    def _select(self, record: Record) -> Record:
+    def _select(self, record: TraceRecord) -> TraceRecord:
         for name, near in self._near.items():
             found = near.find(self._fingerprint(record, name))
             if found is not None:
@@ -61,12 +60,12 @@ class Select:
         self._add(record)
         return record
 
-    def _add(self, record: Record) -> None:
+    def _add(self, record: TraceRecord) -> None:
         for name, near in self._near.items():
             near.add(self._fingerprint(record, name))
         self._indices.append(record.index)
         self._right += record.relation is Relation.EQUAL
 
-    def _fingerprint(self, record: Record, name: str) -> str:
+    def _fingerprint(self, record: TraceRecord, name: str) -> str:
         assert name in record.fingerprints, f"record {record.index} came without its {name}"
         return record.fingerprints[name]

@@ -8,19 +8,18 @@ from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from irg.core.events import ImageDone, ThoughtDone
+from irg.core.settings import BaseSettings
 from irg.engine import SeededDraws
 from irg.model.checkpoint import EMBEDDED
 from irg.pipeline import Pipeline, Plan
-from irg.pipeline.load import Checkpoint
+from irg.pipeline.load import NamedCheckpoint
 
 
-class StudentSettings(BaseModel):
+class CheckpointSettings(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str | None = None
     """A folder or a hub id; None is the embedded model."""
@@ -41,7 +40,7 @@ _LOADING = Lock()
 
 
 @dataclass(frozen=True)
-class Order:
+class PictureOrder:
     """A picture to draw. Without a thought the model writes its own."""
 
     prompt: str
@@ -61,10 +60,10 @@ class Drawing:
 class Student:
     """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
 
-    def __init__(self, settings: StudentSettings) -> None:
+    def __init__(self, settings: CheckpointSettings) -> None:
         self.settings = settings
         dtype = None if settings.dtype is None else getattr(torch, settings.dtype)
-        self.checkpoint = Checkpoint(settings.model, settings.device, dtype)
+        self.checkpoint = NamedCheckpoint(settings.model, settings.device, dtype)
         self._pipeline: Pipeline | None = None
 
     @property
@@ -113,7 +112,7 @@ class Student:
             return f"the thought has {length} tokens, the student takes up to {limit}"
         return None
 
-    def draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         """A picture for each order, in batches: those with a thought together, and those without."""
         drawings: dict[int, Drawing] = {}
         for given in (True, False):
@@ -124,7 +123,7 @@ class Student:
                 drawings.update(zip(batch, drawn, strict=True))
         return [drawings[place] for place in range(len(orders))]
 
-    def improve(self, orders: Sequence[Order], turns: int) -> list[Image.Image]:
+    def improve(self, orders: Sequence[PictureOrder], turns: int) -> list[Image.Image]:
         """The last picture of an episode of so many turns for each order's prompt, with its own thoughts."""
         images: list[Image.Image] = []
         for start in range(0, len(orders), self.settings.batch):
@@ -141,7 +140,7 @@ class Student:
         """Let go of the weights."""
         self._pipeline = None
 
-    def _draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def _draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         plan, given = self.plan, [order.thought for order in orders if order.thought is not None]
         draws = [SeededDraws(order.seed) for order in orders]
         rollout = self.pipeline.rollout([order.prompt for order in orders], plan, draws)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from PIL import Image
 
 from irg.core.trace import Trace
 from irg.data.fields import Place
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Reason, RowError
+from irg.prep import SizeOnly
 
 FILE = "trace.json"
 
@@ -56,8 +56,8 @@ class EpisodeSource:
             except RowError as error:
                 yield error
                 continue
-            turns = tuple(replace(turn, image=_sized(turn.image)) for turn in trace.turns)
-            yield replace(trace, turns=turns, source=_sized(trace.source) if trace.source else None)
+            turns = tuple(replace(turn, image=SizeOnly(turn.image.size)) for turn in trace.turns)
+            yield replace(trace, turns=turns, source=trace.source and SizeOnly(trace.source.size))
 
     def _load(self, index: int) -> Trace:
         place, folder = Place(*self.place(index)), self.folders[index]
@@ -87,7 +87,3 @@ class EpisodeSource:
             if isinstance(known, str) and known and first.setdefault(known, str(folder)) != str(folder):
                 found[index] = first[known]
         return found
-
-
-def _sized(image: Image.Image) -> Image.Image:
-    return cast(Image.Image, Sized(image.size))

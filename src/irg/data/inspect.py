@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from irg.core import Document, pieces
 from irg.core.trace import Trace
-from irg.data.document import Document, ImagePart
 from irg.data.fields import Place
 from irg.data.formats import DataSource
 from irg.data.learning import Mode, Questions, UnfitError, document
 from irg.data.prepare import Preparer
 from irg.data.source import Reason, RowError
-from irg.prep import Tokenizer
 
 Watch = Callable[[str, int], None]
 """Hears of every row that a stage, named first, has dealt with; the second is the row's index."""
@@ -124,7 +122,7 @@ def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stag
     """Survey a data set, and decode its pictures if that is wished for."""
     found = Inspection(source.name, len(source), settings.decode)
     broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
-    preparer = _remembering(settings.preparer)
+    preparer = settings.preparer.remembering()
     for index, row in enumerate(source.survey()):
         if isinstance(row, RowError):
             found.rejected.append(Finding(row))
@@ -219,23 +217,11 @@ def _add(
 
 def _sizes(row: Trace | Document) -> Iterator[tuple[int, int]]:
     if isinstance(row, Document):
-        yield from (part.image.size for part in row.parts if isinstance(part, ImagePart))
+        yield from (one.picture.size for one, *_ in pieces(row) if one.kind.is_image)
         return
     yield from (turn.image.size for turn in row.turns)
     if row.source is not None:
         yield row.source.size
-
-
-class _Remembering(Tokenizer):
-    """Remembers what it encoded lately: the modes of a trace share their texts."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__(tokenizer.fast)
-        self.encode = lru_cache(256)(super().encode)
-
-
-def _remembering(preparer: Preparer) -> Preparer:
-    return Preparer(preparer.config, _Remembering(preparer.tokenizer), preparer.clean, preparer.view)
 
 
 def lines_of(findings: Iterable[Finding]) -> str:

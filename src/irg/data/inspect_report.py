@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from irg.core import Role
-from irg.data.document import Document, ImagePart, Part, TextPart
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
 from irg.data.source import RowError
@@ -73,25 +72,15 @@ def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
 
 
 def _lengths(mode: str, found: Inspection) -> list[Any]:
-    one = found.lengths[mode]
     link = Markup('<a href="#{0}">{0}</a>').format(mode)
-    return [
-        link,
-        one.documents,
-        one.least,
-        one.median,
-        one.p95,
-        one.most,
-        one.total,
-        spark(found.tokens[mode]),
-    ]
+    return [link, *astuple(found.lengths[mode]), spark(found.tokens[mode])]
 
 
 def _sizes(found: Inspection) -> list[list[Any]]:
     """Pixels, pictures and their share, the sizes beyond the first few in one row."""
     ordered = found.sizes.most_common()
     counts = [
-        (f"{width} \N{MULTIPLICATION SIGN} {height}", count)
+        (f"{width}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{height}", count)
         for (width, height), count in ordered[:_MOST_SIZES]
     ]
     if rest := ordered[_MOST_SIZES:]:
@@ -117,32 +106,26 @@ def _by_reason(findings: Seq[Finding]) -> list[tuple[str, int, list[list[Any]]]]
 
 def _card(example: Example) -> dict[str, Any]:
     origin = f"{example.file}, row {example.row:,}, {example.tokens:,} tokens"
-    parts = example.document.parts
+    parts, asked = [], False
+    for piece in pieces(example.document):
+        parts.append(_picture(piece) if piece[0].kind.is_image else _text(piece[0], asked))
+        asked = piece[0].role is Role.QUESTION
+    return {"origin": origin, "parts": parts}
+
+
+def _text(shown: Segment, asked: bool) -> dict[str, Any]:
+    kind = _NAMES[shown.role]
+    name = "answer" if asked and shown.role is Role.THOUGHT else kind
+    return {"name": name, "kind": kind, "text": shown.text, "learned": shown.loss}
+
+
+def _picture(piece: tuple[Segment, ...]) -> dict[str, Any]:
+    picture, kinds = piece[0].picture, {one.kind for one in piece}
+    seen = {Kind.CLEAN: "latents", Kind.VIEW: "patches"}
     return {
-        "origin": origin,
-        "parts": [_text(parts, part) if isinstance(part, TextPart) else _picture(part) for part in parts],
-    }
-
-
-def _text(parts: Seq[Part], part: TextPart) -> dict[str, Any]:
-    name = "answer" if _is_answer(parts, part) else _NAMES[part.role]
-    return {"name": name, "kind": _NAMES[part.role], "text": part.text, "learned": part.loss}
-
-
-def _is_answer(parts: Seq[Part], part: TextPart) -> bool:
-    before = parts[parts.index(part) - 1]
-    is_asked = isinstance(before, TextPart) and before.role is Role.QUESTION
-    return is_asked and part.role is Role.THOUGHT
-
-
-def _picture(part: ImagePart) -> dict[str, Any]:
-    width, height = part.image.size
-    return {
-        "name": f"image {part.turn}",
-        "picture": thumbnail(part.image, _THUMBNAIL),
-        "size": f"{width} \N{MULTIPLICATION SIGN} {height}",
-        "seen": " and ".join(
-            name for name, used in (("latents", part.clean), ("patches", part.view)) if used
-        ),
-        "learned": part.noisy,
+        "name": f"image {piece[0].turn}",
+        "picture": thumbnail(picture, _THUMBNAIL),
+        "size": f"{picture.width} \N{MULTIPLICATION SIGN} {picture.height}",
+        "seen": " and ".join(name for kind, name in seen.items() if kind in kinds),
+        "learned": Kind.NOISY in kinds,
     }

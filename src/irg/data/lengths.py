@@ -7,21 +7,20 @@ them, and what was found can be kept in a folder, where the next run finds it if
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
 from irg.data.findings import Findings, recall, remember
 from irg.data.learning import COMPOSITION
 from irg.data.prepare import Preparer
 from irg.data.source import Reason, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream
-from irg.prep import Tokenizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,13 +194,7 @@ def _findings(
 
 def _surveyed(streams: Sequence[Stream], measuring: Measuring, strict: bool) -> list[Findings]:
     """One pass over a source, for all the streams that share it."""
-    preparer = measuring.preparer
-    remembering = _Remembering(preparer.tokenizer)
-    quick = Measuring(
-        Preparer(preparer.config, remembering, preparer.clean, preparer.view),
-        measuring.copies,
-        measuring.longest,
-    )
+    quick = replace(measuring, preparer=measuring.preparer.remembering())
     findings = [Findings() for _ in streams]
     for index, row in enumerate(streams[0].source.survey()):
         for stream, found in zip(streams, findings, strict=True):
@@ -247,19 +240,3 @@ def _nothing_usable(stream: Stream, errors: Sequence[RowError], elsewhere: int) 
         reasons["meant for other modes"] = elsewhere
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "it is empty"
     return f"stream {stream.name} has no usable row among {len(stream.source)}: {told}"
-
-
-class _Remembering(Tokenizer):
-    """A tokenizer that remembers the texts of the last rows: modes of one trace share most of theirs."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__(tokenizer.fast)
-        self._known: dict[str, tuple[int, ...]] = {}
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        ids = self._known.get(text)
-        if ids is None:
-            if len(self._known) >= 256:
-                self._known.clear()
-            ids = self._known[text] = super().encode(text)
-        return ids

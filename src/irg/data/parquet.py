@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
 from irg.data.fields import Place
 from irg.data.rows import CACHE_BYTES, ParquetRows
 from irg.data.source import Reason, RowError
@@ -58,7 +58,7 @@ class ParquetSource(ABC, Generic[Row]):
         return self.from_row(row, place)
 
     def survey(self) -> Iterator[Row | RowError]:
-        """Every row in order with its images `Sized`, or why it cannot be used. Whether the pixels of its
+        """Every row in order with its images `SizeOnly`, or why it cannot be used. Whether the pixels of its
         images can be decoded, only reading tells."""
         for index, (place, row) in enumerate(self._rows.scan(self.is_sketched)):
             if isinstance(row, RowError):

@@ -1,12 +1,11 @@
 """Sources: where training samples come from, and how a row that cannot be used is named."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
 
 
 class Reason(StrEnum):
@@ -40,14 +39,6 @@ class RowError(ValueError):
         return type(self), (self.file, self.row, self.reason, self.detail)
 
 
-@dataclass(frozen=True, eq=False)
-class Sized:
-    """Stands for an image of which only the size is known: enough to measure a document."""
-
-    size: tuple[int, int]
-    """Width and height in pixels."""
-
-
 class Source(Protocol):
     """Rows by index, the same in every process; a source can be sent to loader processes.
 
@@ -69,5 +60,5 @@ class Source(Protocol):
         ...
 
     def survey(self) -> Iterator[Trace | Document | RowError]:
-        """Every row in order without its pixels (images are `Sized`), or the error it would raise."""
+        """Every row in order without its pixels (images are `SizeOnly`), or the error it would raise."""
         ...

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from irg.core import Document
 from irg.core.trace import Trace
 from irg.data import learning
-from irg.data.document import Document, ImagePart
 from irg.data.learning import Mode, Questions, UnfitError
 from irg.data.source import Reason, RowError, Source
 
@@ -19,7 +19,7 @@ class Sketching(Protocol):
     virtual: bool
 
     def sketch(self, index: int) -> Trace | Document:
-        """One row without its pixels: its images are `Sized`."""
+        """One row without its pixels: its images are `SizeOnly`."""
         ...
 
 
@@ -124,11 +124,11 @@ class Stream:
             document = self._taught(row, index, choice)
         if not document.supervised:
             raise self.error(index, Reason.NO_TARGET, "no part of it carries loss")
-        for part in document.parts:
-            if isinstance(part, ImagePart) and min(part.image.size) < 1:
-                width, height = part.image.size
+        for segment in document:
+            if segment.kind.is_image and min(segment.picture.size) < 1:
+                width, height = segment.picture.size
                 raise self.error(
-                    index, Reason.EMPTY_IMAGE, f"an image of turn {part.turn} is {width}x{height}"
+                    index, Reason.EMPTY_IMAGE, f"an image of turn {segment.turn} is {width}x{height}"
                 )
         return document
 

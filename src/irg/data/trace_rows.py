@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -12,8 +12,8 @@ from irg.core.trace import Trace, Turn, Verdict
 from irg.data.fields import Fields, Place, shown
 from irg.data.learning import Mode
 from irg.data.pictures import decode, encode
-from irg.data.source import Reason, Sized
-from irg.prep.images import flatten
+from irg.data.source import Reason
+from irg.prep.images import SizeOnly, flatten
 
 if TYPE_CHECKING:
     import pyarrow
@@ -124,7 +124,7 @@ def trace_of(row: dict[str, Any], place: Place) -> Trace:
 
 
 def sketch_of(row: dict[str, Any], place: Place) -> Trace:
-    """The trace of a row without the images' bytes: they are `Sized`. Raises RowError."""
+    """The trace of a row without the images' bytes: they are `SizeOnly`. Raises RowError."""
     return _trace(Fields(place, row), _sized)
 
 
@@ -223,7 +223,7 @@ def _sized(row: Fields, image: str, width: str, height: str) -> Image.Image:
     size = row.integer(width), row.integer(height)
     if min(size) < 1:
         raise row.error(Reason.EMPTY_IMAGE, image, f"has {size[0]}x{size[1]} pixels")
-    return cast(Image.Image, Sized(size))
+    return SizeOnly(size)
 
 
 def _turn_row(turn: Turn, jpeg_quality: int | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Re
 
 from irg.endpoint.budget import Spending, spent
 from irg.endpoint.client import Endpoint
-from irg.endpoint.errors import EndpointError, Reason
+from irg.endpoint.errors import EndpointError, NoAnswer
 from irg.endpoint.estimate import Call, Estimate, estimate
 from irg.endpoint.requests import ChatRequest, ImageRequest, Message, Reply
 from irg.endpoint.settings import (
@@ -28,8 +28,8 @@ __all__ = [
     "Estimate",
     "ImageRequest",
     "Message",
+    "NoAnswer",
     "Price",
-    "Reason",
     "Reply",
     "Spending",
     "Structured",

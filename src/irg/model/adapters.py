@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from irg.core.settings import BaseSettings
 from irg.model.config import ModelConfig
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize, decoded, quantize
@@ -43,10 +44,8 @@ class ExpertName(StrEnum):
     GENERATION = "generation"
 
 
-class LoraSettings(BaseModel):
+class LoraSettings(BaseSettings):
     """Which projections of which experts are adapted, and how. Nothing else is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rank: int = Field(default=64, ge=1)
     alpha: float | None = Field(default=None, gt=0.0)

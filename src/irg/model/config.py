@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from irg.core.files import read_json
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -226,12 +228,6 @@ def _parse_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError as missing:
-        raise ValueError(f"{path.parent} is not a checkpoint folder: {path.name} is missing") from missing
-    except json.JSONDecodeError as broken:
-        raise ValueError(f"{path} is not valid JSON: {broken}") from broken
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {type(content).__name__}")
-    return content
+    if not path.exists():
+        raise ValueError(f"{path.parent} is not a checkpoint folder: {path.name} is missing")
+    return read_json(path)

@@ -16,7 +16,7 @@ from irg.prep import Tokenizer
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class NamedCheckpoint:
     """A model as it is asked for: folder, hub id or None for the embedded one, where to run it, and how.
 
     `device` None takes a GPU if there is one; `dtype` None takes bfloat16 there and float32 on a CPU. What is
@@ -75,5 +75,5 @@ def load_pipeline(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Pipeline:
-    """Load a model by folder or hub id, or the embedded one (None); see `Checkpoint`."""
-    return Checkpoint(None if model is None else str(model), device, dtype).load()
+    """Load a model by folder or hub id, or the embedded one (None); see `NamedCheckpoint`."""
+    return NamedCheckpoint(None if model is None else str(model), device, dtype).load()

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from irg.core import Grid
-from irg.core.files import write_atomically
+from irg.core.files import read_json, write_atomically
+from irg.core.settings import BaseSettings, checked
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.model import ModelConfig
 from irg.prep import Resize
@@ -76,10 +77,8 @@ class Plan:
 _LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """The recipe file of a checkpoint folder. The defaults are those of the BAGEL family."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     system_prompt: str = THINK_PROMPT
     width: int = 1024
@@ -100,7 +99,7 @@ class Settings(BaseModel):
     max_prompt_tokens: int = 4096
     world: Literal["scenes"] | None = None
     """The closed world of prompts that the model knows, if it knows no other."""
-    scores: dict[str, Any] = {}
+    scores: dict[str, Any] = Field(default_factory=dict)
     """What was measured of this checkpoint, for `irg info`."""
 
     @classmethod
@@ -109,10 +108,7 @@ class Settings(BaseModel):
         path = folder / FILE
         if not path.exists():
             return cls()
-        try:
-            return cls.model_validate_json(path.read_text())
-        except ValidationError as broken:
-            raise ValueError(f"{path} is not a valid recipe file: {broken}") from broken
+        return checked(cls, read_json(path), str(path))
 
     def save(self, folder: Path) -> None:
         content = self.model_dump(mode="json", exclude_defaults=True)

@@ -41,7 +41,12 @@ class Inlined:
 
 def render(template: str, heading: Heading, content: Mapping[str, Any]) -> str:
     """A whole page. `template` is a file's place in this package and extends `report/frame.html`."""
-    return _environment().get_template(template).render(content, heading=heading)
+    return fill(template, {**content, "heading": heading})
+
+
+def fill(template: str, content: Mapping[str, Any]) -> str:
+    """Any template with its content, which is escaped unless it is `Markup`."""
+    return _environment().get_template(template).render(content)
 
 
 def inlined(image: Image.Image) -> Inlined:
@@ -74,6 +79,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     made.filters["grouped"] = lambda cell: f"{cell:,}" if isinstance(cell, int) else cell
     made.tests["numeric"] = lambda cell: _NUMBER.fullmatch(str(cell)) is not None

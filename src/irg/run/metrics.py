@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from irg.core.files import write_atomically
+from irg.core.settings import BaseSettings
 
 Writer = Callable[[int, Mapping[str, float]], None]
 """Takes a step and its numbers."""
@@ -29,10 +30,8 @@ _SAY_EVERY = 10
 """Recorded steps between two lines on a console that cannot show a progress bar."""
 
 
-class WandbSettings(BaseModel):
+class WandbSettings(BaseSettings):
     """Where Weights & Biases keeps the run. WANDB_MODE=offline keeps it in the run's folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     project: str
     entity: str | None = None
@@ -40,10 +39,8 @@ class WandbSettings(BaseModel):
     """None: the name of the run's folder."""
 
 
-class LogSettings(BaseModel):
+class LogSettings(BaseSettings):
     """What is recorded, and where besides `metrics.jsonl`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: int = Field(default=1, ge=1)
     """Steps from one recorded step to the next; the last is always recorded."""

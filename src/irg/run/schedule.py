@@ -4,7 +4,9 @@ import math
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from irg.core.settings import BaseSettings
 
 
 class Shape(StrEnum):
@@ -15,10 +17,8 @@ class Shape(StrEnum):
     LINEAR = "linear"
 
 
-class ScheduleSettings(BaseModel):
+class ScheduleSettings(BaseSettings):
     """Linear warm-up, then the full rate, then perhaps a decay over the last part of the run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Shape = Shape.CONSTANT
     warmup: int = Field(default=0, ge=0)
@@ -49,11 +49,6 @@ class ScheduleSettings(BaseModel):
         gone = min(max((step - begin) / max(total - begin, 1), 0.0), 1.0)
         left = 1 - gone if self.kind is Shape.LINEAR else (1 + math.cos(math.pi * gone)) / 2
         return _rising(step, self.warmup) * (self.floor + (1 - self.floor) * left)
-
-
-def learning_rate_factor(step: int, total: int, warmup: int, decay_from: float) -> float:
-    """Linear warm-up, constant, then linear decay to zero from the fraction `decay_from` of the run on."""
-    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from).factor(step, total)
 
 
 def _rising(step: int, warmup: int) -> float:

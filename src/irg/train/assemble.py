@@ -14,8 +14,8 @@ from irg.model.unified import skeleton
 from irg.pipeline import Settings
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from irg.run.parallel import Layout, Precision, lay_out
-from irg.train.objective import Objective
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
@@ -55,11 +55,13 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    settings = recipe.settings or Settings.from_folder((init or folder).path)
-    return Parts(config, tokenizer, settings, folder)
+    began = Settings.from_folder((init or folder).path).model_copy(
+        update={"scores": {}}
+    )  # those of other weights
+    return Parts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
-def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:
+def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
     """The model with its first weights, frozen, adapted and laid out as the recipe says.
 
     A checkpoint that several processes will share is never whole in any of them.
@@ -83,7 +85,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
     return objective
 
 
-def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
+def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
         model = CheckpointFolder.find(recipe.init).load_model(dtype=_master(recipe))
     else:
@@ -91,11 +93,11 @@ def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
         initialise(model, torch.Generator().manual_seed(recipe.seed))
         model = model.to(_master(recipe))
     reset_positions(model)
-    return Objective(model.train())
+    return ModelLosses(model.train())
 
 
-def _empty(config: ModelConfig) -> Objective:
-    return Objective(skeleton(config).train())
+def _empty(config: ModelConfig) -> ModelLosses:
+    return ModelLosses(skeleton(config).train())
 
 
 def _master(recipe: TrainRecipe) -> torch.dtype:

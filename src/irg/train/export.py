@@ -60,7 +60,7 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     parts, state = parts_of(recipe), step_folder(states, choice.step)
     _check_model(state, parts.config)
     with replaced(out) as folder:
-        _write_surroundings(recipe, parts, folder)
+        _write_surroundings(parts, folder)
         with _Source(recipe, parts.config, state, choice.weights) as source:
             write_weights(source, folder, choice.dtype)
     return out
@@ -145,14 +145,11 @@ class _Source:
         return tensor
 
 
-def _write_surroundings(recipe: TrainRecipe, parts: Parts, folder: CheckpointFolder) -> None:
+def _write_surroundings(parts: Parts, folder: CheckpointFolder) -> None:
     """Everything but the weights."""
     folder.write_config(parts.config)
     parts.tokenizer.save(folder.path)
-    settings = parts.settings
-    if recipe.settings is None:
-        settings = settings.model_copy(update={"scores": {}})  # they were measured of other weights
-    settings.save(folder.path)
+    parts.settings.save(folder.path)
     folder.copy_autoencoder(parts.folder)
 
 

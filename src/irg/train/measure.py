@@ -22,6 +22,7 @@ from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.model.unified import skeleton
 from irg.run.flops import matrix_product_rate, peak_flops, row_flops
+from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings
 from irg.run.parallel import (
@@ -34,7 +35,6 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
-from irg.train.objective import Objective
 from irg.train.synthetic import Lengths, SyntheticRows
 
 _NUM_ROWS = 2
@@ -188,7 +188,7 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
     rows = _rows(bench, config)
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
-        objective = Objective(_random_model(config, layout.device, parallel.master))
+        objective = ModelLosses(_random_model(config, layout.device, parallel.master))
         lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
         trainer = _Trainer(objective, optimizers, layout, parallel)
@@ -216,7 +216,7 @@ class _Trainer:
     """Steps as a run makes them, each part waited for."""
 
     def __init__(
-        self, objective: Objective, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
+        self, objective: ModelLosses, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
     ) -> None:
         self.objective, self.optimizers = objective, optimizers
         self.layout, self.parallel = layout, parallel

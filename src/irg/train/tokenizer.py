@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from irg.core.recipe import Recipe
 from irg.data.learning import Questions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
-from irg.train.recipe import Recipe
 
 
 class TokenizerRecipe(Recipe):

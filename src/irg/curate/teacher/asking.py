@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from irg.core.cost import Cost
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
-from irg.curate.records import Record
-from irg.curate.stage import Identity, StopRun
+from irg.core.settings import BaseSettings
+from irg.curate.records import TraceRecord
 from irg.curate.teacher.templates import Template, shipped
 from irg.endpoint import (
     Account,
@@ -27,6 +27,7 @@ from irg.endpoint import (
     estimate,
 )
 from irg.endpoint.structured import strict_schema
+from irg.stages.stage import Identity, StopRun
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")
@@ -35,10 +36,8 @@ TYPICAL_BYTES = 200
 """Of a prompt, for estimates."""
 
 
-class Sampling(BaseModel):
+class Sampling(BaseSettings):
     """How a model writes: the most tokens of an answer, and how freely. None leaves it to the server."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_tokens: int = Field(default=1000, ge=1)
     temperature: float | None = Field(default=None, ge=0)
@@ -85,7 +84,7 @@ class Case:
     """One record's questions to a teacher: whatever becomes of it, what they cost is put down."""
 
     teacher: Teacher
-    record: Record
+    record: TraceRecord
     costs: list[Cost] = field(default_factory=list)
 
     async def ask(
@@ -127,14 +126,17 @@ async def gathered(*asked: Awaitable[Result]) -> list[Result]:
 
 
 async def each(
-    teacher: Teacher, stage: str, records: Sequence[Record], work: Callable[[Case], Awaitable[Record]]
-) -> list[Record]:
+    teacher: Teacher,
+    stage: str,
+    records: Sequence[TraceRecord],
+    work: Callable[[Case], Awaitable[TraceRecord]],
+) -> list[TraceRecord]:
     """What `work` makes of every record; those that got no answer are rejected with the reason.
 
     Raises StopRun where the reason concerns all. What was answered until then is known to the next run.
     """
 
-    async def one(record: Record) -> Record | EndpointError:
+    async def one(record: TraceRecord) -> TraceRecord | EndpointError:
         case = Case(teacher, record)
         try:
             result = await work(case)
@@ -149,4 +151,4 @@ async def each(
     for result in results:
         if isinstance(result, EndpointError):
             raise StopRun(f"{stage} by {teacher.endpoint.settings.model}: {result}")
-    return [result for result in results if isinstance(result, Record)]
+    return [result for result in results if isinstance(result, TraceRecord)]
