@@ -15,7 +15,7 @@ from irg.curate.prompts import ScenePrompts
 from irg.curate.propose import Proposer, Proposing
 from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.student import CheckpointSettings, Student
+from irg.curate.student import DrawingCheckpoint, Student
 from irg.stages.flow import Job, Selector
 from irg.stages.shards import Shard
 from irg.stages.stage import AnyStage
@@ -27,7 +27,7 @@ def stages(flawing: Flawing | None = None, **filters: Any) -> list[AnyStage]:
     """Those of a run in which every first picture is flawed on purpose."""
     return [
         OracleThink(seed=1),
-        Draw(Student(CheckpointSettings(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),

@@ -9,7 +9,7 @@ from irg.curate.draw import Draw, Flawing
 from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.oracle import OracleThink
 from irg.curate.records import TraceRecord
-from irg.curate.student import CheckpointSettings, PictureOrder, Student
+from irg.curate.student import DrawingCheckpoint, PictureOrder, Student
 from irg.pipeline.settings import Settings
 from irg.prep import Resize
 from tests.golden.vectors import CHECKPOINT
@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def student(checkpoint: Path) -> Student:
-    return Student(CheckpointSettings(model=str(checkpoint), batch=2, num_points=3))
+    return Student(DrawingCheckpoint(model=str(checkpoint), batch=2, num_points=3))
 
 
 def records(*thoughts: str | None) -> list[TraceRecord]:
@@ -75,7 +75,7 @@ def test_the_orders_keep_their_places(student: Student) -> None:
 
 
 def test_flawed_scenes_take_their_share() -> None:
-    student = Student(CheckpointSettings(threads=1))
+    student = Student(DrawingCheckpoint(threads=1))
     prompts = [TraceRecord(f"id{n}", n, "a red circle left of a blue square") for n in range(60)]
     thought = OracleThink().run(prompts)
     drawn = Draw(student, flawing=Flawing(1.0, untouched=0.5)).run(thought)
@@ -98,7 +98,7 @@ def test_another_checkpoint_improves(student: Student) -> None:
 
 def test_an_identity_is_of_weights_and_settings(student: Student, checkpoint: Path) -> None:
     same, other = (
-        Student(CheckpointSettings(model=str(checkpoint), batch=2, num_points=number)) for number in (3, 4)
+        Student(DrawingCheckpoint(model=str(checkpoint), batch=2, num_points=number)) for number in (3, 4)
     )
     assert same.identity == student.identity != other.identity
     assert same.identity["fingerprint"] == other.identity["fingerprint"]

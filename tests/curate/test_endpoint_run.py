@@ -18,8 +18,9 @@ from irg.curate.filters import Filter, FilterSettings
 from irg.curate.propose import Proposal, Proposer, Proposing
 from irg.curate.records import PASSING, TraceRecord, as_json, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.teacher import Sampling, Teacher, TeacherJudge, TeacherReflect, TeacherThink
+from irg.curate.teacher import TeacherJudge, TeacherReflect, TeacherThink, read_templates
 from irg.endpoint import Account, EndpointSettings, NoAnswer, spent
+from irg.endpoint.asking import Respondent, Sampling
 from irg.stages.flow import Job, Selector
 from irg.stages.retry import retry
 from irg.stages.runner import Concurrency, run
@@ -80,7 +81,8 @@ def build(
         patience=1000,
     )
     account = Account(folder=folder / "endpoint", max_requests=max_requests)
-    teacher, store = Teacher(settings, account, Sampling(max_tokens=300)), work_of(folder)
+    teacher = Respondent(settings, account, read_templates(None), Sampling(max_tokens=300))
+    store = work_of(folder)
     stages = (
         TeacherThink(teacher),
         Pictures(),

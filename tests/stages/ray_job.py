@@ -20,7 +20,7 @@ from irg.curate.prompts import ScenePrompts
 from irg.curate.propose import Proposer, Proposing
 from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.student import CheckpointSettings, Student
+from irg.curate.student import DrawingCheckpoint, Student
 from irg.stages.cluster import Cluster
 from irg.stages.flow import Job, Selector
 from irg.stages.ray_pool import run_on_cluster
@@ -67,7 +67,7 @@ def stages(folder: Path, wait: type[Wait] = Wait) -> list[AnyStage]:
     return [
         OracleThink(seed=1),
         wait(folder / "diary"),
-        Draw(Student(CheckpointSettings(threads=1)), flawing=Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawing=Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),

@@ -19,7 +19,6 @@ from irg.curate.sharing import ShareWithStudent
 from irg.curate.student import Student
 from irg.curate.teacher import (
     EndpointImprove,
-    Teacher,
     TeacherJudge,
     TeacherPrompts,
     TeacherReflect,
@@ -28,6 +27,7 @@ from irg.curate.teacher import (
 )
 from irg.curate.texts import prompt_files, read_prompts
 from irg.endpoint import Account
+from irg.endpoint.asking import Respondent
 from irg.stages.flow import Job, Selector
 from irg.stages.runner import Concurrency
 from irg.stages.stage import AnyStage
@@ -44,7 +44,7 @@ class Build:
 
     def __init__(self, recipe: CurateRecipe) -> None:
         self.recipe = recipe
-        self._teachers: dict[str, Teacher] = {}
+        self._teachers: dict[str, Respondent] = {}
 
     @cached_property
     def job(self) -> Job:
@@ -95,12 +95,12 @@ class Build:
             network_disk=budget.network_disk,
         )
 
-    def teacher(self, name: str) -> Teacher:
+    def teacher(self, name: str) -> Respondent:
         """One object per name, so that what it has in flight is bounded over all stages."""
         if name not in self._teachers:
             part = self.recipe.teachers[name]
             templates = read_templates(part.templates)
-            self._teachers[name] = Teacher(part.endpoint, self.account, part.sampling, templates)
+            self._teachers[name] = Respondent(part.endpoint, self.account, templates, part.sampling)
         return self._teachers[name]
 
     def check(self) -> None:

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from irg.core.settings import BaseSettings
 from irg.curate.oracle import CandidateChoice
-from irg.curate.student import CheckpointSettings
-from irg.curate.teacher import Improvement, JudgeSettings, Sampling
+from irg.curate.student import DrawingCheckpoint
+from irg.curate.teacher import Improvement, JudgeSettings
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
 from irg.endpoint import EndpointSettings
+from irg.endpoint.asking import Sampling
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -104,7 +105,7 @@ class StudentThinks(BaseSettings):
 Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
 
 
-class StudentDraws(CheckpointSettings):
+class StudentDraws(DrawingCheckpoint):
     """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
 
     candidates: Count = 1
@@ -119,7 +120,7 @@ class OracleImproves(BaseSettings):
     choice: CandidateChoice = CandidateChoice.FIRST
 
 
-class CheckpointImproves(CheckpointSettings):
+class CheckpointImproves(DrawingCheckpoint):
     by: Literal["checkpoint"]
     turns: Count = 1
 

@@ -18,7 +18,7 @@ from irg.pipeline import Pipeline, Plan
 from irg.pipeline.load import NamedCheckpoint
 
 
-class CheckpointSettings(BaseSettings):
+class DrawingCheckpoint(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
 
     model: str | None = None
@@ -60,7 +60,7 @@ class Drawing:
 class Student:
     """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
 
-    def __init__(self, settings: CheckpointSettings) -> None:
+    def __init__(self, settings: DrawingCheckpoint) -> None:
         self.settings = settings
         dtype = None if settings.dtype is None else getattr(torch, settings.dtype)
         self.checkpoint = NamedCheckpoint(settings.model, settings.device, dtype)

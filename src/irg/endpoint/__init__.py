@@ -1,7 +1,7 @@
 """Endpoints: models behind an OpenAI-compatible address, asked within a budget and never twice.
 
 endpoint = Endpoint(EndpointSettings(base_url=..., model=..., key_env=...), Account(folder=...))
-reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Reflection)
+reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Description)
 """
 
 from irg.endpoint.budget import Spending, spent

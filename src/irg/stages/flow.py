@@ -36,7 +36,7 @@ from irg.stages.stage import (
 from irg.stages.store import Store
 
 
-class Source(Protocol[Item]):
+class ShardSource(Protocol[Item]):
     """Where records come from. It makes or recalls its shards in order, and has them in the store."""
 
     @property
@@ -49,7 +49,7 @@ class Source(Protocol[Item]):
 class Job(Generic[Item]):
     """All that a runner needs."""
 
-    source: "Source[Item]"
+    source: "ShardSource[Item]"
     stages: tuple[AnyStage[Item], ...]
     selector: "Selector[Item]"
     store: Store[Item]

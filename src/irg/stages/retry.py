@@ -21,7 +21,7 @@ def retry(store: Store, ordered: str) -> dict[str, int]:
     failed: dict[str, int] = {}
     marks: set[tuple[int, Mark]] = set()
     for number, mark, lineage in files:
-        # What was proposed in the place of prompts that did not come needs no other.
+        # What a source made in the place of something that did not come needs no other.
         rejects = store.tally(number, mark).rejects if len(lineage) > 1 else {}
         for reason in store.codec.passing & rejects.keys():
             failed[reason] = failed.get(reason, 0) + rejects[reason]

@@ -22,7 +22,7 @@ PRESETS = {"tiny": tiny, "embedded": embedded}
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class RunParts:
     """Everything of a run but the model's weights."""
 
     config: ModelConfig
@@ -35,7 +35,7 @@ class Parts:
         return self.folder.load_autoencoder(device, dtype).requires_grad_(False)
 
 
-def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
+def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
     """Resolve the recipe's folders. Raises ValueError where they don't fit together.
 
     Without `weights` none are downloaded: enough to plan a run, not to begin it.
@@ -55,10 +55,9 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    began = Settings.from_folder((init or folder).path).model_copy(
-        update={"scores": {}}
-    )  # those of other weights
-    return Parts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
+    began = Settings.from_folder((init or folder).path)
+    began = began.model_copy(update={"scores": {}})  # those of other weights
+    return RunParts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
 def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:

@@ -30,8 +30,8 @@ from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import joined
 from irg.run.rng import decoded, encoded
-from irg.run.schedule import ScheduleSettings, Shape
-from irg.run.settings import CheckpointSettings, RunSettings
+from irg.run.schedule import RateCurve, ScheduleSettings
+from irg.run.settings import RunSettings, SavingSettings
 from irg.run.step import Sums
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
@@ -108,10 +108,10 @@ def _settings(recipe: AutoencoderRecipe) -> RunSettings:
         optimizer=OptimizerSettings(rate=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-8),
         seed=recipe.seed,
         steps=recipe.steps,
-        schedule=ScheduleSettings(kind=Shape.LINEAR, warmup=recipe.warmup, decay_from=recipe.decay_from),
+        schedule=ScheduleSettings(kind=RateCurve.LINEAR, warmup=recipe.warmup, decay_from=recipe.decay_from),
         ema=recipe.ema,
         ema_warmup=True,
-        checkpoint=CheckpointSettings(every=recipe.save_every, keep=1),
+        checkpoint=SavingSettings(every=recipe.save_every, keep=1),
         log=LogSettings(every=10),
     )
 

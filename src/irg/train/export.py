@@ -22,7 +22,7 @@ from irg.model.low_bit import as_held, is_quantized
 from irg.model.unified import skeleton
 from irg.run.parallel import Precision
 from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
-from irg.train.assemble import Parts, parts_of
+from irg.train.assemble import RunParts, parts_of
 from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
@@ -145,7 +145,7 @@ class _Source:
         return tensor
 
 
-def _write_surroundings(parts: Parts, folder: CheckpointFolder) -> None:
+def _write_surroundings(parts: RunParts, folder: CheckpointFolder) -> None:
     """Everything but the weights."""
     folder.write_config(parts.config)
     parts.tokenizer.save(folder.path)

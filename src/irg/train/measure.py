@@ -35,7 +35,7 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
-from irg.train.synthetic import Lengths, SyntheticRows
+from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 _NUM_ROWS = 2
 """Different rows, taken by turns: with a single one, code compiled for its lengths alone would look good."""
@@ -86,7 +86,7 @@ class TrainBench:
     tokens: int = 36_864
     """Of a row, per process."""
     steps: int = 10
-    lengths: Lengths = field(default_factory=Lengths)
+    lengths: DocumentLengths = field(default_factory=DocumentLengths)
     optimizer: OptimizerKind = OptimizerKind.ADAMW
     checkpointing: Checkpointing = Checkpointing.NONE
     compile: bool = True

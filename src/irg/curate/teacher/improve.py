@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from irg.core.picture import Picture
 from irg.curate.records import TraceRecord
-from irg.curate.teacher.asking import Case, Teacher, each
 from irg.endpoint import Call, Estimate, ImageRequest
+from irg.endpoint.asking import Case, Respondent, each
 from irg.stages.stage import Resource
 
 
@@ -25,7 +25,7 @@ class EndpointImprove:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: Respondent,
         size: tuple[int, int] = (1024, 1024),
         how: Improvement = Improvement.DRAW,
         seed: int = 0,
@@ -44,7 +44,7 @@ class EndpointImprove:
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])
 
-    async def _improve(self, case: Case) -> TraceRecord:
+    async def _improve(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         edits = self.how is Improvement.EDIT
         assert record.image1 is not None or not edits, "repainting needs a picture"

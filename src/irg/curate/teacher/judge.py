@@ -18,8 +18,8 @@ from irg.core.picture import Picture
 from irg.core.settings import BaseSettings
 from irg.core.trace import Verdict
 from irg.curate.records import PictureCheck, Relation, TraceRecord
-from irg.curate.teacher.asking import Case, Teacher, each, gathered
 from irg.endpoint import Estimate
+from irg.endpoint.asking import Case, Respondent, each, gathered
 from irg.stages.stage import Resource
 
 
@@ -103,7 +103,7 @@ class TeacherJudge:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, settings: JudgeSettings | None = None, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, settings: JudgeSettings | None = None, seed: int = 0) -> None:
         self.teacher, self.settings = teacher, settings or JudgeSettings()
         schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}
         identity = teacher.identity("judge", schemas, seed)
@@ -126,7 +126,7 @@ class TeacherJudge:
             ]
         )
 
-    async def _judge(self, case: Case) -> TraceRecord:
+    async def _judge(self, case: Case[TraceRecord]) -> TraceRecord:
         record, image1, image2 = case.record, case.record.image1, case.record.image2
         assert image1 is not None and image2 is not None, "judging needs both pictures"
         questions = await self._questions(case)
@@ -157,7 +157,7 @@ class TeacherJudge:
             return "image 2 is not better"
         return None
 
-    async def _questions(self, case: Case) -> list[str]:
+    async def _questions(self, case: Case[TraceRecord]) -> list[str]:
         """They depend on the prompt alone: records that share it share them."""
         prompt, most = case.record.prompt, self.settings.questions
         seed = int(digest_of(self.identity.seed, prompt)[:8], 16)
@@ -166,7 +166,7 @@ class TeacherJudge:
         return reply.value.questions
 
     async def _check(
-        self, case: Case, number: int, picture: Picture, questions: Sequence[str]
+        self, case: Case[TraceRecord], number: int, picture: Picture, questions: Sequence[str]
     ) -> tuple[tuple[PictureCheck, ...], Verdict]:
         numbered = "\n".join(f"{place}. {question}" for place, question in enumerate(questions, start=1))
         fields = {"count": len(questions), "questions": numbered}
@@ -184,7 +184,7 @@ class TeacherJudge:
         share = sum(check.passed for check in checks) / len(checks)
         return checks, Verdict(not flaws, flaws, {"passed": share})
 
-    async def _compare(self, case: Case, image1: Picture, image2: Picture) -> _Opinion:
+    async def _compare(self, case: Case[TraceRecord], image1: Picture, image2: Picture) -> _Opinion:
         def shown(first: Picture, second: Picture) -> tuple[str | Picture, ...]:
             return ("The first picture:", first, "The second picture:", second)
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from irg.core.digest import digest_of
 from irg.curate.propose import Proposal
-from irg.curate.teacher.asking import Teacher
 from irg.endpoint import ChatRequest, EndpointError, Estimate, Message
+from irg.endpoint.asking import Respondent
 from irg.stages.stage import StopRun
 
 SUBJECTS = (
@@ -61,7 +61,7 @@ class TeacherPrompts:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: Respondent,
         subjects: Sequence[str] = SUBJECTS,
         batch: int = 20,
         licence: str = "",

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from irg.curate.records import Reflection, Relation, TraceRecord
-from irg.curate.teacher.asking import Case, Teacher, each
 from irg.endpoint import Estimate
+from irg.endpoint.asking import Case, Respondent, each
 from irg.stages.stage import Resource
 
 
@@ -25,7 +25,7 @@ class TeacherThink:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, look: bool = False, words: int = 150, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, look: bool = False, words: int = 150, seed: int = 0) -> None:
         self.teacher, self.look, self.words = teacher, look, words
         self.template = "think_from_picture" if look else "think"
         identity = teacher.identity("think", {self.template: Thought}, seed)
@@ -42,7 +42,7 @@ class TeacherThink:
             [self.teacher.call(count, self.template, self.look, self.words * 3 // 2)]
         )
 
-    async def _think(self, case: Case) -> TraceRecord:
+    async def _think(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         if self.look and record.image2 is None:
             return record.reject(self.identity.name, "no picture to think from")
@@ -93,7 +93,7 @@ class TeacherReflect:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, seed: int = 0) -> None:
         self.teacher = teacher
         self.identity = teacher.identity("reflect", {"reflect": FourParts}, seed)
 
@@ -106,7 +106,7 @@ class TeacherReflect:
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([self.teacher.call(count, "reflect", 2, 500)])
 
-    async def _reflect(self, case: Case) -> TraceRecord:
+    async def _reflect(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         assert record.image1 is not None and record.image2 is not None, "reflecting needs both pictures"
         shown = ("The first picture:", record.image1, "What it will look like, for you alone:", record.image2)
