@@ -3,6 +3,7 @@
     python docs/measure_curation.py overhead     the pipeline's own time, per record and stage
     python docs/measure_curation.py memory       the driver's memory over 100,000 records
     python docs/measure_curation.py scenes       recipes/scene.yaml: throughput of every stage
+    python docs/measure_curation.py duplicates   the search for near-duplicates, by hash and by embedding
 
 The first two run stages that do next to nothing, so that what is left is proposing, storing, reading back,
 selecting, writing the set and its report. Processor time is counted, which other programs do not change much.
@@ -23,13 +24,13 @@ from PIL import Image
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.contamination import Guard
-from irg.curate.duplicates import perceptual_hash
+from irg.curate.duplicates import embedding_text, perceptual_hash
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.propose import Proposal, Proposer, Proposing
 from irg.curate.recipe import read_recipe
 from irg.curate.records import Reflection, Relation, TraceRecord, work_of
 from irg.curate.report import write_report
-from irg.curate.select import HASH, Select, SelectSettings
+from irg.curate.select import EMBEDDING, HASH, Select, SelectSettings
 from irg.curate.session import curate
 from irg.stages.flow import Job, Selector
 from irg.stages.runner import Concurrency, run
@@ -159,6 +160,25 @@ def scenes(count: int) -> None:
         print(f"{curated.emitted.num_traces:,} traces of {count:,} records in {wall:.1f} s by the clock")
 
 
+def duplicates(count: int) -> None:
+    """Records that all differ, so that each is compared with all before; embeddings of 768 numbers."""
+    rng = np.random.default_rng(0)
+    texts = {HASH: lambda: rng.bytes(160).hex(), EMBEDDING: lambda: embedding_text(rng.normal(size=768))}
+    chosen = {
+        HASH: SelectSettings(),
+        EMBEDDING: SelectSettings(hash_distance=None, similarity=0.9),
+    }
+    for name, settings in chosen.items():
+        prints = [{name: texts[name]()} for _ in range(count)]
+        records = [TraceRecord(str(n), n, "a prompt", fingerprints=one) for n, one in enumerate(prints)]
+        select, before, began = Select(settings), _resident(), process_time()
+        for start in range(0, count, SHARD):
+            kept = select.run(records[start : start + SHARD])
+            assert all(record.rejected is None for record in kept)
+        used = process_time() - began
+        print(f"{name:10} {used:8.2f} s of processor for {count:,} records, {_resident() - before:+} MB")
+
+
 def _noise(rng: np.random.Generator, side: int) -> Picture:
     buffer = io.BytesIO()
     image = Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
@@ -178,7 +198,12 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-PARTS = {"overhead": (overhead, 2000), "memory": (memory, 100_000), "scenes": (scenes, 500)}
+PARTS = {
+    "overhead": (overhead, 2000),
+    "memory": (memory, 100_000),
+    "scenes": (scenes, 500),
+    "duplicates": (duplicates, 10_000),
+}
 
 
 def main() -> None:

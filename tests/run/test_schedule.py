@@ -3,7 +3,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from irg.run.schedule import ScheduleSettings, Shape
+from irg.run.schedule import RateCurve, ScheduleSettings
 
 
 def course(settings: ScheduleSettings, total: int) -> list[float]:
@@ -11,7 +11,7 @@ def course(settings: ScheduleSettings, total: int) -> list[float]:
 
 
 def linear(warmup: int, decay_from: float, floor: float = 0.0) -> ScheduleSettings:
-    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from, floor=floor)
+    return ScheduleSettings(kind=RateCurve.LINEAR, warmup=warmup, decay_from=decay_from, floor=floor)
 
 
 def test_warm_up_is_linear_and_never_zero() -> None:
@@ -33,13 +33,13 @@ def test_warm_up_and_decay_multiply_where_they_meet() -> None:
 
 
 def test_cosine_decay() -> None:
-    settings = ScheduleSettings(kind=Shape.COSINE)
+    settings = ScheduleSettings(kind=RateCurve.COSINE)
     assert course(settings, 4) == [round((1 + math.cos(math.pi * step / 4)) / 2, 4) for step in range(4)]
     assert settings.factor(2, 4) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("kind", [Shape.COSINE, Shape.LINEAR])
-def test_a_decay_ends_at_its_floor_and_stays_there(kind: Shape) -> None:
+@pytest.mark.parametrize("kind", [RateCurve.COSINE, RateCurve.LINEAR])
+def test_a_decay_ends_at_its_floor_and_stays_there(kind: RateCurve) -> None:
     settings = ScheduleSettings(kind=kind, decay_from=0.5, floor=0.1)
     assert settings.factor(5, 10) == 1
     assert 0.1 < settings.factor(9, 10) < 1

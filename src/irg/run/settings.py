@@ -12,7 +12,7 @@ from irg.run.optimizers import OptimizerSettings
 from irg.run.schedule import ScheduleSettings
 
 
-class CheckpointSettings(BaseSettings):
+class SavingSettings(BaseSettings):
     every: int = Field(default=500, ge=1)
     keep: int = Field(default=2, ge=1)
     frozen: bool = True
@@ -40,7 +40,7 @@ class RunSettings:
     """Decay of the averaged weights; None keeps no average."""
     ema_warmup: bool = False
     """Average over the last few steps at first."""
-    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    checkpoint: SavingSettings = field(default_factory=SavingSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

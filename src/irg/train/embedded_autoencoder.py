@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from irg.core.files import write_atomically
 from irg.core.recipe import Recipe
 from irg.model import Autoencoder
-from irg.model.checkpoint import save_autoencoder
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
 from irg.run.loop import FedStep, Run, newest_step
@@ -30,8 +30,8 @@ from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import joined
 from irg.run.rng import decoded, encoded
-from irg.run.schedule import ScheduleSettings, Shape
-from irg.run.settings import CheckpointSettings, RunSettings
+from irg.run.schedule import RateCurve, ScheduleSettings
+from irg.run.settings import RunSettings, SavingSettings
 from irg.run.step import Sums
 from irg.world.grammar import random_scene
 from irg.world.oracle import read
@@ -108,10 +108,10 @@ def _settings(recipe: AutoencoderRecipe) -> RunSettings:
         optimizer=OptimizerSettings(rate=recipe.learning_rate, betas=(0.9, 0.99), eps=1e-8),
         seed=recipe.seed,
         steps=recipe.steps,
-        schedule=ScheduleSettings(kind=Shape.LINEAR, warmup=recipe.warmup, decay_from=recipe.decay_from),
+        schedule=ScheduleSettings(kind=RateCurve.LINEAR, warmup=recipe.warmup, decay_from=recipe.decay_from),
         ema=recipe.ema,
         ema_warmup=True,
-        checkpoint=CheckpointSettings(every=recipe.save_every, keep=1),
+        checkpoint=SavingSettings(every=recipe.save_every, keep=1),
         log=LogSettings(every=10),
     )
 
@@ -270,7 +270,7 @@ def finish(
     }
     measured = Autoencoder(config)
     measured.load_state_dict(averaged)
-    save_autoencoder(measured, recipe.out)
+    CheckpointFolder(recipe.out).save_autoencoder(measured)
     write_atomically(recipe.out / "ae_params.json", json.dumps(asdict(config), indent=1))
     write_atomically(recipe.out / "scores.json", json.dumps(scores, indent=1))
     return scores

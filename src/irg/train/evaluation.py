@@ -16,7 +16,7 @@ from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
 from irg.run.parallel import arithmetic
 from irg.run.step import evaluate
-from irg.train.assemble import Parts
+from irg.train.assemble import RunParts
 from irg.train.dataset import data_of
 from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
@@ -31,7 +31,7 @@ class UnifiedEvaluator:
     def __init__(
         self,
         recipe: TrainRecipe,
-        parts: Parts,
+        parts: RunParts,
         trained: UnifiedObjective,
         strict: bool = False,
     ) -> None:

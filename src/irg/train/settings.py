@@ -18,7 +18,7 @@ from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.run.settings import CheckpointSettings
+from irg.run.settings import SavingSettings
 
 
 class DataSettings(BaseSettings):
@@ -133,7 +133,7 @@ class TrainRecipe(Recipe):
     workers: int = Field(0, ge=0)
     remember: int = Field(0, ge=0)
     """Pictures whose latents are kept, for small worlds whose pictures come again."""
-    checkpoint: CheckpointSettings = CheckpointSettings()
+    checkpoint: SavingSettings = SavingSettings()
     log: LogSettings = LogSettings()
     evaluation: EvaluationSettings | None = None
     clean: Resize | None = None
