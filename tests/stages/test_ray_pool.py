@@ -222,18 +222,6 @@ def test_what_a_worker_did_travels_without_records(tmp_path: Path) -> None:
     assert [outcome.reused for outcome in again] == [True] * 4
 
 
-@pytest.mark.parametrize("arguments", [{"address": ""}, {"workers": 0}, {"shards": 0}])
-def test_refuses_what_is_no_cluster(arguments: dict) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        Cluster(**{"address": "local", **arguments})
-
-
-def test_says_what_to_install_where_there_is_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"pip install 'irg\[curate\]'"), CLUSTER.connected():
-        raise AssertionError("it connected")
-
-
 def left_in(job: Job, folder: Path) -> Left:
     """Emits what a run selected. Returns the set's files, and the rows of every file of the work."""
     emit(job.store, job.selector.marks, folder, EmitSettings(held_out=0.2), {"made": "by a test"})
