@@ -81,19 +81,13 @@ class Build:
     @property
     def emit(self) -> EmitSettings:
         """With the student's system prompt: traces teach what it will be asked."""
-        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).settings.system_prompt
+        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).checkpoint.settings.system_prompt
         return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
 
     @cached_property
     def account(self) -> Account:
         """What all endpoints of the run are charged to, and where their answers are kept."""
-        budget = self.recipe.budget
-        return Account(
-            folder=self.recipe.out / ANSWERS,
-            max_cost=budget.max_cost,
-            max_requests=budget.max_requests,
-            network_disk=budget.network_disk,
-        )
+        return Account(folder=self.recipe.out / ANSWERS, **self.recipe.budget.model_dump())
 
     def teacher(self, name: str) -> Respondent:
         """One object per name, so that what it has in flight is bounded over all stages."""

@@ -67,13 +67,18 @@ class Identity:
 
 
 class Stage(Protocol):
-    """What every stage says of itself. `retire` frees what it loaded, when a runner is done with it."""
+    """What every stage says of itself."""
 
     @property
     def identity(self) -> Identity: ...
 
     @property
     def resource(self) -> Resource: ...
+
+
+@runtime_checkable
+class LoadingStage(Stage, Protocol):
+    """A stage that keeps what it has loaded. `retire` frees it, when a runner is done with the stage."""
 
     def retire(self) -> None: ...
 
