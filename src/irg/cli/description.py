@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from irg.core.segment import DELIMITERS, Grid
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.checkpoint import CONFIGURATION, CheckpointError, resolve, weight_files
 from irg.model.config import read_config
@@ -74,9 +75,10 @@ class Description:
         """Tokens of a two-turn episode of the usual size with thoughts as long as they may be."""
         settings = self.settings
         size = settings.width, settings.height
-        clean = _area(settings.clean.size(*size), self.config.pixels_per_latent)
-        view = _area(settings.view.size(*size), self.config.vision.patch)
-        return 2 * settings.max_thought_tokens + clean + view
+        clean = Grid.of(settings.clean.size(*size), self.config.pixels_per_latent)
+        view = Grid.of(settings.view.size(*size), self.config.vision.patch)
+        images = sum(grid.num_tokens + DELIMITERS for grid in (clean, view))
+        return 2 * settings.max_thought_tokens + images
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -186,7 +188,3 @@ def _differences(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int,
 def _is_folded(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Whether a convolution's weight stands where a matrix of the same rows is meant, as loading allows."""
     return len(found) == 4 and len(wanted) == 2 and (found[0], torch.Size(found[1:]).numel()) == wanted
-
-
-def _area(size: tuple[int, int], side: int) -> int:
-    return (size[0] // side) * (size[1] // side) + 2
