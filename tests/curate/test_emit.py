@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from irg.curate.emit import EmitSettings, emit, trace_of
-from irg.curate.flow import Job
-from irg.curate.runner import run
 from irg.curate.select import SelectSettings
 from irg.data.learning import modes_of
 from irg.data.sets import is_held_out, read_manifest
 from irg.data.traces import TraceStore
+from irg.stages.flow import Job
+from irg.stages.runner import run
 from tests.curate.small import job, selected, set_in
 
 SETTINGS = EmitSettings(held_out=0.4, system_prompt="Think.")

@@ -10,10 +10,10 @@ from PIL import Image
 
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.report import page, write_report
-from irg.curate.runner import run
 from irg.curate.select import SelectSettings
 from irg.curate.survey import survey
 from irg.endpoint import Spending
+from irg.stages.runner import run
 from tests.curate.small import job
 from tests.report.reading import Page
 

@@ -13,8 +13,8 @@ from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import load_model, save_model
 from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from irg.run.optimizers import Optimizers, OptimizerSettings
-from irg.train.objective import Objective
 from tests.samples import Sampler
 
 ALL = LoraSettings(rank=4, alpha=8.0)
@@ -49,7 +49,7 @@ def quantized(kind: str) -> LoraSettings:
 
 
 def train(model: UnifiedModel, row: Packed, steps: int = 3) -> list[float]:
-    objective, optimizers = Objective(model), Optimizers(model, OptimizerSettings(rate=1e-2))
+    objective, optimizers = ModelLosses(model), Optimizers(model, OptimizerSettings(rate=1e-2))
     course = []
     for _ in range(steps):
         losses = objective(row, PaddedAttend(row))

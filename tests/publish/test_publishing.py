@@ -10,7 +10,6 @@ import yaml
 
 from irg.core.trace import Trace, png
 from irg.curate.emit import EmitSettings, emit
-from irg.curate.runner import run
 from irg.data.formats import Format, detect
 from irg.data.sets import is_held_out, read_manifest
 from irg.data.source import RowError
@@ -21,9 +20,10 @@ from irg.publish.discretion import public
 from irg.publish.extract import Extract
 from irg.publish.packaging import Packaging
 from irg.publish.publishing import Published, Publishing, publish
-from tests.curate.ray_job import build
+from irg.stages.runner import run
 from tests.data.broken import trace
 from tests.data.test_traces import facts
+from tests.stages.ray_job import build
 
 TITLE = Title("A set", "cc-by-4.0")
 

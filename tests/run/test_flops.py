@@ -8,7 +8,7 @@ from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
 from irg.model.adapters import LoraSettings, adapt
 from irg.run.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
 from irg.run.freezing import Part, freeze
-from irg.train.objective import Objective
+from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 
 
@@ -40,7 +40,7 @@ def fresh(config: ModelConfig) -> UnifiedModel:
 def counted(model: UnifiedModel, row: Packed) -> float:
     """Of the fused attention of CPUs torch counts nothing; as matrix products it is counted."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        losses = Objective(model)(row, PaddedAttend(row))
+        losses = ModelLosses(model)(row, PaddedAttend(row))
         (losses.text_N.sum() + losses.flow_MV.mean(-1).sum()).backward()
     return counter.get_total_flops()
 

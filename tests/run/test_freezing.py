@@ -7,7 +7,7 @@ from torch import nn
 from irg.core import Document, Kind, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.run.freezing import Part, freeze, part_of
-from irg.train.objective import Objective
+from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 
 
@@ -46,8 +46,8 @@ def test_parts_are_frozen_and_nothing_else_is(fresh: UnifiedModel) -> None:
 
 
 def test_parts_are_found_in_a_module_around_the_model(fresh: UnifiedModel) -> None:
-    freeze(Objective(fresh), ["generation"])
-    assert {part_of(name) for name in trained(Objective(fresh))} == set(Part) - {Part.GENERATION}
+    freeze(ModelLosses(fresh), ["generation"])
+    assert {part_of(name) for name in trained(ModelLosses(fresh))} == set(Part) - {Part.GENERATION}
 
 
 def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> None:

@@ -14,8 +14,8 @@ from pyarrow import Table, parquet
 from irg.data.formats import Format
 from irg.data.source import Fault, RowError
 from irg.data.trace_rows import row_of, schema
-from irg.train.loop import train
 from irg.train.settings import TrainRecipe
+from irg.train.unified import train
 from tests.data.broken import jpeg, picture, trace, write_broken
 from tests.train.runs import batch, history, recipe, run
 

@@ -11,10 +11,11 @@ import torch
 from irg.core.events import Done
 from irg.model.checkpoint import load_model
 from irg.pipeline import load_pipeline
+from irg.run.loop import CHECKPOINTS
 from irg.run.parallel import Layout
 from irg.run.rng import restore_rng, rng_state
 from irg.run.saved import read_index
-from irg.train.loop import CHECKPOINTS, train
+from irg.train.unified import train
 from tests.train.runs import batch, history, recipe, run
 
 

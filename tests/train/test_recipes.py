@@ -12,7 +12,7 @@ import irg
 from irg.core.recipe import COMMANDS, Recipe
 from irg.curate.recipe import read_recipe as read_curation
 from irg.data.learning import Mode
-from irg.train.autoencoder import AutoencoderRecipe
+from irg.train.embedded_autoencoder import AutoencoderRecipe
 from irg.train.recipes import KINDS, read_recipe, run_recipe
 from irg.train.settings import TrainRecipe
 

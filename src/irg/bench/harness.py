@@ -19,10 +19,10 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 
-from irg.bench.store import Kept, Key, SeriesStore
+from irg.bench.store import Key, SeriesStore, StoredRecord
 
-MadeT = TypeVar("MadeT", bound=Kept, covariant=True)
-RecordT = TypeVar("RecordT", bound=Kept)
+MadeT = TypeVar("MadeT", bound=StoredRecord, covariant=True)
+RecordT = TypeVar("RecordT", bound=StoredRecord)
 Progress = Callable[[int, int], None]
 """Told how much is done, and how much there is in all."""
 

@@ -14,7 +14,7 @@ _PICTURES = "pictures"
 Key = tuple[Any, ...]
 
 
-class Kept(Protocol):
+class StoredRecord(Protocol):
     """A record that a store can keep: its key, by which records are sorted, and itself as a line of JSON."""
 
     @property
@@ -23,7 +23,7 @@ class Kept(Protocol):
     def as_line(self) -> str: ...
 
 
-RecordT = TypeVar("RecordT", bound=Kept)
+RecordT = TypeVar("RecordT", bound=StoredRecord)
 
 
 class SeriesStore(Generic[RecordT]):

@@ -136,9 +136,13 @@ def scene(
     pipeline = choice.load(console)
     with Progress(console=console) as progress, _drawing_folder(out) as folder:
         task = progress.add_task("pictures", total=None)
-        found = run(
-            pipeline, options, folder, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+
+        def show(done: int, total: int) -> None:
+            if done and not progress.tasks[task].total:
+                console.print(f"{folder} holds {done} of {total} already")
+            progress.update(task, completed=done, total=total)
+
+        found = run(pipeline, options, folder, show)
         summary = summarise(found.items, found.judged, options, pipeline.identity)
         if out is not None:
             save(found, summary, out)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from irg.curate.recipe import CurateRecipe
     from irg.curate.session import Curated
-    from irg.curate.shards import Outcome, Tally
+    from irg.stages.shards import Outcome, Tally
 
 EXAMPLES = """[bold]Examples[/bold]
   irg curate recipes/scene.yaml --count 500
@@ -113,8 +113,8 @@ def run(
     if dry_run:
         _print_plan(changed, console, as_json)
         return
-    from irg.curate.ray_cluster import Cluster
     from irg.curate.session import curate, here, on_cluster
+    from irg.stages.cluster import Cluster
 
     runner = here if ray is None else on_cluster(Cluster(ray))
     with _Bars(console, changed.propose.count) as bars:

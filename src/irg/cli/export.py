@@ -51,8 +51,8 @@ def export(
     """
     import torch
 
+    from irg.run.loop import CHECKPOINTS
     from irg.train.export import Choice, Weights, export_run, newest
-    from irg.train.loop import CHECKPOINTS
     from irg.train.recipes import read_recipe
     from irg.train.settings import TrainRecipe
 

@@ -4,9 +4,8 @@ import math
 import re
 import textwrap
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
 _MODEL, _DRAWING, _OUTPUT = "Model", "Drawing", "Output"
 
 
-class Precision(StrEnum):
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
+DtypeName = Literal["float32", "bfloat16"]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +38,7 @@ Device = Annotated[
     ),
 ]
 Dtype = Annotated[
-    Precision | None,
+    DtypeName | None,
     typer.Option(
         help="Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.",
         show_default=False,
@@ -135,7 +130,7 @@ class ModelChoice:
 
     name: str | None
     device: str | None = None
-    precision: Precision | None = None
+    precision: DtypeName | None = None
 
     @property
     def folder(self) -> Path:

@@ -72,15 +72,12 @@ def train(
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:
-    from irg.run.saved import steps_in
-    from irg.train.loop import CHECKPOINTS
-    from irg.train.settings import TrainRecipe
+    from irg.run.loop import newest_step
 
     if int(os.environ.get("RANK", "0")) > 0:
         return
-    states = recipe.out / CHECKPOINTS
-    steps = steps_in(states) if isinstance(recipe, TrainRecipe) and states.is_dir() else []
-    said = f"step {steps[-1]} is saved: go on with --resume" if steps else "nothing was saved"
+    step = newest_step(recipe.out)
+    said = "nothing was saved" if step is None else f"step {step} is saved: go on with --resume"
     err.print(f"\ninterrupted: {said}", style="yellow")
 
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
-from irg.curate.records import Check, Record, Reflection, Relation
-from irg.curate.stage import Identity, Resource
+from irg.curate.records import PictureCheck, Reflection, Relation, TraceRecord
+from irg.stages.stage import Identity, Resource
 from irg.world import (
     OutsideWorld,
     Reading,
@@ -41,7 +41,7 @@ IMPROVING = ("improving_understanding", "improving_thinking", "improving_full")
 """What a trace may teach whose first thought does not fulfil its prompt."""
 
 
-class Choice(StrEnum):
+class CandidateChoice(StrEnum):
     """Which of the candidates becomes image 1."""
 
     FIRST = "first"
@@ -62,13 +62,13 @@ class OracleThink:
         self.student_share = student_share
         self.identity = Identity("think", 2, ORACLE, settings={"student": student_share}, seed=seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._think(record) for record in records]
 
     def retire(self) -> None:
         """Nothing is loaded."""
 
-    def _think(self, record: Record) -> Record:
+    def _think(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         if rng.random() < self.student_share:
             return record
@@ -85,17 +85,17 @@ class OracleImprove:
 
     resource = Resource.CPU
 
-    def __init__(self, choice: Choice = Choice.FIRST, seed: int = 0) -> None:
+    def __init__(self, choice: CandidateChoice = CandidateChoice.FIRST, seed: int = 0) -> None:
         self.choice = choice
         self.identity = Identity("improve", 2, ORACLE, settings={"choice": choice}, seed=seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._improve(record) for record in records]
 
     def retire(self) -> None:
         """Nothing is loaded."""
 
-    def _improve(self, record: Record) -> Record:
+    def _improve(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         try:
             request = parse(record.prompt)
@@ -111,11 +111,11 @@ class OracleImprove:
     def _choose(self, request: Request, readings: Sequence[Reading]) -> int:
         flaws = [len(judge(request, reading)) for reading in readings]
         match self.choice:
-            case Choice.FLAWED:
+            case CandidateChoice.FLAWED:
                 return next((place for place, number in enumerate(flaws) if number), 0)
-            case Choice.WORST:
+            case CandidateChoice.WORST:
                 return flaws.index(max(flaws))
-            case Choice.BEST:
+            case CandidateChoice.BEST:
                 return flaws.index(min(flaws))
         return 0
 
@@ -127,13 +127,13 @@ class OracleJudge:
     resource = Resource.CPU
     identity = Identity("judge", 1, ORACLE)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._judge(record) for record in records]
 
     def retire(self) -> None:
         """Nothing is loaded."""
 
-    def _judge(self, record: Record) -> Record:
+    def _judge(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         first, second = (Verdict.of(judge(seen.request, reading)) for reading in (seen.first, seen.second))
         flaws = compare(seen.first, seen.target)
@@ -163,13 +163,13 @@ class OracleReflect:
     resource = Resource.CPU
     identity = Identity("reflect", 2, ORACLE)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._reflect(record) for record in records]
 
     def retire(self) -> None:
         """Nothing is loaded."""
 
-    def _reflect(self, record: Record) -> Record:
+    def _reflect(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         text = reflection(compare(seen.first, seen.target), seen.target, seen.request)
         criticism, _, description = text.partition(" Better: ")
@@ -211,7 +211,7 @@ class _Pair:
     second: Reading
 
     @classmethod
-    def of(cls, record: Record) -> "_Pair":
+    def of(cls, record: TraceRecord) -> "_Pair":
         assert record.image1 is not None and record.image2 is not None, "judging needs both images"
         return cls(parse(record.prompt), read_picture(record.image1), read_picture(record.image2))
 
@@ -220,6 +220,6 @@ class _Pair:
         return self.second.scene.content
 
 
-def _checks(first: Verdict, second: Verdict) -> tuple[Check, ...]:
+def _checks(first: Verdict, second: Verdict) -> tuple[PictureCheck, ...]:
     asked = "Does it show exactly what the prompt asks for?"
-    return (Check(1, asked, first.correct), Check(2, asked, second.correct))
+    return (PictureCheck(1, asked, first.correct), PictureCheck(2, asked, second.correct))

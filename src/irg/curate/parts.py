@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from irg.core.settings import BaseSettings
-from irg.curate.oracle import Choice
-from irg.curate.student import Checkpoint
-from irg.curate.teacher import Improvement, JudgeSettings, Sampling
+from irg.curate.oracle import CandidateChoice
+from irg.curate.student import DrawingCheckpoint
+from irg.curate.teacher import Improvement, JudgeSettings
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
 from irg.endpoint import EndpointSettings
+from irg.endpoint.asking import Sampling
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -104,7 +105,7 @@ class StudentThinks(BaseSettings):
 Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
 
 
-class Draws(Checkpoint):
+class StudentDraws(DrawingCheckpoint):
     """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
 
     candidates: Count = 1
@@ -116,10 +117,10 @@ class Draws(Checkpoint):
 
 class OracleImproves(BaseSettings):
     by: Literal["oracle"]
-    choice: Choice = Choice.FIRST
+    choice: CandidateChoice = CandidateChoice.FIRST
 
 
-class CheckpointImproves(Checkpoint):
+class CheckpointImproves(DrawingCheckpoint):
     by: Literal["checkpoint"]
     turns: Count = 1
 
@@ -181,7 +182,7 @@ class TeacherPart(BaseSettings):
     """A file with templates to use in place of the package's own."""
 
 
-class Budget(BaseSettings):
+class Bounds(BaseSettings):
     """What all endpoints of the run may take together, over all its restarts. None is no bound."""
 
     max_cost: Annotated[float, Field(ge=0, lt=1e9)] | None = None

@@ -12,9 +12,8 @@ from irg.core.settings import checked
 from irg.curate.filters import FilterSettings
 from irg.curate.looks import LooksSettings
 from irg.curate.parts import (
-    Budget,
+    Bounds,
     Count,
-    Draws,
     Emitting,
     FilesPropose,
     GivenImproves,
@@ -25,6 +24,7 @@ from irg.curate.parts import (
     Propose,
     Reflect,
     Running,
+    StudentDraws,
     TeacherPart,
     TeacherThinks,
     Think,
@@ -41,7 +41,7 @@ class CurateRecipe(Recipe):
     """Records that go through the stages together: what an interrupted stage has to do again."""
     propose: Propose
     think: Think
-    draw: Draws = Draws()
+    draw: StudentDraws = StudentDraws()
     improve: Improve
     judge: Judge
     reflect: Reflect
@@ -50,7 +50,7 @@ class CurateRecipe(Recipe):
     select: SelectSettings = SelectSettings()
     emit: Emitting = Emitting()
     teachers: dict[str, TeacherPart] = Field(default_factory=dict)
-    budget: Budget = Budget()
+    budget: Bounds = Bounds()
     run: Running = Running()
 
     @model_validator(mode="after")

@@ -5,12 +5,12 @@ from typing import Any
 
 from irg.core.files import write_atomically
 from irg.core.picture import Picture
-from irg.curate.records import Record
-from irg.curate.shards import Tally
-from irg.curate.survey import Survey, survey
+from irg.curate.records import TraceRecord
+from irg.curate.survey import RunSurvey, survey
 from irg.endpoint import Spending
 from irg.report.charts import funnel, histogram
 from irg.report.page import Heading, Inlined, plural, render, thumbnail
+from irg.stages.shards import Tally
 
 FILE = "report.html"
 _SIDE = 128
@@ -25,7 +25,7 @@ def write_report(out: Path) -> Path:
     return path
 
 
-def page(found: Survey, name: str) -> str:
+def page(found: RunSurvey, name: str) -> str:
     """A run as an HTML page, with the pictures inside it and nothing loaded from elsewhere."""
     facts = (
         plural(found.num_kept, "trace"),
@@ -71,7 +71,7 @@ def _charged(model: Spending) -> list[Any]:
     return [model.model, *counts, f"{model.money:,.4f}", events]
 
 
-def _card(record: Record) -> dict[str, Any]:
+def _card(record: TraceRecord) -> dict[str, Any]:
     reject = record.rejected
     return {
         "pictures": [

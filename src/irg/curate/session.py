@@ -9,14 +9,14 @@ from typing import Any
 
 from irg.curate.build import Build, build_stages
 from irg.curate.emit import Emitted, emit
-from irg.curate.ray_cluster import Cluster
-from irg.curate.ray_runner import run as run_on_cluster
 from irg.curate.recipe import CurateRecipe
 from irg.curate.report import write_report
-from irg.curate.retry import retry
-from irg.curate.runner import Progress, Watch, run
 from irg.data.sets import MANIFEST
 from irg.endpoint import Spending, spent
+from irg.stages.cluster import Cluster
+from irg.stages.ray_pool import run_on_cluster
+from irg.stages.retry import retry
+from irg.stages.runner import Progress, Watch, run
 
 Runner = Callable[[Build, Watch | None], Progress]
 """Brings all shards of a job through its stages."""
@@ -56,7 +56,7 @@ def curate(
 ) -> Curated:
     """Make the set that a recipe describes, going on where an earlier run of it stopped.
 
-    With `again`, records that endpoints failed in passing are made again (`irg.curate.retry`). A run that a
+    With `again`, records that endpoints failed in passing are made again (`irg.stages.retry`). A run that a
     stage stops (a budget that is spent) writes the set of what was finished in order by then. Raises
     ValueError when another run is at work in the same folder, and for an endpoint whose key is not there.
     """

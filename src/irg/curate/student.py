@@ -19,7 +19,7 @@ from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
 from irg.prep import Tokenizer
 
 
-class Checkpoint(BaseSettings):
+class DrawingCheckpoint(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
 
     model: str | None = None
@@ -41,7 +41,7 @@ _LOADING = Lock()
 
 
 @dataclass(frozen=True)
-class Order:
+class PictureOrder:
     """A picture to draw. Without a thought the model writes its own."""
 
     prompt: str
@@ -61,7 +61,7 @@ class Drawing:
 class Student:
     """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: DrawingCheckpoint) -> None:
         self.checkpoint = checkpoint
         self._pipeline: Pipeline | None = None
 
@@ -116,7 +116,7 @@ class Student:
             return f"the thought has {length} tokens, the student takes up to {limit}"
         return None
 
-    def draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         """A picture for each order, in batches: those with a thought together, and those without."""
         drawings: dict[int, Drawing] = {}
         for given in (True, False):
@@ -127,7 +127,7 @@ class Student:
                 drawings.update(zip(batch, drawn, strict=True))
         return [drawings[place] for place in range(len(orders))]
 
-    def improve(self, orders: Sequence[Order], turns: int) -> list[Image.Image]:
+    def improve(self, orders: Sequence[PictureOrder], turns: int) -> list[Image.Image]:
         """The last picture of an episode of so many turns for each order's prompt, with its own thoughts."""
         images: list[Image.Image] = []
         for start in range(0, len(orders), self.checkpoint.batch):
@@ -144,7 +144,7 @@ class Student:
         """Let go of the weights."""
         self._pipeline = None
 
-    def _draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def _draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         plan, given = self.plan, [order.thought for order in orders if order.thought is not None]
         draws = [SeededDraws(order.seed) for order in orders]
         rollout = self.pipeline.rollout([order.prompt for order in orders], plan, draws)

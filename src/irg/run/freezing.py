@@ -40,6 +40,9 @@ _PATTERNS = {
     Part.LATENTS: r"(latent_in|latent_out|timestep)\..*",
 }
 
+_EDGES = (Part.EMBEDDINGS, Part.HEAD, Part.LATENTS)
+_VISION_EDGES = ("vision.patch_embedding", "vision.position_embedding")
+
 
 def plain_name(name: str) -> str:
     """A parameter's name in `UnifiedModel`, whether it was met there or in a module around it."""
@@ -53,6 +56,15 @@ def part_of(name: str) -> Part:
         if re.fullmatch(pattern, plain):
             return part
     raise ValueError(f"parameter {name!r} is in no part of the unified model")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a matrix of that name is a map between hidden states.
+
+    Embeddings, heads and the layers at the model's edges are none; orthogonalised updates (Muon) suit them
+    badly.
+    """
+    return part_of(name) not in _EDGES and not plain_name(name).startswith(_VISION_EDGES)
 
 
 def parse_parts(names: Collection[str]) -> frozenset[Part]:

@@ -16,15 +16,15 @@ from irg.pipeline import Settings
 from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from irg.run.parallel import Layout, Precision, lay_out
-from irg.train.objective import Objective
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class RunParts:
     """Everything of a run but the model's weights."""
 
     config: ModelConfig
@@ -37,7 +37,7 @@ class Parts:
         return load_autoencoder(self.folder, device, dtype).requires_grad_(False)
 
 
-def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
+def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
     """Resolve the recipe's folders. Raises ValueError where they don't fit together.
 
     Without `weights` none are downloaded: enough to plan a run, not to begin it.
@@ -59,10 +59,10 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the model of {init} only {config.decoder.vocabulary}"
         )
     began = Settings.from_folder(init or folder).model_copy(update={"scores": {}})  # those of other weights
-    return Parts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
+    return RunParts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
-def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:
+def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
     """The model with its first weights, frozen, adapted and laid out as the recipe says.
 
     A checkpoint that several processes will share is never whole in any of them.
@@ -86,7 +86,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
     return objective
 
 
-def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
+def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
         model = load_model(checkpoint_folder(recipe.init), dtype=_master(recipe))
     else:
@@ -94,12 +94,12 @@ def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
         initialise(model, torch.Generator().manual_seed(recipe.seed))
         model = model.to(_master(recipe))
     reset_positions(model)
-    return Objective(model.train())
+    return ModelLosses(model.train())
 
 
-def _empty(config: ModelConfig) -> Objective:
+def _empty(config: ModelConfig) -> ModelLosses:
     with torch.device("meta"):
-        return Objective(UnifiedModel(config).train())
+        return ModelLosses(UnifiedModel(config).train())
 
 
 def _master(recipe: TrainRecipe) -> torch.dtype:

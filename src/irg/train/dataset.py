@@ -13,7 +13,7 @@ from irg.data.scene_source import SceneSource
 from irg.data.source import Source
 from irg.data.streams import Stream
 from irg.prep import Resize
-from irg.train.assemble import Parts
+from irg.train.assemble import RunParts
 from irg.train.settings import DataSettings, TrainRecipe
 
 
@@ -29,7 +29,7 @@ class Data:
 def data_of(
     recipe: TrainRecipe,
     datasets: Seq[DataSettings],
-    parts: Parts,
+    parts: RunParts,
     world: int,
     strict: bool = False,
     prefix: str = "",
@@ -74,7 +74,7 @@ def _check_stride(name: str, resize: Resize, cell: int) -> None:
         )
 
 
-def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
+def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts) -> list[Stream]:
     prompt = parts.settings.system_prompt
     source: Source
     if data.scenes is not None:

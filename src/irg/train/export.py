@@ -28,7 +28,7 @@ from irg.pipeline.load import checkpoint_folder
 from irg.run.parallel import Precision
 from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
 from irg.run.storage import delete
-from irg.train.assemble import Parts, parts_of
+from irg.train.assemble import RunParts, parts_of
 from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
@@ -193,7 +193,7 @@ def _groups(sizes: dict[str, int], most_bytes: int) -> Iterator[list[str]]:
     yield group
 
 
-def _write_surroundings(parts: Parts, folder: Path) -> None:
+def _write_surroundings(parts: RunParts, folder: Path) -> None:
     """Everything but the weights."""
     write_config(parts.config, folder)
     parts.tokenizer.save(folder)

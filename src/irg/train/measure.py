@@ -21,6 +21,7 @@ from irg.core.files import write_atomically
 from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.run.flops import matrix_product_rate, peak_flops, row_flops
+from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings
 from irg.run.parallel import (
@@ -33,8 +34,7 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
-from irg.train.objective import Objective
-from irg.train.synthetic import Lengths, SyntheticRows
+from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 _NUM_ROWS = 2
 """Different rows, taken by turns: with a single one, code compiled for its lengths alone would look good."""
@@ -85,7 +85,7 @@ class TrainBench:
     tokens: int = 36_864
     """Of a row, per process."""
     steps: int = 10
-    lengths: Lengths = field(default_factory=Lengths)
+    lengths: DocumentLengths = field(default_factory=DocumentLengths)
     optimizer: OptimizerKind = OptimizerKind.ADAMW
     checkpointing: Checkpointing = Checkpointing.NONE
     compile: bool = True
@@ -187,7 +187,7 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
     rows = _rows(bench, config)
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
-        objective = Objective(_random_model(config, layout.device, parallel.master))
+        objective = ModelLosses(_random_model(config, layout.device, parallel.master))
         lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
         trainer = _Trainer(objective, optimizers, layout, parallel)
@@ -215,7 +215,7 @@ class _Trainer:
     """Steps as a run makes them, each part waited for."""
 
     def __init__(
-        self, objective: Objective, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
+        self, objective: ModelLosses, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
     ) -> None:
         self.objective, self.optimizers = objective, optimizers
         self.layout, self.parallel = layout, parallel

@@ -7,10 +7,10 @@ from typing import Any
 
 from irg.core import recipe
 from irg.core.recipe import Recipe
-from irg.train.autoencoder import AutoencoderRecipe, train_autoencoder
-from irg.train.loop import train
+from irg.train.embedded_autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.settings import TrainRecipe
 from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
+from irg.train.unified import train
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
 from irg.prep import Resize
+from irg.run.losses import Reduction
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.train.objective import Reduction
+from irg.run.settings import SavingSettings
 
 
 class DataSettings(BaseSettings):
@@ -82,13 +83,6 @@ class LossSettings(BaseSettings):
     flow: Reduction = Reduction.TOKEN
 
 
-class CheckpointSettings(BaseSettings):
-    every: int = Field(default=500, ge=1)
-    keep: int = Field(default=2, ge=1)
-    frozen: bool = True
-    """Whether weights that do not train are saved too; without, they are read from `init` again."""
-
-
 class EvaluationSettings(BaseSettings):
     """Losses over held-out data, and pictures drawn during training."""
 
@@ -139,7 +133,7 @@ class TrainRecipe(Recipe):
     workers: int = Field(0, ge=0)
     remember: int = Field(0, ge=0)
     """Pictures whose latents are kept, for small worlds whose pictures come again."""
-    checkpoint: CheckpointSettings = CheckpointSettings()
+    checkpoint: SavingSettings = SavingSettings()
     log: LogSettings = LogSettings()
     evaluation: EvaluationSettings | None = None
     clean: Resize | None = None

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.intervals import wilson
+from irg.bench.intervals import share
 from irg.world import (
     Flaw,
     FlawKind,
@@ -149,14 +149,6 @@ def _agreement(checks: Seq[ReflectionCheck], compared: Callable[[Seq[str]], set[
         "precision": share(right, named),
         "recall": share(right, present),
     }
-
-
-def share(part: int, total: int) -> dict[str, float] | None:
-    """A share with its 95% Wilson interval, or None of nothing."""
-    if not total:
-        return None
-    low, high = wilson(part, total)
-    return {"value": round(part / total, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def _said(checks: Iterable[ReflectionCheck]) -> dict[str, int]:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.intervals import bootstrap_means
+from irg.bench.intervals import bootstrap_means, share
 from irg.bench.scene.comparison import CompareOptions, Contestants, Found
 from irg.bench.scene.conditions import Condition, comparisons, in_order, kind, title, turn_name
 from irg.bench.scene.fidelity import Fidelity
 from irg.bench.scene.items import FAMILIES, GROUPS, MAIN
 from irg.bench.scene.records import PromptRecord, Result
-from irg.bench.scene.reflections import ReflectionCheck, share, tally
+from irg.bench.scene.reflections import ReflectionCheck, tally
 
 OVERALL = "overall"
 PARTS = tuple(part.name for part in fields(Fidelity))

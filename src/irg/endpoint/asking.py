@@ -1,10 +1,10 @@
-"""Asking a teacher: a model behind an endpoint, templates, and what becomes of a record without an answer."""
+"""Asking a model in templates, for stages: what becomes of a record, with an answer and without one."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -12,22 +12,15 @@ from irg.core.cost import Cost
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
 from irg.core.settings import BaseSettings
-from irg.curate.records import Record
-from irg.curate.stage import Identity, StopRun
-from irg.curate.teacher.templates import Template, shipped
-from irg.endpoint import (
-    Account,
-    Call,
-    ChatRequest,
-    Endpoint,
-    EndpointError,
-    EndpointSettings,
-    Estimate,
-    Message,
-    Reply,
-    estimate,
-)
+from irg.endpoint.client import Endpoint
+from irg.endpoint.errors import EndpointError
+from irg.endpoint.estimate import Call, Estimate, estimate
+from irg.endpoint.requests import ChatRequest, Message, Reply
+from irg.endpoint.settings import Account, EndpointSettings
 from irg.endpoint.structured import strict_schema
+from irg.endpoint.templates import Template
+from irg.stages.records import Item, Reject
+from irg.stages.stage import Identity, StopRun
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")
@@ -44,21 +37,21 @@ class Sampling(BaseSettings):
     top_p: float | None = Field(default=None, gt=0, le=1)
 
 
-class Teacher:
+class Respondent:
     """A model that is asked in templates. Nothing is opened before the first question."""
 
     def __init__(
         self,
         settings: EndpointSettings,
         account: Account,
+        templates: Mapping[str, Template],
         sampling: Sampling | None = None,
-        templates: Mapping[str, Template] | None = None,
     ) -> None:
         self.endpoint = Endpoint(settings, account)
         self.sampling = sampling or Sampling()
-        self.templates = dict(templates or shipped())
+        self.templates = dict(templates)
 
-    def identity(self, stage: str, schemas: Mapping[str, type[BaseModel] | None], seed: int) -> "Identity":
+    def identity(self, stage: str, schemas: Mapping[str, type[BaseModel] | None], seed: int) -> Identity:
         """Of a stage that asks in these templates, for answers of these shapes."""
         digests = {
             name: digest_of(self.templates[name].digest, strict_schema(schema) if schema else None)
@@ -80,11 +73,11 @@ class Teacher:
 
 
 @dataclass
-class Case:
-    """One record's questions to a teacher: whatever becomes of it, what they cost is put down."""
+class Case(Generic[Item]):
+    """One record's questions to a model: whatever becomes of it, what they cost is put down."""
 
-    teacher: Teacher
-    record: Record
+    model: Respondent
+    record: Item
     costs: list[Cost] = field(default_factory=list)
 
     async def ask(
@@ -96,13 +89,13 @@ class Case:
         pictures: Sequence[str | Picture] = (),
     ) -> Reply[Shape]:
         """The answer to a filled template, with pictures (and words between them) after it."""
-        template, sampling = self.teacher.templates[name], self.teacher.sampling
+        template, sampling = self.model.templates[name], self.model.sampling
         system, user = template.fill(dict(fields))
         messages = (Message("system", (system,)), Message("user", (user, *pictures)))
         request = ChatRequest(
             messages, sampling.max_tokens, template.label, sampling.temperature, sampling.top_p, seed
         )
-        return self.paid(await self.teacher.endpoint.complete(request, schema))
+        return self.paid(await self.model.endpoint.complete(request, schema))
 
     def paid(self, reply: Reply[Any]) -> Reply[Any]:
         self.costs.append(reply.usage)
@@ -126,26 +119,29 @@ async def gathered(*asked: Awaitable[Result]) -> list[Result]:
 
 
 async def each(
-    teacher: Teacher, stage: str, records: Sequence[Record], work: Callable[[Case], Awaitable[Record]]
-) -> list[Record]:
+    model: Respondent,
+    stage: str,
+    records: Sequence[Item],
+    work: Callable[[Case[Item]], Awaitable[Item]],
+) -> list[Item]:
     """What `work` makes of every record; those that got no answer are rejected with the reason.
 
     Raises StopRun where the reason concerns all. What was answered until then is known to the next run.
     """
 
-    async def one(record: Record) -> Record | EndpointError:
-        case = Case(teacher, record)
+    async def one(record: Item) -> Item | EndpointError:
+        case = Case(model, record)
         try:
             result = await work(case)
         except EndpointError as failure:
             if failure.reason.stops_run:
                 return failure
-            result = record.reject(stage, failure.reason.value, failure.detail)
+            result = replace(record, rejected=Reject(stage, failure.reason.value, failure.detail))
         return replace(result, cost=record.cost + case.cost)
 
-    async with teacher.endpoint.open():
+    async with model.endpoint.open():
         results = await asyncio.gather(*(one(record) for record in records))
     for result in results:
         if isinstance(result, EndpointError):
-            raise StopRun(f"{stage} by {teacher.endpoint.settings.model}: {result}")
-    return [result for result in results if isinstance(result, Record)]
+            raise StopRun(f"{stage} by {model.endpoint.settings.model}: {result}")
+    return [result for result in results if not isinstance(result, EndpointError)]

@@ -1,18 +1,14 @@
-"""Trying again what an endpoint failed to answer in passing: too busy, out of order, too slow, out of reach.
+"""Trying again what failed in passing: an endpoint that was too busy, out of order, too slow, out of reach.
 
 Such a record is rejected after all attempts that its request was worth, and stays so, since what a stage made
 is kept. `retry` sets those shards aside, so that the next run makes them again: of each, only the records
 that were failed, and what follows from them.
 """
 
-from irg.curate.records import Record
-from irg.curate.shards import Mark, Shard
-from irg.curate.stage import Identity, live
-from irg.curate.work import Store
-from irg.endpoint import Reason
-
-PASSING = frozenset(reason.value for reason in Reason if reason.retried)
-"""Reasons for rejects that another attempt may not meet."""
+from irg.stages.records import Item
+from irg.stages.shards import Mark, Shard
+from irg.stages.stage import Identity, live
+from irg.stages.store import Store
 
 
 def retry(store: Store, ordered: str) -> dict[str, int]:
@@ -25,9 +21,9 @@ def retry(store: Store, ordered: str) -> dict[str, int]:
     failed: dict[str, int] = {}
     marks: set[tuple[int, Mark]] = set()
     for number, mark, lineage in files:
-        # What was proposed in the place of prompts that did not come needs no other.
+        # What a source made in the place of something that did not come needs no other.
         rejects = store.tally(number, mark).rejects if len(lineage) > 1 else {}
-        for reason in PASSING & rejects.keys():
+        for reason in store.codec.passing & rejects.keys():
             failed[reason] = failed.get(reason, 0) + rejects[reason]
             marks.add((number, mark))
     if not marks:
@@ -42,7 +38,7 @@ def retry(store: Store, ordered: str) -> dict[str, int]:
     return failed
 
 
-def left_over(store: Store, identity: Identity, shard: Shard) -> dict[str, Record]:
+def left_over(store: Store[Item], identity: Identity, shard: Shard[Item]) -> dict[str, Item]:
     """What a stage need not make again of a shard that was set aside, by id: what it made of the records that
     come to it as they did then, and was not failed."""
     ids = {identity.key(record.id) for record in live(shard.records)}
@@ -50,5 +46,5 @@ def left_over(store: Store, identity: Identity, shard: Shard) -> dict[str, Recor
     return {
         record.id: record
         for record in records
-        if record.rejected is None or record.rejected.reason not in PASSING
+        if record.rejected is None or record.rejected.reason not in store.codec.passing
     }

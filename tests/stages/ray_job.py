@@ -15,17 +15,16 @@ from irg.core.cost import Cost
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.filters import Filter, FilterSettings
-from irg.curate.flow import Job, Selector
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import ScenePrompts
 from irg.curate.propose import Proposer, Proposing
-from irg.curate.ray_cluster import Cluster
-from irg.curate.ray_runner import run
-from irg.curate.records import Record
+from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.stage import AnyStage, Identity, Resource, StopRun
-from irg.curate.student import Checkpoint, Student
-from irg.curate.work import Store
+from irg.curate.student import DrawingCheckpoint, Student
+from irg.stages.cluster import Cluster
+from irg.stages.flow import Job, Selector
+from irg.stages.ray_pool import run_on_cluster
+from irg.stages.stage import AnyStage, Identity, Resource, StopRun
 
 SHARDS, PER_SHARD = 8, 4
 
@@ -40,7 +39,7 @@ class Wait:
         self.diary = diary
         self.identity = Identity("wait", 1)
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         await asyncio.sleep(self.seconds)
         _append(self.diary, "".join(f"{record.index}\n" for record in records))
         return [replace(record.noted({"waited": True}), cost=record.cost + Cost(1)) for record in records]
@@ -52,14 +51,14 @@ class Wait:
 class Spend(Wait):
     """Waits for something of which there is enough for the first ten records."""
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         if records[-1].index >= 10:
             raise StopRun("all is spent")
         return await super().run_async(records)
 
 
 class Break(Wait):
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         raise LookupError(f"no answer to record {records[0].index}")
 
 
@@ -68,7 +67,7 @@ def stages(folder: Path, wait: type[Wait] = Wait) -> list[AnyStage]:
     return [
         OracleThink(seed=1),
         wait(folder / "diary"),
-        Draw(Student(Checkpoint(threads=1)), flawing=Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawing=Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),
@@ -77,7 +76,7 @@ def stages(folder: Path, wait: type[Wait] = Wait) -> list[AnyStage]:
 
 
 def build(folder: Path, wait: type[Wait] = Wait) -> Job:
-    store = Store(folder / "work")
+    store = work_of(folder)
     proposing = Proposing(SHARDS * PER_SHARD, PER_SHARD)
     proposer = Proposer(
         ScenePrompts({"single": 1, "position": 2}, seed=3), Guard(scenes=True), proposing, store
@@ -98,5 +97,5 @@ def _append(path: Path, text: str) -> None:
 
 if __name__ == "__main__":
     folder, address = Path(sys.argv[1]), sys.argv[2]
-    with Store(folder / "work").locked():
-        run(build(folder), partial(stages, folder), Cluster(address, shards=2))
+    with work_of(folder).locked():
+        run_on_cluster(build(folder), partial(stages, folder), Cluster(address, shards=2))

@@ -22,20 +22,26 @@ from pyarrow import parquet
 
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.filters import Filter, FilterSettings
-from irg.curate.flow import Job
-from irg.curate.ray_cluster import Cluster
-from irg.curate.ray_parcel import Parcel, from_table, spans, to_table
-from irg.curate.ray_runner import run
-from irg.curate.runner import run as run_here
-from irg.curate.shards import Outcome, Shard
-from irg.curate.stage import Resource
-from tests.curate.ray_job import PER_SHARD, SHARDS, Break, Spend, build, stages
+from irg.stages.cluster import Cluster
+from irg.stages.flow import Job
+from irg.stages.ray_pool import Plant, run_on_cluster, spans
+from irg.stages.runner import run as run_here
+from irg.stages.shards import Outcome, Shard
+from irg.stages.stage import Resource
+from tests.stages.ray_job import (
+    PER_SHARD,
+    SHARDS,
+    Break,
+    Spend,
+    build,
+    stages,
+)
 
 ROOT = Path(__file__).parents[2]
-CLUSTER = Cluster("local", workers=2, shards=3, object_store_bytes=100 << 20)
+CLUSTER = Cluster("local", workers=2, shards=3)
 NUM_RECORDS = SHARDS * PER_SHARD
 KILLS = int(os.environ.get("IRG_KILLS", "0"))
-RAYS_OWN = ("Agent", "ActorLocationTracker", "_StatsActor", "_AutoscalingCoordinatorActor")
+RAYS_OWN = ("Agent",)
 Left = dict[str, Any]
 """By the name of a file, its bytes or its rows."""
 needs_ray = pytest.mark.filterwarnings(
@@ -73,7 +79,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Left:
 def test_leaves_what_one_process_leaves(cluster: Cluster, expected: Left, tmp_path: Path) -> None:
     told: list[tuple[str, int]] = []
     job = build(tmp_path)
-    progress = run(
+    progress = run_on_cluster(
         job,
         partial(stages, tmp_path),
         cluster,
@@ -97,7 +103,7 @@ def test_goes_on_when_workers_are_killed(cluster: Cluster, expected: Left, tmp_p
             killed.extend(kill_workers())
 
     job = build(tmp_path)
-    progress = run(job, partial(stages, tmp_path), cluster, kill_all)
+    progress = run_on_cluster(job, partial(stages, tmp_path), cluster, kill_all)
     assert len(killed) >= 4, "nothing was at work"
     assert progress.num_shards == SHARDS
     assert left_in(job, tmp_path) == expected
@@ -118,7 +124,7 @@ def test_goes_on_after_its_driver_was_killed(cluster: Cluster, expected: Left, t
     before = len(list(selected.glob("*.parquet")))
     assert 2 <= before < SHARDS
     job = build(tmp_path)
-    progress = run(job, partial(stages, tmp_path), cluster)
+    progress = run_on_cluster(job, partial(stages, tmp_path), cluster)
     assert left_in(job, tmp_path) == expected
     assert progress.reused["select"] >= 2 * PER_SHARD - 1
     assert set(asked(tmp_path)) == set(range(NUM_RECORDS))
@@ -156,7 +162,7 @@ def test_the_set_is_the_same_whoever_dies_at_whatever_time(
 def test_stops_in_good_order_and_goes_on_in_one_process(
     cluster: Cluster, expected: Left, tmp_path: Path
 ) -> None:
-    progress = run(build(tmp_path, Spend), partial(stages, tmp_path, Spend), cluster)
+    progress = run_on_cluster(build(tmp_path, Spend), partial(stages, tmp_path, Spend), cluster)
     assert progress.stopped == "all is spent"
     assert progress.num_shards == 2
     assert progress.tallies["draw"].taken == 2 * PER_SHARD
@@ -170,17 +176,16 @@ def test_stops_in_good_order_and_goes_on_in_one_process(
 @takes_minutes
 def test_raises_what_a_stage_raised(cluster: Cluster, tmp_path: Path) -> None:
     with pytest.raises(LookupError, match="no answer to record 0") as raised:
-        run(build(tmp_path, Break), partial(stages, tmp_path, Break), cluster)
+        run_on_cluster(build(tmp_path, Break), partial(stages, tmp_path, Break), cluster)
     assert "in run_async" in "".join(raised.value.__notes__)
 
 
 def test_joins_stages_that_want_the_same_of_a_worker(tmp_path: Path) -> None:
     job = build(tmp_path)
-    found = spans(job.store, job.stages, partial(stages, tmp_path))
+    found = spans(Plant.of(job, partial(stages, tmp_path)), job.stages)
     wanted = [Resource.CPU, Resource.ENDPOINT, Resource.DEVICE, Resource.CPU]
     assert [span.resource for span in found] == wanted
     assert [len(span.stages) for span in found] == [1, 1, 1, 4]
-    assert [span.is_last for span in found] == [False, False, False, True]
     built = [stage.identity for span in found for stage in span.stages]
     assert built == [stage.identity for stage in job.stages]
 
@@ -190,33 +195,31 @@ def test_works_in_the_folder_of_the_driver(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     job = build(Path("run"))
     proposed = first_shard(job)
-    first, *_ = spans(job.store, job.stages, partial(stages, Path("run")))
+    first, *_ = spans(Plant.of(job, partial(stages, Path("run"))), job.stages)
     monkeypatch.chdir(tmp_path / "elsewhere")
-    done = first.run(Parcel(Shard(0, proposed.lineage, ())))
-    assert done.is_going and Path.cwd() == tmp_path
+    (done,) = first.run(proposed.left)
+    assert done.shard.mark.name == "think" and Path.cwd() == tmp_path
     assert list((tmp_path / "run" / "work" / "think").glob("*.parquet"))
 
 
 def test_refuses_to_work_with_other_stages_than_the_driver(tmp_path: Path) -> None:
     job = build(tmp_path)
     others = [*job.stages[:-1], Filter(FilterSettings(min_side=33))]
-    first, *_ = spans(job.store, job.stages, lambda: others)
-    failed = first.run(Parcel(Shard(0, first_shard(job).lineage, ())))
+    first, *_ = spans(Plant.of(job, lambda: others), job.stages)
     with pytest.raises(ValueError, match="others on"):
-        raise failed.failure or AssertionError("it worked")
+        first.run(first_shard(job).left)
 
 
-def test_a_parcel_is_the_same_after_its_journey(tmp_path: Path) -> None:
+def test_what_a_worker_did_travels_without_records(tmp_path: Path) -> None:
     job = build(tmp_path)
-    think, _, draw, judge = spans(job.store, job.stages, partial(stages, tmp_path))
-    proposed = first_shard(job)
-    drawn = draw.run(think.run(Parcel(Shard(0, proposed.lineage, ()))))
-    assert drawn.shard.records[0].image1 is not None
-    arrived = from_table(to_table(drawn))
-    assert to_table(arrived).equals(to_table(drawn))
-    assert arrived.deeds == drawn.deeds
-    assert judge.run(arrived).shard.records == ()
-    assert [deed.reused for deed in judge.run(arrived).deeds] == [False, False, *[True] * 4]
+    think, _, draw, judge = spans(Plant.of(job, partial(stages, tmp_path)), job.stages)
+    (thought,) = think.run(first_shard(job).left)
+    (drawn,) = draw.run(thought.shard)
+    assert (drawn.tally.taken, drawn.reused, drawn.shard.records) == (PER_SHARD, False, ())
+    assert job.store.load(0, drawn.shard.lineage).records[0].image1 is not None
+    assert [outcome.reused for outcome in judge.run(drawn.shard)] == [False] * 4
+    again = judge.run(drawn.shard)
+    assert [outcome.reused for outcome in again] == [True] * 4
 
 
 @pytest.mark.parametrize("arguments", [{"address": ""}, {"workers": 0}, {"shards": 0}])
@@ -248,7 +251,7 @@ def asked(folder: Path) -> list[int]:
 
 def first_shard(job: Job) -> Shard:
     async def first() -> Shard:
-        return (await anext(job.proposer.shards())).shard
+        return (await anext(job.source.shards())).shard
 
     return asyncio.run(first())
 
@@ -259,7 +262,7 @@ def driving(folder: Path) -> subprocess.Popen[str]:
 
     address = ray.get_runtime_context().gcs_address
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": ""}
-    arguments = [sys.executable, "-m", "tests.curate.ray_job", str(folder), address]
+    arguments = [sys.executable, "-m", "tests.stages.ray_job", str(folder), address]
     return subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -271,8 +274,7 @@ def kill_workers() -> list[int]:
 
 
 def workers() -> list[int]:
-    """Every process of Ray that does work for us. Those that run the cluster are spared, and Ray Data's own
-    actors, which would die with the driver's machine."""
+    """Every process of Ray that does work for us. Those that run the cluster are spared."""
     found = [(number, name) for number, name in descendants(os.getpid()) if name.startswith("ray::")]
     return [number for number, name in found if not any(own in name for own in RAYS_OWN)]
 

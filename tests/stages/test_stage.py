@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from irg.curate.records import Record
-from irg.curate.stage import Identity, Resource, run_direct
+from irg.curate.records import TraceRecord
+from irg.stages.stage import Identity, Resource, run_direct
 
 IDENTITY = Identity("judge", 1, {"name": "m"}, {"ask": "abc"}, {"words": 3}, seed=5)
 
@@ -21,7 +21,7 @@ class Praise:
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         self.seen += [record.index for record in records]
         louder = [replace(record, thought=record.prompt.upper()) for record in records]
         return [r if len(r.prompt) > 3 else r.reject("judge", "too short") for r in louder]
@@ -30,8 +30,10 @@ class Praise:
         """Nothing is loaded."""
 
 
-def records() -> list[Record]:
-    first, second, third = (Record(f"id{n}", n, text) for n, text in enumerate(["one thing", "two", "three"]))
+def records() -> list[TraceRecord]:
+    first, second, third = (
+        TraceRecord(f"id{n}", n, text) for n, text in enumerate(["one thing", "two", "three"])
+    )
     return [first, second.reject("think", "no"), third]
 
 
@@ -76,7 +78,7 @@ def test_a_stage_gets_what_is_going_and_leaves_the_rest() -> None:
 
 
 def test_a_reject_keeps_its_reason_and_gets_its_step() -> None:
-    (short,) = run_direct(Praise(), [Record("id", 0, "two")])
+    (short,) = run_direct(Praise(), [TraceRecord("id", 0, "two")])
     assert short.rejected is not None and short.rejected.reason == "too short"
     assert short.steps[-1].stage == "judge"
 

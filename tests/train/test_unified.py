@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from irg.model.checkpoint import CheckpointError
+from irg.run.loop import CHECKPOINTS
 from irg.run.saved import steps_in
-from irg.train.loop import CHECKPOINTS, EXPORTED, train
+from irg.train.unified import EXPORTED, train
 from tests.train.conftest import Whole
 from tests.train.runs import NUM_TRACES, apart, batch, evaluation, history, recipe, run
 

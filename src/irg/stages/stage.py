@@ -2,7 +2,7 @@
 
 A stage gets live records (nothing rejected among them) and returns as many, in the same order: changed, or
 rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed_for`),
-since what it made is kept under its key and never made twice. It is built from a recipe without loading;
+since what it made is kept under its key and never made twice. It is built without loading;
 what is heavy it loads at its first use, in whatever process that is.
 
 A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 from irg.core.digest import digest_of
-from irg.curate.records import Record, Step
+from irg.stages.records import Item, Record, StageStep
 
 
 class Resource(StrEnum):
@@ -59,9 +59,9 @@ class Identity:
         """A seed (60 bits) for all that is random about this stage's work on this record."""
         return int(self.key(record.id)[:15], 16)
 
-    def step(self, record: Record) -> Step:
+    def step(self, record: Record) -> StageStep:
         """What a record's provenance says of this stage."""
-        return Step(
+        return StageStep(
             self.name, self.version, self.key(record.id), self.model, self.templates, self.seed_for(record)
         )
 
@@ -79,28 +79,28 @@ class Stage(Protocol):
 
 
 @runtime_checkable
-class DirectStage(Stage, Protocol):
+class DirectStage(Stage, Protocol[Item]):
     """A stage that computes. `run` may be called from several threads at a time, with different records."""
 
-    def run(self, records: Sequence[Record]) -> list[Record]: ...
+    def run(self, records: Sequence[Item]) -> list[Item]: ...
 
 
 @runtime_checkable
-class EndpointStage(Stage, Protocol):
+class EndpointStage(Stage, Protocol[Item]):
     """A stage that waits for endpoints."""
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]: ...
+    async def run_async(self, records: Sequence[Item]) -> list[Item]: ...
 
 
-AnyStage = DirectStage | EndpointStage
+AnyStage = DirectStage[Item] | EndpointStage[Item]
 
 
-def live(records: Sequence[Record]) -> list[Record]:
+def live(records: Sequence[Item]) -> list[Item]:
     """The records that are still going: what a stage's `run` takes."""
     return [record for record in records if record.rejected is None]
 
 
-def settle(identity: Identity, records: Sequence[Record], results: Sequence[Record]) -> list[Record]:
+def settle(identity: Identity, records: Sequence[Item], results: Sequence[Item]) -> list[Item]:
     """All records after a stage: the results, under their new ids and with this step in their provenance, in
     the places of the live records they were made of; what had been rejected before stays as it was."""
     assert len(results) == len(live(records)), f"{identity.name} must return a record for each it gets"
@@ -116,8 +116,8 @@ def settle(identity: Identity, records: Sequence[Record], results: Sequence[Reco
 
 
 def run_direct(
-    stage: DirectStage, records: Sequence[Record], known: Mapping[str, Record] | None = None
-) -> list[Record]:
+    stage: DirectStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+) -> list[Item]:
     """One shard through one stage that computes. The whole of what a worker has to do.
 
     `known` holds what the stage has made of some of the records already, by the id that it gave them.
@@ -127,25 +127,23 @@ def run_direct(
 
 
 async def run_endpoint(
-    stage: EndpointStage, records: Sequence[Record], known: Mapping[str, Record] | None = None
-) -> list[Record]:
+    stage: EndpointStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+) -> list[Item]:
     """One shard through one stage that waits for endpoints."""
     going = _unknown(stage.identity, records, known)
     return _settled(stage.identity, records, await stage.run_async(going) if going else [], known)
 
 
-def _unknown(
-    identity: Identity, records: Sequence[Record], known: Mapping[str, Record] | None
-) -> list[Record]:
+def _unknown(identity: Identity, records: Sequence[Item], known: Mapping[str, Item] | None) -> list[Item]:
     return [record for record in live(records) if not known or identity.key(record.id) not in known]
 
 
 def _settled(
     identity: Identity,
-    records: Sequence[Record],
-    results: Sequence[Record],
-    known: Mapping[str, Record] | None,
-) -> list[Record]:
+    records: Sequence[Item],
+    results: Sequence[Item],
+    known: Mapping[str, Item] | None,
+) -> list[Item]:
     if not known:
         return settle(identity, records, results)
     fresh = iter(results)

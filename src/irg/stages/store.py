@@ -14,13 +14,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from irg.core.cost import Cost
 from irg.core.files import put_in_place
-from irg.core.picture import Picture
-from irg.curate.records import Record, as_json, from_json
-from irg.curate.shards import Mark, Shard, Tally
+from irg.core.picture import Picture, StoredPicture
+from irg.stages.records import JSON, Codec, Find, Item
+from irg.stages.shards import Mark, Shard, Tally
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,11 +32,11 @@ Known = dict[str, Picture]
 """Pictures by digest."""
 
 
-class Store:
+class Store(Generic[Item]):
     """The folder of a run's work. Any number of processes may read and write it at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, codec: Codec[Item]) -> None:
+        self.folder, self.codec = folder, codec
 
     def path(self, number: int, mark: Mark) -> Path:
         return self.folder / mark.name / f"{number:06d}-{mark.key}.parquet"
@@ -44,14 +44,14 @@ class Store:
     def has(self, number: int, mark: Mark) -> bool:
         return self.path(number, mark).exists()
 
-    def save(self, shard: Shard, before: Shard | None, done: Tally) -> None:
+    def save(self, shard: Shard[Item], before: Shard[Item] | None, done: Tally) -> None:
         """Keep what a stage made of the shard `before` (None: what the source made)."""
         import pyarrow.parquet as pq
 
         olds = before.records if before is not None else [None] * len(shard.records)
         known = [{picture.digest for picture in old.pictures} if old else set() for old in olds]
         content = {"lineage": [asdict(mark) for mark in shard.lineage], "tally": asdict(done)}
-        table = _table(shard.records, known).replace_schema_metadata({_METADATA: json.dumps(content)})
+        table = self._written(shard.records, known).replace_schema_metadata({_METADATA: json.dumps(content)})
         path = self.path(shard.number, shard.mark)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
@@ -70,19 +70,19 @@ class Store:
     def remove(self, number: int, mark: Mark) -> None:
         self.path(number, mark).unlink()
 
-    def recall_aside(self, shard: Shard, mark: Mark, ids: Collection[str]) -> list[Record]:
+    def recall_aside(self, shard: Shard[Item], mark: Mark, ids: Collection[str]) -> list[Item]:
         """The records with these ids among what a stage made of a shard before that was set aside."""
         path = self._aside(shard.number, mark)
         if not path.exists():
             return []
         table = self._table(path, mark, ["record", "pictures"])
-        found: list[Record] = []
+        found: list[Item] = []
         texts = table.column("record").to_pylist()
         for text, old, new in zip(texts, shard.records, _pictures(table), strict=True):
             content = json.loads(text)
             if content["id"] in ids:
                 known = {picture.digest: picture for picture in old.pictures}
-                found.append(from_json(content, known | new))
+                found.append(self.codec.from_json(content, (known | new).__getitem__))
         return found
 
     def files(self) -> Iterator[tuple[int, Mark, tuple[Mark, ...]]]:
@@ -92,7 +92,7 @@ class Store:
             mark = Mark(path.parent.name, key)
             yield int(number), mark, self.lineage(int(number), mark)
 
-    def load(self, number: int, lineage: Sequence[Mark], pictures: bool = True) -> Shard:
+    def load(self, number: int, lineage: Sequence[Mark], pictures: bool = True) -> Shard[Item]:
         """A shard as the last stage of the lineage left it. Without `pictures`, those stay in the store.
 
         Raises ValueError when a file is missing or damaged.
@@ -103,14 +103,14 @@ class Store:
             for mark in lineage[1:]:
                 news = _pictures(self._read(number, mark, ["pictures"]))
                 known = [old | new for old, new in zip(known, news, strict=True)]
-        return _shard(number, lineage, self._read(number, lineage[-1], ["record"]), known)
+        return self._shard(number, lineage, self._read(number, lineage[-1], ["record"]), known)
 
-    def follow(self, shard: Shard, mark: Mark) -> Shard:
+    def follow(self, shard: Shard[Item], mark: Mark) -> Shard[Item]:
         """What a stage made of a shard that is in memory."""
         table = self._read(shard.number, mark, ["record", "pictures"])
         olds = [{picture.digest: picture for picture in record.pictures} for record in shard.records]
         known = [old | new for old, new in zip(olds, _pictures(table), strict=True)]
-        return _shard(shard.number, (*shard.lineage, mark), table, known)
+        return self._shard(shard.number, (*shard.lineage, mark), table, known)
 
     def tally(self, number: int, mark: Mark) -> Tally:
         """What the stage did with the shard when it was made."""
@@ -137,6 +137,33 @@ class Store:
                 partial.unlink()
             yield
 
+    def _written(self, records: Sequence[Item], known: Sequence[set[str]]) -> "pa.Table":
+        """Records with those of their pictures that are not known yet."""
+        import pyarrow as pa
+
+        pictures = [
+            {picture.digest: picture.data for picture in record.pictures if picture.digest not in old}
+            for record, old in zip(records, known, strict=True)
+        ]
+        kind = pa.map_(pa.string(), pa.binary())
+        return pa.table(
+            {
+                "record": pa.array([_dumps(self.codec.as_json(record)) for record in records], pa.string()),
+                "pictures": pa.array([list(new.items()) for new in pictures], kind),
+            }
+        )
+
+    def _shard(
+        self, number: int, lineage: Sequence[Mark], table: "pa.Table", known: list[Known] | None
+    ) -> Shard[Item]:
+        texts = table.column("record").to_pylist()
+        finds: list[Find] = [StoredPicture] * len(texts)
+        if known is not None:
+            finds = [pictures.__getitem__ for pictures in known]
+        pairs = zip(map(json.loads, texts), finds, strict=True)
+        records = tuple(self.codec.from_json(content, find) for content, find in pairs)
+        return Shard(number, tuple(lineage), records)
+
     def _read(self, number: int, mark: Mark, columns: list[str]) -> "pa.Table":
         return self._table(self.path(number, mark), mark, columns)
 
@@ -160,32 +187,10 @@ class Store:
         return json.loads(pq.read_schema(self.path(number, mark)).metadata[_METADATA])
 
 
-def _table(records: Sequence[Record], known: Sequence[set[str]]) -> "pa.Table":
-    import pyarrow as pa
-
-    pictures = [
-        {picture.digest: picture.data for picture in record.pictures if picture.digest not in old}
-        for record, old in zip(records, known, strict=True)
-    ]
-    return pa.table(
-        {
-            "record": pa.array([_dumps(record) for record in records], pa.string()),
-            "pictures": pa.array([list(new.items()) for new in pictures], pa.map_(pa.string(), pa.binary())),
-        }
-    )
-
-
-def _dumps(record: Record) -> str:
-    return json.dumps(as_json(record), ensure_ascii=False, separators=(",", ":"))
+def _dumps(content: JSON) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _pictures(table: "pa.Table") -> list[Known]:
     rows = table.column("pictures").to_pylist()
     return [{digest: Picture(data) for digest, data in row} for row in rows]
-
-
-def _shard(number: int, lineage: Sequence[Mark], table: "pa.Table", known: list[Known] | None) -> Shard:
-    texts = table.column("record").to_pylist()
-    pictures = known or [None] * len(texts)
-    records = [from_json(json.loads(text), old) for text, old in zip(texts, pictures, strict=True)]
-    return Shard(number, tuple(lineage), tuple(records))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from irg.curate.records import Record
-from irg.curate.runner import Limits, run
+from irg.curate.records import TraceRecord
 from irg.curate.select import SelectSettings
-from irg.curate.shards import Outcome
-from irg.curate.stage import Identity, Resource, StopRun
+from irg.stages.runner import Concurrency, run
+from irg.stages.shards import Outcome
+from irg.stages.stage import Identity, Resource, StopRun
 from tests.curate.small import job, selected, stages, work_in
 
 
@@ -23,7 +23,7 @@ class Upto:
     def __init__(self, bound: int, error: type[Exception]) -> None:
         self.bound, self.error = bound, error
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         if records[-1].index >= self.bound:
             raise self.error(f"no further than {self.bound}")
         return [record.noted({"seen": True}) for record in records]
@@ -34,13 +34,13 @@ class Upto:
 
 def test_the_work_is_the_same_however_many_are_under_way(tmp_path: Path) -> None:
     one, many = job(tmp_path / "one"), job(tmp_path / "many")
-    progress = run(one, Limits(1, 1, 1))
+    progress = run(one, Concurrency(1, 1, 1))
     told: list[tuple[str, int]] = []
 
     def watch(name: str, outcome: Outcome) -> None:
         told.append((name, outcome.shard.number))
 
-    run(many, Limits(3, 2, 2), watch)
+    run(many, Concurrency(3, 2, 2), watch)
     assert work_in(tmp_path / "one") == work_in(tmp_path / "many")
     assert progress.num_shards == 3 and progress.tallies["think"].taken == 12
     assert sum(progress.reused.values()) == 0 and progress.stopped is None
@@ -92,7 +92,7 @@ def test_more_records_are_added_to_those_there_are(tmp_path: Path) -> None:
 def test_a_stage_that_stops_the_run_leaves_what_is_finished(tmp_path: Path) -> None:
     before = stages()
     stopping = job(tmp_path / "a", through=[*before[:1], Upto(4, StopRun), *before[1:]])
-    progress = run(stopping, Limits(shards=2))
+    progress = run(stopping, Concurrency(shards=2))
     assert progress.stopped == "no further than 4" and progress.num_shards == 1
     assert all(record.notes["seen"] for record in selected(stopping))
     going_on = job(tmp_path / "a", through=[*before[:1], Upto(100, StopRun), *before[1:]])
@@ -109,7 +109,7 @@ def test_what_a_stage_raises_is_raised(tmp_path: Path) -> None:
 
 def test_a_stage_may_not_lose_records(tmp_path: Path) -> None:
     class Loses(Upto):
-        async def run_async(self, records: Sequence[Record]) -> list[Record]:
+        async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
             return [replace(record) for record in records[1:]]
 
     with pytest.raises(AssertionError, match="must return a record for each"):
@@ -119,4 +119,4 @@ def test_a_stage_may_not_lose_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [{"shards": 0}, {"cpu": 0}, {"device": -1}])
 def test_refuses_limits_under_which_nothing_moves(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1 of each"):
-        Limits(**wrong)
+        Concurrency(**wrong)

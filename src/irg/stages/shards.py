@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Generic
 
 from irg.core.cost import Cost
-from irg.curate.records import Record
-from irg.curate.stage import Identity
+from irg.stages.records import Item
+from irg.stages.stage import Identity
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,28 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Shard:
+class Shard(Generic[Item]):
     """Records in the order of their indices. `lineage` holds a mark per stage so far, the source's first.
 
-    `number` counts the shards of a run from 0.
+    `number` counts the shards of a run from 0. One without records lies in the store, by its lineage.
     """
 
     number: int
     lineage: tuple[Mark, ...]
-    records: tuple[Record, ...]
+    records: tuple[Item, ...]
 
     @property
     def mark(self) -> Mark:
         return self.lineage[-1]
 
-    def after(self, mark: Mark, records: Sequence[Record]) -> "Shard":
+    def after(self, mark: Mark, records: Sequence[Item]) -> "Shard[Item]":
         """The shard as a stage has made it."""
         return Shard(self.number, (*self.lineage, mark), tuple(records))
+
+    @property
+    def left(self) -> "Shard[Item]":
+        """The shard as one that was left in the store."""
+        return replace(self, records=())
 
 
 @dataclass(frozen=True)
@@ -67,15 +73,15 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[Item]):
     """A shard after a stage, what the stage did with it, and whether that had been done by an earlier run."""
 
-    shard: Shard
+    shard: Shard[Item]
     tally: Tally
     reused: bool
 
 
-def tally(before: Sequence[Record], after: Sequence[Record], seconds: float) -> Tally:
+def tally(before: Sequence[Item], after: Sequence[Item], seconds: float) -> Tally:
     """What happened between the records of a shard before a stage and after it."""
     done = Tally(seconds=seconds)
     for old, new in zip(before, after, strict=True):

@@ -8,9 +8,9 @@ from PIL import Image
 
 from irg.core.cost import Cost
 from irg.core.picture import Picture
-from irg.curate.records import Record
-from irg.curate.shards import Mark, Shard, Tally
-from irg.curate.work import Store
+from irg.curate.records import TraceRecord, work_of
+from irg.stages.shards import Mark, Shard, Tally
+from irg.stages.store import Store
 
 FIRST, SECOND = Mark("propose", "a" * 8), Mark("draw", "b" * 8)
 RED, BLUE = (Picture.of(Image.effect_noise((64, 64), spread)) for spread in (40, 50))
@@ -19,13 +19,13 @@ DONE = Tally(2, 1, 0.5, {"too bad": 1}, Cost(1, 2, 3, 0.25))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "work")
+    return work_of(tmp_path)
 
 
 @pytest.fixture
 def shards(store: Store) -> tuple[Shard, Shard]:
     """A shard as proposed, one record with a picture, and as it was drawn; both are in the store."""
-    records = (Record("a", 0, "one", image2=RED), Record("b", 1, "two").reject("propose", "no"))
+    records = (TraceRecord("a", 0, "one", image2=RED), TraceRecord("b", 1, "two").reject("propose", "no"))
     before = Shard(3, (FIRST,), records)
     after = before.after(SECOND, [replace(records[0], id="c", image1=BLUE), records[1]])
     store.save(before, None, Tally())
@@ -52,7 +52,7 @@ def test_a_picture_is_stored_once(store: Store, shards: tuple[Shard, Shard]) -> 
 def test_the_same_records_give_the_same_bytes(
     store: Store, shards: tuple[Shard, Shard], tmp_path: Path
 ) -> None:
-    other = Store(tmp_path / "other")
+    other = work_of(tmp_path / "other")
     other.save(shards[1], shards[0], DONE)
     assert other.path(3, SECOND).read_bytes() == store.path(3, SECOND).read_bytes()
 
@@ -80,7 +80,7 @@ def test_one_driver_at_a_time(store: Store) -> None:
     with (
         store.locked(),
         pytest.raises(ValueError, match="another run is at work"),
-        Store(store.folder).locked(),
+        Store(store.folder, store.codec).locked(),
     ):
         raise AssertionError("both are in")
     with store.locked():

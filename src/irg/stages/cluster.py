@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 LOCAL = "local"
+_OBJECT_STORE_BYTES = 100 << 20
+"""Of a local cluster. Names and counts are all that travels: what stages make is in files."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,6 @@ class Cluster:
     workers: int = 2
     shards: int | None = None
     """Shards under way at once; None is twice as many as there are CPUs and devices."""
-    object_store_bytes: int | None = None
-    """Memory of a local cluster for what waits between stages; None leaves it to Ray."""
 
     def __post_init__(self) -> None:
         if not self.address:
@@ -54,7 +54,7 @@ class Cluster:
         try:
             if self.address == LOCAL:
                 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-                memory = self.object_store_bytes
+                memory = _OBJECT_STORE_BYTES
                 size = {"num_cpus": self.workers, "object_store_memory": memory, "include_dashboard": False}
                 ray.init(address=LOCAL, log_to_driver=False, logging_level=logging.WARNING, **size)
             else:
