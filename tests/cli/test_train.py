@@ -12,7 +12,7 @@ from irg.data.formats import Format
 from irg.data.source import Fault
 from irg.model import UnifiedModel
 from irg.model.config import read_config
-from irg.run.freezing import Part, part_of
+from irg.model.parts import ModelPart, part_of
 from tests.cli.conftest import Run
 from tests.data.broken import write_broken
 from tests.data.small import write_checkpoint
@@ -59,7 +59,7 @@ def test_a_dry_run_prints_its_plan_and_trains_nothing(
     result = run("train", written(freeze=["vision"]), "--dry-run")
     assert result.exit_code == 0, result.output
     sizes = {name: one.numel() for name, one in UnifiedModel(read_config(start)).named_parameters()}
-    frozen = sum(size for name, size in sizes.items() if part_of(name) is Part.VISION)
+    frozen = sum(size for name, size in sizes.items() if part_of(name) is ModelPart.VISION)
     assert value(result.stdout, "parameters trained") == f"{sum(sizes.values()) - frozen:,}"
     assert value(result.stdout, "parameters frozen") == f"{frozen:,}"
     assert "plan for 1 process, into out" in result.stdout

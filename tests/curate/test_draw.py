@@ -58,7 +58,7 @@ def test_a_thought_of_its_own_has_to_end(student: Student) -> None:
 
 
 def test_what_is_too_long_is_not_drawn(student: Student) -> None:
-    limits = student.settings
+    limits = student.checkpoint.settings
     long = TraceRecord("a", 0, "red " * (limits.max_prompt_tokens + 1), thought="x")
     longer = TraceRecord("b", 1, "red", thought="red " * (limits.max_thought_tokens + 1))
     for record in Draw(student).run([long, longer]):

@@ -14,7 +14,7 @@ from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
 from irg.engine import Guidance
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
-from irg.model.checkpoint import save_autoencoder, save_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.pipeline import Settings
 from irg.prep import Resize, Tokenizer
@@ -77,8 +77,8 @@ def random_autoencoder() -> Autoencoder:
 
 def write_checkpoint(folder: Path) -> Path:
     """A whole checkpoint folder, which is also a folder of parts to begin training from."""
-    save_model(random_model(), folder)
-    save_autoencoder(random_autoencoder(), folder)
+    CheckpointFolder(folder).save_model(random_model())
+    CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(32).save(folder)
     return folder

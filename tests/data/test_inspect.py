@@ -13,9 +13,9 @@ from irg.data.learning import IRGL, Mode, document
 from irg.data.prepare import Preparer
 from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings
-from irg.pipeline.load import embedded_folder
 from irg.prep import Tokenizer
 from tests.data.broken import picture, trace, write_broken
 from tests.report.reading import Page
@@ -27,7 +27,7 @@ UNTRUSTED = "<script>alert('&')</script>"
 @pytest.fixture(scope="module")
 def preparer() -> Preparer:
     """Measures as the embedded model does."""
-    folder = embedded_folder()
+    folder = CheckpointFolder.find().path
     settings = Settings.from_folder(folder)
     clean, view = settings.clean, settings.view
     return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.model.checkpoint import load_autoencoder
+from irg.model.checkpoint import CheckpointFolder
 from irg.prep import to_pixels
 from irg.run.loop import CHECKPOINTS
 from irg.run.parallel import Layout
@@ -110,7 +110,7 @@ def test_a_run_leaves_a_loadable_autoencoder_and_its_scores(tmp_path: Path) -> N
     scores = train_autoencoder(recipe(tmp_path / "new"))
     assert json.loads((tmp_path / "new" / "scores.json").read_text()) == scores
     assert scores["num_scenes"] == 3 and 0 <= scores["read_back"] <= 1
-    loaded = load_autoencoder(tmp_path / "new")
+    loaded = CheckpointFolder(tmp_path / "new").load_autoencoder()
     assert (loaded.config.scale, loaded.config.shift) == (scores["scale"], scores["shift"])
     assert not list((tmp_path / "new").glob("*.partial"))
 
@@ -119,7 +119,7 @@ def test_finishing_measures_the_weights_it_was_given_and_makes_latents_unit_norm
     config = recipe(tmp_path)
     averaged = {name: value.clone() for name, value in new_autoencoder(config).state_dict().items()}
     finish(config, averaged, num_scenes=20)
-    loaded = load_autoencoder(tmp_path)
+    loaded = CheckpointFolder(tmp_path).load_autoencoder()
     for name, value in loaded.state_dict().items():
         assert torch.equal(value, averaged[name])
     rng = np.random.default_rng(5)
@@ -195,7 +195,7 @@ def test_a_finished_run_that_is_started_again_takes_no_step_and_writes_the_same(
 def test_what_is_written_is_the_average_of_the_weights(tmp_path: Path) -> None:
     train_autoencoder(recipe(tmp_path))
     saved = state(tmp_path, 4)
-    loaded = load_autoencoder(tmp_path).state_dict()
+    loaded = CheckpointFolder(tmp_path).load_autoencoder().state_dict()
     assert all(torch.equal(value, saved[f"ema/{name}"]) for name, value in loaded.items())
     assert any(not torch.equal(value, saved[f"model/{name}"]) for name, value in loaded.items())
 

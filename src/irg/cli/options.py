@@ -4,6 +4,7 @@ import math
 import re
 import textwrap
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,9 +12,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    import torch
-
     from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.load import NamedCheckpoint
 
 _MODEL, _DRAWING, _OUTPUT = "Model", "Drawing", "Output"
 
@@ -132,39 +132,34 @@ class ModelChoice:
     device: str | None = None
     precision: DtypeName | None = None
 
-    @property
-    def folder(self) -> Path:
-        from irg.pipeline.load import checkpoint_folder
+    @cached_property
+    def checkpoint(self) -> "NamedCheckpoint":
+        import torch
 
-        return checkpoint_folder(self.name)
+        from irg.pipeline.load import NamedCheckpoint
+
+        dtype = getattr(torch, self.precision) if self.precision else None
+        return NamedCheckpoint(self.name, self.device, dtype)
 
     def settings(self) -> "Settings":
         """The checkpoint's settings, which are small and tell much before the weights are loaded."""
-        from irg.pipeline import Settings
-
-        return Settings.from_folder(self.folder)
+        return self.checkpoint.settings
 
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
-        from irg.model.config import read_config
-
-        plan.grid(read_config(self.folder))
-        self._device()
+        plan.grid(self.checkpoint.folder.config)
+        self._check_device()
 
     def load(self, console: Console) -> "Pipeline":
-        import torch
-
-        from irg.pipeline import load_pipeline
-
-        dtype = getattr(torch, self.precision) if self.precision else None
+        self._check_device()
         with console.status(f"loading {self.name or 'the embedded model'} ..."):
-            return load_pipeline(self.name, self._device(), dtype)
+            return self.checkpoint.load()
 
-    def _device(self) -> "torch.device | None":
+    def _check_device(self) -> None:
         import torch
 
         if self.device is None:
-            return None
+            return
         try:
             device = torch.device(self.device)
             torch.empty(0, device=device)
@@ -173,7 +168,6 @@ class ModelChoice:
             raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from unusable
         if device.type == "meta":
             raise ValueError("device 'meta' holds no numbers, so it draws nothing")
-        return device
 
 
 @dataclass(frozen=True)

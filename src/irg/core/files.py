@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ def put_in_place(partial: Path, path: Path) -> None:
     """Rename a finished file over `path`, readable by all: some writers leave it to their owner alone."""
     partial.chmod(0o644)
     partial.replace(path)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all that is in it; nothing where there is neither."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

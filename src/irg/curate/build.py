@@ -81,7 +81,7 @@ class Build:
     @property
     def emit(self) -> EmitSettings:
         """With the student's system prompt: traces teach what it will be asked."""
-        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).settings.system_prompt
+        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).checkpoint.settings.system_prompt
         return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
 
     @cached_property

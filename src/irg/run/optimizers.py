@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from irg.core.settings import BaseSettings
-from irg.run.freezing import is_hidden
+from irg.model.parts import is_hidden
 from irg.run.muon import Muon
 
 

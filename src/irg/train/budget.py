@@ -25,8 +25,9 @@ from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.adapters import LoraSettings, num_adapter_parameters
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize
+from irg.model.parts import ModelPart, part_of
+from irg.model.unified import skeleton
 from irg.run.flops import Backward, RowCounts, row_flops
-from irg.run.freezing import Part, part_of
 from irg.run.optimizers import OptimizerKind, OptimizerSettings, split_parameters
 from irg.run.parallel import ParallelSettings, Precision
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
@@ -50,7 +51,7 @@ class Workload:
     world: int = 1
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    frozen: frozenset[Part] = frozenset()
+    frozen: frozenset[ModelPart] = frozenset()
     lora: LoraSettings | None = None
     average: bool = True
     """Whether averaged weights are kept."""
@@ -63,7 +64,7 @@ class Workload:
     @property
     def backward(self) -> Backward:
         if self.lora is None:
-            return Backward(frozenset(Part) - self.frozen)
+            return Backward(frozenset(ModelPart) - self.frozen)
         return Backward(frozenset(), adapted=True)
 
 
@@ -152,7 +153,7 @@ def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tupl
     weights = _weights(sizes, workload)
     accumulating = workload.forwards > 1 and workload.world > 1
     kept = kept_by_forward(config, workload.row, parallel, arithmetic, _adapted_inputs(config, workload.lora))
-    seen = Part.VISION in workload.backward.trained
+    seen = ModelPart.VISION in workload.backward.trained
     return (
         ("weights", weights // group),
         ("tables", 4 * sizes.tables),
@@ -187,8 +188,7 @@ def _optimizer(config: ModelConfig, workload: Workload, trained: int, size: int)
         return int(2 * trained * _EIGHT_BIT_MOMENT)
     if kind is OptimizerKind.ADAMW or workload.lora is not None:
         return 2 * trained * size
-    with torch.device("meta"):
-        model = UnifiedModel(config)
+    model = skeleton(config)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in workload.frozen)
     hidden, _ = split_parameters(model)
@@ -205,7 +205,7 @@ def _gathered(sizes: "_Sizes", workload: Workload, arithmetic: Arithmetic) -> in
         return 0
     trained = workload.backward.trained
     return 2 * sum(
-        size for part, size in sizes.parts.items() if part in trained and part is not Part.EMBEDDINGS
+        size for part, size in sizes.parts.items() if part in trained and part is not ModelPart.EMBEDDINGS
     )
 
 
@@ -224,7 +224,7 @@ class _Sizes:
     """Numbers of values."""
 
     config: ModelConfig
-    parts: dict[Part, int]
+    parts: dict[ModelPart, int]
     projections: int
     projection_outputs: int
     largest_layer: int
@@ -237,7 +237,7 @@ class _Sizes:
 def _sizes(config: ModelConfig) -> _Sizes:
     with torch.device("meta"):
         model, autoencoder = UnifiedModel(config), Autoencoder(config.autoencoder)
-    parts = dict.fromkeys(Part, 0)
+    parts = dict.fromkeys(ModelPart, 0)
     for name, parameter in model.named_parameters():
         parts[part_of(name)] += parameter.numel()
     experts = [module for module in model.modules() if isinstance(module, Expert)]

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from irg.core.files import write_atomically
 from irg.core.recipe import Recipe
 from irg.model import Autoencoder
-from irg.model.checkpoint import save_autoencoder
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig
 from irg.prep import to_pixels, to_uint8
 from irg.run.loop import FedStep, Run, newest_step
@@ -270,7 +270,7 @@ def finish(
     }
     measured = Autoencoder(config)
     measured.load_state_dict(averaged)
-    save_autoencoder(measured, recipe.out)
+    CheckpointFolder(recipe.out).save_autoencoder(measured)
     write_atomically(recipe.out / "ae_params.json", json.dumps(asdict(config), indent=1))
     write_atomically(recipe.out / "scores.json", json.dumps(scores, indent=1))
     return scores

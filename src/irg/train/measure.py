@@ -20,6 +20,7 @@ from irg.core import Packed
 from irg.core.files import write_atomically
 from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
+from irg.model.unified import skeleton
 from irg.run.flops import matrix_product_rate, peak_flops, row_flops
 from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
@@ -261,10 +262,10 @@ def _work(bench: TrainBench, config: ModelConfig, rows: list[Packed], world: int
 
 def _random_model(config: ModelConfig, device: torch.device, master: Precision) -> UnifiedModel:
     """Ordinary weights: zeros would draw less power, and a GPU would run faster than it does in earnest."""
-    with torch.device("meta"):
-        model = UnifiedModel(config)
-    model = model.to(torch.bfloat16 if master is Precision.BFLOAT16 else torch.float32).to_empty(
-        device=device
+    model = (
+        skeleton(config)
+        .to(torch.bfloat16 if master is Precision.BFLOAT16 else torch.float32)
+        .to_empty(device=device)
     )
     generator = torch.Generator(device).manual_seed(0)
     for name, parameter in model.named_parameters():

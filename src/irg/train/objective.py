@@ -10,8 +10,8 @@ from torch import nn
 from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
+from irg.model.parts import is_hidden
 from irg.run.flops import Backward, row_flops
-from irg.run.freezing import is_hidden
 from irg.run.losses import Losses, LossShares, ModelLosses, shares
 from irg.run.parallel import Layout, ParallelSettings, arithmetic, attention
 from irg.run.step import Sums

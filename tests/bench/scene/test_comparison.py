@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from irg.bench.checkpoints import NamedCheckpoint
 from irg.bench.scene import comparison
 from irg.bench.scene.comparison import (
     SHOWN,
@@ -24,7 +23,8 @@ from irg.bench.scene.conditions import Scope
 from irg.bench.scene.items import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.scene.records import PromptRecord
 from irg.bench.store import SeriesStore
-from irg.model.checkpoint import save_autoencoder, save_model
+from irg.model.checkpoint import CheckpointFolder
+from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 pytest.importorskip("matplotlib")
@@ -34,8 +34,8 @@ OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_pr
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoint:
     folder = tmp_path_factory.mktemp("checkpoint")
-    save_model(random_model(), folder)
-    save_autoencoder(random_autoencoder(), folder)
+    CheckpointFolder(folder).save_model(random_model())
+    CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(128).save(folder)
     return NamedCheckpoint(str(folder), "cpu")

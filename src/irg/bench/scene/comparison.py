@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from irg.bench.checkpoints import NamedCheckpoint, one_thread
+from irg.bench.checkpoints import loaded, one_thread
 from irg.bench.episodes import drawing_header
 from irg.bench.harness import DrawnBatch, Progress, draw_missing
 from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
@@ -26,6 +26,7 @@ from irg.bench.scene.trials import Trial
 from irg.bench.store import Key, SeriesStore
 from irg.core.files import write_atomically
 from irg.core.trace import png
+from irg.pipeline.load import NamedCheckpoint
 
 PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
@@ -92,7 +93,7 @@ class TrialBatch:
     def draw(self) -> DrawnBatch[PromptRecord]:
         on_cpu = self.checkpoint.torch_device.type == "cpu"
         with one_thread() if on_cpu else contextlib.nullcontext():
-            trial = Trial(self.checkpoint.load(), self.records, self.scope)
+            trial = Trial(loaded(self.checkpoint), self.records, self.scope)
             trial.run()
         pictures = {
             f"{name}-{self.records[row].index}": png(trial.images[name][row])
