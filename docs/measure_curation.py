@@ -70,9 +70,6 @@ class Work:
         self.seconds += process_time() - began
         return changed
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
 
 def pictured(side: int) -> Callable[[TraceRecord], TraceRecord]:
     """Gives a record two pictures of noise, of about 3 * side**2 bytes each, and a hash."""

@@ -54,9 +54,6 @@ class Pictures:
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [replace(record, image1=picture(DARK), image2=picture(BRIGHT)) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:

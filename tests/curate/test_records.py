@@ -2,13 +2,11 @@
 
 import json
 from dataclasses import fields, replace
-from typing import Any
 
 import pytest
 from PIL import Image
 
 from irg.core.cost import Cost
-from irg.core.digest import digest_of
 from irg.core.picture import Picture, StoredPicture
 from irg.core.trace import Verdict
 from irg.curate.records import (
@@ -64,14 +62,3 @@ def test_pictures_may_stay_in_the_store() -> None:
 
 def test_the_parts_of_a_reflection_make_one_text() -> None:
     assert Reflection("a", "b", "", "d").text == "a b d"
-
-
-@pytest.mark.parametrize("other", [(1, "a"), ("a", "1"), ("a1",), ("a", 1, None)])
-def test_a_digest_depends_on_parts_and_their_order(other: tuple[Any, ...]) -> None:
-    assert digest_of("a", 1) == digest_of("a", 1) != digest_of(*other)
-    assert len(digest_of("a", 1)) == 32
-
-
-def test_what_is_no_picture_says_so() -> None:
-    with pytest.raises(ValueError, match="5 bytes are no image"):
-        Picture(b"hello").open()

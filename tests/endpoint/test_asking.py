@@ -98,9 +98,6 @@ class Draws:
         pictures = [Picture.of(Image.new("RGB", (8, 8), colour)) for colour in colours]
         return [replace(item, drawn=drawn) for item, drawn in zip(records, pictures, strict=True)]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
 
 class Seen(BaseModel):
     right: bool
@@ -117,9 +114,6 @@ class Judges:
 
     async def run_async(self, records: Sequence[BenchItem]) -> list[BenchItem]:
         return await each(self.judge, "judge", records, self._judge)
-
-    def retire(self) -> None:
-        """Nothing is kept open."""
 
     async def _judge(self, case: Case[BenchItem]) -> BenchItem:
         seed = self.identity.seed_for(case.record)

@@ -44,9 +44,6 @@ class Wait:
         _append(self.diary, "".join(f"{record.index}\n" for record in records))
         return [replace(record.noted({"waited": True}), cost=record.cost + Cost(1)) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is open."""
-
 
 class Spend(Wait):
     """Waits for something of which there is enough for the first ten records."""

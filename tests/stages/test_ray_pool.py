@@ -197,7 +197,7 @@ def test_works_in_the_folder_of_the_driver(tmp_path: Path, monkeypatch: pytest.M
     proposed = first_shard(job)
     first, *_ = spans(Plant.of(job, partial(stages, Path("run"))), job.stages)
     monkeypatch.chdir(tmp_path / "elsewhere")
-    (done,) = first.run(proposed.left)
+    (done,) = asyncio.run(first.run(proposed.left))
     assert done.shard.mark.name == "think" and Path.cwd() == tmp_path
     assert list((tmp_path / "run" / "work" / "think").glob("*.parquet"))
 
@@ -207,31 +207,19 @@ def test_refuses_to_work_with_other_stages_than_the_driver(tmp_path: Path) -> No
     others = [*job.stages[:-1], Filter(FilterSettings(min_side=33))]
     first, *_ = spans(Plant.of(job, lambda: others), job.stages)
     with pytest.raises(ValueError, match="others on"):
-        first.run(first_shard(job).left)
+        asyncio.run(first.run(first_shard(job).left))
 
 
 def test_what_a_worker_did_travels_without_records(tmp_path: Path) -> None:
     job = build(tmp_path)
     think, _, draw, judge = spans(Plant.of(job, partial(stages, tmp_path)), job.stages)
-    (thought,) = think.run(first_shard(job).left)
-    (drawn,) = draw.run(thought.shard)
+    (thought,) = asyncio.run(think.run(first_shard(job).left))
+    (drawn,) = asyncio.run(draw.run(thought.shard))
     assert (drawn.tally.taken, drawn.reused, drawn.shard.records) == (PER_SHARD, False, ())
     assert job.store.load(0, drawn.shard.lineage).records[0].image1 is not None
-    assert [outcome.reused for outcome in judge.run(drawn.shard)] == [False] * 4
-    again = judge.run(drawn.shard)
+    assert [outcome.reused for outcome in asyncio.run(judge.run(drawn.shard))] == [False] * 4
+    again = asyncio.run(judge.run(drawn.shard))
     assert [outcome.reused for outcome in again] == [True] * 4
-
-
-@pytest.mark.parametrize("arguments", [{"address": ""}, {"workers": 0}, {"shards": 0}])
-def test_refuses_what_is_no_cluster(arguments: dict) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        Cluster(**{"address": "local", **arguments})
-
-
-def test_says_what_to_install_where_there_is_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ValueError, match=r"pip install 'irg\[curate\]'"), CLUSTER.connected():
-        raise AssertionError("it connected")
 
 
 def left_in(job: Job, folder: Path) -> Left:

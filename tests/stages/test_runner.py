@@ -28,9 +28,6 @@ class Upto:
             raise self.error(f"no further than {self.bound}")
         return [record.noted({"seen": True}) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is open."""
-
 
 def test_the_work_is_the_same_however_many_are_under_way(tmp_path: Path) -> None:
     one, many = job(tmp_path / "one"), job(tmp_path / "many")

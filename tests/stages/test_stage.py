@@ -26,9 +26,6 @@ class Praise:
         louder = [replace(record, thought=record.prompt.upper()) for record in records]
         return [r if len(r.prompt) > 3 else r.reject("judge", "too short") for r in louder]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
 
 def records() -> list[TraceRecord]:
     first, second, third = (

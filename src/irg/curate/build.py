@@ -87,13 +87,7 @@ class Build:
     @cached_property
     def account(self) -> Account:
         """What all endpoints of the run are charged to, and where their answers are kept."""
-        budget = self.recipe.budget
-        return Account(
-            folder=self.recipe.out / ANSWERS,
-            max_cost=budget.max_cost,
-            max_requests=budget.max_requests,
-            network_disk=budget.network_disk,
-        )
+        return Account(folder=self.recipe.out / ANSWERS, **self.recipe.budget.model_dump())
 
     def teacher(self, name: str) -> Respondent:
         """One object per name, so that what it has in flight is bounded over all stages."""

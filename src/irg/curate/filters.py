@@ -80,9 +80,6 @@ class Filter:
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._filter(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
     def _filter(self, record: TraceRecord) -> TraceRecord:
         assert record.thought is not None and record.reflection is not None
         texts = {"prompt": record.prompt, "thought": record.thought, "reflection": record.reflection.text}

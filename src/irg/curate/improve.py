@@ -67,6 +67,3 @@ class GivenImprove:
             else record.reject(NAME, "came without a picture")
             for record in records
         ]
-
-    def retire(self) -> None:
-        """Nothing is loaded."""

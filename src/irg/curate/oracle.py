@@ -65,9 +65,6 @@ class OracleThink:
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._think(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
     def _think(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         if rng.random() < self.student_share:
@@ -91,9 +88,6 @@ class OracleImprove:
 
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._improve(record) for record in records]
-
-    def retire(self) -> None:
-        """Nothing is loaded."""
 
     def _improve(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
@@ -130,9 +124,6 @@ class OracleJudge:
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._judge(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
     def _judge(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         first, second = (Verdict.of(judge(seen.request, reading)) for reading in (seen.first, seen.second))
@@ -165,9 +156,6 @@ class OracleReflect:
 
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._reflect(record) for record in records]
-
-    def retire(self) -> None:
-        """Nothing is loaded."""
 
     def _reflect(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)

@@ -33,9 +33,6 @@ class ShareWithStudent:
                 results[place] = record
         return results
 
-    def retire(self) -> None:
-        self.inner.retire()
-
     def estimate(self, count: int) -> Estimate:
         return self.inner.estimate(round(count * (1 - self.share)))
 

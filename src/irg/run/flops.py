@@ -144,14 +144,15 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
     product = torch.empty_like(one)
     best = float("inf")
     for _ in range(4):  # the first warms up
-        started = _now(device)
+        started = now(device)
         for _ in range(repeats):
             torch.mm(one, other, out=product)
-        best = min(best, _now(device) - started)
+        best = min(best, now(device) - started)
     return 2 * side**3 * repeats / best
 
 
-def _now(device: torch.device) -> float:
+def now(device: torch.device) -> float:
+    """Seconds by a clock, once all that was asked of the device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -24,7 +24,7 @@ from irg.stages.cluster import Cluster, Machines
 from irg.stages.flow import Job, advance, advance_async
 from irg.stages.runner import Progress, Watch, run_on
 from irg.stages.shards import Outcome, Shard
-from irg.stages.stage import AnyStage, DirectStage, EndpointStage, Resource
+from irg.stages.stage import AnyStage, EndpointStage, Resource
 from irg.stages.store import Store
 
 Build = Callable[[], Sequence[AnyStage]]
@@ -81,29 +81,18 @@ class Span:
     def stages(self) -> tuple[AnyStage, ...]:
         return _stages_of(self.plant)[self.start : self.stop]
 
-    def run(self, shard: Shard) -> list[Outcome]:
-        """For stages that compute."""
-        shard, outcomes = self._loaded(shard), []
-        for stage in self.stages:
-            assert isinstance(stage, DirectStage), f"{stage.identity.name} does not compute"
-            outcome = advance(self.plant.store, stage, shard)
-            outcomes.append(replace(outcome, shard=outcome.shard.left))
-            shard = outcome.shard
-        return outcomes
-
-    async def run_async(self, shard: Shard) -> list[Outcome]:
-        """For stages that wait for endpoints."""
-        stages, outcomes = self.stages, []
-        shard = await asyncio.to_thread(self._loaded, shard)
+    async def run(self, shard: Shard) -> list[Outcome]:
+        """What each stage made of a shard, whose records stay in the store."""
+        store, stages, outcomes = self.plant.store, self.stages, []
+        shard = await asyncio.to_thread(store.load, shard.number, shard.lineage)
         for stage in stages:
-            assert isinstance(stage, EndpointStage), f"{stage.identity.name} does not wait"
-            outcome = await advance_async(self.plant.store, stage, shard)
+            if isinstance(stage, EndpointStage):
+                outcome = await advance_async(store, stage, shard)
+            else:
+                outcome = advance(store, stage, shard)
             outcomes.append(replace(outcome, shard=outcome.shard.left))
             shard = outcome.shard
         return outcomes
-
-    def _loaded(self, shard: Shard) -> Shard:
-        return self.plant.store.load(shard.number, shard.lineage)
 
 
 def spans(plant: Plant, stages: Sequence[AnyStage]) -> list[Span]:
@@ -186,21 +175,21 @@ class Workers:
 
 
 def _compute(span: Span, shard: Shard) -> list[Outcome]:
-    return span.run(shard)
+    return asyncio.run(span.run(shard))
 
 
 class _Computing:
     """An actor that keeps what its stages have loaded."""
 
     def run(self, span: Span, shard: Shard) -> list[Outcome]:
-        return span.run(shard)
+        return _compute(span, shard)
 
 
 class _Waiting:
     """An actor that has many shards in hand at once; its stages bound what they have in flight."""
 
     async def run(self, span: Span, shard: Shard) -> list[Outcome]:
-        return await span.run_async(shard)
+        return await span.run(shard)
 
 
 @lru_cache(maxsize=4)

@@ -67,13 +67,21 @@ class Identity:
 
 
 class Stage(Protocol):
-    """What every stage says of itself. `retire` frees what it loaded, when a runner is done with it."""
+    """What every stage says of itself."""
 
     @property
     def identity(self) -> Identity: ...
 
     @property
     def resource(self) -> Resource: ...
+
+
+@runtime_checkable
+class Loaded(Protocol):
+    """A stage that keeps what it has loaded. `retire` frees it, when a runner is done with the stage.
+
+    Not a `Stage` in types, lest asking whether a stage is one has it find out its identity.
+    """
 
     def retire(self) -> None: ...
 

@@ -3,7 +3,6 @@
 The parts are those of a run: objective, layout over processes, attention, optimizers. The data is made up.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -21,7 +20,7 @@ from irg.core.files import write_atomically
 from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.model.unified import skeleton
-from irg.run.flops import matrix_product_rate, peak_flops, row_flops
+from irg.run.flops import matrix_product_rate, now, peak_flops, row_flops
 from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings
@@ -35,6 +34,7 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
+from irg.train.assemble import reset_positions
 from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 _NUM_ROWS = 2
@@ -222,23 +222,18 @@ class _Trainer:
         self.layout, self.parallel = layout, parallel
 
     def step(self, row: Packed) -> StepTime:
-        clock = [self._now()]
+        clock = [now(self.layout.device)]
         with arithmetic(self.layout, self.parallel):
             losses = self.objective(row, attention(row, self.layout.device))
         loss = losses.text_N.mean() + losses.flow_MV.mean()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         loss.backward()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         nn.utils.clip_grad_norm_(self.optimizers.parameters, 1.0)
         self.optimizers.step(1.0)
         self.optimizers.zero_grad()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         return StepTime(*(after - before for before, after in pairwise(clock)))
-
-    def _now(self) -> float:
-        if self.layout.device.type == "cuda":
-            torch.cuda.synchronize(self.layout.device)
-        return time.perf_counter()
 
 
 def _rows(bench: TrainBench, config: ModelConfig) -> list[Packed]:
@@ -269,9 +264,7 @@ def _random_model(config: ModelConfig, device: torch.device, master: Precision) 
             nn.init.normal_(parameter, std=0.02, generator=generator)
         else:
             nn.init.constant_(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
-    for table in (model.view_positions, model.latent_positions):
-        table.float()
-        table.reset()
+    reset_positions(model)
     return model
 
 

@@ -38,9 +38,6 @@ class EndpointImprove:
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._improve)
 
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
-
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])
 

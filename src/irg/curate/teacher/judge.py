@@ -113,9 +113,6 @@ class TeacherJudge:
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._judge)
 
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
-
     def estimate(self, count: int) -> Estimate:
         call, questions = self.teacher.call, self.settings.questions
         return self.teacher.estimate(

@@ -34,9 +34,6 @@ class TeacherThink:
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._think)
 
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
-
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate(
             [self.teacher.call(count, self.template, self.look, self.words * 3 // 2)]
@@ -99,9 +96,6 @@ class TeacherReflect:
 
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._reflect)
-
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([self.teacher.call(count, "reflect", 2, 500)])
