@@ -13,7 +13,7 @@ from typing import Protocol
 
 from irg.stages.flow import Job, advance, advance_async
 from irg.stages.shards import Mark, Outcome, Shard, Tally
-from irg.stages.stage import EndpointStage, LoadingStage, Resource, StopRun
+from irg.stages.stage import EndpointStage, Loaded, Resource, StopRun
 
 Watch = Callable[[str, Outcome], None]
 """Told of every stage's outcome, by the stage's name, in the driver."""
@@ -116,7 +116,7 @@ class Threads:
         for pool in self.pools.values():
             pool.shutdown(cancel_futures=True)
         for stage in self.job.stages:
-            if isinstance(stage, LoadingStage):
+            if isinstance(stage, Loaded):
                 stage.retire()
 
 

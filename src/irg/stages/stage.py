@@ -77,8 +77,11 @@ class Stage(Protocol):
 
 
 @runtime_checkable
-class LoadingStage(Stage, Protocol):
-    """A stage that keeps what it has loaded. `retire` frees it, when a runner is done with the stage."""
+class Loaded(Protocol):
+    """A stage that keeps what it has loaded. `retire` frees it, when a runner is done with the stage.
+
+    Not a `Stage` in types, lest asking whether a stage is one has it find out its identity.
+    """
 
     def retire(self) -> None: ...
 
