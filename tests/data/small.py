@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from irg.data.learning import Questions
+from irg.data.learning import ModeQuestions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
 from irg.engine import Guidance
@@ -43,10 +43,9 @@ def settings(side: int) -> Settings:
 
 @cache
 def tokenizer() -> Tokenizer:
+    asked = ModeQuestions()
     with tempfile.TemporaryDirectory() as folder:
-        return Tokenizer(
-            train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, Questions().plan, Questions().compare))
-        )
+        return Tokenizer(train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, asked.plan, asked.compare)))
 
 
 def config() -> ModelConfig:

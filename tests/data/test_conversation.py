@@ -14,7 +14,7 @@ from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import png
 from irg.data.conversation import ConversationSource
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.prep import SizeOnly
 from tests.data.broken import conversation, image_item, picture, write_broken
 
@@ -154,55 +154,59 @@ def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: 
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        ("[", Reason.BAD_JSON, "conversation is no JSON: Expecting value: line 1 column 2 (char 1)"),
-        ("[" * 100_000, Reason.BAD_JSON, "conversation is no JSON: "),
-        ({}, Reason.WRONG_TYPE, "conversation is {}, expected a list of messages"),
-        ([], Reason.NO_TARGET, "no text and no image has loss"),
-        ([user("p")], Reason.NO_TARGET, "no text and no image has loss"),
+        ("[", Fault.BAD_JSON, "conversation is no JSON: Expecting value: line 1 column 2 (char 1)"),
+        ("[" * 100_000, Fault.BAD_JSON, "conversation is no JSON: "),
+        ({}, Fault.WRONG_TYPE, "conversation is {}, expected a list of messages"),
+        ([], Fault.NO_TARGET, "no text and no image has loss"),
+        ([user("p")], Fault.NO_TARGET, "no text and no image has loss"),
         (
             [user("p"), assistant(text("t", need_loss=False))],
-            Reason.NO_TARGET,
+            Fault.NO_TARGET,
             "no text and no image has loss",
         ),
-        (["hello"], Reason.WRONG_TYPE, "conversation[0] is 'hello', expected a message"),
-        ([{"content": "p"}], Reason.UNKNOWN_ROLE, "conversation[0].role is None, expected 'system', "),
-        ([{"role": ["user"]}], Reason.UNKNOWN_ROLE, "conversation[0].role is ['user'], expected 'system', "),
-        ([{"role": "user"}], Reason.MISSING_COLUMN, "conversation[0].content is missing"),
-        ([user(None)], Reason.MISSING_COLUMN, "conversation[0].content is null"),
-        ([user(["p"])], Reason.WRONG_TYPE, "conversation[0].content is ['p'], expected text"),
-        ([user("\ud800")], Reason.WRONG_TYPE, "conversation[0].content is no valid Unicode: "),
-        ([assistant(text(" \n"))], Reason.EMPTY_TEXT, "conversation[0].content[0].content is empty"),
+        (["hello"], Fault.WRONG_TYPE, "conversation[0] is 'hello', expected a message"),
+        ([{"content": "p"}], Fault.UNKNOWN_ROLE, "conversation[0].role is None, expected 'system', "),
+        (
+            [{"role": ["user"]}],
+            Fault.UNKNOWN_ROLE,
+            "conversation[0].role is ['user'], expected 'system', ",
+        ),
+        ([{"role": "user"}], Fault.MISSING_COLUMN, "conversation[0].content is missing"),
+        ([user(None)], Fault.MISSING_COLUMN, "conversation[0].content is null"),
+        ([user(["p"])], Fault.WRONG_TYPE, "conversation[0].content is ['p'], expected text"),
+        ([user("\ud800")], Fault.WRONG_TYPE, "conversation[0].content is no valid Unicode: "),
+        ([assistant(text(" \n"))], Fault.EMPTY_TEXT, "conversation[0].content[0].content is empty"),
         (
             [{"role": "assistant", "content": "t"}],
-            Reason.WRONG_TYPE,
+            Fault.WRONG_TYPE,
             "conversation[0].content is 't', ",
         ),
-        ([assistant({"type": "video"})], Reason.WRONG_TYPE, "conversation[0].content[0].type is 'video', "),
+        ([assistant({"type": "video"})], Fault.WRONG_TYPE, "conversation[0].content[0].type is 'video', "),
         (
             [assistant(text("t", need_loss="no"))],
-            Reason.WRONG_TYPE,
+            Fault.WRONG_TYPE,
             "conversation[0].content[0].need_loss is 'no'",
         ),
-        ([assistant(text("t", need_loss=float("nan")))], Reason.NOT_A_NUMBER, "conversation holds NaN"),
+        ([assistant(text("t", need_loss=float("nan")))], Fault.NOT_A_NUMBER, "conversation holds NaN"),
         (
             '[{"role": "user", "content": 1e999}]',
-            Reason.NOT_A_NUMBER,
+            Fault.NOT_A_NUMBER,
             "conversation[0].content is inf, ",
         ),
-        ([assistant(image(0))], Reason.UNUSED_IMAGE, "conversation[0].content[0] has none of need_loss, "),
+        ([assistant(image(0))], Fault.UNUSED_IMAGE, "conversation[0].content[0] has none of need_loss, "),
         (
             [assistant({"type": "image", "content": "%%%", "need_loss": True})],
-            Reason.BROKEN_IMAGE,
+            Fault.BROKEN_IMAGE,
             "conversation[0].content[0].content is not base64: ",
         ),
         (
             [assistant({"type": "image", "content": "", "need_loss": True})],
-            Reason.EMPTY_IMAGE,
+            Fault.EMPTY_IMAGE,
             "conversation[0].content[0].content has no bytes",
         ),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Reason, detail: str) -> None:
+def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Fault, detail: str) -> None:
     rows = source(tmp_path, row)
     with pytest.raises(RowError) as failure:
         rows.read(0)
@@ -214,9 +218,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Reason, detail
 
 def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
     expected = write_broken(tmp_path / "data", 200, RNG, Format.CONVERSATION)
-    del expected[Reason.TOO_LONG]  # nothing is wrong with these but for a model
+    del expected[Fault.TOO_LONG]  # nothing is wrong with these but for a model
     rows = ConversationSource(tmp_path / "data")
-    found: dict[Reason, list[int]] = {}
+    found: dict[Fault, list[int]] = {}
     for index in range(len(rows)):
         try:
             rows.read(index)
@@ -226,7 +230,7 @@ def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
     assert found == expected and len(found) == 9
     surveyed = {index for index, row in enumerate(rows.survey()) if isinstance(row, RowError)}
     assert surveyed == {index for these in expected.values() for index in these} - {
-        *found[Reason.BROKEN_IMAGE]
+        *found[Fault.BROKEN_IMAGE]
     }
 
 

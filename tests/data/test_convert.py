@@ -10,7 +10,7 @@ from irg.data.convert import ConversationWriter, Wish, documents, to_conversatio
 from irg.data.episodes import EpisodeSource
 from irg.data.formats import open_source
 from irg.data.learning import Mode, document
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
 from tests.data.broken import picture, trace
 
@@ -87,12 +87,12 @@ def test_what_cannot_be_converted_is_counted_by_reason(tmp_path: Path) -> None:
     with ConversationWriter(tmp_path / "rows") as writer:
         found = to_conversations(traces, writer, Wish((Mode.INITIAL_THINKING,)))
     (rejected,) = found.rejected
-    assert (rejected.reason, rejected.row) == (Reason.UNFIT, 1) and found.rows_written == 1
+    assert (rejected.reason, rejected.row) == (Fault.UNFIT, 1) and found.rows_written == 1
     assert rejected.file == str(tmp_path / "traces" / "traces-00000.parquet")
     with TraceWriter(tmp_path / "back") as writer:
         found = to_traces(ConversationSource(tmp_path / "rows"), writer)
     (rejected,) = found.rejected
-    assert rejected.reason is Reason.UNFIT and "lacks the picture" in rejected.detail
+    assert rejected.reason is Fault.UNFIT and "lacks the picture" in rejected.detail
     assert (found.rows_read, found.rows_written) == (1, 0)
 
 
@@ -104,7 +104,7 @@ def test_a_row_that_comes_twice_is_one_trace(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "traces") as writer:
         found = to_traces(ConversationSource(tmp_path / "rows"), writer)
     assert found.rows_written == 1
-    assert [(error.reason, error.row) for error in found.rejected] == [(Reason.DUPLICATE, 1)]
+    assert [(error.reason, error.row) for error in found.rejected] == [(Fault.DUPLICATE, 1)]
 
 
 def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_episodes_as_they_were_saved_become_traces(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "traces") as writer:
         found = to_traces(episodes, writer)
     reasons = [error.reason for error in found.rejected]
-    assert reasons == [Reason.BAD_JSON, Reason.BROKEN_IMAGE, Reason.DUPLICATE] and found.rows_written == 1
+    assert reasons == [Fault.BAD_JSON, Fault.BROKEN_IMAGE, Fault.DUPLICATE] and found.rows_written == 1
     surveyed = [getattr(row, "reason", None) for row in episodes.survey()]
     assert surveyed == [None, *reasons]
     read, first = TraceStore(tmp_path / "traces").read(0), trace(0, np.random.default_rng(0))

@@ -5,7 +5,7 @@ from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
-from irg.data.learning import COMPOSITION, IRGL, Mode, Questions, UnfitError, document, modes_of
+from irg.data.learning import COMPOSITION, IRGL, Mode, ModeQuestions, UnfitError, document, modes_of
 
 FIRST, SECOND, SOURCE = (Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue"))
 TRACE = Trace(
@@ -30,7 +30,7 @@ SHAPES = {
 
 
 def of(mode: Mode, trace: Trace = TRACE, choice: int = 0) -> Document:
-    return document(trace, mode, "be good", Questions("Which plan?", "What is better?"), choice)
+    return document(trace, mode, "be good", ModeQuestions("Which plan?", "What is better?"), choice)
 
 
 def shape(piece: tuple[Segment, ...]) -> str:

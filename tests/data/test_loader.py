@@ -21,7 +21,7 @@ from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import LoadedStep, StepLoader
 from irg.data.plan import PackingOptions, Planner
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Stream, counted
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer, words
 
@@ -159,7 +159,7 @@ def test_broken_images_are_left_out_and_told(workers: int) -> None:
     modes = (Mode.IMPROVING_FULL, Mode.INITIAL_THINKING)
     steps = take(1000, planner(rows, epochs=1, modes=modes), workers)
     rejected = [one for step in steps for one in step.rejected]
-    assert counted(rejected) == {("memory:improving_full", Reason.BROKEN_IMAGE): 3}
+    assert counted(rejected) == {("memory:improving_full", Fault.BROKEN_IMAGE): 3}
     assert sorted(one.error.row for one in rejected) == [0, 3, 6]
     assert "an image of turn 2 cannot be decoded" in str(rejected[0].error)
     assert sum(len(row) for step in steps for row in step.rows) == 18 - 3
@@ -194,7 +194,7 @@ def test_failures_name_the_row(workers: int) -> None:
 
 
 def test_what_planning_rejects_is_told_once() -> None:
-    rows: list[Row] = [*episodes(5), RowError("file", 5, Reason.UNFIT, "so it is")]
+    rows: list[Row] = [*episodes(5), RowError("file", 5, Fault.UNFIT, "so it is")]
     for rank in range(2):
         streams = survey([Stream(VirtualSource(rows), Mode.DIRECT)], Measuring(PREPARER, longest=160)).streams
         steps = take(1000, Planner(streams, OPTIONS, 0, epochs=1), rank=rank, world=2)

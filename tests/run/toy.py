@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Rejected
 from irg.run.loop import FedStep
 from irg.run.optimizers import OptimizerSettings
@@ -18,7 +18,7 @@ from irg.run.settings import RunSettings, SavingSettings
 from irg.run.step import Sums
 
 ALONE = Layout(0, 1, torch.device("cpu"))
-REJECTED = Rejected("drawn", RowError("nowhere", 3, Reason.BAD_JSON, "so it is"))
+REJECTED = Rejected("drawn", RowError("nowhere", 3, Fault.BAD_JSON, "so it is"))
 
 
 @dataclass(frozen=True, eq=False)

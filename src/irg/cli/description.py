@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from irg.core.segment import DELIMITERS, Grid
 from irg.model import Autoencoder, ModelConfig
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.parts import ModelPart, part_of
@@ -61,9 +62,10 @@ class Description:
         """Tokens of a two-turn episode of the usual size with thoughts as long as they may be."""
         settings = self.settings
         size = settings.width, settings.height
-        clean = _area(settings.clean.size(*size), self.config.pixels_per_latent)
-        view = _area(settings.view.size(*size), self.config.vision.patch)
-        return 2 * settings.max_thought_tokens + clean + view
+        clean = Grid.of(settings.clean.size(*size), self.config.pixels_per_latent)
+        view = Grid.of(settings.view.size(*size), self.config.vision.patch)
+        images = sum(grid.num_tokens + DELIMITERS for grid in (clean, view))
+        return 2 * settings.max_thought_tokens + images
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -107,7 +109,3 @@ def _count(config: ModelConfig) -> dict[str, int]:
         autoencoder = Autoencoder(config.autoencoder)
     sizes = {title: counts[title] for title in (*_TITLES.values(), _POSITIONS)}
     return {**sizes, "autoencoder": sum(value.numel() for value in autoencoder.state_dict().values())}
-
-
-def _area(size: tuple[int, int], side: int) -> int:
-    return (size[0] // side) * (size[1] // side) + 2

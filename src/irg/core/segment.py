@@ -56,6 +56,11 @@ class Grid(NamedTuple):
     rows: int
     columns: int
 
+    @classmethod
+    def of(cls, size: tuple[int, int], side: int) -> "Grid":
+        """Of a picture of such a width and height, whose tokens are squares of `side` pixels."""
+        return cls(size[1] // side, size[0] // side)
+
     @property
     def num_tokens(self) -> int:
         return self.rows * self.columns

@@ -24,7 +24,7 @@ from irg.core.files import write_atomically
 from irg.core.picture import Picture
 from irg.core.trace import Trace, Turn
 from irg.curate.records import TraceRecord
-from irg.data.fields import Place
+from irg.data.fields import RowPlace
 from irg.data.pictures import decode
 from irg.data.sets import HELD_OUT, MANIFEST, TRAIN, VERSION, is_held_out, read_manifest
 from irg.data.traces import TraceWriter
@@ -152,4 +152,4 @@ def _records(store: Store, marks: Sequence[Mark]) -> Iterator[TraceRecord]:
 
 
 def _opened(picture: Picture, name: str) -> Image.Image:
-    return decode(picture.data, Place(name, 0), "image")
+    return decode(picture.data, RowPlace(name, 0), "image")

@@ -19,12 +19,12 @@ from typing import Any, cast
 from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
-from irg.data.fields import Fields, Place, load_json, shown
+from irg.data.fields import Fields, RowPlace, load_json, shown
 from irg.data.learning import COMPOSITION, Mode
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import decode, from_base64, size_of_base64
 from irg.data.rows import CACHE_BYTES
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.prep import SizeOnly
 
 FORMAT = "irg-conversation"
@@ -35,7 +35,7 @@ OTHER = "conversation"
 """Mode of documents that have the shape of no learning mode."""
 
 _NEEDS = {"need_loss": Kind.NOISY, "need_vae": Kind.CLEAN, "need_vit": Kind.VIEW}
-_Opener = Callable[[str, Place, str], Image.Image]
+_Opener = Callable[[str, RowPlace, str], Image.Image]
 
 
 class ConversationSource(ParquetSource[Document]):
@@ -56,16 +56,16 @@ class ConversationSource(ParquetSource[Document]):
     def fingerprint(self) -> str:
         return f"{super().fingerprint}-{hashlib.sha256(repr(self.system_prompt).encode()).hexdigest()[:8]}"
 
-    def from_row(self, row: dict[str, Any], place: Place) -> Document:
+    def from_row(self, row: dict[str, Any], place: RowPlace) -> Document:
         return self._document(row, place, _decoded)
 
-    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Document:
+    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Document:
         return self._document(row, place, _sized)
 
     def is_sketched(self, leaf: str) -> bool:
         return True
 
-    def _document(self, row: dict[str, Any], place: Place, opened: _Opener) -> Document:
+    def _document(self, row: dict[str, Any], place: RowPlace, opened: _Opener) -> Document:
         text = Fields(place, row).text(COLUMN)
         segments = parse(load_json(text, place, COLUMN), place, opened)
         mode = mode_of(segments)
@@ -80,16 +80,16 @@ def mode_of(segments: Sequence[Segment]) -> str:
     return _SHAPES.get(_drawn(segments), OTHER)
 
 
-def parse(content: Any, place: Place, opened: _Opener) -> tuple[Segment, ...]:
+def parse(content: Any, place: RowPlace, opened: _Opener) -> tuple[Segment, ...]:
     """The segments of a conversation. Raises RowError."""
     if not isinstance(content, list):
-        raise place.error(Reason.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
+        raise place.error(Fault.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
     entries = [entry for number in range(len(content)) for entry in _entries(content, number, place)]
     segments = _segments(entries, opened)
     if _drawn(segments) == _INSTRUCTED:  # the instruction leads to the second picture
         segments = [replace(one, turn=2) if one.role is Role.PROMPT else one for one in segments]
     if not any(one.supervised for one in segments):
-        raise place.error(Reason.NO_TARGET, "no text and no image has loss")
+        raise place.error(Fault.NO_TARGET, "no text and no image has loss")
     return tuple(segments)
 
 
@@ -108,7 +108,7 @@ class _Picture:
 
     content: str
     kinds: tuple[Kind, ...]
-    place: Place
+    place: RowPlace
     path: str
 
     def continues(self, other: "_Text | _Picture | None") -> bool:
@@ -118,11 +118,11 @@ class _Picture:
         return not set(self.kinds) & set(other.kinds)
 
 
-def _entries(messages: list[Any], number: int, place: Place) -> Iterator[_Text | _Picture]:
+def _entries(messages: list[Any], number: int, place: RowPlace) -> Iterator[_Text | _Picture]:
     path = f"{COLUMN}[{number}]"
     if not isinstance(messages[number], dict):
         problem = f"{path} is {shown(messages[number])}, expected a message"
-        raise place.error(Reason.WRONG_TYPE, problem)
+        raise place.error(Fault.WRONG_TYPE, problem)
     message = Fields(place, messages[number], path)
     match messages[number].get("role"):
         case "system" | "user" as role:
@@ -132,7 +132,7 @@ def _entries(messages: list[Any], number: int, place: Place) -> Iterator[_Text |
                 yield _item(item)
         case role:
             known = "'system', 'user' or 'assistant'"
-            raise message.error(Reason.UNKNOWN_ROLE, "role", f"is {shown(role)}, expected {known}")
+            raise message.error(Fault.UNKNOWN_ROLE, "role", f"is {shown(role)}, expected {known}")
 
 
 def _item(item: Fields) -> _Text | _Picture:
@@ -143,10 +143,10 @@ def _item(item: Fields) -> _Text | _Picture:
             kinds = tuple(kind for need, kind in _NEEDS.items() if item.flag(need, False))
             if not kinds:
                 problem = "has none of need_loss, need_vae and need_vit: nothing would see it"
-                raise item.place.error(Reason.UNUSED_IMAGE, f"{item.within} {problem}")
+                raise item.place.error(Fault.UNUSED_IMAGE, f"{item.within} {problem}")
             return _Picture(item.text("content"), kinds, item.place, f"{item.within}.content")
         case kind:
-            raise item.error(Reason.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
+            raise item.error(Fault.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
 
 
 def _segments(entries: list[_Text | _Picture], opened: _Opener) -> list[Segment]:
@@ -212,9 +212,9 @@ _SHAPES: dict[str, Mode] = {
 }
 
 
-def _decoded(content: str, place: Place, path: str) -> Image.Image:
+def _decoded(content: str, place: RowPlace, path: str) -> Image.Image:
     return decode(from_base64(content, place, path), place, path)
 
 
-def _sized(content: str, place: Place, path: str) -> Image.Image:
+def _sized(content: str, place: RowPlace, path: str) -> Image.Image:
     return SizeOnly(size_of_base64(content, place, path))

@@ -19,12 +19,12 @@ from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation
 from irg.data.episodes import EpisodeSource
-from irg.data.fields import Place
-from irg.data.learning import Mode, Questions, UnfitError, document
+from irg.data.fields import RowPlace
+from irg.data.learning import Mode, ModeQuestions, UnfitError, document
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import encode
-from irg.data.shards import Limits, Shape, ShardWriter
-from irg.data.source import Reason, RowError, Source
+from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.source import Fault, RowError, Source
 from irg.data.trace_rows import content_id
 from irg.data.traces import TraceWriter
 
@@ -52,7 +52,7 @@ class Wish:
 
     modes: tuple[Mode, ...] = tuple(Mode)
     system_prompt: str | None = None
-    questions: Questions = field(default_factory=Questions)
+    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 class ConversationWriter:
@@ -60,8 +60,8 @@ class ConversationWriter:
     manager."""
 
     def __init__(self, folder: Path, provenance: dict[str, Any] | None = None) -> None:
-        shape = Shape(conversation.FORMAT, "conversations", _schema())
-        self._shards = ShardWriter(folder, shape, provenance or {}, Limits())
+        form = ShardFormat(conversation.FORMAT, "conversations", _schema())
+        self._shards = ShardWriter(folder, form, provenance or {}, ShardLimits())
 
     @property
     def num_rows(self) -> int:
@@ -99,7 +99,7 @@ def to_conversations(
             writer.write(row_id, written)
         if writer.num_rows == num_before:
             detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
-            found.rejected.append(_place(source, index).error(Reason.UNFIT, detail))
+            found.rejected.append(_place(source, index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
 
@@ -114,7 +114,7 @@ def to_traces(
         try:
             writer.write(row if isinstance(row, Trace) else trace_of(row))
         except UnfitError as unfit:
-            found.rejected.append(place.error(Reason.UNFIT, str(unfit)))
+            found.rejected.append(place.error(Fault.UNFIT, str(unfit)))
         except RowError as refused:  # by the writer, which knows no place in the source
             found.rejected.append(place.error(refused.reason, refused.detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
@@ -210,8 +210,8 @@ def _rows(
         done(index)
 
 
-def _place(source: Source, index: int) -> Place:
-    return Place(*source.place(index)) if isinstance(source, _PLACED) else Place(source.name, index)
+def _place(source: Source, index: int) -> RowPlace:
+    return RowPlace(*source.place(index)) if isinstance(source, _PLACED) else RowPlace(source.name, index)
 
 
 def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:

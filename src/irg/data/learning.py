@@ -48,7 +48,7 @@ class UnfitError(ValueError):
 
 
 @dataclass(frozen=True)
-class Questions:
+class ModeQuestions:
     """What the understanding modes ask: for the plan behind a picture, for what a second one improves."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by recipes
@@ -58,7 +58,7 @@ class Questions:
 
 
 def document(
-    trace: Trace, mode: Mode, system_prompt: str, questions: Questions | None = None, choice: int = 0
+    trace: Trace, mode: Mode, system_prompt: str, questions: ModeQuestions | None = None, choice: int = 0
 ) -> Document:
     """The document of one mode. `choice` picks among the trace's own questions.
 
@@ -66,7 +66,7 @@ def document(
     """
     if trace.modes and mode not in trace.modes:
         raise UnfitError(f"the trace is not meant for mode {mode}, only for {', '.join(trace.modes)}")
-    maker = _Maker(trace, mode, system_prompt, questions or Questions(), choice)
+    maker = _Maker(trace, mode, system_prompt, questions or ModeQuestions(), choice)
     tokens = COMPOSITION[mode].split()
     return Document(tuple(segment for token in tokens for segment in maker.segments(token)), mode)
 
@@ -89,7 +89,7 @@ class _Maker:
     trace: Trace
     mode: Mode
     system_prompt: str
-    questions: Questions
+    questions: ModeQuestions
     choice: int
 
     def segments(self, token: str) -> tuple[Segment, ...]:

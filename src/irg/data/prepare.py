@@ -44,8 +44,7 @@ class Preparer:
         if segment.kind is Kind.TEXT:
             return replace(segment, data=self.tokenizer.encode(segment.text))
         resize, side = self._cells(segment.kind)
-        width, height = resize.size(*segment.picture.size)
-        return replace(segment, grid=Grid(height // side, width // side))
+        return replace(segment, grid=Grid.of(resize.size(*segment.picture.size), side))
 
     def _with_pixels(self, piece: tuple[Segment, ...]) -> Iterator[Segment]:
         """Forms of a picture that are resized alike share their pixels."""

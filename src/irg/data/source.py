@@ -8,8 +8,8 @@ from irg.core import Document
 from irg.core.trace import Trace
 
 
-class Reason(StrEnum):
-    """Why a row is rejected."""
+class Fault(StrEnum):
+    """What is wrong with a row that is rejected."""
 
     BAD_JSON = "bad JSON"
     MISSING_COLUMN = "missing column"
@@ -31,7 +31,7 @@ class Reason(StrEnum):
 class RowError(ValueError):
     """A row that cannot be used: the file, the row in it (from 0), the reason, and what exactly is wrong."""
 
-    def __init__(self, file: str, row: int, reason: Reason, detail: str) -> None:
+    def __init__(self, file: str, row: int, reason: Fault, detail: str) -> None:
         super().__init__(f"{file}, row {row}: {reason}: {detail}")
         self.file, self.row, self.reason, self.detail = file, row, reason, detail
 

@@ -20,7 +20,7 @@ from irg.data.lengths import Measured
 from irg.data.mixture import SampleRef
 from irg.data.plan import PlannedRow
 from irg.data.prepare import Preparer
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream
 
 _WATCH_SECONDS = 1.0
@@ -74,13 +74,13 @@ class RowReader(Dataset[LoadedRow]):
         try:
             document = stream.document(sample.index, choice=seed)
         except Elsewhere as elsewhere:
-            raise stream.error(sample.index, Reason.UNFIT, "it is meant for other modes now") from elsewhere
+            raise stream.error(sample.index, Fault.UNFIT, "it is meant for other modes now") from elsewhere
         _decode(document, stream, sample.index)
         ready = self._preparer(document, seed)
         tokens = ready.tokens_with(self._copies[sample.stream])
         if tokens > sample.length:
             detail = f"it has {tokens} tokens, and had {sample.length} when it was measured"
-            raise stream.error(sample.index, Reason.TOO_LONG, detail)
+            raise stream.error(sample.index, Fault.TOO_LONG, detail)
         return ready
 
 
@@ -131,7 +131,7 @@ def _decode(document: Document, stream: Stream, index: int) -> None:
                 segment.picture.load()
             except _BROKEN as broken:
                 detail = f"an image of turn {segment.turn} cannot be decoded: {broken}"
-                raise stream.error(index, Reason.BROKEN_IMAGE, detail) from broken
+                raise stream.error(index, Fault.BROKEN_IMAGE, detail) from broken
 
 
 def _as_it_is(row: LoadedRow) -> LoadedRow:

@@ -187,16 +187,14 @@ class Episodes:
         )
         side = config.pixels_per_latent
         for row, image in enumerate(sized):
-            grid = Grid(image.height // side, image.width // side)
+            grid = Grid.of(image.size, side)
             yield Segment(Kind.CLEAN, Role.IMAGE, tokens[row], turn=turn, grid=grid)
 
     def _view(self, image: Image.Image, turn: int) -> Segment:
         side = self.parts.model.config.vision.patch
         sized = self.parts.settings.view(image)
         cut = patches(to_pixels([sized])[0], side)
-        return Segment(
-            Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side)
-        )
+        return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))
 
 
 class _timed:

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from rich.console import Console
 
 from irg.core.files import write_atomically
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.streams import Rejected
 from irg.run.parallel import Layout
 
@@ -26,7 +26,7 @@ class Rejections:
         self.layout = layout
         name = FILE if layout.is_first else FILE.replace(".", f".rank-{layout.rank}.")
         self.path = folder / name
-        self.counts: Counter[tuple[str, Reason]] = Counter()
+        self.counts: Counter[tuple[str, Fault]] = Counter()
 
     def begin(self, known: Iterable[Rejected], step: int) -> None:
         """Write down what was `known` beforehand, and keep what was met up to `step` by the run that goes on.
@@ -37,7 +37,7 @@ class Rejections:
         if self.layout.is_first:
             lines = [_line(one, 0) for one in known] + _met_until(self.path.parent, step)
             for record in map(json.loads, lines):
-                self.counts[record["stream"], Reason(record["reason"])] += 1
+                self.counts[record["stream"], Fault(record["reason"])] += 1
             write_atomically(self.path, "".join(f"{line}\n" for line in lines))
             for path in _files(self.path.parent):
                 if path != self.path:
@@ -54,11 +54,11 @@ class Rejections:
             with self.path.open("a") as file:
                 file.writelines(f"{line}\n" for line in lines)
 
-    def report(self, console: Console) -> Counter[tuple[str, Reason]]:
+    def report(self, console: Console) -> Counter[tuple[str, Fault]]:
         """Counts over all processes, shown by the first. All processes call it."""
         together = self.counts
         if self.layout.world > 1:
-            every: list[Counter[tuple[str, Reason]]] = [Counter()] * self.layout.world
+            every: list[Counter[tuple[str, Fault]]] = [Counter()] * self.layout.world
             dist.all_gather_object(every, self.counts)
             together = sum(every, Counter())
         if self.layout.is_first:

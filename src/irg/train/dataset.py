@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from irg.data.budget import fitting_budget
 from irg.data.formats import open_source
 from irg.data.learning import Mode
-from irg.data.lengths import Measuring, Survey, survey
+from irg.data.lengths import LengthSurvey, Measuring, survey
 from irg.data.plan import PackingOptions, Planner
 from irg.data.prepare import Preparer
 from irg.data.scene_source import SceneSource
@@ -23,7 +23,7 @@ class Data:
 
     preparer: Preparer
     planner: Planner
-    survey: Survey
+    survey: LengthSurvey
 
 
 def data_of(

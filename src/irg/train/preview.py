@@ -8,7 +8,7 @@ from itertools import islice
 from irg.core import Document, Kind
 from irg.core.segment import DELIMITERS
 from irg.core.trace import Trace, Turn
-from irg.data.learning import IRGL, Mode, Questions, document
+from irg.data.learning import IRGL, Mode, ModeQuestions, document
 from irg.data.prepare import Preparer
 from irg.data.source import RowError
 from irg.data.streams import Elsewhere, Stream, counted
@@ -117,7 +117,7 @@ def _typical(recipe: TrainRecipe, config: ModelConfig, settings: Settings) -> tu
     for one in recipe.data:
         for mode, weight in (one.modes or dict.fromkeys(IRGL, 1.0)).items():
             weights[mode] = weights.get(mode, 0.0) + weight * one.weight
-    asked = Questions("question", "question")
+    asked = ModeQuestions("question", "question")
     shapes = [
         _shape(document(trace, mode, "system", asked), preparer, recipe.noising.copies) for mode in weights
     ]

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from irg.core.recipe import Recipe
 from irg.core.settings import BaseSettings
 from irg.data.compose import Dropout, Noising
-from irg.data.learning import Mode, Questions
+from irg.data.learning import Mode, ModeQuestions
 from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
@@ -111,7 +111,7 @@ class TrainRecipe(Recipe):
     stop_at: int | None = Field(None, ge=1)
     """Leave off after this step, though the schedule is that of all `steps`."""
     data: tuple[DataSettings, ...]
-    questions: Questions = Questions()
+    questions: ModeQuestions = ModeQuestions()
     batch: BatchSettings
     global_batch: Literal["fixed", "scaled"] = "scaled"
     """Whether a step has the same rows on any number of processes, or more rows on more processes."""
