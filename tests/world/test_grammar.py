@@ -3,23 +3,16 @@ import pytest
 
 from irg.world.grammar import (
     COMBINATION_FAMILIES,
-    Direction,
-    Family,
-    Group,
-    OutsideWorld,
-    Request,
     Split,
     fulfil,
-    fulfils,
     is_held_out_text,
-    parse,
-    phrase,
     random_scene,
-    requires_held_out,
     sample_prompt,
     sample_request,
 )
+from irg.world.request import Direction, Family, Group, Request, fulfils, requires_held_out
 from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone, is_held_out
+from irg.world.wording import OutsideWorld, parse, phrase
 
 RED_CIRCLES_LEFT_OF_A_BLUE_SQUARE = Request(
     Family.COMPOUND,

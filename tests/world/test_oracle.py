@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from irg.world.edits import malform
+from irg.world.edits import malform, perturb
 from irg.world.flaws import FlawKind, compare
-from irg.world.grammar import fulfil, fulfils, parse, random_scene
-from irg.world.oracle import judge, perturb, read, repair
+from irg.world.grammar import fulfil, random_scene
+from irg.world.judging import judge, repair
+from irg.world.oracle import read
 from irg.world.reading import clear_reading
 from irg.world.render import BACKDROPS, render
+from irg.world.request import fulfils
 from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone, fitted_pose
+from irg.world.wording import parse
 
 
 def degraded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
