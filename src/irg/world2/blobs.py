@@ -15,7 +15,8 @@ Array = np.ndarray
 MIN_PIXELS = 36  # less is a speck, of which an autoencoder may leave a few
 _MIN_CHROMA = 34.0  # distance from the background's hue, in levels, at which an object may begin
 _DARKEST_SHADOW = 0.66  # of the background's brightness; what is darker is no shadow
-_COVER = 0.45  # share of its own typical chroma above which a pixel belongs to an object
+_COVER = 0.48  # share of a pixel above which it belongs to an object
+_MAX_DARKENING = 2.2  # times that an object's chroma may be less in its dark parts than it typically is
 _MIN_CORE = 7  # pixels of one hue, each with neighbours of that hue only, that make it an object's own
 _THIRDS = np.full(3, 1 / 3, dtype=np.float32)
 _COLOURS = tuple(Colour)
@@ -74,16 +75,16 @@ def find_blobs(pixels: Array, background: Background) -> list[Blob]:
         if areas[index] >= MIN_PIXELS:
             region = labels == index
             window = _window_of(region)
-            blobs += _blobs_in(region[window], tints[window], background, window, index)
+            blobs += _blobs_in(region[window], pixels[window], background, window, index)
     return blobs
 
 
 def has_colourless_thing(pixels: Array, background: Background) -> bool:
     """Whether something grey or black is there, which is darker than any shadow and no blob."""
-    dark = pixels @ _THIRDS < _DARKEST_SHADOW * np.mean(BACKDROPS[background])
-    faint = np.square(_tints_from(pixels, background)).sum(axis=-1) <= _MIN_CHROMA**2
+    brightness = pixels @ _THIRDS
+    dark = brightness < _DARKEST_SHADOW * np.mean(BACKDROPS[background])
     # A line where two complementary colours meet is grey, too, but thin.
-    return int(shrunk(dark & faint).sum()) >= MIN_PIXELS // 2
+    return int(shrunk(dark & (np.ptp(pixels, axis=-1) < 0.4 * brightness)).sum()) >= MIN_PIXELS // 2
 
 
 def label(mask: Array) -> tuple[Array, int]:
@@ -170,9 +171,10 @@ def _window_of(region: Array) -> tuple[slice, slice]:
 
 
 def _blobs_in(
-    region: Array, tints: Array, background: Background, window: tuple[slice, slice], clump: int
+    region: Array, pixels: Array, background: Background, window: tuple[slice, slice], clump: int
 ) -> list[Blob]:
     directions = _directions(background)
+    tints = _tints_from(pixels, background)
     along = tints @ directions
     hues = along.argmax(axis=-1)
     own = [hue for hue in range(len(_COLOURS)) if shrunk(region & (hues == hue)).sum() >= _MIN_CORE]
@@ -182,8 +184,7 @@ def _blobs_in(
     blobs: list[Blob] = []
     for hue in own:
         mine = region & (hues == hue) if len(own) > 1 else region
-        typical = np.median(tints[mine & (along[..., hue] > _MIN_CHROMA)], axis=0)
-        cover = tints @ (typical / np.square(typical).sum())
+        cover = _cover(along[..., hue], pixels @ _THIRDS, mine, background)
         pieces, num_pieces = label(mine & (cover > _COVER))
         areas = np.bincount(pieces.ravel(), minlength=num_pieces + 1)
         for index in range(1, num_pieces + 1):
@@ -193,6 +194,19 @@ def _blobs_in(
                 coverage = _coverage(mask, region, mine, cover)
                 blobs.append(Blob(*corner, coverage, _COLOURS[hue], clump, loose))
     return blobs
+
+
+def _cover(chroma: Array, brightness: Array, mine: Array, background: Background) -> Array:
+    """The share of each pixel that an object covers, whether that part of it is light or dark.
+
+    A pixel is a mixture of the background and of the object's colour times some brightness: its chroma and its
+    own brightness together tell both. Shadows have no chroma.
+    """
+    strong = mine & (chroma > _MIN_CHROMA)
+    typical = float(np.median(chroma[strong])) if strong.any() else _MIN_CHROMA
+    ratio = float(np.median(brightness[strong] / chroma[strong])) if strong.any() else 1.0
+    share = 1 - (brightness - chroma * ratio) / float(np.mean(BACKDROPS[background]))
+    return np.minimum(share, _MAX_DARKENING * chroma / typical)
 
 
 def _loose(region: Array, mask: Array) -> float:

@@ -14,13 +14,13 @@ import numpy as np
 from irg.world2.blobs import Blob, filled, find_background, find_blobs, grown, has_colourless_thing
 from irg.world2.hidden import fit_hidden
 from irg.world2.reading import ObjectReading, Reading
-from irg.world2.scene import IMAGE_SIZE, MAX_OBJECTS, Kind, Pose, SceneObject, Size
+from irg.world2.scene import IMAGE_SIZE, MAX_OBJECTS, Kind, Pose, SceneObject, Shape, Size
 from irg.world2.templates import Fit, best_fit
 from irg.world2.textures import TextureFit, read_texture
 
 Array = np.ndarray
 
-MIN_OVERLAP = 0.80
+MIN_OVERLAP = {shape: 0.70 if shape is Shape.RING else 0.80 for shape in Shape}  # a thin band is easily missed
 MIN_MARGIN = 0.03
 MAX_MISFIT_RATIO = 0.65  # of the best shape's misfit (1 - overlap) to the runner-up's
 MIN_HIDDEN_OVERLAP, MIN_HIDDEN_MARGIN = 0.80, 0.02  # of what is partly hidden
@@ -129,12 +129,9 @@ def _object_reading(seen: _Sighting, pixels: Array) -> ObjectReading:
 
 def _is_clear(seen: _Sighting, texture: TextureFit) -> bool:
     fit = seen.fit
-    least, margin = (
-        (MIN_HIDDEN_OVERLAP, MIN_HIDDEN_MARGIN) if seen.hidden else (MIN_OVERLAP, MIN_MARGIN)
-    )
     return bool(
-        fit.overlap >= least
-        and fit.overlap - fit.runner_up >= margin
+        fit.overlap >= (MIN_HIDDEN_OVERLAP if seen.hidden else MIN_OVERLAP[fit.shape])
+        and fit.overlap - fit.runner_up >= (MIN_HIDDEN_MARGIN if seen.hidden else MIN_MARGIN)
         and 1 - fit.overlap <= MAX_MISFIT_RATIO * (1 - fit.runner_up)
         and MIN_RADIUS <= fit.pose.radius <= MAX_RADIUS
         and seen.blob.loose <= MAX_LOOSE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,19 +97,40 @@ def stacked(
     rng: Generator,
 ) -> SceneObject | None:
     """An object of a whole kind inside, or in front of, another, apart from all others; None if none fits."""
-    for _ in range(_NUM_STACKING_TRIES):
-        pose = random_pose(kind, rng)
-        assert kind.shape is not None
-        if overlap is Overlap.INSIDE:
-            distance = rng.uniform(0, 0.45) * lower.pose.radius
-        else:
-            distance = rng.uniform(0.5, 1.1) * (lower.pose.radius + pose.radius)
-        angle = rng.uniform(0, 2 * np.pi)
-        x, y = lower.pose.x + distance * np.cos(angle), lower.pose.y + distance * np.sin(angle)
-        upper = SceneObject(kind, replace(pose, x=float(x), y=float(y), layer=lower.pose.layer + 1))
+    for pose in _poses_around(overlap, kind, lower, rng):
+        upper = SceneObject(kind, replace(pose, layer=lower.pose.layer + 1))
         if is_allowed(upper, bounds) and is_stacked(overlap, upper, lower) and is_free(upper, taken):
             return upper
     return None
+
+
+def slid_under(
+    overlap: Overlap,
+    kind: Kind,
+    upper: SceneObject,
+    taken: Sequence[SceneObject],
+    bounds: Bounds,
+    rng: Generator,
+) -> SceneObject | None:
+    """The reverse of `stacked`: an object around, or behind, one that is there already."""
+    for pose in _poses_around(overlap, kind, upper, rng):
+        lower = SceneObject(kind, replace(pose, layer=upper.pose.layer - 1))
+        if is_allowed(lower, bounds) and is_stacked(overlap, upper, lower) and is_free(lower, taken):
+            return lower
+    return None
+
+
+def _poses_around(overlap: Overlap, kind: Kind, other: SceneObject, rng: Generator) -> Iterator[Pose]:
+    for _ in range(_NUM_STACKING_TRIES):
+        pose = random_pose(kind, rng)
+        radii = pose.radius + other.pose.radius
+        distance = rng.uniform(0, 0.3) * radii if overlap is Overlap.INSIDE else rng.uniform(0.5, 1.1) * radii
+        angle = rng.uniform(0, 2 * np.pi)
+        yield replace(
+            pose,
+            x=float(other.pose.x + distance * np.cos(angle)),
+            y=float(other.pose.y + distance * np.sin(angle)),
+        )
 
 
 def is_allowed(thing: SceneObject, bounds: Bounds) -> bool:

@@ -102,6 +102,9 @@ TEXTURES = tuple(Texture)
 SIZES = tuple(Size)
 BACKGROUNDS = tuple(Background)
 ZONES = tuple(Zone)
+# What objects of a size take up of a picture's room, and how much room there is.
+SPACE = {Size.SMALL: 4, Size.MEDIUM: 8, Size.LARGE: 14}
+MAX_SPACE = 60
 RADIUS_RANGES = {Size.SMALL: (8.9, 9.5), Size.MEDIUM: (12.6, 13.4), Size.LARGE: (17.6, 18.6)}
 
 # Never shown in training, so that a benchmark can ask for combinations that are new to the model.
@@ -254,6 +257,11 @@ class Scene:
 
 def pick(options: Sequence[T], rng: Generator) -> T:
     return options[int(rng.integers(len(options)))]
+
+
+def is_possible(kind: Kind) -> bool:
+    """Whether the world shows the kind: of dots, a small object has too few to be told from shading."""
+    return not (kind.size is Size.SMALL and kind.texture is Texture.DOTTED)
 
 
 def is_held_out(scene: Scene) -> bool:

@@ -1,0 +1,305 @@
+"""A request: what a prompt asks of a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+
+from irg.world2.overlap import Overlap, can_overlap
+from irg.world2.scene import (
+    HELD_OUT_COUNTS,
+    MAX_OBJECTS,
+    MAX_SPACE,
+    SPACE,
+    Kind,
+    Shape,
+    Size,
+    Texture,
+    is_held_out_kind,
+    is_possible,
+)
+
+MAX_GROUPS = 3
+MAX_LINKS = 2
+MAX_EXCLUDED = 2
+
+
+class Family(StrEnum):
+    """The six GenEval families, five that go beyond them, and compounds."""
+
+    SINGLE = "single"
+    TWO = "two"
+    COUNTING = "counting"
+    COLORS = "colors"
+    POSITION = "position"
+    ATTRIBUTION = "attribution"
+    TEXTURE = "texture"
+    OVERLAP = "overlap"
+    COMPARISON = "comparison"
+    NEGATION = "negation"
+    COMPOUND = "compound"
+
+
+class Relation(StrEnum):
+    LEFT = "left of"
+    RIGHT = "right of"
+    ABOVE = "above"
+    BELOW = "below"
+    INSIDE = "inside"
+    IN_FRONT = "in front of"
+    BEHIND = "behind"
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """What the two objects' layers are like, if the relation is between layers."""
+        if self in (Relation.IN_FRONT, Relation.BEHIND):
+            return Overlap.IN_FRONT
+        return Overlap.INSIDE if self is Relation.INSIDE else None
+
+
+DIRECTIONS = tuple(relation for relation in Relation if relation.overlap is None)
+LAYERINGS = tuple(relation for relation in Relation if relation.overlap is not None)
+
+
+class Order(StrEnum):
+    """How two open counts compare: the first is more than the second, fewer, or as many."""
+
+    MORE = "more"
+    FEWER = "fewer"
+    EQUAL = "as many"
+
+    def holds(self, first: int, second: int) -> bool:
+        if self is Order.EQUAL:
+            return first == second
+        return first > second if self is Order.MORE else first < second
+
+
+@dataclass(frozen=True)
+class Group:
+    """So many objects of a kind; of an open count (None) at least one."""
+
+    count: int | None
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Link:
+    """Every object of the group at index `first` is so related to every one of that at `second`."""
+
+    relation: Relation
+    first: int
+    second: int
+
+    @property
+    def layers(self) -> tuple[int, int]:
+        """The groups in front (or inside) and behind (or around), of a relation between layers."""
+        return (self.second, self.first) if self.relation is Relation.BEHIND else (self.first, self.second)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Exactly these objects and no others, related so, and nothing of the excluded kinds among them.
+
+    No object could belong to two groups. With a comparison, the last two groups have open counts, which compare
+    so, and no other has. Each excluded kind says one attribute.
+    """
+
+    groups: tuple[Group, ...]
+    links: tuple[Link, ...] = ()
+    comparison: Order | None = None
+    excluded: tuple[Kind, ...] = ()
+
+    def __post_init__(self) -> None:
+        problem = next(iter(_problems(self)), None)
+        if problem:
+            raise ValueError(problem)
+
+    @property
+    def family(self) -> Family:
+        return infer_family(self)
+
+    def allows(self, kind: Kind) -> bool:
+        """Whether nothing that is excluded is of the kind."""
+        return not any(one.attributes.items() <= kind.attributes.items() for one in self.excluded)
+
+
+class Constraint(StrEnum):
+    """The kinds of things that a request can ask for."""
+
+    COUNT = "count"
+    COLOUR = "colour"
+    TEXTURE = "texture"
+    SIZE = "size"
+    THREE_GROUPS = "three groups"
+    DIRECTION = "direction"
+    LAYERING = "layering"
+    TWO_RELATIONS = "two relations"
+    COMPARISON = "comparison"
+    NEGATION = "negation"
+
+
+# Kinds of constraints that never meet in a training request, each of them well known by itself.
+CHALLENGES: tuple[frozenset[Constraint], ...] = (
+    frozenset({Constraint.NEGATION, Constraint.LAYERING}),
+    frozenset({Constraint.NEGATION, Constraint.COMPARISON}),
+    frozenset({Constraint.COMPARISON, Constraint.DIRECTION}),
+    frozenset({Constraint.COMPARISON, Constraint.LAYERING}),
+    frozenset({Constraint.LAYERING, Constraint.DIRECTION}),
+    frozenset({Constraint.THREE_GROUPS, Constraint.TEXTURE, Constraint.TWO_RELATIONS}),
+)
+
+
+def constraints(request: Request) -> frozenset[Constraint]:
+    """The kinds of constraints that meet in a request."""
+    said = {name for group in request.groups for name in group.kind.attributes}
+    layered = [link for link in request.links if link.relation.overlap]
+    present = {
+        Constraint.COUNT: any((group.count or 0) > 1 for group in request.groups),
+        Constraint.COLOUR: "colour" in said,
+        Constraint.TEXTURE: "texture" in said,
+        Constraint.SIZE: "size" in said,
+        Constraint.THREE_GROUPS: len(request.groups) > 2,
+        Constraint.DIRECTION: len(layered) < len(request.links),
+        Constraint.LAYERING: bool(layered),
+        Constraint.TWO_RELATIONS: len(request.links) > 1,
+        Constraint.COMPARISON: request.comparison is not None,
+        Constraint.NEGATION: bool(request.excluded),
+    }
+    return frozenset(constraint for constraint, is_present in present.items() if is_present)
+
+
+def is_challenge(request: Request) -> bool:
+    met = constraints(request)
+    return any(challenge <= met for challenge in CHALLENGES)
+
+
+def infer_family(request: Request) -> Family:
+    groups, said = request.groups, [set(group.kind.attributes) for group in request.groups]
+    if request.comparison and not request.links and not request.excluded and len(groups) == 2:
+        return Family.COMPARISON
+    if request.excluded and not request.links and len(groups) <= 2 and not request.comparison:
+        return Family.NEGATION
+    if request.comparison or request.excluded or len(groups) > 2 or any("shape" not in one for one in said):
+        return Family.COMPOUND
+    if any("size" in one for one in said) and len(groups) + len(request.links) > 1:
+        return Family.COMPOUND
+    return _family_of_one(groups[0], said[0]) if len(groups) == 1 else _family_of_two(request, said)
+
+
+def _family_of_one(group: Group, said: set[str]) -> Family:
+    if group.count == 1 and said <= {"shape", "size"}:
+        return Family.SINGLE
+    if "size" in said or (group.count != 1 and len(said) > 1):
+        return Family.COMPOUND
+    if group.count != 1:
+        return Family.COUNTING
+    return Family.TEXTURE if "texture" in said else Family.COLORS
+
+
+def _family_of_two(request: Request, said: Sequence[set[str]]) -> Family:
+    if any(group.count != 1 for group in request.groups):
+        return Family.COMPOUND
+    if request.links:
+        if len(request.links) == 1 and request.links[0].relation.overlap and "texture" not in said[0] | said[1]:
+            return Family.OVERLAP
+        only_shapes = all(one == {"shape"} for one in said)
+        return Family.POSITION if only_shapes and len(request.links) == 1 else Family.COMPOUND
+    if all(one == {"shape"} for one in said):
+        return Family.TWO
+    if all("texture" in one for one in said):
+        return Family.TEXTURE
+    return Family.ATTRIBUTION if all(one == {"shape", "colour"} for one in said) else Family.COMPOUND
+
+
+def requires_held_out(request: Request) -> bool:
+    """Whether every scene that fulfils the request shows a held-out pair or count."""
+    counts: Counter[Shape] = Counter()
+    for group in request.groups:
+        if group.kind.shape is not None and group.count is not None:
+            counts[group.kind.shape] += group.count
+    open_shapes = {group.kind.shape for group in request.groups if group.count is None}
+    closed = None not in {group.kind.shape for group in request.groups}
+    return any(is_held_out_kind(group.kind) for group in request.groups) or (
+        closed and any((count, shape) in HELD_OUT_COUNTS for shape, count in counts.items() if shape not in open_shapes)
+    )
+
+
+def least_space(kind: Kind) -> int:
+    """What an object of the kind takes up at least."""
+    if kind.size is not None:
+        return SPACE[kind.size]
+    return SPACE[Size.MEDIUM if kind.texture is Texture.DOTTED else Size.SMALL]
+
+
+def _problems(request: Request) -> list[str]:
+    """What makes a request one that no picture of the world fulfils, in words."""
+    return [*_problems_of_groups(request), *_problems_of_links(request), *_problems_of_exclusions(request)]
+
+
+def _problems_of_groups(request: Request) -> list[str]:
+    groups, problems = request.groups, []
+    if not 1 <= len(groups) <= MAX_GROUPS:
+        problems.append(f"A picture has one to {MAX_GROUPS} groups of objects, not {len(groups)}.")
+    is_open = [group.count is None for group in groups]
+    if is_open != ([*[False] * (len(groups) - 2), True, True] if request.comparison else [False] * len(groups)):
+        problems.append("How many there are is left open only of the two kinds that are compared.")
+    if any(group.count is not None and not 1 <= group.count <= MAX_OBJECTS for group in groups):
+        problems.append(f"A count goes from one to {MAX_OBJECTS}.")
+    least = [1 if group.count is None else group.count for group in groups]
+    if request.comparison in (Order.MORE, Order.FEWER):
+        least[-2 if request.comparison is Order.MORE else -1] += 1
+    if sum(least) > MAX_OBJECTS:
+        problems.append(f"{sum(least)} objects are too many: a picture has at most {MAX_OBJECTS}.")
+    if sum(count * least_space(group.kind) for count, group in zip(least, groups, strict=True)) > MAX_SPACE:
+        problems.append("So many objects of that size are too much for one picture.")
+    if not all(is_possible(group.kind) for group in groups):
+        problems.append("Nothing small is dotted.")
+    if any(first.kind.matches(second.kind) for first, second in combinations(groups, 2)):
+        problems.append("One object could belong to two of the groups: say what tells them apart.")
+    return problems
+
+
+def _problems_of_links(request: Request) -> list[str]:
+    groups, links, problems = request.groups, request.links, []
+    pairs = [frozenset({link.first, link.second}) for link in links]
+    if any(not pair <= set(range(len(groups))) or len(pair) < 2 for pair in pairs):
+        return ["A relation holds between two different groups."]
+    if len(links) > MAX_LINKS or len(set(pairs)) < len(pairs):
+        problems.append("A picture has at most two relations, between different groups.")
+    layered = [link for link in links if link.relation.overlap]
+    if len({index for link in layered for index in link.layers}) < 2 * len(layered):
+        problems.append("An object lies on or under one other at most.")
+    for link in layered:
+        upper, lower = (groups[index] for index in link.layers)
+        assert link.relation.overlap is not None
+        if upper.count != 1 or lower.count != 1:
+            problems.append(f"{link.relation.capitalize()} holds between one object and one other.")
+        elif not can_overlap(link.relation.overlap, upper.kind, lower.kind):
+            problems.append(_OVERLAP_RULES[link.relation.overlap])
+    return problems
+
+
+def _problems_of_exclusions(request: Request) -> list[str]:
+    problems = []
+    if len(request.excluded) > MAX_EXCLUDED or len(set(request.excluded)) < len(request.excluded):
+        problems.append("At most two different things are excluded.")
+    if any(len(kind.attributes) != 1 for kind in request.excluded):
+        problems.append("What is excluded is a shape, a color, a texture or a size.")
+    if not all(request.allows(group.kind) for group in request.groups):
+        problems.append("The same thing is asked for and excluded.")
+    return problems
+
+
+_OVERLAP_RULES = {
+    Overlap.INSIDE: (
+        "What lies inside is small and of another color than what holds it, which is a large circle, square, "
+        "triangle, star or heart; squares, triangles, stars and moons do not fit into triangles and stars."
+    ),
+    Overlap.IN_FRONT: (
+        "What lies in front of another is of another color; both are medium or large, neither is a ring or a "
+        "moon, and no cross is behind."
+    ),
+}
