@@ -89,9 +89,9 @@ def _bounds(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[
             continue
         first, second = (_staying(wanted, group) for group in (link.first, link.second))
         lower, upper = (link.second, link.first) if link.relation in _DOWNWARD else (link.first, link.second)
-        line = _line(link, first, second, _share(wanted, lower, upper), rng)
-        before, after = line - _HALF_MARGIN, line + _HALF_MARGIN
         horizontal = link.relation in _HORIZONTAL
+        line = _line(link, first, second, _share(request, wanted, lower, upper, horizontal), rng)
+        before, after = line - _HALF_MARGIN, line + _HALF_MARGIN
         sides = (
             (Bounds(right=before), Bounds(left=after)) if horizontal else (Bounds(bottom=before), Bounds(top=after))
         )
@@ -113,9 +113,17 @@ def _line(
     return low + _HALF_MARGIN if start > middle else high - _HALF_MARGIN
 
 
-def _share(wanted: Sequence[Wanted], lower: int, upper: int) -> float:
-    """The share of the room that objects on the lower side of a line need."""
-    num_lower, num_upper = (sum(one.group == group for one in wanted) + 1 for group in (lower, upper))
+def _share(request: Request, wanted: Sequence[Wanted], lower: int, upper: int, horizontal: bool) -> float:
+    """The share of the room that objects on the lower side of a line need, those still beyond included."""
+    sides = {lower: {lower}, upper: {upper}}
+    for link in request.links:
+        if link.relation.overlap is None and (link.relation in _HORIZONTAL) == horizontal:
+            low, high = (link.second, link.first) if link.relation in _DOWNWARD else (link.first, link.second)
+            if high == lower:
+                sides[lower].add(low)
+            if low == upper:
+                sides[upper].add(high)
+    num_lower, num_upper = (sum(one.group in sides[side] for one in wanted) + 1 for side in (lower, upper))
     return num_lower / (num_lower + num_upper)
 
 

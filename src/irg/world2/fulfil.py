@@ -11,7 +11,7 @@ from irg.world2.arrange import Wanted, arranged
 from irg.world2.matching import fulfils
 from irg.world2.overlap import Overlap, can_overlap
 from irg.world2.placing import Bounds, placed, stacked
-from irg.world2.request import Group, Link, Relation, Request, requires_held_out
+from irg.world2.request import Group, Link, Relation, Request, options, requires_held_out
 from irg.world2.scene import (
     BACKGROUNDS,
     COLOURS,
@@ -32,8 +32,8 @@ from irg.world2.scene import (
     pick,
 )
 
-_NUM_TRIES = 400
-_NUM_KIND_TRIES = 300
+_NUM_TRIES = 250
+_NUM_KIND_TRIES = 60
 _OVERLAP_SHARE = 0.3  # of random scenes
 
 
@@ -87,21 +87,15 @@ def random_kind(
 
     A held-out combination is avoided where the rest can be chosen so.
     """
-    fallback: Kind | None = None
+    found = options(base, request)
+    if not found:
+        return None
     for _ in range(_NUM_KIND_TRIES):
-        texture = base.texture or (Texture.PLAIN if rng.random() < 0.3 else pick(TEXTURES, rng))
-        kind = Kind(
-            base.shape or pick(SHAPES, rng),
-            base.colour or pick(COLOURS, rng),
-            texture,
-            base.size or pick(SIZES, rng),
-        )
-        if not is_possible(kind) or (request is not None and not request.allows(kind)):
-            continue
-        if not avoid_held_out or not is_held_out_kind(kind):
-            return kind
-        fallback = kind
-    return fallback
+        surface = pick(found["surface"], rng)
+        kind = replace(surface, shape=pick(found["shape"], rng).shape, colour=pick(found["colour"], rng).colour)
+        if not (avoid_held_out and is_held_out_kind(kind)):
+            break
+    return kind
 
 
 def layered_kinds(
@@ -116,7 +110,9 @@ def layered_kinds(
             random_kind(replace(base, size=base.size or size), rng, request, avoid_held_out)
             for base, size in zip((upper, lower), sizes, strict=True)
         ]
-        if kinds[0] and kinds[1] and can_overlap(overlap, kinds[0], kinds[1]):
+        if kinds[0] is None or kinds[1] is None:
+            return None
+        if can_overlap(overlap, kinds[0], kinds[1]):
             return kinds[0], kinds[1]
     return None
 

@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from irg.world2.scene import Kind, SceneObject, Shape, Size
+from irg.world2.scene import Kind, SceneObject, Shape, Size, Texture
 from irg.world2.shapes import distance_to, outline_points, reach, signed_distance
 
 Array = np.ndarray
@@ -51,6 +51,7 @@ def can_overlap(overlap: Overlap, upper: Kind, lower: Kind) -> bool:
     if overlap is Overlap.INSIDE:
         return (
             upper.size in (None, Size.SMALL)
+            and upper.texture is not Texture.DOTTED  # nothing small is
             and lower.size in (None, Size.LARGE)
             and (lower.shape is None or lower.shape in HOLDERS)
             and not (lower.shape in _NARROW and upper.shape in _WIDE)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
 
-from irg.world2.overlap import Overlap, can_overlap
+from irg.world2.overlap import OVERLAPPING_SIZES, Overlap, can_overlap
 from irg.world2.scene import (
+    COLOURS,
     HELD_OUT_COUNTS,
     MAX_OBJECTS,
     MAX_SPACE,
+    SHAPES,
+    SIZES,
     SPACE,
+    TEXTURES,
     Kind,
     Shape,
     Size,
-    Texture,
     is_held_out_kind,
     is_possible,
 )
@@ -146,7 +149,6 @@ CHALLENGES: tuple[frozenset[Constraint], ...] = (
     frozenset({Constraint.NEGATION, Constraint.LAYERING}),
     frozenset({Constraint.NEGATION, Constraint.COMPARISON}),
     frozenset({Constraint.COMPARISON, Constraint.DIRECTION}),
-    frozenset({Constraint.COMPARISON, Constraint.LAYERING}),
     frozenset({Constraint.LAYERING, Constraint.DIRECTION}),
     frozenset({Constraint.THREE_GROUPS, Constraint.TEXTURE, Constraint.TWO_RELATIONS}),
 )
@@ -227,11 +229,30 @@ def requires_held_out(request: Request) -> bool:
     )
 
 
-def least_space(kind: Kind) -> int:
+def options(base: Kind, request: Request | None = None) -> dict[str, list[Kind]]:
+    """What can be said of a kind beyond what its base says, so that the world shows it and the request allows it.
+
+    Independent choices of a shape, of a colour, and of a texture with a size; empty if there is no such kind.
+    """
+    shapes = [Kind(shape=shape) for shape in SHAPES if base.shape in (None, shape)]
+    colours = [Kind(colour=colour) for colour in COLOURS if base.colour in (None, colour)]
+    surfaces = [
+        Kind(texture=texture, size=size)
+        for texture in TEXTURES
+        for size in SIZES
+        if base.texture in (None, texture) and base.size in (None, size)
+    ]
+    found = {
+        name: [kind for kind in kinds if is_possible(kind) and (request is None or request.allows(kind))]
+        for name, kinds in {"shape": shapes, "colour": colours, "surface": surfaces}.items()
+    }
+    return found if all(found.values()) else {}
+
+
+def least_space(base: Kind, request: Request) -> int:
     """What an object of the kind takes up at least."""
-    if kind.size is not None:
-        return SPACE[kind.size]
-    return SPACE[Size.MEDIUM if kind.texture is Texture.DOTTED else Size.SMALL]
+    surfaces = options(base, request).get("surface", [])
+    return min((SPACE[kind.size] for kind in surfaces if kind.size is not None), default=0)
 
 
 def _problems(request: Request) -> list[str]:
@@ -253,7 +274,7 @@ def _problems_of_groups(request: Request) -> list[str]:
         least[-2 if request.comparison is Order.MORE else -1] += 1
     if sum(least) > MAX_OBJECTS:
         problems.append(f"{sum(least)} objects are too many: a picture has at most {MAX_OBJECTS}.")
-    if sum(count * least_space(group.kind) for count, group in zip(least, groups, strict=True)) > MAX_SPACE:
+    if sum(count * least_space(group.kind, request) for count, group in zip(least, groups, strict=True)) > MAX_SPACE:
         problems.append("So many objects of that size are too much for one picture.")
     if not all(is_possible(group.kind) for group in groups):
         problems.append("Nothing small is dotted.")
@@ -288,8 +309,17 @@ def _problems_of_exclusions(request: Request) -> list[str]:
         problems.append("At most two different things are excluded.")
     if any(len(kind.attributes) != 1 for kind in request.excluded):
         problems.append("What is excluded is a shape, a color, a texture or a size.")
-    if not all(request.allows(group.kind) for group in request.groups):
+    needed = [group.kind for group in request.groups]
+    for link in request.links:
+        upper, lower = (request.groups[index].kind for index in link.layers)
+        if link.relation is Relation.INSIDE:
+            needed += [replace(upper, size=Size.SMALL), replace(lower, size=Size.LARGE)]
+    if not all(options(kind, request) for kind in needed):
         problems.append("The same thing is asked for and excluded.")
+    if any(kind.size in OVERLAPPING_SIZES for kind in request.excluded) and Overlap.IN_FRONT in {
+        link.relation.overlap for link in request.links
+    }:
+        problems.append("What lies in front of or behind another is medium or large.")
     return problems
 
 
