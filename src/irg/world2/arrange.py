@@ -93,7 +93,9 @@ def _bounds(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[
         line = _line(link, first, second, _share(request, wanted, lower, upper, horizontal), rng)
         before, after = line - _HALF_MARGIN, line + _HALF_MARGIN
         sides = (
-            (Bounds(right=before), Bounds(left=after)) if horizontal else (Bounds(bottom=before), Bounds(top=after))
+            (Bounds(right=before), Bounds(left=after))
+            if horizontal
+            else (Bounds(bottom=before), Bounds(top=after))
         )
         for group, side in zip((lower, upper), sides, strict=True):
             bounds[group] = bounds[group].within(side)

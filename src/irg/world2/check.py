@@ -129,7 +129,8 @@ def check(request: Request, reading: Reading, target: Scene) -> Check:
         _relation_lines(request, seating, scene),
         _comparison_line(request, seating),
         tuple(
-            AbsenceLine(kind, sum(kind.matches(thing.kind) for thing in scene.objects)) for kind in request.excluded
+            AbsenceLine(kind, sum(kind.matches(thing.kind) for thing in scene.objects))
+            for kind in request.excluded
         ),
         None if right else in_named_order(request, target),
     )
@@ -200,7 +201,9 @@ def _relation_lines(request: Request, seating: Seating, scene: Scene) -> tuple[R
         holds = link_holds(link, scene.objects, first, second, found)
         zones: Sequence[Zone | None]
         if first and second:
-            zones = [scene.objects[i].zone for i in deciding_pair(link.relation, scene.objects, first, second)]
+            zones = [
+                scene.objects[i].zone for i in deciding_pair(link.relation, scene.objects, first, second)
+            ]
         else:
             zones = [scene.objects[one[0]].zone if one else None for one in (first, second)]
         groups = request.groups[link.first], request.groups[link.second]

@@ -14,18 +14,14 @@ from irg.world2.placing import Bounds, placed, stacked
 from irg.world2.request import Group, Link, Relation, Request, options, requires_held_out
 from irg.world2.scene import (
     BACKGROUNDS,
-    COLOURS,
     MAX_OBJECTS,
     MAX_SPACE,
-    SHAPES,
     SIZES,
     SPACE,
-    TEXTURES,
     Kind,
     Scene,
     SceneObject,
     Size,
-    Texture,
     is_held_out,
     is_held_out_kind,
     is_possible,
@@ -90,9 +86,12 @@ def random_kind(
     found = options(base, request)
     if not found:
         return None
+    kind: Kind | None = None
     for _ in range(_NUM_KIND_TRIES):
         surface = pick(found["surface"], rng)
-        kind = replace(surface, shape=pick(found["shape"], rng).shape, colour=pick(found["colour"], rng).colour)
+        kind = replace(
+            surface, shape=pick(found["shape"], rng).shape, colour=pick(found["colour"], rng).colour
+        )
         if not (avoid_held_out and is_held_out_kind(kind)):
             break
     return kind
@@ -105,7 +104,11 @@ def layered_kinds(
     overlap = link.relation.overlap
     assert overlap is not None
     for _ in range(_NUM_KIND_TRIES):
-        sizes = (Size.SMALL, Size.LARGE) if overlap is Overlap.INSIDE else (pick(SIZES[1:], rng), pick(SIZES[1:], rng))
+        sizes = (
+            (Size.SMALL, Size.LARGE)
+            if overlap is Overlap.INSIDE
+            else (pick(SIZES[1:], rng), pick(SIZES[1:], rng))
+        )
         kinds = [
             random_kind(replace(base, size=base.size or size), rng, request, avoid_held_out)
             for base, size in zip((upper, lower), sizes, strict=True)

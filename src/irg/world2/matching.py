@@ -11,7 +11,11 @@ from irg.world2.scene import ATTRIBUTES, Scene, SceneObject
 
 MARGIN = 6.0  # pixels by which one centre lies left of, or above, another at least
 
-_EXACT, _DOUBTFUL, _EMPTY = -100.0, -50.0, 6.0  # costs of a seat taken by the right object, an unclear one, none
+_EXACT, _DOUBTFUL, _EMPTY = (
+    -100.0,
+    -50.0,
+    6.0,
+)  # costs of a seat taken by the right object, an unclear one, none
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ def fulfils(scene: Scene, request: Request) -> bool:
     if request.comparison and not request.comparison.holds(len(members[-2]), len(members[-1])):
         return False
     found = stackings(objects)
-    return all(link_holds(link, objects, members[link.first], members[link.second], found) for link in request.links)
+    return all(
+        link_holds(link, objects, members[link.first], members[link.second], found) for link in request.links
+    )
 
 
 def exact_members(request: Request, objects: Sequence[SceneObject]) -> tuple[tuple[int, ...], ...]:
@@ -89,7 +95,8 @@ def deciding_pair(
 ) -> tuple[int, int]:
     """The objects of two groups for which a relation between places holds least."""
     return min(
-        ((i, j) for i in first for j in second), key=lambda pair: lead(relation, objects[pair[0]], objects[pair[1]])
+        ((i, j) for i in first for j in second),
+        key=lambda pair: lead(relation, objects[pair[0]], objects[pair[1]]),
     )
 
 
@@ -193,7 +200,8 @@ def _related(
             for group in range(len(request.groups))
         ]
         return sum(
-            link_holds(link, objects, members[link.first], members[link.second], found) for link in request.links
+            link_holds(link, objects, members[link.first], members[link.second], found)
+            for link in request.links
         )
 
     spare = [index for index in range(len(objects)) if index not in chosen]

@@ -7,7 +7,7 @@ free places, extras go, and objects move only if a relation forces them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -105,7 +105,13 @@ def _changed_in_place(
 def _nearest_kind(request: Request, wanted: Kind, seen: Kind, wrong: Sequence[str], rng: Generator) -> Kind:
     """What was seen, with what is wrong as wanted, and with as little else changed as the world allows."""
     base = replace(seen, **{name: wanted.attributes.get(name) for name in wrong})
-    for opened in ((), ("texture",), ("size",), ("colour", "texture", "size"), ("shape", "colour", "texture", "size")):
+    for opened in (
+        (),
+        ("texture",),
+        ("size",),
+        ("colour", "texture", "size"),
+        ("shape", "colour", "texture", "size"),
+    ):
         loose = replace(base, **{name: None for name in opened if name not in wanted.attributes})
         if loose.is_whole and is_possible(loose) and request.allows(loose):
             return loose
@@ -179,14 +185,20 @@ def _partners(request: Request, wanted: Sequence[Wanted], one: Wanted) -> list[S
         if link.relation.overlap and one.group in link.layers
         for other in link.layers
     }
-    return [other.thing for other in wanted if other.group in groups and other is not one and other.thing is not None]
+    return [
+        other.thing
+        for other in wanted
+        if other.group in groups and other is not one and other.thing is not None
+    ]
 
 
 def _nudged(thing: SceneObject, others: Sequence[SceneObject], rng: Generator) -> SceneObject | None:
     """The object at the nearest free place of its zone, if there is one close by."""
     shifts = rng.uniform(-_NUDGE, _NUDGE, (_NUM_NUDGES, 2))
     for dx, dy in shifts[np.argsort(np.hypot(*shifts.T))]:
-        moved = replace(thing, pose=replace(thing.pose, x=thing.pose.x + float(dx), y=thing.pose.y + float(dy)))
+        moved = replace(
+            thing, pose=replace(thing.pose, x=thing.pose.x + float(dx), y=thing.pose.y + float(dy))
+        )
         if is_allowed(moved, Bounds.of(thing.zone)) and is_free(moved, others):
             return moved
     return None

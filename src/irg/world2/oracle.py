@@ -20,7 +20,9 @@ from irg.world2.textures import TextureFit, read_texture
 
 Array = np.ndarray
 
-MIN_OVERLAP = {shape: 0.70 if shape is Shape.RING else 0.80 for shape in Shape}  # a thin band is easily missed
+MIN_OVERLAP = {
+    shape: 0.70 if shape is Shape.RING else 0.80 for shape in Shape
+}  # a thin band is easily missed
 MIN_MARGIN = 0.03
 MAX_MISFIT_RATIO = 0.65  # of the best shape's misfit (1 - overlap) to the runner-up's
 MIN_HIDDEN_OVERLAP, MIN_HIDDEN_MARGIN = 0.80, 0.02  # of what is partly hidden
@@ -88,7 +90,9 @@ def _joined_pieces(clump: tuple[Blob, ...]) -> list[Blob]:
         first = rest.pop(0)
         for other in tuple(rest):
             between = any(
-                _touch(front, first) and _touch(front, other) for front in clump if front.colour is not first.colour
+                _touch(front, first) and _touch(front, other)
+                for front in clump
+                if front.colour is not first.colour
             )
             if other.colour is first.colour and between:
                 rest.remove(other)

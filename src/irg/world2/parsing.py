@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from irg.world2.request import Group, Link, Order, Relation, Request
@@ -149,7 +150,7 @@ class _Reader:
         self.groups += [Group(None, first), Group(None, second)]
 
     def group(self) -> Group:
-        count = _NUMBER_OF.get(self.token or "", None)
+        count = _NUMBER_OF.get(self.token or "")
         if count is None and self.token is not None and self.token.isdigit():
             raise OutsideWorld(f"{self.token} objects are too many: a picture has at most {MAX_OBJECTS}.")
         if count is None:
@@ -207,8 +208,8 @@ class _Reader:
                 return relation
         return None
 
-    def take(self, words: list[str]) -> bool:
-        if self.tokens[self.place : self.place + len(words)] != words:
+    def take(self, words: Sequence[str]) -> bool:
+        if self.tokens[self.place : self.place + len(words)] != list(words):
             return False
         self.place += len(words)
         return True

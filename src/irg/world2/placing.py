@@ -34,7 +34,7 @@ Array = np.ndarray
 
 EDGE = 2.0  # pixels that an object keeps from the picture's edge
 _NUM_CANDIDATES = 160
-_NUM_STACKING_TRIES = 60
+_NUM_STACKING_TRIES = 120
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ def _poses_around(overlap: Overlap, kind: Kind, other: SceneObject, rng: Generat
     for _ in range(_NUM_STACKING_TRIES):
         pose = random_pose(kind, rng)
         radii = pose.radius + other.pose.radius
-        distance = rng.uniform(0, 0.3) * radii if overlap is Overlap.INSIDE else rng.uniform(0.5, 1.1) * radii
+        distance = (
+            rng.uniform(0, 0.3) * radii if overlap is Overlap.INSIDE else rng.uniform(0.35, 0.9) * radii
+        )
         angle = rng.uniform(0, 2 * np.pi)
         yield replace(
             pose,

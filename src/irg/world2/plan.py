@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from irg.world2.inventory import kind_words, parse_kind
 from irg.world2.matching import exact_members
-from irg.world2.request import Group, Link, Relation, Request
+from irg.world2.request import Link, Relation, Request
 from irg.world2.scene import IMAGE_SIZE, Background, Kind, Scene, SceneObject, Zone
 from irg.world2.wording import NUMBER_WORDS
 
@@ -80,7 +80,8 @@ def agrees(plan: Plan, request: Request) -> bool:
 
 def plan_text(plan: Plan) -> str:
     parts = [
-        f"{NUMBER_WORDS[group.count]} {kind_words(group.kind, group.count > 1)} {group.area}" for group in plan.groups
+        f"{NUMBER_WORDS[group.count]} {kind_words(group.kind, group.count > 1)} {group.area}"
+        for group in plan.groups
     ]
     parts += [f"{ORDINALS[link.first]} {link.relation} {ORDINALS[link.second]}" for link in plan.links]
     return f"Plan: {', '.join(parts)}, on {plan.background}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -28,22 +27,6 @@ from irg.world2.scene import (
 MAX_GROUPS = 3
 MAX_LINKS = 2
 MAX_EXCLUDED = 2
-
-
-class Family(StrEnum):
-    """The six GenEval families, five that go beyond them, and compounds."""
-
-    SINGLE = "single"
-    TWO = "two"
-    COUNTING = "counting"
-    COLORS = "colors"
-    POSITION = "position"
-    ATTRIBUTION = "attribution"
-    TEXTURE = "texture"
-    OVERLAP = "overlap"
-    COMPARISON = "comparison"
-    NEGATION = "negation"
-    COMPOUND = "compound"
 
 
 class Relation(StrEnum):
@@ -120,112 +103,35 @@ class Request:
         if problem:
             raise ValueError(problem)
 
-    @property
-    def family(self) -> Family:
-        return infer_family(self)
-
     def allows(self, kind: Kind) -> bool:
         """Whether nothing that is excluded is of the kind."""
         return not any(one.attributes.items() <= kind.attributes.items() for one in self.excluded)
 
 
-class Constraint(StrEnum):
-    """The kinds of things that a request can ask for."""
-
-    COUNT = "count"
-    COLOUR = "colour"
-    TEXTURE = "texture"
-    SIZE = "size"
-    THREE_GROUPS = "three groups"
-    DIRECTION = "direction"
-    LAYERING = "layering"
-    TWO_RELATIONS = "two relations"
-    COMPARISON = "comparison"
-    NEGATION = "negation"
-
-
-# Kinds of constraints that never meet in a training request, each of them well known by itself.
-CHALLENGES: tuple[frozenset[Constraint], ...] = (
-    frozenset({Constraint.NEGATION, Constraint.LAYERING}),
-    frozenset({Constraint.NEGATION, Constraint.COMPARISON}),
-    frozenset({Constraint.COMPARISON, Constraint.DIRECTION}),
-    frozenset({Constraint.LAYERING, Constraint.DIRECTION}),
-    frozenset({Constraint.THREE_GROUPS, Constraint.TEXTURE, Constraint.TWO_RELATIONS}),
-)
-
-
-def constraints(request: Request) -> frozenset[Constraint]:
-    """The kinds of constraints that meet in a request."""
-    said = {name for group in request.groups for name in group.kind.attributes}
-    layered = [link for link in request.links if link.relation.overlap]
-    present = {
-        Constraint.COUNT: any((group.count or 0) > 1 for group in request.groups),
-        Constraint.COLOUR: "colour" in said,
-        Constraint.TEXTURE: "texture" in said,
-        Constraint.SIZE: "size" in said,
-        Constraint.THREE_GROUPS: len(request.groups) > 2,
-        Constraint.DIRECTION: len(layered) < len(request.links),
-        Constraint.LAYERING: bool(layered),
-        Constraint.TWO_RELATIONS: len(request.links) > 1,
-        Constraint.COMPARISON: request.comparison is not None,
-        Constraint.NEGATION: bool(request.excluded),
-    }
-    return frozenset(constraint for constraint, is_present in present.items() if is_present)
-
-
-def is_challenge(request: Request) -> bool:
-    met = constraints(request)
-    return any(challenge <= met for challenge in CHALLENGES)
-
-
-def infer_family(request: Request) -> Family:
-    groups, said = request.groups, [set(group.kind.attributes) for group in request.groups]
-    if request.comparison and not request.links and not request.excluded and len(groups) == 2:
-        return Family.COMPARISON
-    if request.excluded and not request.links and len(groups) <= 2 and not request.comparison:
-        return Family.NEGATION
-    if request.comparison or request.excluded or len(groups) > 2 or any("shape" not in one for one in said):
-        return Family.COMPOUND
-    if any("size" in one for one in said) and len(groups) + len(request.links) > 1:
-        return Family.COMPOUND
-    return _family_of_one(groups[0], said[0]) if len(groups) == 1 else _family_of_two(request, said)
-
-
-def _family_of_one(group: Group, said: set[str]) -> Family:
-    if group.count == 1 and said <= {"shape", "size"}:
-        return Family.SINGLE
-    if "size" in said or (group.count != 1 and len(said) > 1):
-        return Family.COMPOUND
-    if group.count != 1:
-        return Family.COUNTING
-    return Family.TEXTURE if "texture" in said else Family.COLORS
-
-
-def _family_of_two(request: Request, said: Sequence[set[str]]) -> Family:
-    if any(group.count != 1 for group in request.groups):
-        return Family.COMPOUND
-    if request.links:
-        if len(request.links) == 1 and request.links[0].relation.overlap and "texture" not in said[0] | said[1]:
-            return Family.OVERLAP
-        only_shapes = all(one == {"shape"} for one in said)
-        return Family.POSITION if only_shapes and len(request.links) == 1 else Family.COMPOUND
-    if all(one == {"shape"} for one in said):
-        return Family.TWO
-    if all("texture" in one for one in said):
-        return Family.TEXTURE
-    return Family.ATTRIBUTION if all(one == {"shape", "colour"} for one in said) else Family.COMPOUND
-
-
 def requires_held_out(request: Request) -> bool:
     """Whether every scene that fulfils the request shows a held-out pair or count."""
+    if any(_only_held_out(kind, request) for kind in _needed(request)):
+        return True
+    shapes = {group.kind.shape for group in request.groups}
+    if None in shapes:
+        return False
+    open_shapes = {group.kind.shape for group in request.groups if group.count is None}
     counts: Counter[Shape] = Counter()
     for group in request.groups:
-        if group.kind.shape is not None and group.count is not None:
-            counts[group.kind.shape] += group.count
-    open_shapes = {group.kind.shape for group in request.groups if group.count is None}
-    closed = None not in {group.kind.shape for group in request.groups}
-    return any(is_held_out_kind(group.kind) for group in request.groups) or (
-        closed and any((count, shape) in HELD_OUT_COUNTS for shape, count in counts.items() if shape not in open_shapes)
+        if group.kind.shape is not None and group.kind.shape not in open_shapes:
+            counts[group.kind.shape] += group.count or 0
+    return any((count, shape) in HELD_OUT_COUNTS for shape, count in counts.items())
+
+
+def _only_held_out(base: Kind, request: Request) -> bool:
+    """Whether all whole kinds that a base can become are held out."""
+    if base.shape is None:
+        return False
+    found = options(base, request)
+    return all(
+        is_held_out_kind(replace(surface, shape=base.shape, colour=colour.colour))
+        for colour in found["colour"]
+        for surface in found["surface"]
     )
 
 
@@ -265,7 +171,9 @@ def _problems_of_groups(request: Request) -> list[str]:
     if not 1 <= len(groups) <= MAX_GROUPS:
         problems.append(f"A picture has one to {MAX_GROUPS} groups of objects, not {len(groups)}.")
     is_open = [group.count is None for group in groups]
-    if is_open != ([*[False] * (len(groups) - 2), True, True] if request.comparison else [False] * len(groups)):
+    if is_open != (
+        [*[False] * (len(groups) - 2), True, True] if request.comparison else [False] * len(groups)
+    ):
         problems.append("How many there are is left open only of the two kinds that are compared.")
     if any(group.count is not None and not 1 <= group.count <= MAX_OBJECTS for group in groups):
         problems.append(f"A count goes from one to {MAX_OBJECTS}.")
@@ -274,7 +182,10 @@ def _problems_of_groups(request: Request) -> list[str]:
         least[-2 if request.comparison is Order.MORE else -1] += 1
     if sum(least) > MAX_OBJECTS:
         problems.append(f"{sum(least)} objects are too many: a picture has at most {MAX_OBJECTS}.")
-    if sum(count * least_space(group.kind, request) for count, group in zip(least, groups, strict=True)) > MAX_SPACE:
+    if (
+        sum(count * least_space(group.kind, request) for count, group in zip(least, groups, strict=True))
+        > MAX_SPACE
+    ):
         problems.append("So many objects of that size are too much for one picture.")
     if not all(is_possible(group.kind) for group in groups):
         problems.append("Nothing small is dotted.")
@@ -309,18 +220,23 @@ def _problems_of_exclusions(request: Request) -> list[str]:
         problems.append("At most two different things are excluded.")
     if any(len(kind.attributes) != 1 for kind in request.excluded):
         problems.append("What is excluded is a shape, a color, a texture or a size.")
-    needed = [group.kind for group in request.groups]
-    for link in request.links:
-        upper, lower = (request.groups[index].kind for index in link.layers)
-        if link.relation is Relation.INSIDE:
-            needed += [replace(upper, size=Size.SMALL), replace(lower, size=Size.LARGE)]
-    if not all(options(kind, request) for kind in needed):
+    if not all(options(kind, request) for kind in _needed(request)):
         problems.append("The same thing is asked for and excluded.")
     if any(kind.size in OVERLAPPING_SIZES for kind in request.excluded) and Overlap.IN_FRONT in {
         link.relation.overlap for link in request.links
     }:
         problems.append("What lies in front of or behind another is medium or large.")
     return problems
+
+
+def _needed(request: Request) -> list[Kind]:
+    """The kinds that must be there, with the sizes that relations ask for."""
+    needed = [group.kind for group in request.groups]
+    for link in request.links:
+        upper, lower = (request.groups[index].kind for index in link.layers)
+        if link.relation is Relation.INSIDE:
+            needed += [replace(upper, size=Size.SMALL), replace(lower, size=Size.LARGE)]
+    return needed
 
 
 _OVERLAP_RULES = {

@@ -158,7 +158,9 @@ class Kind:
     def differences(self, other: Kind) -> tuple[str, ...]:
         """The names of the attributes in which both say something, and not the same."""
         mine, others = self.attributes, other.attributes
-        return tuple(name for name in ATTRIBUTES if name in mine and others.get(name, mine[name]) != mine[name])
+        return tuple(
+            name for name in ATTRIBUTES if name in mine and others.get(name, mine[name]) != mine[name]
+        )
 
     def matches(self, other: Kind) -> bool:
         """Whether something could be of both kinds; of a whole kind, whether it is of this one."""

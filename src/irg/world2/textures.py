@@ -1,4 +1,4 @@
-"""Which texture a region has: how far its brightness follows the stripes or the dots of the world's lattice."""
+"""Which texture a region has: how far its brightness follows the world's stripes or dots."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_texture(blob: Blob, pixels: Array) -> TextureFit:
 
 
 def texture_strengths(within: Array, pixels: Array, top: int, left: int) -> tuple[float, float]:
-    """The shares of brightness that stripes and dots take, from a least squares fit that allows for shading."""
+    """The shares of brightness that stripes and dots take, by least squares that allow for shading."""
     rows, columns = np.nonzero(within)
     if not len(rows):
         return 0.0, 0.0

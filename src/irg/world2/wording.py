@@ -1,4 +1,4 @@
-"""The English of requests: every wording of one as a row of choices, and a random or the canonical one of them.
+"""The English of requests: every wording of one as a row of choices, of which one is taken.
 
 `parsing` reads them back, and accepts no other: what a prompt may say is what training says.
 """
