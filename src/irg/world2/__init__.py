@@ -2,7 +2,7 @@
 
 `scene` says what a picture contains, `render` draws it, `request` and `grammar` ask for it and `wording` says
 so in English, `fulfil` and `mend` find scenes that are what was asked for, and `oracle` reads a picture.
-`plan`, `inventory`, `check`, `lessons` and `edits` put scenes in words. It needs numpy, and nothing else of irg.
+`plan`, `inventory`, `check`, `lessons` and `edits` put scenes in words. It needs numpy only.
 """
 
 from irg.world2.check import Check, check, check_text

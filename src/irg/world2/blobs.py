@@ -84,7 +84,7 @@ def has_colourless_thing(pixels: Array, background: Background) -> bool:
     brightness = pixels @ _THIRDS
     dark = brightness < _DARKEST_SHADOW * np.mean(BACKDROPS[background])
     # A line where two complementary colours meet is grey, too, but thin.
-    return int(shrunk(dark & (np.ptp(pixels, axis=-1) < 0.4 * brightness)).sum()) >= MIN_PIXELS // 2
+    return int(shrunk(dark & (np.ptp(pixels, axis=-1) <= 0.4 * brightness)).sum()) >= MIN_PIXELS // 2
 
 
 def label(mask: Array) -> tuple[Array, int]:
@@ -199,8 +199,8 @@ def _blobs_in(
 def _cover(chroma: Array, brightness: Array, mine: Array, background: Background) -> Array:
     """The share of each pixel that an object covers, whether that part of it is light or dark.
 
-    A pixel is a mixture of the background and of the object's colour times some brightness: its chroma and its
-    own brightness together tell both. Shadows have no chroma.
+    A pixel is a mixture of the background and of the object's colour times some brightness: its chroma and
+    its own brightness together tell both. Shadows have no chroma.
     """
     strong = mine & (chroma > _MIN_CHROMA)
     typical = float(np.median(chroma[strong])) if strong.any() else _MIN_CHROMA

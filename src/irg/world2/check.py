@@ -1,10 +1,13 @@
 """A picture beside its request, line by line: what serves each part, what is extra, and what would be better.
 
-Each part of the request has numbered slots, in each the object that serves it beside the words asked for, and
-the verdict behind a colon. Relations show the places of the objects that decide them, comparisons both counts.
+Each part of the request has numbered slots, in each the object that serves it beside the words asked for,
+and the verdict behind a colon. Relations show the places of the objects that decide them, comparisons both
+counts.
 
-    Seen: top-left small plain red star, sky. two red stars: one: top-left small plain red star, red star: right.
-    two: nothing, red star: missing. Extra: nothing. Better: top-left small plain red star, right small ..., sky.
+    Seen: top-left small plain red star, sky.
+    two red stars: one: top-left small plain red star, red star: right. two: nothing, red star: missing.
+    Extra: nothing.
+    Better: top-left small plain red star, right small plain red star, sky.
 """
 
 from __future__ import annotations
@@ -121,7 +124,7 @@ def check(request: Request, reading: Reading, target: Scene) -> Check:
     doubtful = {index for index, thing in enumerate(scene.objects) if any(thing is one for one in unclear)}
     seen = take_inventory(scene, unclear)
     seating = assignments(request, scene.objects, doubtful)
-    right = not unclear and fulfils(scene, request)
+    right = reading.is_clean and fulfils(scene, request)
     return Check(
         seen,
         tuple(_part(request, index, seating, seen, scene) for index in range(len(request.groups))),

@@ -59,8 +59,8 @@ def changed(
 ) -> tuple[Scene, SceneObject | None, SceneObject | None] | None:
     """The scene with one random change, the object before it and the one after; None if none was found.
 
-    Objects to keep stay as they are, and those that overlap others change their looks only by texture. A scene
-    that training may show does not become one that it may not.
+    Objects to keep stay as they are, and those that overlap others change their looks only by texture. A
+    scene that training may show does not become one that it may not.
     """
     for _ in range(_NUM_TRIES):
         found = _changed_once(scene, change, rng, keep)
@@ -107,7 +107,7 @@ def sample_edit(scene: Scene, rng: Generator) -> tuple[str, Scene]:
 
 
 def reference(scene: Scene, thing: SceneObject) -> str:
-    """The fewest words that tell an object from all others: "the star", "the red star", "the red star top"."""
+    """The fewest words that tell an object from all others: "the star", or "the red star"."""
     kind, others = thing.kind, [other for other in scene.objects if other is not thing]
     for names in (("shape",), ("colour", "shape"), ("texture", "colour", "shape"), tuple(kind.attributes)):
         said = Kind(**{name: kind.attributes[name] for name in names})  # pyright: ignore[reportArgumentType]

@@ -79,7 +79,7 @@ def least_space_of(kind: Kind) -> int:
 def random_kind(
     base: Kind, rng: Generator, request: Request | None = None, avoid_held_out: bool = True
 ) -> Kind | None:
-    """A whole kind that keeps what the base says, and that the request does not exclude; None if there is none.
+    """A whole kind that keeps what the base says and that the request allows; None if there is none.
 
     A held-out combination is avoided where the rest can be chosen so.
     """

@@ -65,7 +65,7 @@ def _about_one(scene: Scene, rng: Generator) -> Iterator[Lesson]:
 
 
 def _reference_without(scene: Scene, thing: SceneObject, name: str) -> str | None:
-    """The fewest words that tell an object from all others and leave one attribute unsaid, if there are any."""
+    """The fewest words that tell an object from all others, but for one attribute, if there are any."""
     others = [other.kind for other in scene.objects if other is not thing]
     left = replace(thing.kind, **{name: None})
     for kept in (("shape",), ("colour", "shape"), ("size", "shape"), tuple(left.attributes)):

@@ -56,7 +56,7 @@ def fulfils(scene: Scene, request: Request) -> bool:
 
 
 def exact_members(request: Request, objects: Sequence[SceneObject]) -> tuple[tuple[int, ...], ...]:
-    """For each group, the indices of the objects that are just what it asks for; an object is of one at most."""
+    """For each group, the indices of the objects that are just what it asks for, each of one at most."""
     return tuple(
         tuple(index for index, thing in enumerate(objects) if not wrong_attributes(request, group, thing))
         for group in request.groups
@@ -191,7 +191,7 @@ def _cost(request: Request, place: int, thing: SceneObject, unclear: bool) -> fl
 def _related(
     request: Request, objects: Sequence[SceneObject], places: Sequence[int], chosen: list[int | None]
 ) -> list[int | None]:
-    """The choice with right objects exchanged for equally right ones without a seat, if more relations hold."""
+    """The choice, with right objects exchanged for others as right if more relations hold so."""
     found = stackings(objects)
 
     def num_held(choice: Sequence[int | None]) -> int:

@@ -20,20 +20,21 @@ from irg.world2.textures import TextureFit, read_texture
 
 Array = np.ndarray
 
-MIN_OVERLAP = {
-    shape: 0.70 if shape is Shape.RING else 0.80 for shape in Shape
-}  # a thin band is easily missed
-MIN_MARGIN = 0.03
-MAX_MISFIT_RATIO = 0.65  # of the best shape's misfit (1 - overlap) to the runner-up's
+MIN_OVERLAP, MIN_RING_OVERLAP = 0.82, 0.72  # the band of a ring is thin, so that little blur costs much
+MIN_MARGIN = 0.04
+# Of the best shape's misfit (1 - overlap) to the runner-up's; of small objects, pixels leave more in doubt.
+MAX_MISFIT_RATIO, MAX_SMALL_MISFIT_RATIO, MAX_SMALL_RING_MISFIT_RATIO = 0.35, 0.48, 0.66
+MAX_HIDDEN_MISFIT_RATIO = 0.65
 MIN_HIDDEN_OVERLAP, MIN_HIDDEN_MARGIN = 0.80, 0.02  # of what is partly hidden
 MIN_RADIUS, MAX_RADIUS = 7.4, 21.5
 SIZE_BORDERS = (11.0, 15.5)
 MAX_LOOSE = 0.6  # faint or discoloured surroundings, relative to the object, that a clean one may have
+_MAX_CLUMP = 5  # blobs that touch; more are no objects of this world
 _ENCLOSED = 0.9  # share of a blob's surroundings that belongs to what it lies inside
 
 
 def read(image: Array) -> Reading:
-    """What is in a picture (uint8, 128 x 128 x 3)."""
+    """What is in a picture (uint8, 128 x 128 x 3): its largest objects, of more than a scene can have."""
     if image.shape != (IMAGE_SIZE, IMAGE_SIZE, 3) or image.dtype != np.uint8:
         raise ValueError(f"the oracle reads uint8 (128, 128, 3), not {image.dtype} {image.shape}")
     pixels = image.astype(np.float32)
@@ -42,12 +43,13 @@ def read(image: Array) -> Reading:
     sightings: list[_Sighting] = []
     for _, clump in groupby(blobs, key=lambda blob: blob.clump):
         sightings += _sightings(tuple(clump))
-    objects = tuple(_object_reading(seen, pixels) for seen in sightings)
+    largest = sorted(sightings, key=lambda seen: -seen.blob.area)[:MAX_OBJECTS]
+    objects = tuple(_object_reading(seen, pixels) for seen in largest)
     problems = []
     if has_colourless_thing(pixels, background):
         problems.append("something without colour is in the picture")
-    if len(objects) > MAX_OBJECTS:
-        problems.append(f"{len(objects)} objects are more than {MAX_OBJECTS}")
+    if len(sightings) > MAX_OBJECTS:
+        problems.append(f"{len(sightings)} objects are more than {MAX_OBJECTS}")
     return Reading(objects, background, tuple(problems))
 
 
@@ -63,8 +65,8 @@ class _Sighting:
 
 def _sightings(clump: tuple[Blob, ...]) -> list[_Sighting]:
     """What the blobs of a clump are: each an object by itself, or some that lie on others."""
-    if len(clump) == 1:
-        return [_Sighting(clump[0], best_fit(clump[0]))]
+    if len(clump) == 1 or len(clump) > _MAX_CLUMP:
+        return [_Sighting(blob, best_fit(blob)) for blob in clump]
     blobs = _joined_pieces(clump)
     whole = [_Sighting(blob, best_fit(blob)) for blob in blobs]
     done: list[_Sighting] = []
@@ -133,15 +135,27 @@ def _object_reading(seen: _Sighting, pixels: Array) -> ObjectReading:
 
 def _is_clear(seen: _Sighting, texture: TextureFit) -> bool:
     fit = seen.fit
+    overlap, margin, ratio = _demands(seen)
     return bool(
-        fit.overlap >= (MIN_HIDDEN_OVERLAP if seen.hidden else MIN_OVERLAP[fit.shape])
-        and fit.overlap - fit.runner_up >= (MIN_HIDDEN_MARGIN if seen.hidden else MIN_MARGIN)
-        and 1 - fit.overlap <= MAX_MISFIT_RATIO * (1 - fit.runner_up)
+        fit.overlap >= overlap
+        and fit.overlap - fit.runner_up >= margin
+        and 1 - fit.overlap <= ratio * (1 - fit.runner_up)
         and MIN_RADIUS <= fit.pose.radius <= MAX_RADIUS
         and seen.blob.loose <= MAX_LOOSE
         and texture.clear
         and _is_in_picture(fit.pose)
     )
+
+
+def _demands(seen: _Sighting) -> tuple[float, float, float]:
+    """The least overlap and margin, and the greatest ratio of misfits, of a shape that leaves no doubt."""
+    if seen.hidden:
+        return MIN_HIDDEN_OVERLAP, MIN_HIDDEN_MARGIN, MAX_HIDDEN_MISFIT_RATIO
+    is_ring, is_small = seen.fit.shape is Shape.RING, _size_of(seen.fit.pose.radius) is Size.SMALL
+    ratio = MAX_SMALL_MISFIT_RATIO if is_small else MAX_MISFIT_RATIO
+    if is_ring and is_small:
+        ratio = MAX_SMALL_RING_MISFIT_RATIO
+    return (MIN_RING_OVERLAP if is_ring else MIN_OVERLAP), MIN_MARGIN, ratio
 
 
 def _is_in_picture(pose: Pose) -> bool:

@@ -221,8 +221,8 @@ class _Reader:
 
 def _world_summary() -> str:
     return (
-        f"It knows the shapes {', '.join(SHAPES)}, or objects of any; the colors {', '.join(COLOURS)}; the textures "
-        f"{', '.join(TEXTURES)}; the sizes {', '.join(Size)}; counts from one to nine, and nine objects in all; up "
-        f"to two relations between groups ({', '.join(Relation)}); 'more stars than circles', 'fewer ... than ...', "
-        "'as many ... as ...'; and 'no circles', 'nothing red', 'without stars'."
+        f"It knows the shapes {', '.join(SHAPES)}, or objects of any; the colors {', '.join(COLOURS)}; "
+        f"the textures {', '.join(TEXTURES)}; the sizes {', '.join(Size)}; counts from one to nine, and nine "
+        f"objects in all; up to two relations between groups ({', '.join(Relation)}); 'more stars than "
+        "circles', 'fewer ... than ...', 'as many ... as ...'; and 'no circles', 'nothing red'."
     )

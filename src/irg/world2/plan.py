@@ -1,4 +1,4 @@
-"""A coarse plan of a picture: which groups, how many, of what kind and roughly where; not every object's place.
+"""A coarse plan of a picture: which groups, how many, of what kind and roughly where.
 
 "Plan: two small red stars left-half, one large plain blue circle right, first left of second, on sky."
 """

@@ -54,7 +54,7 @@ def clear_reading(scene: Scene) -> Reading:
 
 
 def same_content(first: Scene, second: Scene, ignore_background: bool = False) -> bool:
-    """Whether two scenes say the same in words: looks and zones of all objects, what lies on what, background."""
+    """Whether two scenes say the same in words: looks, zones, what lies on what, background."""
     same_background = ignore_background or first.background is second.background
     return same_background and _in_words(first) == _in_words(second)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -89,8 +90,8 @@ class Link:
 class Request:
     """Exactly these objects and no others, related so, and nothing of the excluded kinds among them.
 
-    No object could belong to two groups. With a comparison, the last two groups have open counts, which compare
-    so, and no other has. Each excluded kind says one attribute.
+    No object could belong to two groups. With a comparison, the last two groups have open counts, which
+    compare so, and no other has. Each excluded kind says one attribute.
     """
 
     groups: tuple[Group, ...]
@@ -99,7 +100,7 @@ class Request:
     excluded: tuple[Kind, ...] = ()
 
     def __post_init__(self) -> None:
-        problem = next(iter(_problems(self)), None)
+        problem = next(_problems(self), None)
         if problem:
             raise ValueError(problem)
 
@@ -136,7 +137,7 @@ def _only_held_out(base: Kind, request: Request) -> bool:
 
 
 def options(base: Kind, request: Request | None = None) -> dict[str, list[Kind]]:
-    """What can be said of a kind beyond what its base says, so that the world shows it and the request allows it.
+    """What a kind can be beyond what its base says, if the world is to show it and the request allows it.
 
     Independent choices of a shape, of a colour, and of a texture with a size; empty if there is no such kind.
     """
@@ -161,9 +162,11 @@ def least_space(base: Kind, request: Request) -> int:
     return min((SPACE[kind.size] for kind in surfaces if kind.size is not None), default=0)
 
 
-def _problems(request: Request) -> list[str]:
+def _problems(request: Request) -> Iterator[str]:
     """What makes a request one that no picture of the world fulfils, in words."""
-    return [*_problems_of_groups(request), *_problems_of_links(request), *_problems_of_exclusions(request)]
+    yield from _problems_of_groups(request)
+    yield from _problems_of_links(request)
+    yield from _problems_of_exclusions(request)
 
 
 def _problems_of_groups(request: Request) -> list[str]:

@@ -1,6 +1,6 @@
 """What a picture of the scene world contains: objects with looks and an exact place, on a background.
 
-Pure data. How a scene is drawn is `render`, how it is asked for `request`, how it is put in words `inventory`.
+Pure data. How a scene is drawn is `render`, how it is asked for `request`, its words `inventory`.
 """
 
 from __future__ import annotations

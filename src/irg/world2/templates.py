@@ -20,7 +20,7 @@ _ANGLES = tuple(range(-16, 17, 2))
 
 @dataclass(frozen=True)
 class Fit:
-    """The best shape for a region, where it would be, its overlap (intersection over union) and the next's."""
+    """The best shape for a region, where it would be, and the share of the union that both cover."""
 
     shape: Shape
     pose: Pose

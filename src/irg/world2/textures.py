@@ -12,7 +12,7 @@ from irg.world2.scene import Texture
 
 Array = np.ndarray
 
-BORDER = 0.13  # share of its brightness that a texture takes at least, in its dark parts
+BORDER = 0.15  # share of its brightness that a texture takes at least, in its dark parts
 DOUBT = 0.03  # either side of the border
 _MIN_PIXELS = 14
 
