@@ -24,7 +24,7 @@ def test_the_constraints_of_a_request():
         ("more stars than rings, the stars left of the rings", True),
         ("a star, a square and a ring, the star inside the square and the ring above the star", True),
         (
-            "a striped star, a moon and a ring, the moon left of the ring and the moon above the striped star",
+            "a plain star, a moon and a ring, the moon left of the ring and the plain star above the moon",
             True,
         ),
         ("a star, a square and a ring, the square left of the ring and the star above the ring", False),
