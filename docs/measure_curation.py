@@ -3,6 +3,7 @@
     python docs/measure_curation.py overhead     the pipeline's own time, per record and stage
     python docs/measure_curation.py memory       the driver's memory over 100,000 records
     python docs/measure_curation.py scenes       recipes/scene.yaml: throughput of every stage
+    python docs/measure_curation.py duplicates   the search for near-duplicates, by hash and by embedding
 
 The first two run stages that do next to nothing, so that what is left is proposing, storing, reading back,
 selecting, writing the set and its report. Processor time is counted, which other programs do not change much.
@@ -23,19 +24,18 @@ from PIL import Image
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.contamination import Guard
-from irg.curate.duplicates import perceptual_hash
+from irg.curate.duplicates import embedding_text, perceptual_hash
 from irg.curate.emit import EmitSettings, emit
-from irg.curate.flow import Job, Selector
 from irg.curate.propose import Proposal, Proposer, Proposing
 from irg.curate.recipe import read_recipe
-from irg.curate.records import Record, Reflection, Relation
+from irg.curate.records import Reflection, Relation, TraceRecord, work_of
 from irg.curate.report import write_report
-from irg.curate.runner import Limits, run
-from irg.curate.select import HASH, Select, SelectSettings
+from irg.curate.select import EMBEDDING, HASH, Select, SelectSettings
 from irg.curate.session import curate
-from irg.curate.shards import Outcome
-from irg.curate.stage import Identity, Resource
-from irg.curate.work import Store
+from irg.stages.flow import Job, Selector
+from irg.stages.runner import Concurrency, run
+from irg.stages.shards import Outcome
+from irg.stages.stage import Identity, Resource
 
 SHARD = 64
 
@@ -57,27 +57,24 @@ class Work:
 
     name: str
     resource: Resource
-    change: Callable[[Record], Record]
+    change: Callable[[TraceRecord], TraceRecord]
     seconds: float = 0.0
 
     @property
     def identity(self) -> Identity:
         return Identity(self.name, 1)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         began = process_time()
         changed = [self.change(record) for record in records]
         self.seconds += process_time() - began
         return changed
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
 
-
-def pictured(side: int) -> Callable[[Record], Record]:
+def pictured(side: int) -> Callable[[TraceRecord], TraceRecord]:
     """Gives a record two pictures of noise, of about 3 * side**2 bytes each, and a hash."""
 
-    def change(record: Record) -> Record:
+    def change(record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(record.index)
         first, second = (_noise(rng, side) for _ in range(2))
         prints = {HASH: perceptual_hash(second.open())}
@@ -86,7 +83,7 @@ def pictured(side: int) -> Callable[[Record], Record]:
     return change
 
 
-def judged(record: Record) -> Record:
+def judged(record: TraceRecord) -> TraceRecord:
     parts = Reflection("It is noise.", "Other noise.", "Draw.", "Better: other noise.")
     scored = record.scored({"score": record.index % 97 / 97})
     return replace(
@@ -104,7 +101,7 @@ def stages(side: int) -> list[Work]:
 
 
 def job(folder: Path, count: int, made: Sequence[Work]) -> Job:
-    store = Store(folder / "work")
+    store = work_of(folder)
     proposer = Proposer(Numbers(), Guard(), Proposing(count, SHARD), store)
     return Job(proposer, tuple(made), Selector(store, Select(SelectSettings())), store)
 
@@ -115,7 +112,7 @@ def overhead(count: int) -> None:
         made = stages(side=128)
         work = job(folder, count, made)
         began, wall = process_time(), perf_counter()
-        run(work, Limits(4, 1, 1))
+        run(work, Concurrency(4, 1, 1))
         middle = process_time()
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         after = process_time()
@@ -143,7 +140,7 @@ def memory(count: int) -> None:
                 print(f"{(outcome.shard.number + 1) * SHARD:>9,} records   {told[-1]:>6} MB", flush=True)
 
         print(f"{'at first':>17}   {_resident():>6} MB")
-        run(work, Limits(4, 1, 1), watch)
+        run(work, Concurrency(4, 1, 1), watch)
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         print(f"{'set is written':>17}   {_resident():>6} MB")
         write_report(folder)
@@ -161,6 +158,25 @@ def scenes(count: int) -> None:
             speed = tally.taken / max(tally.seconds, 1e-9)
             print(f"{name:10} {tally.taken:6,} records {speed:12,.1f} records/s and thread")
         print(f"{curated.emitted.num_traces:,} traces of {count:,} records in {wall:.1f} s by the clock")
+
+
+def duplicates(count: int) -> None:
+    """Records that all differ, so that each is compared with all before; embeddings of 768 numbers."""
+    rng = np.random.default_rng(0)
+    texts = {HASH: lambda: rng.bytes(160).hex(), EMBEDDING: lambda: embedding_text(rng.normal(size=768))}
+    chosen = {
+        HASH: SelectSettings(),
+        EMBEDDING: SelectSettings(hash_distance=None, similarity=0.9),
+    }
+    for name, settings in chosen.items():
+        prints = [{name: texts[name]()} for _ in range(count)]
+        records = [TraceRecord(str(n), n, "a prompt", fingerprints=one) for n, one in enumerate(prints)]
+        select, before, began = Select(settings), _resident(), process_time()
+        for start in range(0, count, SHARD):
+            kept = select.run(records[start : start + SHARD])
+            assert all(record.rejected is None for record in kept)
+        used = process_time() - began
+        print(f"{name:10} {used:8.2f} s of processor for {count:,} records, {_resident() - before:+} MB")
 
 
 def _noise(rng: np.random.Generator, side: int) -> Picture:
@@ -182,7 +198,12 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-PARTS = {"overhead": (overhead, 2000), "memory": (memory, 100_000), "scenes": (scenes, 500)}
+PARTS = {
+    "overhead": (overhead, 2000),
+    "memory": (memory, 100_000),
+    "scenes": (scenes, 500),
+    "duplicates": (duplicates, 10_000),
+}
 
 
 def main() -> None:

@@ -3,23 +3,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from irg.bench.checkpoints import CONFIG, Checkpoint, checkpoints_in, one_thread
+from irg.bench.checkpoints import checkpoints_in, loaded, one_thread
+from irg.model.config import LLM_CONFIG
+from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import write_checkpoint
 
 
 def holding(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).mkdir(parents=True)
-        (folder / name / CONFIG).touch()
+        (folder / name / LLM_CONFIG).touch()
     return folder
 
 
-def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
-    loaded = checkpoint.load()
-    assert checkpoint.identity == loaded.identity and checkpoint.settings == loaded.settings
-    assert Checkpoint(checkpoint.name, "cpu", torch.bfloat16).load() is loaded, "loaded once"
-    assert Checkpoint(checkpoint.name, "cpu").load().parts.model.dtype == torch.float32
+def test_the_one_loaded_last_is_kept(tmp_path: Path) -> None:
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
+    pipeline = loaded(checkpoint)
+    assert loaded(NamedCheckpoint(checkpoint.name, "cpu", torch.bfloat16)) is pipeline, "loaded once"
+    assert loaded(NamedCheckpoint(checkpoint.name, "cpu")).parts.model.dtype == torch.float32
 
 
 def test_steps_are_told_by_names(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irg.bench.store import Store
+from irg.bench.scene.records import PromptRecord
+from irg.bench.store import SeriesStore
 from irg.core.trace import png
 from tests.bench.scene.made import records
 
@@ -12,18 +13,18 @@ HEADER = {"protocol": "p", "size": (1, 2)}
 
 def test_what_is_added_is_there_for_the_next_process(tmp_path: Path) -> None:
     first, *rest = made = records(4, (0,))
-    store = Store(tmp_path, "model", HEADER)
-    assert not store.has(made[:1])
+    store = SeriesStore(tmp_path, "model", HEADER, PromptRecord.from_line)
+    assert not store.has([made[0].key])
     store.add(rest, {"turn1-3": png(Image.new("RGB", (2, 2), "red"))})
     store.add([first], {})
-    again = Store(tmp_path, "model", HEADER)
-    assert again.has(made) and [again.records[record.key] for record in made] == made
+    again = SeriesStore(tmp_path, "model", HEADER, PromptRecord.from_line)
+    assert again.has(record.key for record in made) and [again.records[record.key] for record in made] == made
     assert again.picture("turn1-3").getpixel((0, 0)) == (255, 0, 0)
     assert again.path.read_text().count("\n") == 1 + len(made)
 
 
 def test_another_checkpoints_records_are_apart_and_another_runs_refused(tmp_path: Path) -> None:
-    Store(tmp_path, "model", HEADER).add(records(2, (0,)), {})
-    assert not Store(tmp_path, "base", HEADER).records
+    SeriesStore(tmp_path, "model", HEADER, PromptRecord.from_line).add(records(2, (0,)), {})
+    assert not SeriesStore(tmp_path, "base", HEADER, PromptRecord.from_line).records
     with pytest.raises(ValueError, match=r"model.jsonl is of another run \(protocol differ\)"):
-        Store(tmp_path, "model", HEADER | {"protocol": "q"})
+        SeriesStore(tmp_path, "model", HEADER | {"protocol": "q"}, PromptRecord.from_line)

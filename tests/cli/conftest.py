@@ -8,7 +8,8 @@ from typer.testing import CliRunner, Result
 
 import irg
 from irg.cli.app import app
-from irg.pipeline.settings import ResizeSettings, Settings
+from irg.pipeline.settings import Settings
+from irg.prep import Resize
 from tests.golden.vectors import CHECKPOINT
 
 Run = Callable[..., Result]
@@ -57,8 +58,8 @@ def scenes_checkpoint(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
         height=128,
         num_points=3,
         max_thought_tokens=6,
-        clean=ResizeSettings(max_side=128, min_side=64, stride=16),
-        view=ResizeSettings(max_side=112, min_side=56, stride=14),
+        clean=Resize(max_side=128, min_side=64, stride=16),
+        view=Resize(max_side=112, min_side=56, stride=14),
     )
     settings.save(folder)
     return folder

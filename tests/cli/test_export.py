@@ -4,7 +4,7 @@ import pytest
 import torch
 import yaml
 
-from irg.model.checkpoint import load_model
+from irg.model.checkpoint import CheckpointFolder
 from tests.cli.conftest import Run
 from tests.data.small import write_checkpoint
 from tests.train.trained import Trained, recipe, trained
@@ -28,7 +28,7 @@ def test_what_is_exported_generates(run: Run, finished: Trained, work: Path) -> 
     assert result.exit_code == 0, result.output
     assert str(folder.relative_to(work)) in result.stdout.replace("\n", "")
     expected = finished.average["latent_in.weight"].bfloat16()
-    assert torch.equal(load_model(folder).latent_in.weight, expected)
+    assert torch.equal(CheckpointFolder(folder).load_model().latent_in.weight, expected)
     drawn = run("generate", "two circles", "--model", folder, "--out", "drawn", *SMALL)
     assert drawn.exit_code == 0, drawn.output
     assert list((work / "drawn").rglob("*.png"))
@@ -37,7 +37,9 @@ def test_what_is_exported_generates(run: Run, finished: Trained, work: Path) -> 
 def test_step_weights_type_and_place_can_be_chosen(run: Run, finished: Trained, work: Path) -> None:
     chosen = ("--step", 4, "--weights", "raw", "--dtype", "float32", "--out", "raw")
     assert run("export", "runs/mine", *chosen).exit_code == 0
-    assert torch.equal(load_model(work / "raw").latent_in.weight, finished.model.latent_in.weight)
+    assert torch.equal(
+        CheckpointFolder(work / "raw").load_model().latent_in.weight, finished.model.latent_in.weight
+    )
 
 
 def test_wrong_requests_are_one_line(run: Run, finished: Trained, work: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from irg.data.formats import Format
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.model import UnifiedModel
 from irg.model.config import read_config
-from irg.run.freezing import Part, part_of
+from irg.model.parts import ModelPart, part_of
 from tests.cli.conftest import Run
 from tests.data.broken import write_broken
 from tests.data.small import write_checkpoint
@@ -59,7 +59,7 @@ def test_a_dry_run_prints_its_plan_and_trains_nothing(
     result = run("train", written(freeze=["vision"]), "--dry-run")
     assert result.exit_code == 0, result.output
     sizes = {name: one.numel() for name, one in UnifiedModel(read_config(start)).named_parameters()}
-    frozen = sum(size for name, size in sizes.items() if part_of(name) is Part.VISION)
+    frozen = sum(size for name, size in sizes.items() if part_of(name) is ModelPart.VISION)
     assert value(result.stdout, "parameters trained") == f"{sum(sizes.values()) - frozen:,}"
     assert value(result.stdout, "parameters frozen") == f"{frozen:,}"
     assert "plan for 1 process, into out" in result.stdout
@@ -87,7 +87,7 @@ def test_a_dry_run_counts_the_broken_rows(run: Run, written: Written, work: Path
     reasons = write_broken(work / "data", 45, np.random.default_rng(0), Format.TRACES)
     data = [{"path": "data", "modes": {"improving_full": 1.0}}]
     shown = " ".join(run("train", written(data=data), "--dry-run").stdout.split())
-    known = [reason for reason in reasons if reason is not Reason.BROKEN_IMAGE]
+    known = [reason for reason in reasons if reason is not Fault.BROKEN_IMAGE]
     assert len(known) == 9
     assert all(f"1 {reason}" in shown for reason in known)
     assert f"{45 - len(known)}" in shown
@@ -140,5 +140,5 @@ def test_strict_names_file_row_and_cause_in_a_line(run: Run, written: Written, w
     match = re.search(r"error: data/part-(\d)\.parquet, row (\d+): ([\w -]+): ", told)
     assert match and "Traceback" not in told
     index = int(match[2]) + (0, 15, 16)[int(match[1])]
-    assert index in reasons[Reason(match[3])]
+    assert index in reasons[Fault(match[3])]
     assert not (work / "out" / "metrics.jsonl").exists()

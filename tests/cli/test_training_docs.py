@@ -14,12 +14,12 @@ from pydantic import BaseModel
 
 from irg.cli.app import app
 from irg.pipeline import Settings
-from irg.pipeline.settings import ResizeSettings
+from irg.prep import Resize
 from irg.train.recipes import read_recipe
 from irg.train.settings import TrainRecipe
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
-WHOLE = (Settings, ResizeSettings)
+WHOLE = (Settings, Resize)
 """Described elsewhere, or in a word."""
 REQUIRED = object()
 

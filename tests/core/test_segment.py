@@ -1,7 +1,11 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from irg.core import Document, Grid, Kind, Role, Segment
+from irg.core import Document, Grid, Kind, Role, Segment, pieces
 from tests.samples import Sampler
 
 
@@ -37,3 +41,42 @@ def test_documents_add_up(sampler: Sampler) -> None:
     more = (first,)
     assert list(both + more) == [first, second, first]
     assert both.num_tokens == 4 + 3
+
+
+def test_segments_of_a_file_hold_texts_and_pictures() -> None:
+    text = Segment(Kind.TEXT, Role.PROMPT, "a red cube")
+    image = Segment(Kind.NOISY, Role.IMAGE, Image.new("RGB", (4, 2)))
+    assert text.text == "a red cube" and image.picture.size == (4, 2)
+    with pytest.raises(AssertionError, match="a TEXT segment holds a str"):
+        _ = text.num_tokens
+    with pytest.raises(AssertionError, match="only once it is prepared"):
+        _ = image.num_tokens
+    assert replace(image, grid=Grid(1, 2)).num_tokens == 4
+    pixels = replace(image, data=np.zeros((2, 4, 3), dtype=np.uint8), grid=Grid(1, 2))
+    assert pixels.num_tokens == 4 and pixels.pixels.shape == (2, 4, 3)
+    with pytest.raises(ValueError, match="NOISY segment needs a grid"):
+        replace(pixels, grid=None)
+
+
+def test_a_document_counts_copies_of_what_is_noised(sampler: Sampler) -> None:
+    document = Document((sampler.text(2), sampler.image(Kind.CLEAN, 1, 2), sampler.image(Kind.NOISY, 1, 3)))
+    assert [document.tokens_with(copies) for copies in (1, 3)] == [4 + 4 + 5, 4 + 4 + 15]
+    assert document.supervised
+    assert not replace(document, segments=document.segments[:2]).supervised
+
+
+def test_forms_of_a_picture_are_one_piece() -> None:
+    image, other = Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4))
+
+    def form(kind: Kind, picture: Image.Image, turn: int = 1) -> Segment:
+        return Segment(kind, Role.IMAGE, picture, turn)
+
+    segments = [
+        Segment(Kind.TEXT, Role.PROMPT, "same"),
+        Segment(Kind.TEXT, Role.THOUGHT, "same"),
+        *(form(kind, image) for kind in (Kind.NOISY, Kind.CLEAN, Kind.VIEW)),
+        *(form(kind, other) for kind in (Kind.CLEAN, Kind.VIEW)),
+        form(Kind.CLEAN, other, turn=2),
+    ]
+    assert [len(piece) for piece in pieces(segments)] == [1, 1, 3, 2, 1]
+    assert [one for piece in pieces(segments) for one in piece] == segments

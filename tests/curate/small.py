@@ -10,16 +10,15 @@ from pyarrow import parquet
 from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.filters import Filter, FilterSettings
-from irg.curate.flow import Job, Selector
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import ScenePrompts
 from irg.curate.propose import Proposer, Proposing
-from irg.curate.records import Record
+from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.shards import Shard
-from irg.curate.stage import AnyStage
-from irg.curate.student import Checkpoint, Student
-from irg.curate.work import Store
+from irg.curate.student import DrawingCheckpoint, Student
+from irg.stages.flow import Job, Selector
+from irg.stages.shards import Shard
+from irg.stages.stage import AnyStage
 
 PROMPTS = ScenePrompts({"single": 1, "position": 2, "counting": 1}, seed=3)
 
@@ -28,7 +27,7 @@ def stages(flawing: Flawing | None = None, **filters: Any) -> list[AnyStage]:
     """Those of a run in which every first picture is flawed on purpose."""
     return [
         OracleThink(seed=1),
-        Draw(Student(Checkpoint(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),
@@ -43,13 +42,13 @@ def job(
     through: Sequence[AnyStage] | None = None,
     select: SelectSettings | None = None,
 ) -> Job:
-    store = Store(folder / "work")
+    store = work_of(folder)
     proposer = Proposer(PROMPTS, Guard(scenes=True), Proposing(count, shard), store)
     selector = Selector(store, Select(select or SelectSettings(hash_distance=2)))
     return Job(proposer, tuple(stages() if through is None else through), selector, store)
 
 
-def selected(job: Job) -> list[Record]:
+def selected(job: Job) -> list[TraceRecord]:
     """All records of a run that has come to its end, the rejected too."""
     marks = enumerate(job.selector.marks)
     return [
@@ -61,7 +60,7 @@ def selected(job: Job) -> list[Record]:
 
 def proposed(job: Job) -> list[Shard]:
     async def all_of_them() -> list[Shard]:
-        return [outcome.shard async for outcome in job.proposer.shards()]
+        return [outcome.shard async for outcome in job.source.shards()]
 
     return asyncio.run(all_of_them())
 

@@ -1,5 +1,7 @@
 """What counts as a benchmark's prompt."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,24 @@ GUARD = Guard((LONG, "Two cats"), ngram=4, overlap=0.5)
 def test_what_is_mostly_a_benchmarks_is_refused(prompt: str, reason: str | None) -> None:
     problem = GUARD.problem(prompt)
     assert (problem and problem.reason) == reason
+
+
+@pytest.mark.parametrize("overlap", [0.1, 0.25, 0.5, 0.6, 1.0])
+def test_the_share_of_runs_decides_from_the_bound_on(overlap: float) -> None:
+    """Exactly at it, just below and just above: for every share of up to 20 runs of three words."""
+    benchmark = [f"b{number}" for number in range(40)]
+    guard = Guard((" ".join(benchmark),), ngram=3, overlap=overlap)
+    at_the_bound = 0
+    for runs in range(1, 21):
+        for hits in range(runs + 1):
+            known = benchmark[: hits + 2] if hits else []
+            prompt = " ".join([*known, *[f"own{number}" for number in range(runs + 2 - len(known))]])
+            refused = guard.problem(prompt)
+            assert (refused is not None) == (Fraction(hits, runs) >= Fraction(str(overlap))), (hits, runs)
+            if refused is not None:
+                assert refused.detail == f"{hits / runs:.0%} of its runs of 3 words"
+            at_the_bound += Fraction(hits, runs) == Fraction(str(overlap))
+    assert at_the_bound >= 2
 
 
 def test_case_punctuation_and_width_make_no_other_prompt() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from irg.curate.emit import EmitSettings, emit, trace_of
-from irg.curate.flow import Job
-from irg.curate.runner import run
 from irg.curate.select import SelectSettings
 from irg.data.learning import modes_of
-from irg.data.sets import is_held_out, read_manifest
+from irg.data.sets import is_held_out
 from irg.data.traces import TraceStore
+from irg.stages.flow import Job
+from irg.stages.runner import run
 from tests.curate.small import job, selected, set_in
 
 SETTINGS = EmitSettings(held_out=0.4, system_prompt="Think.")
@@ -99,20 +99,6 @@ def test_a_set_whose_writing_was_cut_short_is_written_again(done: Job, tmp_path:
     (tmp_path / "data" / "train").rename(tmp_path / ".data")  # as killed between the removal and the renaming
     write(done, tmp_path)
     assert set_in(tmp_path) == whole and not (tmp_path / ".data").exists()
-
-
-def test_a_prompt_is_held_out_by_its_words_alone() -> None:
-    prompts = [f"thing number {number}" for number in range(2000)]
-    held = [prompt for prompt in prompts if is_held_out(prompt, 0.1)]
-    assert 150 <= len(held) <= 250 and all(is_held_out(prompt.upper() + "!", 0.1) for prompt in held)
-    assert all(is_held_out(prompt, 0.2) for prompt in held) and not any(is_held_out(p, 0.0) for p in prompts)
-
-
-def test_another_programs_manifest_is_not_taken_for_ours(tmp_path: Path) -> None:
-    assert read_manifest(tmp_path) is None
-    (tmp_path / "manifest.json").write_text('{"version": 99}')
-    with pytest.raises(ValueError, match="no manifest of a curation"):
-        read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])

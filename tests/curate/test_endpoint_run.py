@@ -15,16 +15,16 @@ import pytest
 from irg.curate.contamination import Guard
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.filters import Filter, FilterSettings
-from irg.curate.flow import Job, Selector
 from irg.curate.propose import Proposal, Proposer, Proposing
-from irg.curate.records import Record, as_json
-from irg.curate.retry import PASSING, retry
-from irg.curate.runner import Limits, run
+from irg.curate.records import PASSING, TraceRecord, as_json, work_of
 from irg.curate.select import Select, SelectSettings
-from irg.curate.stage import Identity, Resource
-from irg.curate.teacher import Sampling, Teacher, TeacherJudge, TeacherReflect, TeacherThink
-from irg.curate.work import Store
-from irg.endpoint import Account, EndpointSettings, Reason, spent
+from irg.curate.teacher import TeacherJudge, TeacherReflect, TeacherThink, read_templates
+from irg.endpoint import Account, EndpointSettings, NoAnswer, spent
+from irg.endpoint.asking import Respondent, Sampling
+from irg.stages.flow import Job, Selector
+from irg.stages.retry import retry
+from irg.stages.runner import Concurrency, run
+from irg.stages.stage import Identity, Resource
 from tests.curate.small import selected
 from tests.curate.teacher.eyes import BRIGHT, DARK, look, picture
 from tests.endpoint.conftest import QUICK
@@ -51,11 +51,8 @@ class Pictures:
     resource = Resource.DEVICE
     identity = Identity("draw", 1)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [replace(record, image1=picture(DARK), image2=picture(BRIGHT)) for record in records]
-
-    def retire(self) -> None:
-        """Nothing is loaded."""
 
 
 @pytest.fixture
@@ -81,7 +78,8 @@ def build(
         patience=1000,
     )
     account = Account(folder=folder / "endpoint", max_requests=max_requests)
-    teacher, store = Teacher(settings, account, Sampling(max_tokens=300)), Store(folder / "work")
+    teacher = Respondent(settings, account, read_templates(None), Sampling(max_tokens=300))
+    store = work_of(folder)
     stages = (
         TeacherThink(teacher),
         Pictures(),
@@ -104,11 +102,11 @@ def test_all_records_come_to_an_end_and_the_failed_ones_to_another(
 ) -> None:
     bound = COUNT * PER_RECORD * 3
     job = build(server, tmp_path, max_requests=bound, timeout=2.0)
-    progress = run(job, Limits(shards=3))
+    progress = run(job, Concurrency(shards=3))
     records = selected(job)
     assert progress.stopped is None and [record.index for record in records] == list(range(COUNT))
     rejected = Counter(record.rejected.reason for record in records if record.rejected)
-    assert 0 < rejected.total() < COUNT and set(rejected) <= {reason.value for reason in Reason}
+    assert 0 < rejected.total() < COUNT and set(rejected) <= {reason.value for reason in NoAnswer}
     for record in records:
         if record.rejected is None:
             assert record.thought and record.reflection and record.verdict2 and record.verdict2.correct
@@ -122,7 +120,7 @@ def test_all_records_come_to_an_end_and_the_failed_ones_to_another(
     passing = {reason: number for reason, number in rejected.items() if reason in PASSING}
     assert retry(job.store, "select") == passing != {}
     again = build(server, tmp_path)
-    run(again, Limits(shards=3))
+    run(again, Concurrency(shards=3))
     # Only what failed is asked, and what follows from it.
     assert sum(passing.values()) <= server.num_requests - before <= PER_RECORD * rejected.total()
     mended = {record.index: record for record in selected(again)}
@@ -150,10 +148,10 @@ def test_answers_that_are_known_are_never_asked_for_again(server: FakeServer, tm
 def test_a_spent_budget_stops_the_run_where_more_goes_on(server: FakeServer, tmp_path: Path) -> None:
     server.behaviour = Behaviour(answer=look)
     job = build(server, tmp_path, 48, max_requests=150)
-    progress = run(job, Limits(shards=2))
+    progress = run(job, Concurrency(shards=2))
     assert progress.stopped is not None and "max_requests" in progress.stopped
     assert server.num_requests <= 150
     done = build(server, tmp_path, 48, max_requests=48 * PER_RECORD)
-    assert run(done, Limits(shards=2)).stopped is None
+    assert run(done, Concurrency(shards=2)).stopped is None
     assert server.num_requests == 48 * PER_RECORD
     assert all(record.rejected is None for record in selected(done))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from irg.core.picture import Picture
 from irg.curate.filters import Filter, FilterSettings, repetition
-from irg.curate.records import Record, Reflection, Relation
+from irg.curate.records import Reflection, Relation, TraceRecord
 from irg.curate.select import HASH
 
 
@@ -17,7 +17,7 @@ def picture(colour: str, side: int = 32) -> Picture:
     return Picture.of(Image.new("RGB", (side, side), colour))
 
 
-GOOD = Record(
+GOOD = TraceRecord(
     "id",
     0,
     "a red cat",
@@ -29,7 +29,7 @@ GOOD = Record(
 )
 
 
-def only(record: Record, **settings: Any) -> Record:
+def only(record: TraceRecord, **settings: Any) -> TraceRecord:
     return Filter(FilterSettings(**settings)).run([record])[0]
 
 

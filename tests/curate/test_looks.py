@@ -12,7 +12,7 @@ from PIL import Image
 from irg.core.picture import Picture
 from irg.curate.duplicates import embedding_from
 from irg.curate.looks import Looks, LooksSettings
-from irg.curate.records import Record
+from irg.curate.records import TraceRecord
 from irg.curate.select import EMBEDDING
 
 pytest.importorskip("transformers", reason="needs transformers, which is in irg[bench]")
@@ -35,15 +35,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def records() -> list[Record]:
+def records() -> list[TraceRecord]:
     pictures = [
         Picture.of(Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)))
         for seed in range(4)
     ]
-    return [Record(f"id{n}", n, "a thing", image1=pictures[n], image2=pictures[n + 1]) for n in range(3)]
+    return [TraceRecord(f"id{n}", n, "a thing", image1=pictures[n], image2=pictures[n + 1]) for n in range(3)]
 
 
-def looked(models: Path, **given: Any) -> list[Record]:
+def looked(models: Path, **given: Any) -> list[TraceRecord]:
     kinds = {"safety": "classifier", "aesthetic": "classifier", "embedding": "encoder"}
     settings = {name: {"model": str(models / kinds[name]), **value} for name, value in given.items()}
     return Looks(LooksSettings.model_validate(settings)).run(records())

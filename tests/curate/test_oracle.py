@@ -9,7 +9,7 @@ from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.oracle import (
     IMPROVING,
-    Choice,
+    CandidateChoice,
     OracleImprove,
     OracleJudge,
     OracleReflect,
@@ -18,14 +18,14 @@ from irg.curate.oracle import (
     plan_of,
     read_picture,
 )
-from irg.curate.records import Record, Relation
+from irg.curate.records import Relation, TraceRecord
 from irg.world import fulfils, judge, parse, parse_reflection
 
 PROMPT = "a red circle left of a blue square"
 
 
 def thought(seed: int = 0, prompt: str = PROMPT) -> str:
-    (record,) = OracleThink(seed=seed).run([Record(f"id{seed}", 0, prompt)])
+    (record,) = OracleThink(seed=seed).run([TraceRecord(f"id{seed}", 0, prompt)])
     assert record.thought is not None
     return record.thought
 
@@ -34,12 +34,12 @@ def picture(plan: str, flawed: bool, seed: int = 0) -> Picture:
     return flawed_picture(plan, flawed, np.random.default_rng(seed))
 
 
-def improved(*candidates: Picture, plan: str, choice: Choice = Choice.FIRST) -> Record:
-    record = Record("id", 0, PROMPT, thought=plan, candidates=candidates, image1=candidates[0])
+def improved(*candidates: Picture, plan: str, choice: CandidateChoice = CandidateChoice.FIRST) -> TraceRecord:
+    record = TraceRecord("id", 0, PROMPT, thought=plan, candidates=candidates, image1=candidates[0])
     return OracleImprove(choice).run([record])[0]
 
 
-def through(record: Record) -> Record:
+def through(record: TraceRecord) -> TraceRecord:
     (judged,) = OracleJudge().run([record])
     assert judged.rejected is None
     return OracleReflect().run([judged])[0]
@@ -54,14 +54,14 @@ def test_a_thought_plans_what_the_prompt_asks_for() -> None:
 
 
 def test_a_share_is_left_to_the_student() -> None:
-    records = [Record(f"id{number}", number, PROMPT) for number in range(400)]
+    records = [TraceRecord(f"id{number}", number, PROMPT) for number in range(400)]
     without = [record.index for record in OracleThink(0.3).run(records) if record.thought is None]
     assert 90 <= len(without) <= 150
     assert without == [record.index for record in OracleThink(0.3).run(records) if record.thought is None]
 
 
 def test_a_prompt_of_another_world_is_rejected() -> None:
-    found = OracleThink().run([Record("id", 0, "a photo of the sea")])[0].rejected
+    found = OracleThink().run([TraceRecord("id", 0, "a photo of the sea")])[0].rejected
     assert found is not None and found.reason == "outside the scene world" and found.detail
 
 
@@ -70,7 +70,7 @@ def test_a_flawed_picture_is_mended_and_the_reflection_says_how() -> None:
         plan = thought(seed)
         record = through(improved(picture(plan, True, seed), plan=plan))
         assert record.image2 is not None and record.reflection is not None
-        assert judge(parse(PROMPT), read_picture(record.image2)).correct
+        assert judge(parse(PROMPT), read_picture(record.image2)) == ()
         assert record.verdict2 == Verdict(True) and record.relation is Relation.BETTER
         flaws, better = parse_reflection(record.reflection.text)
         assert len(flaws) == record.scores["flaws"] > 0
@@ -102,9 +102,15 @@ def test_a_second_picture_that_is_wrong_is_rejected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "expected"), [(Choice.FIRST, 0), (Choice.FLAWED, 1), (Choice.WORST, 2), (Choice.BEST, 0)]
+    ("choice", "expected"),
+    [
+        (CandidateChoice.FIRST, 0),
+        (CandidateChoice.FLAWED, 1),
+        (CandidateChoice.WORST, 2),
+        (CandidateChoice.BEST, 0),
+    ],
 )
-def test_chooses_among_candidates(choice: Choice, expected: int) -> None:
+def test_chooses_among_candidates(choice: CandidateChoice, expected: int) -> None:
     plan = thought(3)
     far_off = picture(thought(0, "two green stars"), False)
     candidates = picture(plan, False), picture(plan, True, 1), far_off

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from irg.curate.contamination import Guard
 from irg.curate.propose import Proposal, Proposer, Proposing
-from irg.curate.records import Record
-from irg.curate.shards import Outcome
-from irg.curate.stage import Identity
-from irg.curate.work import Store
+from irg.curate.records import TraceRecord, work_of
+from irg.stages.shards import Outcome
+from irg.stages.stage import Identity
 
 
 class Listed:
@@ -28,7 +27,7 @@ class Listed:
 
 def proposer(folder: Path, prompts: Listed, count: int, shard: int = 3, repeats: int = 1) -> Proposer:
     guard = Guard(("a benchmark's very own prompt",))
-    return Proposer(prompts, guard, Proposing(count, shard, repeats), Store(folder))
+    return Proposer(prompts, guard, Proposing(count, shard, repeats), work_of(folder))
 
 
 def outcomes(made: Proposer) -> list[Outcome]:
@@ -38,7 +37,7 @@ def outcomes(made: Proposer) -> list[Outcome]:
     return asyncio.run(collect())
 
 
-def records(made: Proposer) -> list[Record]:
+def records(made: Proposer) -> list[TraceRecord]:
     return [record for outcome in outcomes(made) for record in outcome.shard.records]
 
 

@@ -8,8 +8,8 @@ import pytest
 from irg.curate.build import Build
 from irg.curate.plan import plan_of
 from irg.curate.recipe import check_recipe, read_recipe
-from irg.curate.stage import EndpointStage
 from irg.endpoint import spent
+from irg.stages.stage import EndpointStage
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TEACHER = {"endpoint": {"base_url": "http://localhost:1/v1", "model": "wise"}}

@@ -2,57 +2,20 @@
 
 import base64
 import io
-from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from irg.curate.charts import funnel, histogram
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.report import page, write_report
-from irg.curate.runner import run
 from irg.curate.select import SelectSettings
 from irg.curate.survey import survey
 from irg.endpoint import Spending
+from irg.stages.runner import run
 from tests.curate.small import job
-
-VOID = {"meta", "img", "rect"}
-
-
-class Page(HTMLParser):
-    """What is in a page, and whether its elements are closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text, self.tags, self.images, self.open = text, Counter(), [], []
-        self.words: list[str] = []
-        self.classes: Counter[str] = Counter()
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.tags[tag] += 1
-        self.classes[given.get("class") or ""] += 1
-        assert not any(name in given for name in ("onclick", "onload", "href"))
-        if tag == "img":
-            self.images.append(given)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.classes[dict(attrs).get("class") or ""] += 1
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
+from tests.report.reading import Page
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +50,7 @@ def test_its_pictures_are_inside_it(folder: Path) -> None:
     for image in read.images:
         kind, _, data = image["src"].partition(",")
         picture = Image.open(io.BytesIO(base64.b64decode(data)))
-        assert kind == "data:image/jpeg;base64" and picture.size == (128, 128)
+        assert kind == "data:image/webp;base64" and picture.size == (128, 128)
         assert (image["width"], image["height"]) == ("128", "128") and image["alt"] in ("image 1", "image 2")
     assert len({image["src"] for image in read.images}) > 20
     assert "default-src 'none'" in read.text and "http:" not in read.text and "https:" not in read.text
@@ -120,27 +83,3 @@ def test_a_page_of_nothing_is_a_page(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no finished curation"):
         write_report(tmp_path)
-
-
-def test_a_funnel_has_a_bar_for_what_came_and_one_for_what_stayed() -> None:
-    read = Page(funnel([("think", 200, 100), ("draw", 100, 0)]))
-    assert read.tags["rect"] == 4 and "100 of 200" in read.text and "0 of 100" in read.text
-    assert 'width="400.0" height="20" class="rejected"' in read.text
-    assert 'width="200.0" height="20" class="kept"' in read.text
-
-
-@pytest.mark.parametrize(
-    "values", [[3.0], [1.0, 1.0, 2.0], [0.001, 0.002, 0.9], [-5.0, 1e6], list(range(500))]
-)
-def test_a_histogram_counts_every_value_once(values: list[float]) -> None:
-    half = len(values) // 2
-    text = histogram("a <name>", values[:half], values[half:])
-    Page(text)
-    kept = sum(int(title.split(": ")[1].split()[0].replace(",", "")) for title in _titles(text))
-    rejected = sum(int(title.split(", ")[-1].split()[0].replace(",", "")) for title in _titles(text))
-    assert (kept, rejected) == (half, len(values) - half) and "a &lt;name&gt;" in text
-    assert len(_titles(text)) <= 22
-
-
-def _titles(text: str) -> list[str]:
-    return [part.split("</title>")[0] for part in text.split("<title>")[1:]]

@@ -4,21 +4,21 @@ import numpy as np
 from PIL import Image
 
 from irg.curate.duplicates import embedding_text, perceptual_hash
-from irg.curate.records import Record, Relation
+from irg.curate.records import Relation, TraceRecord
 from irg.curate.select import EMBEDDING, HASH, Select, SelectSettings
 
 
-def record(index: int, seed: int, relation: Relation = Relation.BETTER) -> Record:
+def record(index: int, seed: int, relation: Relation = Relation.BETTER) -> TraceRecord:
     """A record whose second picture is that of a seed."""
     noise = np.random.default_rng(seed).integers(0, 255, (16, 17, 3), dtype=np.uint8)
     prints = {
         HASH: perceptual_hash(Image.fromarray(noise)),
         EMBEDDING: embedding_text(noise[0, :, 0] - 128.0),
     }
-    return Record(f"id{index}", index, "a prompt", relation=relation, fingerprints=prints)
+    return TraceRecord(f"id{index}", index, "a prompt", relation=relation, fingerprints=prints)
 
 
-def reasons(records: list[Record]) -> list[str | None]:
+def reasons(records: list[TraceRecord]) -> list[str | None]:
     return [record.rejected and record.rejected.reason for record in records]
 
 

@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from irg.core.trace import Trace, Turn, png
 from irg.data.formats import Format
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.trace_rows import row_of, schema
 
 SHARE = 0.05
@@ -30,7 +30,7 @@ _WORDS = ("a red circle", "two blue squares", "left of", "a green heart", "on mi
 Row = dict[str, Any]
 
 
-def write_broken(folder: Path, num_rows: int, rng: Generator, form: Format) -> dict[Reason, list[int]]:
+def write_broken(folder: Path, num_rows: int, rng: Generator, form: Format) -> dict[Fault, list[int]]:
     """Write a data set of three files, of which the middle one lacks a column; each way of being broken has
     its rows, told by their index in the whole. At least 200 rows make each way as likely as the next."""
     make, ways, columns = _FORMS[form]
@@ -40,7 +40,7 @@ def write_broken(folder: Path, num_rows: int, rng: Generator, form: Format) -> d
     without = list(range(third, third + num_each))  # the middle file, with all of its rows
     others = [index for index in range(1, num_rows) if index not in without]
     chosen = rng.choice(others, (len(ways), num_each), replace=False)
-    broken: dict[Reason, list[int]] = {Reason.MISSING_COLUMN: without}
+    broken: dict[Fault, list[int]] = {Fault.MISSING_COLUMN: without}
     for (reason, breaks), indices in zip(ways.items(), chosen, strict=True):
         for index in map(int, indices):
             breaks(good[index], good)
@@ -148,34 +148,32 @@ def _cut_jpeg() -> bytes:
 
 
 _CONVERSATION_WAYS = {
-    Reason.BAD_JSON: _cut_json,
-    Reason.BROKEN_IMAGE: _with_messages(
+    Fault.BAD_JSON: _cut_json,
+    Fault.BROKEN_IMAGE: _with_messages(
         lambda content: content[1]["content"].__setitem__(3, image_item(_cut_jpeg(), "loss"))
     ),
-    Reason.UNKNOWN_ROLE: _with_messages(lambda content: content[0].update(role="tool")),
-    Reason.EMPTY_TEXT: _with_messages(lambda content: content[1]["content"][2].update(content=" ")),
-    Reason.TOO_LONG: _with_messages(
-        lambda content: content[1]["content"][2].update(content="circle " * LONG)
-    ),
-    Reason.EMPTY_IMAGE: _with_messages(
+    Fault.UNKNOWN_ROLE: _with_messages(lambda content: content[0].update(role="tool")),
+    Fault.EMPTY_TEXT: _with_messages(lambda content: content[1]["content"][2].update(content=" ")),
+    Fault.TOO_LONG: _with_messages(lambda content: content[1]["content"][2].update(content="circle " * LONG)),
+    Fault.EMPTY_IMAGE: _with_messages(
         lambda content: content[1]["content"].__setitem__(1, image_item(empty_png(), "vae", "vit"))
     ),
-    Reason.NOT_A_NUMBER: _with_messages(
+    Fault.NOT_A_NUMBER: _with_messages(
         lambda content: content[1]["content"][2].update(need_loss=float("nan"))
     ),
-    Reason.WRONG_TYPE: _with_messages(lambda content: content[0].update(content=7)),
-    Reason.DUPLICATE: _with_first_id,
+    Fault.WRONG_TYPE: _with_messages(lambda content: content[0].update(content=7)),
+    Fault.DUPLICATE: _with_first_id,
 }
 _TRACE_WAYS = {
-    Reason.BAD_JSON: _with(settings='{"points": 5'),
-    Reason.BROKEN_IMAGE: _with_turn(image={"bytes": _cut_jpeg(), "path": None}),
-    Reason.UNKNOWN_MODE: _with(modes=["improving"]),
-    Reason.EMPTY_TEXT: _with_turn(thought=""),
-    Reason.TOO_LONG: _with_turn(thought="circle " * LONG),
-    Reason.EMPTY_IMAGE: _with_turn(image={"bytes": empty_png(), "path": None}, width=0, height=4),
-    Reason.NOT_A_NUMBER: _with_turn(seconds=[{"name": "draw", "value": float("nan")}]),
-    Reason.WRONG_TYPE: _with(model='["a", "b"]'),
-    Reason.DUPLICATE: _with_first_id,
+    Fault.BAD_JSON: _with(settings='{"points": 5'),
+    Fault.BROKEN_IMAGE: _with_turn(image={"bytes": _cut_jpeg(), "path": None}),
+    Fault.UNKNOWN_MODE: _with(modes=["improving"]),
+    Fault.EMPTY_TEXT: _with_turn(thought=""),
+    Fault.TOO_LONG: _with_turn(thought="circle " * LONG),
+    Fault.EMPTY_IMAGE: _with_turn(image={"bytes": empty_png(), "path": None}, width=0, height=4),
+    Fault.NOT_A_NUMBER: _with_turn(seconds=[{"name": "draw", "value": float("nan")}]),
+    Fault.WRONG_TYPE: _with(model='["a", "b"]'),
+    Fault.DUPLICATE: _with_first_id,
 }
 _FORMS: dict[Format, tuple[Callable[[int, Generator], Row], dict, Callable[[], pyarrow.Schema]]] = {
     Format.TRACES: (lambda index, rng: row_of(trace(index, rng)), _TRACE_WAYS, schema),

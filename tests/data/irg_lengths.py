@@ -7,8 +7,8 @@ from functools import cache
 from irg.core.trace import Trace, Turn
 from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measured, Measuring, survey
-from irg.data.source import Sized
 from irg.data.streams import Stream
+from irg.prep import SizeOnly
 from tests.data.memory import MemorySource, bagel_preparer, words
 
 BUDGET, LONGEST = 40_960, 32_768
@@ -43,5 +43,5 @@ def streams(stage: int, sizes: str, count: int = 500) -> tuple[Measured, ...]:
 def _episode(seed: int, size: Draw) -> Trace:
     draw = random.Random(seed)
     first = size(draw)  # the better image has the size of the first
-    turns = tuple(Turn(words(draw.randint(150, 900)), Sized(first)) for _ in range(2))  # type: ignore[arg-type]
+    turns = tuple(Turn(words(draw.randint(150, 900)), SizeOnly(first)) for _ in range(2))
     return Trace(words(draw.randint(20, 120)), turns, seed, system_prompt=words(_SYSTEM_WORDS))

@@ -10,12 +10,12 @@ from PIL import Image
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import models, pre_tokenizers
 
+from irg.core import Document
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, ImagePart
 from irg.data.prepare import Preparer
-from irg.data.source import RowError, Sized
+from irg.data.source import RowError
 from irg.model import ModelConfig, bagel_7b, tiny
-from irg.prep import Resize, Tokenizer
+from irg.prep import Resize, SizeOnly, Tokenizer
 from irg.prep.text import DELIMITERS
 
 Row = Trace | Document | RowError
@@ -85,15 +85,13 @@ class VirtualSource(MemorySource):
         raise AssertionError("a virtual source is not surveyed")
 
 
-def sized(row: Trace | Document) -> Any:
+def sized(row: Trace | Document) -> Trace | Document:
     """The row without its pixels."""
     if isinstance(row, Trace):
-        return replace(row, turns=tuple(replace(turn, image=Sized(turn.image.size)) for turn in row.turns))
-    parts: list[Any] = [
-        replace(part, image=Sized(part.image.size)) if isinstance(part, ImagePart) else part
-        for part in row.parts
-    ]
-    return replace(row, parts=tuple(parts))
+        return replace(row, turns=tuple(replace(turn, image=SizeOnly(turn.image.size)) for turn in row.turns))
+    pictures = {id(one.data): SizeOnly(one.picture.size) for one in row if one.kind.is_image}
+    segments = (replace(one, data=pictures[id(one.data)]) if one.kind.is_image else one for one in row)
+    return replace(row, segments=tuple(segments))
 
 
 def episode(seed: int, side: int = 48, thought: int = 6, **more: Any) -> Trace:

@@ -9,30 +9,30 @@ from pathlib import Path
 
 import torch
 
-from irg.data.learning import Questions
+from irg.data.learning import ModeQuestions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
+from irg.engine import Guidance
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
-from irg.model.checkpoint import save_autoencoder, save_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.pipeline import Settings
-from irg.pipeline.settings import GuidanceSettings, ResizeSettings
-from irg.prep import Tokenizer
+from irg.prep import Resize, Tokenizer
 
 AUTOENCODER = AutoencoderConfig("patch", (8, 8), 1, 2, scale=1.5, shift=0.1)
 
 
 def settings(side: int) -> Settings:
     """Pictures of `side` pixels, three time points, greedy thoughts of six tokens, both guidance branches."""
-    size = ResizeSettings(max_side=side, min_side=side, stride=16)
+    size = Resize(max_side=side, min_side=side, stride=16)
     return Settings(
         system_prompt=SYSTEM_PROMPT,
         width=side,
         height=side,
         num_points=3,
-        first=GuidanceSettings(text_scale=3.0),
-        later=GuidanceSettings(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
-        edit=GuidanceSettings(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
+        first=Guidance(text_scale=3.0),
+        later=Guidance(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
+        edit=Guidance(text_scale=3.0, image_scale=2.0, interval=(0.0, 1.0)),
         clean=size,
         view=size,
         temperature=0.0,
@@ -43,10 +43,9 @@ def settings(side: int) -> Settings:
 
 @cache
 def tokenizer() -> Tokenizer:
+    asked = ModeQuestions()
     with tempfile.TemporaryDirectory() as folder:
-        return Tokenizer(
-            train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, Questions().plan, Questions().compare))
-        )
+        return Tokenizer(train_tokenizer(Path(folder), 0, 4_000, (SYSTEM_PROMPT, asked.plan, asked.compare)))
 
 
 def config() -> ModelConfig:
@@ -78,8 +77,8 @@ def random_autoencoder() -> Autoencoder:
 
 def write_checkpoint(folder: Path) -> Path:
     """A whole checkpoint folder, which is also a folder of parts to begin training from."""
-    save_model(random_model(), folder)
-    save_autoencoder(random_autoencoder(), folder)
+    CheckpointFolder(folder).save_model(random_model())
+    CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(32).save(folder)
     return folder

@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import BranchKind, Document, Grid, Kind, Segment, SpecialTokens, dense_mask, keeps, pack
+from irg.core import BranchKind, Document, Grid, Kind, Role, Segment, SpecialTokens, dense_mask, keeps, pack
 from irg.core.trace import Trace, Turn
-from irg.data.compose import Composer, Dropout, Noising, dropped, noised
+from irg.data.compose import Composer, Dropout, Noising, dropped, noised, noised_copies
 from irg.data.learning import Mode, document
-from irg.data.prepare import Preparer, Ready, ReadyImage, seed_of
+from irg.data.prepare import Preparer
 from irg.model import Autoencoder
 from irg.model.autoencoder import to_tokens
 from irg.prep import Resize, to_pixels
@@ -18,7 +18,7 @@ from tests.data.small import config, random_autoencoder, tokenizer
 
 DRAWING = (Mode.DIRECT, Mode.EDIT, Mode.INITIAL_FULL, Mode.IMPROVING_FULL)
 LATENTS = torch.randn(4, 8, generator=torch.Generator().manual_seed(9))
-IMAGE = ReadyImage(2, True, False, False, None, Grid(2, 2), None, Grid(2, 2))
+IMAGE = Segment(Kind.CLEAN, Role.IMAGE, LATENTS, turn=2, grid=Grid(2, 2))
 
 
 def picture(seed: int, size: tuple[int, int] = (40, 24)) -> Image.Image:
@@ -40,7 +40,7 @@ def preparer() -> Preparer:
     return Preparer(config(), tokenizer(), size, size)
 
 
-def ready(mode: Mode, seed: int = 0, trace: Trace = TRACE) -> Ready:
+def ready(mode: Mode, seed: int = 0, trace: Trace = TRACE) -> Document:
     return preparer()(document(trace, mode, "Think."), seed)
 
 
@@ -104,7 +104,7 @@ def test_remembered_latents_are_the_same_and_few() -> None:
 
 
 def test_noised_latents_time_and_target_belong_together() -> None:
-    copies = noised(IMAGE, LATENTS, Noising(copies=5), torch.Generator().manual_seed(0))
+    copies = noised_copies(IMAGE, Noising(copies=5), torch.Generator().manual_seed(0))
     assert len({copy.timestep for copy in copies}) == 5
     for copy in copies:
         assert isinstance(copy.data, torch.Tensor) and copy.target is not None and copy.turn == 2
@@ -115,10 +115,18 @@ def test_noised_latents_time_and_target_belong_together() -> None:
         assert torch.allclose(copy.data - copy.timestep * copy.target, LATENTS, rtol=0, atol=1e-6)
 
 
+def test_noise_and_time_can_be_given() -> None:
+    noise = torch.ones_like(LATENTS)
+    segment = noised(IMAGE, 0.25, noise)
+    assert (segment.kind, segment.turn, segment.grid, segment.timestep) == (Kind.NOISY, 2, IMAGE.grid, 0.25)
+    assert torch.equal(segment.values, 0.75 * LATENTS + 0.25)
+    assert segment.target is not None and torch.equal(segment.target, noise - LATENTS)
+
+
 def test_noise_is_standard_normal_and_new_for_every_copy() -> None:
     latents = torch.full((60, 50), 3.0)
-    image = ReadyImage(1, True, False, False, None, Grid(6, 10), None, Grid(1, 1))
-    first, second = noised(image, latents, Noising(copies=2), torch.Generator().manual_seed(0))
+    image = Segment(Kind.CLEAN, Role.IMAGE, latents, turn=1, grid=Grid(6, 10))
+    first, second = noised_copies(image, Noising(copies=2), torch.Generator().manual_seed(0))
     assert first.target is not None and second.target is not None
     one, other = first.target + 3, second.target + 3
     assert abs(one.mean()) < 0.05 and abs(one.std() - 1) < 0.05
@@ -128,7 +136,7 @@ def test_noise_is_standard_normal_and_new_for_every_copy() -> None:
 @pytest.mark.parametrize(("shift", "middle"), [(1.0, 0.5), (3.0, 0.75), (4.0, 0.8)])
 def test_the_shift_moves_the_median_time(shift: float, middle: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    times = [copy.timestep for copy in noised(IMAGE, LATENTS, Noising(shift, copies=2_000), generator)]
+    times = [copy.timestep for copy in noised_copies(IMAGE, Noising(shift, copies=2_000), generator)]
     assert abs(median(times) - middle) < 0.02
     # Times before the shift are sigmoids of standard normal numbers: 68.3% of those lie within one deviation.
     odds = torch.tensor([t / (shift - (shift - 1) * t) for t in times]).logit()
@@ -136,9 +144,9 @@ def test_the_shift_moves_the_median_time(shift: float, middle: float) -> None:
 
 
 def test_copies_see_the_shared_context_and_only_themselves(special: SpecialTokens) -> None:
-    text = Segment(Kind.TEXT, next(iter(composed(Mode.DIRECT))).role, (1, 2), turn=1)
-    image = ReadyImage(1, True, False, False, None, Grid(1, 2), None, Grid(1, 1))
-    copies = noised(image, LATENTS[:2], Noising(copies=2), torch.Generator())
+    text = Segment(Kind.TEXT, Role.PROMPT, (1, 2), turn=1)
+    image = Segment(Kind.CLEAN, Role.IMAGE, LATENTS[:2], turn=1, grid=Grid(1, 2))
+    copies = noised_copies(image, Noising(copies=2), torch.Generator())
     row = pack([Document((text, *copies))], special)
     # Four tokens of prompt, then twice the start, two latents and the end of a noised picture.
     assert ["".join("#" if seen else "." for seen in line) for line in dense_mask(row).tolist()] == [
@@ -218,9 +226,3 @@ def test_each_kind_of_dropout_happens_as_often_as_asked_on_its_own() -> None:
     assert abs(share(lambda one: "V1" not in one) - 0.1) < 0.025
     assert abs(share(lambda one: "C1" not in one and "V1" not in one) - 0.02) < 0.012
     assert abs(share(lambda one: "T2" not in one and "C1" not in one) - 0.06) < 0.02
-
-
-def test_seeds_depend_on_every_part_and_its_place() -> None:
-    assert seed_of(0, "a", 1) == seed_of(0, "a", 1) != seed_of(0, "a", 2)
-    assert len({seed_of(1, 23), seed_of(12, 3), seed_of(3, 12), seed_of("1", "2", "3")}) == 4
-    assert 0 <= seed_of("x") < 2**63

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import png
 from irg.data.conversation import ConversationSource
-from irg.data.document import Document, ImagePart, Part
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Fault, RowError
+from irg.prep import SizeOnly
 from tests.data.broken import conversation, image_item, picture, write_broken
 
 RNG = np.random.default_rng(0)
@@ -47,15 +47,16 @@ def image(number: int, *needs: str) -> dict:
 
 def drawn(document: Document) -> str:
     """Such as `P1 T1* I1cv T2* I2n`: roles or images with their turns and forms, and stars."""
-    return " ".join(map(_drawn, document.parts))
+    return " ".join(map(_drawn, pieces(document)))
 
 
-def _drawn(part: Part) -> str:
-    if isinstance(part, ImagePart):
-        forms = (("n", part.noisy), ("c", part.clean), ("v", part.view))
-        return f"I{part.turn}" + "".join(letter for letter, used in forms if used)
-    letter = {Role.SYSTEM: "S", Role.PROMPT: "P", Role.THOUGHT: "T", Role.QUESTION: "Q"}[part.role]
-    return f"{letter}{part.turn}" + "*" * part.loss
+def _drawn(piece: tuple[Segment, ...]) -> str:
+    first = piece[0]
+    if first.kind.is_image:
+        letters = {Kind.NOISY: "n", Kind.CLEAN: "c", Kind.VIEW: "v"}
+        return f"I{first.turn}" + "".join(letters[one.kind] for one in piece)
+    letter = {Role.SYSTEM: "S", Role.PROMPT: "P", Role.THOUGHT: "T", Role.QUESTION: "Q"}[first.role]
+    return f"{letter}{first.turn}" + "*" * first.loss
 
 
 SEEN = ("vae", "vit")
@@ -126,15 +127,14 @@ def test_a_row_is_read_as_a_document(tmp_path: Path, row: list, expected: str, m
 
 def test_texts_and_pixels_are_those_of_the_row(tmp_path: Path) -> None:
     rows = source(tmp_path, [user("a \u201c\U0001f600\u201d"), assistant(text("t\n"), image(1, "loss"))])
-    prompt, thought, target = rows.read(0).parts
-    assert isinstance(target, ImagePart)
-    assert not isinstance(prompt, ImagePart) and prompt.text == "a \u201c\U0001f600\u201d"
-    assert not isinstance(thought, ImagePart) and thought.text == "t\n"
+    prompt, thought, target = rows.read(0)
+    assert prompt.text == "a \u201c\U0001f600\u201d"
+    assert thought.text == "t\n"
     with Image.open(io.BytesIO(IMAGES[1])) as expected:
-        assert target.image.tobytes() == expected.tobytes()
+        assert target.picture.tobytes() == expected.tobytes()
     sketch = next(rows.survey())
-    assert isinstance(sketch, Document) and isinstance(sketch.parts[2], ImagePart)
-    assert isinstance(sketch.parts[2].image, Sized) and sketch.parts[2].image.size == (32, 32)
+    assert isinstance(sketch, Document)
+    assert isinstance(sketch.segments[2].data, SizeOnly) and sketch.segments[2].picture.size == (32, 32)
 
 
 def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: 
     rows = source(tmp_path, own, thinking, direct, system_prompt="given")
     first, second, third = (rows.read(index) for index in range(3))
     assert [drawn(one) for one in (first, second, third)] == ["S0 P1 T1*", "S0 P1 T1*", "P1 I1n"]
-    assert not isinstance(first.parts[0], ImagePart) and first.parts[0].text == "own"
-    assert not isinstance(second.parts[0], ImagePart) and second.parts[0].text == "given"
+    assert first.segments[0].text == "own"
+    assert second.segments[0].text == "given"
     assert rows.fingerprint != ConversationSource(rows.path).fingerprint
     with pytest.raises(ValueError, match="system prompt is empty"):
         ConversationSource(rows.path, " ")
@@ -154,55 +154,59 @@ def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: 
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        ("[", Reason.BAD_JSON, "conversation is no JSON: Expecting value: line 1 column 2 (char 1)"),
-        ("[" * 100_000, Reason.BAD_JSON, "conversation is no JSON: "),
-        ({}, Reason.WRONG_TYPE, "conversation is {}, expected a list of messages"),
-        ([], Reason.NO_TARGET, "no text and no image has loss"),
-        ([user("p")], Reason.NO_TARGET, "no text and no image has loss"),
+        ("[", Fault.BAD_JSON, "conversation is no JSON: Expecting value: line 1 column 2 (char 1)"),
+        ("[" * 100_000, Fault.BAD_JSON, "conversation is no JSON: "),
+        ({}, Fault.WRONG_TYPE, "conversation is {}, expected a list of messages"),
+        ([], Fault.NO_TARGET, "no text and no image has loss"),
+        ([user("p")], Fault.NO_TARGET, "no text and no image has loss"),
         (
             [user("p"), assistant(text("t", need_loss=False))],
-            Reason.NO_TARGET,
+            Fault.NO_TARGET,
             "no text and no image has loss",
         ),
-        (["hello"], Reason.WRONG_TYPE, "conversation[0] is 'hello', expected a message"),
-        ([{"content": "p"}], Reason.UNKNOWN_ROLE, "conversation[0].role is None, expected 'system', "),
-        ([{"role": ["user"]}], Reason.UNKNOWN_ROLE, "conversation[0].role is ['user'], expected 'system', "),
-        ([{"role": "user"}], Reason.MISSING_COLUMN, "conversation[0].content is missing"),
-        ([user(None)], Reason.MISSING_COLUMN, "conversation[0].content is null"),
-        ([user(["p"])], Reason.WRONG_TYPE, "conversation[0].content is ['p'], expected text"),
-        ([user("\ud800")], Reason.WRONG_TYPE, "conversation[0].content is no valid Unicode: "),
-        ([assistant(text(" \n"))], Reason.EMPTY_TEXT, "conversation[0].content[0].content is empty"),
+        (["hello"], Fault.WRONG_TYPE, "conversation[0] is 'hello', expected a message"),
+        ([{"content": "p"}], Fault.UNKNOWN_ROLE, "conversation[0].role is None, expected 'system', "),
+        (
+            [{"role": ["user"]}],
+            Fault.UNKNOWN_ROLE,
+            "conversation[0].role is ['user'], expected 'system', ",
+        ),
+        ([{"role": "user"}], Fault.MISSING_COLUMN, "conversation[0].content is missing"),
+        ([user(None)], Fault.MISSING_COLUMN, "conversation[0].content is null"),
+        ([user(["p"])], Fault.WRONG_TYPE, "conversation[0].content is ['p'], expected text"),
+        ([user("\ud800")], Fault.WRONG_TYPE, "conversation[0].content is no valid Unicode: "),
+        ([assistant(text(" \n"))], Fault.EMPTY_TEXT, "conversation[0].content[0].content is empty"),
         (
             [{"role": "assistant", "content": "t"}],
-            Reason.WRONG_TYPE,
+            Fault.WRONG_TYPE,
             "conversation[0].content is 't', ",
         ),
-        ([assistant({"type": "video"})], Reason.WRONG_TYPE, "conversation[0].content[0].type is 'video', "),
+        ([assistant({"type": "video"})], Fault.WRONG_TYPE, "conversation[0].content[0].type is 'video', "),
         (
             [assistant(text("t", need_loss="no"))],
-            Reason.WRONG_TYPE,
+            Fault.WRONG_TYPE,
             "conversation[0].content[0].need_loss is 'no'",
         ),
-        ([assistant(text("t", need_loss=float("nan")))], Reason.NOT_A_NUMBER, "conversation holds NaN"),
+        ([assistant(text("t", need_loss=float("nan")))], Fault.NOT_A_NUMBER, "conversation holds NaN"),
         (
             '[{"role": "user", "content": 1e999}]',
-            Reason.NOT_A_NUMBER,
+            Fault.NOT_A_NUMBER,
             "conversation[0].content is inf, ",
         ),
-        ([assistant(image(0))], Reason.UNUSED_IMAGE, "conversation[0].content[0] has none of need_loss, "),
+        ([assistant(image(0))], Fault.UNUSED_IMAGE, "conversation[0].content[0] has none of need_loss, "),
         (
             [assistant({"type": "image", "content": "%%%", "need_loss": True})],
-            Reason.BROKEN_IMAGE,
+            Fault.BROKEN_IMAGE,
             "conversation[0].content[0].content is not base64: ",
         ),
         (
             [assistant({"type": "image", "content": "", "need_loss": True})],
-            Reason.EMPTY_IMAGE,
+            Fault.EMPTY_IMAGE,
             "conversation[0].content[0].content has no bytes",
         ),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Reason, detail: str) -> None:
+def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Fault, detail: str) -> None:
     rows = source(tmp_path, row)
     with pytest.raises(RowError) as failure:
         rows.read(0)
@@ -214,9 +218,9 @@ def test_what_is_wrong_is_named(tmp_path: Path, row: Any, reason: Reason, detail
 
 def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
     expected = write_broken(tmp_path / "data", 200, RNG, Format.CONVERSATION)
-    del expected[Reason.TOO_LONG]  # nothing is wrong with these but for a model
+    del expected[Fault.TOO_LONG]  # nothing is wrong with these but for a model
     rows = ConversationSource(tmp_path / "data")
-    found: dict[Reason, list[int]] = {}
+    found: dict[Fault, list[int]] = {}
     for index in range(len(rows)):
         try:
             rows.read(index)
@@ -226,7 +230,7 @@ def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
     assert found == expected and len(found) == 9
     surveyed = {index for index, row in enumerate(rows.survey()) if isinstance(row, RowError)}
     assert surveyed == {index for these in expected.values() for index in these} - {
-        *found[Reason.BROKEN_IMAGE]
+        *found[Fault.BROKEN_IMAGE]
     }
 
 
@@ -249,4 +253,4 @@ def test_the_size_of_a_picture_is_found_however_far_behind_its_head(tmp_path: Pa
         items.append({"type": "image", "content": content, "need_loss": True})
     document = next(source(tmp_path, [assistant(*items)]).survey())
     assert isinstance(document, Document)
-    assert [part.image.size for part in document.parts if isinstance(part, ImagePart)] == [(41, 17)] * 3
+    assert [one.picture.size for one, *_ in pieces(document) if one.kind.is_image] == [(41, 17)] * 3

@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from irg.core import Document, pieces
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter, Wish, documents, to_conversations, to_traces
-from irg.data.document import Document, ImagePart
 from irg.data.episodes import EpisodeSource
 from irg.data.formats import open_source
 from irg.data.learning import Mode, document
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
 from tests.data.broken import picture, trace
 
@@ -36,13 +36,11 @@ def conversations(folder: Path, traces: TraceStore, wish: Wish | None = None) ->
 
 def facts(made: Document) -> tuple:
     """A document in a form that can be compared, pixels included."""
-    parts = [
-        (part.image.tobytes(), part.turn, part.noisy, part.clean, part.view)
-        if isinstance(part, ImagePart)
-        else part
-        for part in made.parts
+    segments = [
+        (one.kind, one.role, one.turn, one.loss, one.picture.tobytes() if one.kind.is_image else one.data)
+        for one in made
     ]
-    return made.mode, parts
+    return made.mode, segments, [len(piece) for piece in pieces(made)]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -72,14 +70,14 @@ def test_every_mode_and_question_becomes_a_row_of_its_own(tmp_path: Path) -> Non
     assert found.rows_read == 2 and found.rows_written == 11 and not found.rejected
     assert found.modes == {mode: 3 if mode is Mode.QUESTION else 1 for mode in Mode}
     rows = ConversationSource(tmp_path / "rows")
-    answers = [made.parts[2] for made in map(rows.read, range(11)) if made.mode is Mode.QUESTION]
-    assert [getattr(part, "text", "") for part in answers] == ["a", "b", "c"]
+    answers = [made.segments[2] for made in map(rows.read, range(11)) if made.mode is Mode.QUESTION]
+    assert [one.text for one in answers] == ["a", "b", "c"]
 
 
 def test_without_a_system_prompt_there_is_none(tmp_path: Path) -> None:
     plain = Trace("p", (Turn("t", picture(RNG)),), 0, id="plain")
     made = dict(documents(plain, Wish((Mode.INITIAL_THINKING,))))
-    assert [getattr(part, "text", "") for part in made["plain/initial_thinking"].parts] == ["p", "t"]
+    assert [one.text for one in made["plain/initial_thinking"]] == ["p", "t"]
     nameless = Trace("", plain.turns, 0, questions=(("q?", "a"),), id="nameless")
     assert [made.mode for _, made in documents(nameless, Wish())] == ["question"]
 
@@ -89,12 +87,12 @@ def test_what_cannot_be_converted_is_counted_by_reason(tmp_path: Path) -> None:
     with ConversationWriter(tmp_path / "rows") as writer:
         found = to_conversations(traces, writer, Wish((Mode.INITIAL_THINKING,)))
     (rejected,) = found.rejected
-    assert (rejected.reason, rejected.row) == (Reason.UNFIT, 1) and found.rows_written == 1
+    assert (rejected.reason, rejected.row) == (Fault.UNFIT, 1) and found.rows_written == 1
     assert rejected.file == str(tmp_path / "traces" / "traces-00000.parquet")
     with TraceWriter(tmp_path / "back") as writer:
         found = to_traces(ConversationSource(tmp_path / "rows"), writer)
     (rejected,) = found.rejected
-    assert rejected.reason is Reason.UNFIT and "lacks the picture" in rejected.detail
+    assert rejected.reason is Fault.UNFIT and "lacks the picture" in rejected.detail
     assert (found.rows_read, found.rows_written) == (1, 0)
 
 
@@ -106,7 +104,7 @@ def test_a_row_that_comes_twice_is_one_trace(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "traces") as writer:
         found = to_traces(ConversationSource(tmp_path / "rows"), writer)
     assert found.rows_written == 1
-    assert [(error.reason, error.row) for error in found.rejected] == [(Reason.DUPLICATE, 1)]
+    assert [(error.reason, error.row) for error in found.rejected] == [(Fault.DUPLICATE, 1)]
 
 
 def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> None:
@@ -136,7 +134,7 @@ def test_episodes_as_they_were_saved_become_traces(tmp_path: Path) -> None:
     with TraceWriter(tmp_path / "traces") as writer:
         found = to_traces(episodes, writer)
     reasons = [error.reason for error in found.rejected]
-    assert reasons == [Reason.BAD_JSON, Reason.BROKEN_IMAGE, Reason.DUPLICATE] and found.rows_written == 1
+    assert reasons == [Fault.BAD_JSON, Fault.BROKEN_IMAGE, Fault.DUPLICATE] and found.rows_written == 1
     surveyed = [getattr(row, "reason", None) for row in episodes.survey()]
     assert surveyed == [None, *reasons]
     read, first = TraceStore(tmp_path / "traces").read(0), trace(0, np.random.default_rng(0))

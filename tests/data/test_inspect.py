@@ -11,13 +11,14 @@ from irg.data.inspect import DECODING, MEASURING, Inspecting, inspect, lines_of
 from irg.data.inspect_report import page, read_examples
 from irg.data.learning import IRGL, Mode, document
 from irg.data.prepare import Preparer
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings
-from irg.pipeline.load import embedded_folder
 from irg.prep import Tokenizer
 from tests.data.broken import picture, trace, write_broken
+from tests.report.reading import Page
 
 RNG = np.random.default_rng(0)
 UNTRUSTED = "<script>alert('&')</script>"
@@ -26,9 +27,9 @@ UNTRUSTED = "<script>alert('&')</script>"
 @pytest.fixture(scope="module")
 def preparer() -> Preparer:
     """Measures as the embedded model does."""
-    folder = embedded_folder()
+    folder = CheckpointFolder.find().path
     settings = Settings.from_folder(folder)
-    clean, view = settings.clean.build(), settings.view.build()
+    clean, view = settings.clean, settings.view
     return Preparer(read_config(folder), Tokenizer.from_folder(folder), clean, view)
 
 
@@ -45,12 +46,12 @@ def test_every_broken_row_is_found_under_its_reason(tmp_path: Path, preparer: Pr
     source = open_source(tmp_path / "data")
     found = inspect(source, Inspecting(preparer, longest=4000))
     places = {source.place(index): index for index in range(len(source))}
-    rejected: dict[Reason, list[int]] = {}
+    rejected: dict[Fault, list[int]] = {}
     for one in found.rejected:
         rejected.setdefault(one.error.reason, []).append(places[one.error.file, one.error.row])
     if form is Format.TRACES:  # a trace that is too long in one mode is not in all of them
         too_long = {places[one.error.file, one.error.row] for one in found.left_out}
-        assert too_long == set(expected.pop(Reason.TOO_LONG))
+        assert too_long == set(expected.pop(Fault.TOO_LONG))
         assert {one.mode for one in found.left_out} == {mode for mode in IRGL if mode.startswith("improving")}
     assert rejected == expected
     assert found.reasons == {reason: len(rows) for reason, rows in expected.items()}
@@ -94,7 +95,7 @@ def test_every_question_of_a_trace_is_a_document(tmp_path: Path, preparer: Prepa
     found = inspect(store(tmp_path, one), Inspecting(preparer))
     assert {mode: one.documents for mode, one in found.lengths.items()} == {"question": 3}
     (unfit,) = found.left_out
-    assert (unfit.mode, unfit.error.reason) == ("edit", Reason.UNFIT)
+    assert (unfit.mode, unfit.error.reason) == ("edit", Fault.UNFIT)
 
 
 def test_broken_pixels_are_found_by_decoding_only(tmp_path: Path, preparer: Preparer) -> None:
@@ -102,11 +103,11 @@ def test_broken_pixels_are_found_by_decoding_only(tmp_path: Path, preparer: Prep
     source = open_source(tmp_path / "data")
     seen: list[tuple[str, int]] = []
     quick = inspect(source, Inspecting(preparer, decode=False), lambda *step: seen.append(step))
-    assert Reason.BROKEN_IMAGE not in quick.reasons and not quick.decoded
+    assert Fault.BROKEN_IMAGE not in quick.reasons and not quick.decoded
     assert seen == [(MEASURING, index) for index in range(200)]
     seen.clear()
     whole = inspect(source, Inspecting(preparer), lambda *step: seen.append(step))
-    assert len(whole.rejected) == len(quick.rejected) + whole.reasons[Reason.BROKEN_IMAGE]
+    assert len(whole.rejected) == len(quick.rejected) + whole.reasons[Fault.BROKEN_IMAGE]
     assert sorted(index for stage, index in seen if stage == DECODING) == list(range(200))
 
 
@@ -137,6 +138,7 @@ def test_the_page_loads_nothing_and_escapes_everything(tmp_path: Path, preparer:
     turns = tuple(Turn(UNTRUSTED, picture(RNG)) for _ in range(2))
     hostile = Trace(UNTRUSTED, turns, 0, system_prompt=UNTRUSTED, questions=((UNTRUSTED, UNTRUSTED),))
     html = shown(store(tmp_path / UNTRUSTED.replace("/", ""), hostile), preparer, 1)
+    assert Page(html).said.count(UNTRUSTED) > 10
     assert "<script" not in html and html.count("&lt;script&gt;") > 10
     assert "http" not in re.sub(r"http-equiv", "", html)
     assert set(re.findall(r'src="(.{5})', html)) == {"data:"}
@@ -147,7 +149,7 @@ def test_the_page_lists_rejected_rows_and_says_where_the_others_are(
 ) -> None:
     write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
     html = shown(open_source(tmp_path / "data"), preparer, 1)
-    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#x27;tool&#x27;" in html
+    assert "<b>1</b> unknown role" in html and "conversation[0].role is &#39;tool&#39;" in html
     many = tmp_path / "many"
     many.mkdir()
     import pyarrow
@@ -162,4 +164,4 @@ def test_examples_that_turn_out_broken_are_left_away(tmp_path: Path, preparer: P
     expected = write_broken(tmp_path / "data", 200, np.random.default_rng(2), Format.CONVERSATION)
     html = shown(open_source(tmp_path / "data"), preparer, 200, decode=False)
     assert html.count("<article>") == 200 - 10 + 1  # of the broken ones, that which is only too long stays
-    assert len(expected[Reason.BROKEN_IMAGE]) == 1 and "(not decoded)" in html
+    assert len(expected[Fault.BROKEN_IMAGE]) == 1 and "(not decoded)" in html

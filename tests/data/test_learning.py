@@ -3,10 +3,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, ImagePart, Part, TextPart
-from irg.data.learning import COMPOSITION, IRGL, Mode, Questions, UnfitError, document, modes_of
+from irg.data.learning import COMPOSITION, IRGL, Mode, ModeQuestions, UnfitError, document, modes_of
 
 FIRST, SECOND, SOURCE = (Image.new("RGB", (8, 8), colour) for colour in ("red", "green", "blue"))
 TRACE = Trace(
@@ -31,15 +30,16 @@ SHAPES = {
 
 
 def of(mode: Mode, trace: Trace = TRACE, choice: int = 0) -> Document:
-    return document(trace, mode, "be good", Questions("Which plan?", "What is better?"), choice)
+    return document(trace, mode, "be good", ModeQuestions("Which plan?", "What is better?"), choice)
 
 
-def shape(part: Part) -> str:
-    turn = str(part.turn or "")
-    if isinstance(part, TextPart):
+def shape(piece: tuple[Segment, ...]) -> str:
+    first = piece[0]
+    turn = str(first.turn or "")
+    if first.kind is Kind.TEXT:
         letters = {Role.SYSTEM: "S", Role.PROMPT: "P", Role.THOUGHT: "T", Role.QUESTION: "Q"}
-        return letters[part.role] + turn + "*" * part.loss
-    return "N" * part.noisy + "C" * part.clean + "V" * part.view + turn + "*" * part.noisy
+        return letters[first.role] + turn + "*" * first.loss
+    return "".join(one.kind.name[0] for one in piece) + turn + "*" * (first.kind is Kind.NOISY)
 
 
 def test_every_mode_is_drawn_here() -> None:
@@ -49,7 +49,7 @@ def test_every_mode_is_drawn_here() -> None:
 
 @pytest.mark.parametrize("mode", Mode)
 def test_what_a_mode_holds_and_where_its_loss_is(mode: Mode) -> None:
-    assert " ".join(map(shape, of(mode).parts)) == SHAPES[mode]
+    assert " ".join(map(shape, pieces(of(mode)))) == SHAPES[mode]
     assert of(mode).supervised and of(mode).mode == mode
 
 
@@ -61,22 +61,22 @@ def test_parts_hold_what_the_trace_holds_of_them(mode: Mode) -> None:
         Mode.IMPROVING_UNDERSTANDING: "What is better?",
         Mode.QUESTION: "What is it?",
     }
-    for part in of(mode).parts:
-        if isinstance(part, ImagePart):
+    for part in of(mode):
+        if part.kind.is_image:
             both = mode.startswith("improving")
             expected = SOURCE if mode is Mode.EDIT and part.turn == 1 else FIRST if both else SECOND
-            assert part.image is (SECOND if both and part.turn == 2 else expected)
+            assert part.picture is (SECOND if both and part.turn == 2 else expected)
         elif part.role is Role.QUESTION:
             assert part.text == asked[mode]
         elif mode is Mode.QUESTION:
             assert part.text == "A fox."
         else:
-            assert part.text == texts[shape(part).rstrip("*")[: 2 if part.role is Role.THOUGHT else 1]]
+            assert part.text == texts[shape((part,)).rstrip("*")[: 2 if part.role is Role.THOUGHT else 1]]
 
 
 def test_a_trace_asks_each_of_its_questions() -> None:
-    answers = [of(Mode.QUESTION, choice=choice).parts[-1] for choice in range(3)]
-    assert [part.text for part in answers if isinstance(part, TextPart)] == ["A fox.", "Here.", "A fox."]
+    answers = [of(Mode.QUESTION, choice=choice).segments[-1] for choice in range(3)]
+    assert [one.text for one in answers] == ["A fox.", "Here.", "A fox."]
 
 
 @pytest.mark.parametrize(

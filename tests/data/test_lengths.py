@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from irg.data.learning import IRGL, Mode
-from irg.data.lengths import Lengths, Measuring, Sketches, survey
-from irg.data.source import Reason, RowError
+from irg.data.lengths import Measuring, RowLengths, Sketches, survey
+from irg.data.source import Fault, RowError
 from irg.data.streams import Stream, counted
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer, words
 
 MEASURING = Measuring(tiny_preparer(), copies=2)
 
 
-def broken(row: int, reason: Reason = Reason.BAD_JSON) -> RowError:
+def broken(row: int, reason: Fault = Fault.BAD_JSON) -> RowError:
     return RowError("file", row, reason, "is broken")
 
 
@@ -43,7 +43,7 @@ def test_each_question_has_its_own_length() -> None:
 
 def test_rows_that_cannot_be_used_are_told() -> None:
     rows: list[Row] = [*episodes(6)]
-    rows[1], rows[4] = broken(1), broken(4, Reason.DUPLICATE)
+    rows[1], rows[4] = broken(1), broken(4, Fault.DUPLICATE)
     rows[2] = replace(episode(2), turns=episode(2).turns[:1])
     rows[3] = episode(3, modes=("initial_full",))
     rows[5] = replace(episode(5), prompt=words(400))
@@ -54,10 +54,10 @@ def test_rows_that_cannot_be_used_are_told() -> None:
     ]
     found = survey(streams, replace(MEASURING, longest=300))
     assert [one.lengths.usable.tolist() for one in found.streams] == [[0, 2, 3], [0]]
-    both = {Reason.BAD_JSON: 1, Reason.DUPLICATE: 1, Reason.TOO_LONG: 1}
+    both = {Fault.BAD_JSON: 1, Fault.DUPLICATE: 1, Fault.TOO_LONG: 1}
     assert counted(found.rejected) == Counter(
         {("first", reason): count for reason, count in both.items()}
-        | {("second", reason): count for reason, count in (both | {Reason.UNFIT: 1}).items()}
+        | {("second", reason): count for reason, count in (both | {Fault.UNFIT: 1}).items()}
     )
     assert found.elsewhere == {"first": 0, "second": 1}
     first = [one.error.row for one in found.rejected if one.stream == "first"]
@@ -136,7 +136,7 @@ def test_what_was_kept_is_not_used_for_anything_else(tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_of_files_that_may_be_readable_the_next_time(tmp_path: Path) -> None:
-    source = MemorySource([episode(0), broken(1, Reason.UNREADABLE)])
+    source = MemorySource([episode(0), broken(1, Fault.UNREADABLE)])
     for surveys in (1, 2):
         survey([Stream(source, Mode.DIRECT)], MEASURING, tmp_path)
         assert source.surveys == surveys
@@ -167,7 +167,7 @@ def test_virtual_rows_are_measured_when_they_are_asked_for() -> None:
 
 
 def test_leaving_rows_out_leaves_the_others_as_they_are() -> None:
-    lengths = Lengths([1, 2, 3, 4, 5], [2, 0, 1, 2])
+    lengths = RowLengths([1, 2, 3, 4, 5], [2, 0, 1, 2])
     fewer = lengths.without([0, 1])
     assert fewer.usable.tolist() == [2, 3]
     assert [fewer.length(2, 0), fewer.length(3, 0), fewer.length(3, 1)] == [3, 4, 5]

@@ -15,14 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
+from irg.core import Document
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document
 from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import LoadedStep, StepLoader
 from irg.data.plan import PackingOptions, Planner
-from irg.data.prepare import Ready, ReadyImage
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Stream, counted
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer, words
 
@@ -44,21 +43,13 @@ def take(count: int, plan: Planner, workers: int = 0, rank: int = 0, world: int 
         return list(islice(loader, count))
 
 
-def content(document: Ready) -> tuple:
+def content(document: Document) -> tuple:
     """Everything in a document, comparable."""
-    parts = []
-    for part in document.parts:
-        if isinstance(part, ReadyImage):
-            pixels = [
-                None if one is None else one.numpy().tobytes()
-                for one in (part.latent_pixels, part.view_pixels)
-            ]
-            parts.append(
-                (part.turn, part.noisy, part.clean, part.view, part.latent_grid, part.view_grid, *pixels)
-            )
-        else:
-            parts.append(part)
-    return document.mode, document.seed, tuple(parts)
+    segments = [
+        (one.kind, one.role, one.turn, one.loss, one.grid, one.pixels.tobytes() if one.grid else one.ids)
+        for one in document
+    ]
+    return document.mode, document.seed, tuple(segments)
 
 
 def contents(steps: Sequence[LoadedStep]) -> list[list[list[tuple]]]:
@@ -168,7 +159,7 @@ def test_broken_images_are_left_out_and_told(workers: int) -> None:
     modes = (Mode.IMPROVING_FULL, Mode.INITIAL_THINKING)
     steps = take(1000, planner(rows, epochs=1, modes=modes), workers)
     rejected = [one for step in steps for one in step.rejected]
-    assert counted(rejected) == {("memory:improving_full", Reason.BROKEN_IMAGE): 3}
+    assert counted(rejected) == {("memory:improving_full", Fault.BROKEN_IMAGE): 3}
     assert sorted(one.error.row for one in rejected) == [0, 3, 6]
     assert "an image of turn 2 cannot be decoded" in str(rejected[0].error)
     assert sum(len(row) for step in steps for row in step.rows) == 18 - 3
@@ -203,7 +194,7 @@ def test_failures_name_the_row(workers: int) -> None:
 
 
 def test_what_planning_rejects_is_told_once() -> None:
-    rows: list[Row] = [*episodes(5), RowError("file", 5, Reason.UNFIT, "so it is")]
+    rows: list[Row] = [*episodes(5), RowError("file", 5, Fault.UNFIT, "so it is")]
     for rank in range(2):
         streams = survey([Stream(VirtualSource(rows), Mode.DIRECT)], Measuring(PREPARER, longest=160)).streams
         steps = take(1000, Planner(streams, OPTIONS, 0, epochs=1), rank=rank, world=2)
@@ -284,7 +275,7 @@ def _runs(pid: int) -> bool:
 def test_pixels_can_be_written() -> None:
     """Torch warns of arrays that are read-only, as those from other processes may be."""
     (step,) = take(1, planner(), workers=1)
-    images = [part for row in step.rows for one in row for part in one.parts if isinstance(part, ReadyImage)]
-    pixels = [one for part in images for one in (part.latent_pixels, part.view_pixels) if one is not None]
+    segments = [segment for row in step.rows for document in row for segment in document]
+    pixels = [torch.from_numpy(one.pixels) for one in segments if one.kind.is_image]
     assert {one.dtype for one in pixels} == {torch.uint8}
     assert all(one.clone().add_(1).equal(one.add_(1)) for one in pixels)

@@ -8,7 +8,7 @@ import pytest
 from irg.data.learning import Mode
 from irg.data.lengths import Measured, Measuring, survey
 from irg.data.mixture import Cursor, Mixture, epoch_order
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Stream
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer, words
 
@@ -22,7 +22,7 @@ def measured(rows: list[Row], weight: float = 1.0, name: str = "one", virtual: b
 
 
 def bad(row: int) -> RowError:
-    return RowError("file", row, Reason.BAD_JSON, "is broken")
+    return RowError("file", row, Fault.BAD_JSON, "is broken")
 
 
 def indices(cursor: Cursor, count: int) -> list[int]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from irg.data.budget import expected_fill, fitting_budget
 from irg.data.learning import Mode
-from irg.data.lengths import Lengths, Measured, Measuring, survey
+from irg.data.lengths import Measured, Measuring, RowLengths, survey
 from irg.data.plan import PackingOptions, PlannedStep, Planner
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Stream
 from tests.data.irg_lengths import BUDGET, streams
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer
@@ -23,7 +23,7 @@ def stream(name: str, lengths: list[int], weight: float = 1.0, required: bool = 
     """A stream of rows of given lengths; nobody will read them."""
     source = MemorySource(episodes(1) * len(lengths), name, group=3)
     one = Stream(source, Mode.DIRECT, weight, required=required, name=name)
-    return Measured(one, Lengths(lengths, [1] * len(lengths)), 1)
+    return Measured(one, RowLengths(lengths, [1] * len(lengths)), 1)
 
 
 def keys(steps: list[PlannedStep]) -> Counter[tuple[str, int, int]]:
@@ -205,7 +205,7 @@ def test_a_changed_source_is_refused() -> None:
 
 
 def test_virtual_streams_are_planned_and_their_bad_rows_told() -> None:
-    rows: list[Row] = [*episodes(12), RowError("file", 12, Reason.UNFIT, "so it is")]
+    rows: list[Row] = [*episodes(12), RowError("file", 12, Fault.UNFIT, "so it is")]
     one = survey([Stream(VirtualSource(rows), Mode.DIRECT, name="v")], Measuring(tiny_preparer())).streams
     options = PackingOptions(documents=2)
     steps = list(Planner(one, options, seed=0, epochs=3))

@@ -3,15 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, ImagePart, TextPart
-from irg.data.learning import Mode, Questions
-from irg.data.source import Reason, RowError, Sized
+from irg.data.learning import Mode, ModeQuestions
+from irg.data.source import Fault, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream, counted
+from irg.prep import SizeOnly
 from tests.data.memory import MemorySource, episode, words
 
-ANSWER = Document((TextPart(Role.THOUGHT, "word", 1, loss=True),), "conversation")
+ANSWER = Document((Segment(Kind.TEXT, Role.THOUGHT, "word", 1, loss=True),), "conversation")
 
 
 class FileSource(MemorySource):
@@ -22,7 +22,7 @@ class FileSource(MemorySource):
 
 
 def texts(document: Document) -> list[str]:
-    return [part.text for part in document.parts if isinstance(part, TextPart)]
+    return [one.text for one in document if one.kind is Kind.TEXT]
 
 
 def test_makes_documents_of_traces() -> None:
@@ -34,7 +34,7 @@ def test_makes_documents_of_traces() -> None:
 
 
 def test_own_system_prompt_and_questions_replace_those_of_the_traces() -> None:
-    source, questions = MemorySource([episode(0)]), Questions(plan="And why?")
+    source, questions = MemorySource([episode(0)]), ModeQuestions(plan="And why?")
     stream = Stream(source, Mode.INITIAL_UNDERSTANDING, system_prompt="Be good.", questions=questions)
     assert texts(stream.document(0))[0] == "Be good."
     assert "And why?" in texts(stream.document(0))
@@ -69,21 +69,22 @@ def test_traces_that_name_other_modes_are_elsewhere() -> None:
         Stream(source, Mode.INITIAL_FULL).document(0)
 
 
-def rejections() -> list[tuple[Trace | Document, Reason, str]]:
+def rejections() -> list[tuple[Trace | Document, Fault, str]]:
     short = replace(episode(0), turns=episode(0).turns[:1])
-    empty = replace(episode(0), turns=(Turn("word", Sized((0, 7))),) * 2)  # type: ignore[arg-type]
-    silent = Document((TextPart(Role.PROMPT, "word", 1),), "conversation")
-    picture = Document((ANSWER.parts[0], ImagePart(Sized((3, 0)), 1, view=True)), "conversation")  # type: ignore[arg-type]
+    empty = replace(episode(0), turns=(Turn("word", SizeOnly((0, 7))),) * 2)
+    silent = Document((Segment(Kind.TEXT, Role.PROMPT, "word", 1),), "conversation")
+    view = Segment(Kind.VIEW, Role.IMAGE, SizeOnly((3, 0)), 1)
+    picture = Document((*ANSWER, view), "conversation")
     return [
-        (short, Reason.UNFIT, "improving_full needs turn 2"),
-        (empty, Reason.EMPTY_IMAGE, "0x7"),
-        (silent, Reason.NO_TARGET, "no part of it"),
-        (picture, Reason.EMPTY_IMAGE, "3x0"),
+        (short, Fault.UNFIT, "improving_full needs turn 2"),
+        (empty, Fault.EMPTY_IMAGE, "0x7"),
+        (silent, Fault.NO_TARGET, "no part of it"),
+        (picture, Fault.EMPTY_IMAGE, "3x0"),
     ]
 
 
 @pytest.mark.parametrize(("row", "reason", "detail"), rejections())
-def test_rejects_what_it_cannot_use(row: Trace | Document, reason: Reason, detail: str) -> None:
+def test_rejects_what_it_cannot_use(row: Trace | Document, reason: Fault, detail: str) -> None:
     mode = Mode.IMPROVING_FULL if isinstance(row, Trace) else None
     with pytest.raises(RowError, match=detail) as caught:
         Stream(FileSource([row] * 13), mode).document(12)
@@ -91,7 +92,7 @@ def test_rejects_what_it_cannot_use(row: Trace | Document, reason: Reason, detai
 
 
 def test_a_row_without_a_known_file_is_named_by_its_source() -> None:
-    error = Stream(MemorySource([episode(0)]), Mode.DIRECT).error(0, Reason.UNFIT, "so it is")
+    error = Stream(MemorySource([episode(0)]), Mode.DIRECT).error(0, Fault.UNFIT, "so it is")
     assert str(error) == "memory, row 0: unfit for its mode: so it is"
 
 
@@ -109,11 +110,11 @@ def test_weights_are_positive(weight: float) -> None:
 def test_rejections_are_counted_by_stream_and_reason() -> None:
     errors = [
         RowError("file", row, reason, words(1))
-        for row, reason in enumerate([Reason.UNFIT] * 2 + [Reason.BAD_JSON])
+        for row, reason in enumerate([Fault.UNFIT] * 2 + [Fault.BAD_JSON])
     ]
     rejected = [Rejected("one", error) for error in errors] + [Rejected("two", errors[0])]
     assert counted(rejected) == Counter(
-        {("one", Reason.UNFIT): 2, ("one", Reason.BAD_JSON): 1, ("two", Reason.UNFIT): 1}
+        {("one", Fault.UNFIT): 2, ("one", Fault.BAD_JSON): 1, ("two", Fault.UNFIT): 1}
     )
     record = {"stream": "two", "file": "file", "row": 0, "reason": "unfit for its mode", "detail": "word"}
     assert rejected[-1].record() == record

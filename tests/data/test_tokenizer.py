@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irg.data.learning import Questions
+from irg.data.learning import ModeQuestions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
 from irg.prep import Tokenizer
@@ -23,7 +23,7 @@ def test_every_text_of_the_world_comes_back() -> None:
         *VOCABULARY_TEXTS(np.random.default_rng(0), 1_000),
         *VOCABULARY_TEXTS(np.random.default_rng(9), 1_000),
     ]
-    for text in [*texts, SYSTEM_PROMPT, Questions().plan, Questions().compare]:
+    for text in [*texts, SYSTEM_PROMPT, ModeQuestions().plan, ModeQuestions().compare]:
         assert tokenizer().decode(tokenizer().encode(text)) == text
 
 
@@ -43,7 +43,7 @@ def test_names_are_one_token_inside_a_sentence(kind: type[StrEnum]) -> None:
 
 def test_plurals_and_fixed_texts_are_made_of_words() -> None:
     assert [pieces(f"two {shape}s")[1] for shape in Shape] == [f" {shape}s" for shape in Shape]
-    for text in (SYSTEM_PROMPT, Questions().plan, Questions().compare):
+    for text in (SYSTEM_PROMPT, ModeQuestions().plan, ModeQuestions().compare):
         assert len(pieces(text)) == len(re.findall(r"\w+|[^\w\s]+", text))
 
 

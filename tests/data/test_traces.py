@@ -12,9 +12,10 @@ from pyarrow import parquet
 
 from irg.core.trace import Trace, Turn, Verdict
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError, Sized
+from irg.data.source import Fault, RowError
 from irg.data.trace_rows import content_id, row_of, schema
 from irg.data.traces import TraceStore, TraceWriter
+from irg.prep import SizeOnly
 from tests.data.broken import picture, trace, write_broken
 
 RNG = np.random.default_rng(0)
@@ -53,7 +54,7 @@ def table_of(path: Path, rows: list[dict], columns: pyarrow.Schema | None = None
     return TraceStore(path)
 
 
-def reason_of(store: TraceStore, index: int) -> Reason | None:
+def reason_of(store: TraceStore, index: int) -> Fault | None:
     try:
         store.read(index)
     except RowError as error:
@@ -107,7 +108,7 @@ def test_an_id_is_the_hash_of_what_is_taught(tmp_path: Path) -> None:
         given = writer.write(plain)
         with pytest.raises(RowError, match=given) as failure:
             writer.write(plain)
-        assert failure.value.reason is Reason.DUPLICATE
+        assert failure.value.reason is Fault.DUPLICATE
     assert len(given) == 32 and TraceStore(tmp_path / "a").read(0).id == given
     pixels = FULL.turns[1].image.copy()
     pixels.putpixel((3, 3), (0, 0, 0))
@@ -124,15 +125,15 @@ def test_an_id_is_the_hash_of_what_is_taught(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (replace(FULL, turns=()), Reason.NO_TARGET),
-        (replace(FULL, turns=(Turn("  ", FULL.turns[0].image),)), Reason.EMPTY_TEXT),
-        (replace(FULL, prompt="", questions=()), Reason.EMPTY_TEXT),
-        (replace(FULL, modes=("everything",)), Reason.UNKNOWN_MODE),
-        (replace(FULL, modes=("improving_full",)), Reason.UNFIT),
-        (replace(FULL, turns=(replace(FULL.turns[1], seconds={"a": float("inf")}),)), Reason.NOT_A_NUMBER),
+        (replace(FULL, turns=()), Fault.NO_TARGET),
+        (replace(FULL, turns=(Turn("  ", FULL.turns[0].image),)), Fault.EMPTY_TEXT),
+        (replace(FULL, prompt="", questions=()), Fault.EMPTY_TEXT),
+        (replace(FULL, modes=("everything",)), Fault.UNKNOWN_MODE),
+        (replace(FULL, modes=("improving_full",)), Fault.UNFIT),
+        (replace(FULL, turns=(replace(FULL.turns[1], seconds={"a": float("inf")}),)), Fault.NOT_A_NUMBER),
     ],
 )
-def test_the_writer_refuses_what_no_reader_would_take(tmp_path: Path, broken: Trace, reason: Reason) -> None:
+def test_the_writer_refuses_what_no_reader_would_take(tmp_path: Path, broken: Trace, reason: Fault) -> None:
     with pytest.raises(RowError) as failure, TraceWriter(tmp_path / "store") as writer:
         writer.write(broken)
     assert failure.value.reason is reason
@@ -177,7 +178,7 @@ def test_a_survey_is_everything_but_the_pixels(tmp_path: Path) -> None:
         whole = store.read(index)
         assert isinstance(sketch, Trace)
         images = [turn.image for turn in sketch.turns] + ([sketch.source] if sketch.source else [])
-        assert images and all(isinstance(image, Sized) and image.size == (32, 32) for image in images)
+        assert images and all(isinstance(image, SizeOnly) and image.size == (32, 32) for image in images)
         texts = [turn.thought for turn in sketch.turns]
         assert (sketch.id, sketch.prompt, sketch.questions) == (whole.id, whole.prompt, whole.questions)
         assert texts == [turn.thought for turn in whole.turns]
@@ -193,9 +194,7 @@ def test_a_damaged_group_takes_no_other_row_with_it(tmp_path: Path) -> None:
         if columns.column(number).path_in_schema.startswith("turns.list.element.image.bytes")
     )
     flip(path, images.data_page_offset + images.total_compressed_size // 2)
-    assert [reason_of(store, index) for index in range(9)] == [None] * 3 + [Reason.UNREADABLE] * 3 + [
-        None
-    ] * 3
+    assert [reason_of(store, index) for index in range(9)] == [None] * 3 + [Fault.UNREADABLE] * 3 + [None] * 3
     assert not any(isinstance(row, RowError) for row in store.survey())  # it reads no images
 
 
@@ -207,7 +206,7 @@ def test_a_file_that_cannot_be_read_takes_no_other_file_with_it(tmp_path: Path, 
     if not with_manifest:
         (tmp_path / "manifest.json").unlink()
     store, lost = TraceStore(tmp_path), 3 if with_manifest else 1
-    expected = [None] * 3 + [Reason.UNREADABLE] * lost + [None] * 3
+    expected = [None] * 3 + [Fault.UNREADABLE] * lost + [None] * 3
     assert [reason_of(store, index) for index in range(len(store))] == expected
     surveyed = [row.reason if isinstance(row, RowError) else None for row in store.survey()]
     assert surveyed == expected
@@ -242,18 +241,18 @@ def test_the_fingerprint_tells_other_rows(tmp_path: Path) -> None:
 
 def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
     expected = write_broken(tmp_path / "data", 200, np.random.default_rng(1), Format.TRACES)
-    too_long = expected.pop(Reason.TOO_LONG)  # nothing is wrong with these but for a model
+    too_long = expected.pop(Fault.TOO_LONG)  # nothing is wrong with these but for a model
     store = TraceStore(tmp_path / "data")
-    found: dict[Reason, list[int]] = {}
+    found: dict[Fault, list[int]] = {}
     for index in range(len(store)):
         if reason := reason_of(store, index):
             found.setdefault(reason, []).append(index)
     assert found == expected and len(found) == 9
     surveyed = {index for index, row in enumerate(store.survey()) if isinstance(row, RowError)}
-    del expected[Reason.BROKEN_IMAGE]  # which only decoding tells
+    del expected[Fault.BROKEN_IMAGE]  # which only decoding tells
     assert surveyed == {index for rows in expected.values() for index in rows}
     assert not surveyed & {*too_long}
-    index = found[Reason.EMPTY_TEXT][0]
+    index = found[Fault.EMPTY_TEXT][0]
     file, row = store.place(index)
     with pytest.raises(RowError) as failure:
         store.read(index)
@@ -264,25 +263,25 @@ def test_every_way_of_being_broken_is_found_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason", "detail"),
     [
-        ({"prompt": None}, Reason.MISSING_COLUMN, "prompt is null"),
-        ({"turns": None}, Reason.MISSING_COLUMN, "turns is null"),
-        ({"turns": []}, Reason.NO_TARGET, "turns is empty"),
-        ({"settings": '{"a": NaN}'}, Reason.NOT_A_NUMBER, "settings holds NaN"),
-        ({"source": {"bytes": b"", "path": None}}, Reason.MISSING_COLUMN, "source_width is null"),
-        ({"source_width": 4, "source_height": 4}, Reason.MISSING_COLUMN, "source is null"),
+        ({"prompt": None}, Fault.MISSING_COLUMN, "prompt is null"),
+        ({"turns": None}, Fault.MISSING_COLUMN, "turns is null"),
+        ({"turns": []}, Fault.NO_TARGET, "turns is empty"),
+        ({"settings": '{"a": NaN}'}, Fault.NOT_A_NUMBER, "settings holds NaN"),
+        ({"source": {"bytes": b"", "path": None}}, Fault.MISSING_COLUMN, "source_width is null"),
+        ({"source_width": 4, "source_height": 4}, Fault.MISSING_COLUMN, "source is null"),
         (
             {"source": {"bytes": b"", "path": None}, "source_width": 4, "source_height": 4},
-            Reason.EMPTY_IMAGE,
+            Fault.EMPTY_IMAGE,
             "source has no bytes",
         ),
         (
             {"source": {"bytes": b"GIF9", "path": None}, "source_width": 4, "source_height": 4},
-            Reason.BROKEN_IMAGE,
+            Fault.BROKEN_IMAGE,
             "source is no picture that can be read",
         ),
     ],
 )
-def test_a_value_that_is_wrong_is_named(tmp_path: Path, change: dict, reason: Reason, detail: str) -> None:
+def test_a_value_that_is_wrong_is_named(tmp_path: Path, change: dict, reason: Fault, detail: str) -> None:
     store = table_of(tmp_path / "one.parquet", [{**row_of(some(1)[0]), **change}])
     with pytest.raises(RowError) as failure:
         store.read(0)
@@ -303,7 +302,7 @@ def test_integers_that_a_table_with_gaps_made_floats_are_integers(tmp_path: Path
     ]
     store = table_of(tmp_path / "one.parquet", rows, columns)
     assert store.read(0).seed == 7
-    assert [reason_of(store, index) for index in (1, 2)] == [Reason.NOT_A_NUMBER, Reason.WRONG_TYPE]
+    assert [reason_of(store, index) for index in (1, 2)] == [Fault.NOT_A_NUMBER, Fault.WRONG_TYPE]
 
 
 def test_text_that_is_no_unicode_is_of_the_wrong_type(tmp_path: Path) -> None:
@@ -312,7 +311,7 @@ def test_text_that_is_no_unicode_is_of_the_wrong_type(tmp_path: Path) -> None:
     table = table.set_column(table.schema.get_field_index("prompt"), "prompt", raw)
     parquet.write_table(table, tmp_path / "one.parquet")
     store = TraceStore(tmp_path / "one.parquet")
-    assert [reason_of(store, index) for index in (0, 1)] == [None, Reason.WRONG_TYPE]
+    assert [reason_of(store, index) for index in (0, 1)] == [None, Fault.WRONG_TYPE]
 
 
 def test_pictures_keep_their_bytes_until_they_change(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from irg.endpoint import (
     Endpoint,
     EndpointError,
     EndpointSettings,
+    NoAnswer,
     Price,
-    Reason,
     spent,
 )
-from irg.endpoint.budget import Budget, Charge
+from irg.endpoint.budget import Charge, Ledger
 from irg.endpoint.database import Database
 from tests.endpoint.conftest import (
     PROCESSES,
@@ -35,7 +35,7 @@ async def ask_all(endpoint: Any, count: int, max_tokens: int = 50) -> list[Any]:
     return await asyncio.gather(*requests, return_exceptions=True)
 
 
-def reasons(results: list[Any]) -> set[Reason]:
+def reasons(results: list[Any]) -> set[NoAnswer]:
     return {result.reason for result in results if isinstance(result, EndpointError)}
 
 
@@ -54,7 +54,7 @@ def test_a_charge_is_rounded_up_to_billionths() -> None:
 def test_no_more_requests_are_made_than_allowed(make: Make, server: FakeServer, share: float) -> None:
     server.behaviour = Behaviour({Fault.SERVER_ERROR: share}, delay=0.01)
     results = run(ask_all(make(max_requests=20, in_flight=16), 60))
-    assert server.num_requests == 20 and reasons(results) == {Reason.BUDGET}
+    assert server.num_requests == 20 and reasons(results) == {NoAnswer.BUDGET}
     assert answered(results) == 20 - server.faults[Fault.SERVER_ERROR]
 
 
@@ -71,7 +71,7 @@ def test_the_cost_never_passes_its_bound(make: Make, server: FakeServer) -> None
     endpoint = make(prices=CHEAP, max_cost=0.2, in_flight=16)
     results = run(ask_all(endpoint, 60))
     money = spent(endpoint.account)[0].money
-    assert reasons(results) == {Reason.BUDGET} and money <= 0.2
+    assert reasons(results) == {NoAnswer.BUDGET} and money <= 0.2
     assert money == pytest.approx(sum(r.usage.money for r in results if not isinstance(r, EndpointError)))
     # At most 50 tokens are reserved for an answer that takes 7 or 8: the bound is used up to one answer.
     assert money > 0.2 - 2 * 0.0505
@@ -86,7 +86,7 @@ def test_what_is_still_under_way_is_waited_for_before_giving_up(make: Make, serv
 
 def test_a_request_that_could_pass_the_bound_is_not_made(make: Make, server: FakeServer) -> None:
     results = run(ask_all(make(prices=CHEAP, max_cost=0.05), 1))
-    assert reasons(results) == {Reason.BUDGET} and server.num_requests == 0
+    assert reasons(results) == {NoAnswer.BUDGET} and server.num_requests == 0
     assert "max_cost" in results[0].detail
 
 
@@ -131,7 +131,7 @@ def test_threads_reserve_one_after_another(tmp_path: Path) -> None:
         database = Database(account)
         for _ in range(20):
             try:
-                Budget(database, account).reserve("judge", Charge())
+                Ledger(database, account).reserve("judge", Charge())
             except EndpointError:
                 continue
             made.append(1)

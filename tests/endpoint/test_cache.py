@@ -6,7 +6,7 @@ from PIL import Image
 from irg.core.cost import Cost
 from irg.core.picture import Picture
 from irg.endpoint import Account
-from irg.endpoint.cache import Cache, Stored
+from irg.endpoint.cache import AnswerCache, Stored
 from irg.endpoint.database import FILE, Database
 from tests.endpoint.conftest import PROCESSES
 
@@ -21,7 +21,7 @@ def database(tmp_path: Path, request: pytest.FixtureRequest):
 
 
 def test_what_is_kept_is_found_again(database: Database) -> None:
-    cache = Cache(database)
+    cache = AnswerCache(database)
     assert cache.get("key") is None
     assert cache.put("key", ANSWER) == ANSWER == cache.get("key")
     database.close()
@@ -29,7 +29,7 @@ def test_what_is_kept_is_found_again(database: Database) -> None:
 
 
 def test_the_first_answer_stays_the_answer(database: Database) -> None:
-    cache = Cache(database)
+    cache = AnswerCache(database)
     cache.put("key", ANSWER)
     assert cache.put("key", Stored("said later", Cost())) == ANSWER == cache.get("key")
     cache.forget("key")
@@ -37,7 +37,7 @@ def test_the_first_answer_stays_the_answer(database: Database) -> None:
 
 
 def test_a_lost_or_damaged_picture_is_no_answer(database: Database, tmp_path: Path) -> None:
-    cache = Cache(database)
+    cache = AnswerCache(database)
     drawn = Stored(Picture.of(Image.new("RGB", (4, 4), "red")).data, Cost(1))
     another = Stored(Picture.of(Image.new("RGB", (4, 4), "blue")).data, Cost(1))
     assert cache.put("key", drawn) == drawn == cache.get("key")
@@ -50,13 +50,13 @@ def test_a_lost_or_damaged_picture_is_no_answer(database: Database, tmp_path: Pa
 def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"something else entirely, and long enough to be read as a header" * 20)
     with pytest.raises(ValueError, match=FILE):
-        Cache(Database(Account(folder=tmp_path))).get("key")
+        AnswerCache(Database(Account(folder=tmp_path))).get("key")
 
 
 def _write_many(folder: Path, worker: int) -> None:
     database = Database(Account(folder=folder))
     for number in range(40):
-        Cache(database).put(f"key {number}", Stored(f"from {worker}", Cost()))
+        AnswerCache(database).put(f"key {number}", Stored(f"from {worker}", Cost()))
     database.close()
 
 
@@ -70,5 +70,5 @@ def test_processes_write_at_once(tmp_path: Path) -> None:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 6
     database = Database(Account(folder=folder))
-    assert all(Cache(database).get(f"key {number}") for number in range(40))
+    assert all(AnswerCache(database).get(f"key {number}") for number in range(40))
     database.close()

@@ -15,7 +15,7 @@ from irg.endpoint import (
     EndpointError,
     ImageRequest,
     Message,
-    Reason,
+    NoAnswer,
     spent,
 )
 from tests.endpoint.conftest import (
@@ -66,12 +66,12 @@ def test_an_unfit_answer_is_sent_back_once_with_what_is_wrong(make: Make, server
 
 def test_an_answer_that_stays_unfit_is_a_counted_failure(make: Make, server: FakeServer) -> None:
     server.behaviour = Behaviour(answer=lambda body: "I cannot say.")
-    assert failure_of(make()).reason is Reason.INVALID and server.num_requests == 2
+    assert failure_of(make()).reason is NoAnswer.INVALID and server.num_requests == 2
 
 
 def test_a_cut_answer_is_asked_for_again_and_then_named_so(make: Make, server: FakeServer) -> None:
     server.behaviour = Behaviour(answer=lambda body: '{"better": "fir', finish="length")
-    assert failure_of(make()).reason is Reason.CUT and server.num_requests == 2
+    assert failure_of(make()).reason is NoAnswer.CUT and server.num_requests == 2
     assert "be shorter" in server.requests[1].body["messages"][-1]["content"]
 
 
@@ -207,13 +207,13 @@ def test_a_picture_is_changed(make: Make, server: FakeServer) -> None:
 @pytest.mark.parametrize(
     ("drawn", "reason"),
     [
-        ({"b64_json": "AAAA"}, Reason.MALFORMED),
-        ({"b64_json": "?"}, Reason.MALFORMED),
-        ({"url": "u"}, Reason.BAD_REQUEST),
+        ({"b64_json": "AAAA"}, NoAnswer.MALFORMED),
+        ({"b64_json": "?"}, NoAnswer.MALFORMED),
+        ({"url": "u"}, NoAnswer.BAD_REQUEST),
     ],
 )
 def test_what_is_no_picture_is_not_taken_for_one(
-    make: Make, server: FakeServer, drawn: dict[str, str], reason: Reason
+    make: Make, server: FakeServer, drawn: dict[str, str], reason: NoAnswer
 ) -> None:
     server.behaviour = Behaviour(status=lambda _: (200, {"created": 0, "data": [drawn]}))
     with pytest.raises(EndpointError) as caught:
@@ -226,8 +226,8 @@ def test_an_endpoint_can_be_sent_to_another_process(make: Make, server: FakeServ
     run(endpoint.complete(ask("a question")))
     sent = pickle.loads(pickle.dumps(endpoint))
     assert run(sent.complete(ask("a question"))).cached
-    error = pickle.loads(pickle.dumps(EndpointError(Reason.CUT, "too long")))
-    assert (error.reason, error.detail) == (Reason.CUT, "too long")
+    error = pickle.loads(pickle.dumps(EndpointError(NoAnswer.CUT, "too long")))
+    assert (error.reason, error.detail) == (NoAnswer.CUT, "too long")
 
 
 def test_what_was_opened_is_closed_again(make: Make, server: FakeServer, tmp_path: Path) -> None:

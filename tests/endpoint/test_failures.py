@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from irg.endpoint import Backoff, Reason, spent
+from irg.endpoint import Backoff, NoAnswer, spent
 from tests.endpoint.conftest import (
     Make,
     Verdict,
@@ -31,24 +31,24 @@ def test_a_passing_fault_costs_an_attempt_and_no_answer(
 def test_a_lasting_fault_ends_after_all_attempts(make: Make, server: FakeServer) -> None:
     server.behaviour = Behaviour({Fault.SERVER_ERROR: 1.0})
     error = failure_of(make(attempts=3))
-    assert error.reason is Reason.SERVER and "out of order" in error.detail and "3 attempts" in error.detail
+    assert error.reason is NoAnswer.SERVER and "out of order" in error.detail and "3 attempts" in error.detail
     assert server.num_requests == 3
 
 
 @pytest.mark.parametrize(
     ("status", "code", "reason", "requests"),
     [
-        (400, None, Reason.BAD_REQUEST, 1),
-        (401, None, Reason.UNAUTHORIZED, 1),
-        (402, None, Reason.QUOTA, 1),
-        (404, None, Reason.NOT_FOUND, 1),
-        (429, "insufficient_quota", Reason.QUOTA, 1),
-        (429, "rate_limit_exceeded", Reason.RATE_LIMIT, 2),
-        (503, None, Reason.SERVER, 2),
+        (400, None, NoAnswer.BAD_REQUEST, 1),
+        (401, None, NoAnswer.UNAUTHORIZED, 1),
+        (402, None, NoAnswer.QUOTA, 1),
+        (404, None, NoAnswer.NOT_FOUND, 1),
+        (429, "insufficient_quota", NoAnswer.QUOTA, 1),
+        (429, "rate_limit_exceeded", NoAnswer.RATE_LIMIT, 2),
+        (503, None, NoAnswer.SERVER, 2),
     ],
 )
 def test_statuses_have_their_reasons(
-    make: Make, server: FakeServer, status: int, code: str | None, reason: Reason, requests: int
+    make: Make, server: FakeServer, status: int, code: str | None, reason: NoAnswer, requests: int
 ) -> None:
     server.behaviour = Behaviour(status=lambda body: (status, {"error": {"message": "no", "code": code}}))
     assert failure_of(make(attempts=2)).reason is reason
@@ -59,14 +59,14 @@ def test_what_would_befall_all_is_asked_once(make: Make, server: FakeServer) -> 
     server.behaviour = Behaviour(status=lambda body: (401, {"error": {"message": "who are you?"}}))
     endpoint = make(in_flight=1)
     failures = run(ask_all(endpoint, 20))
-    assert {failure.reason for failure in failures} == {Reason.UNAUTHORIZED} and server.num_requests == 1
+    assert {failure.reason for failure in failures} == {NoAnswer.UNAUTHORIZED} and server.num_requests == 1
 
 
 def test_an_endpoint_that_is_gone_is_given_up(make: Make, server: FakeServer) -> None:
     endpoint = make(attempts=2, patience=5, in_flight=1)
     server.stop()
     reasons = Counter(failure.reason for failure in run(ask_all(endpoint, 20)))
-    assert reasons == {Reason.CONNECTION: 4, Reason.UNAVAILABLE: 16}
+    assert reasons == {NoAnswer.CONNECTION: 4, NoAnswer.UNAVAILABLE: 16}
     assert spent(endpoint.account)[0].requests < 40  # nothing more was sent
 
 
@@ -87,7 +87,7 @@ def test_retry_after_is_waited_for_by_all(make: Make, server: FakeServer) -> Non
 def test_a_longer_wait_than_allowed_is_not_waited_for(make: Make, server: FakeServer) -> None:
     server.behaviour = Behaviour({Fault.RETRY_AFTER: 1.0}, retry_after="3600")
     error = failure_of(make(backoff=Backoff(first=0.01, retry_after=10)))
-    assert error.reason is Reason.RATE_LIMIT and server.num_requests == 1
+    assert error.reason is NoAnswer.RATE_LIMIT and server.num_requests == 1
 
 
 def answer(text: str) -> dict[str, Any]:
@@ -101,14 +101,14 @@ def answer(text: str) -> dict[str, Any]:
 )
 def test_answers_of_no_known_form_are_malformed(make: Make, server: FakeServer, body: Any) -> None:
     server.behaviour = Behaviour(status=lambda _: (200, body))
-    assert failure_of(make(attempts=2)).reason is Reason.MALFORMED
+    assert failure_of(make(attempts=2)).reason is NoAnswer.MALFORMED
     assert server.num_requests == 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_filtered_answer_is_a_refusal(make: Make, server: FakeServer, stream: bool) -> None:
     server.behaviour = Behaviour(finish="content_filter")
-    assert failure_of(make(stream=stream)).reason is Reason.REFUSED and server.num_requests == 1
+    assert failure_of(make(stream=stream)).reason is NoAnswer.REFUSED and server.num_requests == 1
 
 
 def test_a_refusal_says_why(make: Make, server: FakeServer) -> None:
@@ -116,4 +116,4 @@ def test_a_refusal_says_why(make: Make, server: FakeServer) -> None:
     body = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
     server.behaviour = Behaviour(status=lambda _: (200, body))
     error = failure_of(make())
-    assert error.reason is Reason.REFUSED and "rather not" in error.detail
+    assert error.reason is NoAnswer.REFUSED and "rather not" in error.detail

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from irg.model import Autoencoder, UnifiedModel
-from irg.model.checkpoint import load_autoencoder, load_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.prep import Tokenizer
 from tests.golden.vectors import CHECKPOINT, TOLERANCE, Group
 
@@ -14,18 +14,18 @@ Agree = Callable[..., None]
 @pytest.fixture(scope="session")
 def reference_model() -> UnifiedModel:
     """The checkpoint, upcast, its position tables rounded as they were saved."""
-    return load_model(CHECKPOINT, dtype=torch.float32).requires_grad_(False)
+    return CheckpointFolder(CHECKPOINT).load_model(dtype=torch.float32).requires_grad_(False)
 
 
 @pytest.fixture(scope="session")
 def trainable_model() -> UnifiedModel:
     """The same with gradients. When they were recorded, the position tables were the rounded ones too."""
-    return load_model(CHECKPOINT, dtype=torch.float32)
+    return CheckpointFolder(CHECKPOINT).load_model(dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")
 def reference_autoencoder() -> Autoencoder:
-    return load_autoencoder(CHECKPOINT, dtype=torch.float32).requires_grad_(False)
+    return CheckpointFolder(CHECKPOINT).load_autoencoder(dtype=torch.float32).requires_grad_(False)
 
 
 @pytest.fixture(scope="session")

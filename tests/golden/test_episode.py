@@ -17,7 +17,6 @@ from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import from_tokens
 from irg.pipeline import Pipeline, Plan, Settings, TurnPlan
 from irg.pipeline import episode as episode_module
-from irg.pipeline.settings import ResizeSettings
 from irg.prep import Resize, Tokenizer
 from tests.golden.conftest import Agree
 from tests.golden.vectors import EPISODE as GOLDEN
@@ -67,9 +66,9 @@ class Episode:
             yield step
 
 
-def resize_of(name: str) -> ResizeSettings:
+def resize_of(name: str) -> Resize:
     sizes = GOLDEN.says(name, r"ImageTransform\((\d+), ?(\d+), ?(\d+)\)").groups()
-    return ResizeSettings(max_side=int(sizes[0]), min_side=int(sizes[1]), stride=int(sizes[2]))
+    return Resize(max_side=int(sizes[0]), min_side=int(sizes[1]), stride=int(sizes[2]))
 
 
 def turn_plan(settings: dict[str, Any]) -> TurnPlan:
@@ -188,8 +187,7 @@ def test_images(
 
 @pytest.mark.parametrize("name", GOLDEN.names(r"image1_for_\w+_uint8"))
 def test_the_image_is_resized_as_recorded(name: str, agree: Agree) -> None:
-    resize: Resize = resize_of(name).build()
-    resized = resize(Image.fromarray(GOLDEN["image1.uint8"].numpy()))
+    resized = resize_of(name)(Image.fromarray(GOLDEN["image1.uint8"].numpy()))
     agree(GOLDEN, name, torch.from_numpy(np.array(resized)).permute(2, 0, 1))
 
 

@@ -13,7 +13,7 @@ from irg.model.attention import Attend
 from irg.model.autoencoder import to_tokens
 from irg.model.names import unified_name
 from irg.prep import Tokenizer
-from irg.train.objective import Objective, Reduction, shares
+from irg.run.losses import ModelLosses, Reduction, shares
 from tests.golden.conftest import Agree
 from tests.golden.vectors import TRAINING as GOLDEN
 
@@ -88,7 +88,7 @@ def losses(model: UnifiedModel, packed: Packed, attend: Attend) -> Losses:
     hidden: list[torch.Tensor] = []
     hook = model.register_forward_hook(lambda *ends: hidden.append(ends[2].in_row_order(packed)))
     try:
-        unreduced = Objective(model)(packed, attend)
+        unreduced = ModelLosses(model)(packed, attend)
     finally:
         hook.remove()
     return Losses(hidden[0], unreduced.text_N, unreduced.flow_MV)

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
-from irg.model.checkpoint import load_model, save_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from irg.run.optimizers import Optimizers, OptimizerSettings
-from irg.train.objective import Objective
 from tests.samples import Sampler
 
 ALL = LoraSettings(rank=4, alpha=8.0)
@@ -49,7 +49,7 @@ def quantized(kind: str) -> LoraSettings:
 
 
 def train(model: UnifiedModel, row: Packed, steps: int = 3) -> list[float]:
-    objective, optimizers = Objective(model), Optimizers(model, OptimizerSettings(rate=1e-2))
+    objective, optimizers = ModelLosses(model), Optimizers(model, OptimizerSettings(rate=1e-2))
     course = []
     for _ in range(steps):
         losses = objective(row, PaddedAttend(row))
@@ -129,11 +129,11 @@ def test_merged_weights_are_exported_under_the_references_names(
 ) -> None:
     twin = adapted(model, ALL)
     train(twin, row)
-    save_model(plain(model.config, merge(twin)), tmp_path, "ema.safetensors")
+    CheckpointFolder(tmp_path).save_model(plain(model.config, merge(twin)), "ema.safetensors")
     names = load_file(tmp_path / "ema.safetensors")
     assert "language_model.model.layers.0.self_attn.q_proj_moe_gen.weight" in names
     assert not any("lora" in name or "base_layer" in name for name in names)
-    assert difference(twin, load_model(tmp_path), row) < 1e-5
+    assert difference(twin, CheckpointFolder(tmp_path).load_model(), row) < 1e-5
 
 
 def test_adapters_are_the_seeds_and_leave_the_global_generator_alone(model: UnifiedModel) -> None:

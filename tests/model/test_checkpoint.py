@@ -8,14 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
-from irg.model.checkpoint import (
-    CheckpointError,
-    load_autoencoder,
-    load_model,
-    resolve,
-    save_autoencoder,
-    save_model,
-)
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.names import unified_name
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
@@ -26,7 +19,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
 def folder(model: UnifiedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model saved. Tests that break it copy it first."""
     folder = tmp_path_factory.mktemp("saved")
-    save_model(model, folder)
+    CheckpointFolder(folder).save_model(model)
     return folder
 
 
@@ -53,14 +46,14 @@ def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 
 def test_the_references_files_come_back_byte_for_byte(tmp_path: Path) -> None:
-    save_model(load_model(GOLDEN), tmp_path)
-    save_autoencoder(load_autoencoder(GOLDEN), tmp_path)
+    CheckpointFolder(tmp_path).save_model(CheckpointFolder(GOLDEN).load_model())
+    CheckpointFolder(tmp_path).save_autoencoder(CheckpointFolder(GOLDEN).load_autoencoder())
     for name in ("ema.safetensors", "ae.safetensors"):
         assert (tmp_path / name).read_bytes() == (GOLDEN / name).read_bytes()
 
 
 def test_a_saved_model_comes_back(model: UnifiedModel, folder: Path) -> None:
-    loaded = load_model(folder)
+    loaded = CheckpointFolder(folder).load_model()
     assert loaded.config == model.config
     assert same_weights(loaded, model)
     assert not loaded.training
@@ -70,13 +63,14 @@ def test_a_saved_model_comes_back(model: UnifiedModel, folder: Path) -> None:
 def test_a_saved_autoencoder_comes_back(kind: str, config: ModelConfig, tmp_path: Path) -> None:
     config = {"tiny": config, "embedded": embedded(300)}[kind]
     autoencoder = Autoencoder(config.autoencoder)
-    save_autoencoder(autoencoder, tmp_path, config)
-    assert same_weights(load_autoencoder(tmp_path), autoencoder)
+    CheckpointFolder(tmp_path).write_config(config)
+    CheckpointFolder(tmp_path).save_autoencoder(autoencoder)
+    assert same_weights(CheckpointFolder(tmp_path).load_autoencoder(), autoencoder)
 
 
 def test_shards(model: UnifiedModel, tmp_path: Path) -> None:
     limit = 200_000
-    save_model(model, tmp_path, max_shard_bytes=limit)
+    CheckpointFolder(tmp_path).save_model(model, most_bytes=limit)
     shards = sorted(tmp_path.glob("*.safetensors"))
     assert len(shards) > 3 and not (tmp_path / "ema.safetensors").exists()
     assert shards[0].name == f"ema-00001-of-{len(shards):05d}.safetensors"
@@ -86,15 +80,15 @@ def test_shards(model: UnifiedModel, tmp_path: Path) -> None:
         tensors = load_file(shard)
         assert len(tensors) == 1 or sum(value.nbytes for value in tensors.values()) <= limit
         assert {index["weight_map"][name] for name in tensors} == {shard.name}
-    assert same_weights(load_model(tmp_path), model)
+    assert same_weights(CheckpointFolder(tmp_path).load_model(), model)
 
 
 def test_a_missing_shard_is_named(model: UnifiedModel, tmp_path: Path) -> None:
-    save_model(model, tmp_path, max_shard_bytes=200_000)
+    CheckpointFolder(tmp_path).save_model(model, most_bytes=200_000)
     shard = sorted(tmp_path.glob("*.safetensors"))[1]
     shard.unlink()
     with pytest.raises(CheckpointError, match=f"names files that are missing: {shard.name}"):
-        load_model(tmp_path)
+        CheckpointFolder(tmp_path).load_model()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": 3}'])
@@ -102,14 +96,14 @@ def test_a_broken_index_is_named(content: str, broken: Path) -> None:
     (broken / "ema.safetensors").unlink()
     (broken / "ema.safetensors.index.json").write_text(content)
     with pytest.raises(CheckpointError, match=r"ema\.safetensors\.index\.json is not a whole index"):
-        load_model(broken)
+        CheckpointFolder(broken).load_model()
 
 
 def test_bfloat16_under_its_own_file_name(model: UnifiedModel, tmp_path: Path) -> None:
     half = load_model_copy(model).to(torch.bfloat16)
-    save_model(half, tmp_path, file="ema_bf16.safetensors")
+    CheckpointFolder(tmp_path).save_model(half, file="ema_bf16.safetensors")
     assert (tmp_path / "ema_bf16.safetensors").exists()
-    assert same_weights(load_model(tmp_path), half)
+    assert same_weights(CheckpointFolder(tmp_path).load_model(), half)
 
 
 def load_model_copy(model: UnifiedModel) -> UnifiedModel:
@@ -119,11 +113,16 @@ def load_model_copy(model: UnifiedModel) -> UnifiedModel:
 
 
 def test_the_type_asked_for(folder: Path) -> None:
-    loaded = load_model(folder, dtype=torch.float64)
+    loaded = CheckpointFolder(folder).load_model(dtype=torch.float64)
     assert {value.dtype for value in loaded.state_dict().values()} == {torch.float64}
-    assert {value.dtype for value in load_model(GOLDEN).state_dict().values()} == {torch.bfloat16}
+    assert {value.dtype for value in CheckpointFolder(GOLDEN).load_model().state_dict().values()} == {
+        torch.bfloat16
+    }
     assert (
-        load_autoencoder(GOLDEN, dtype=torch.bfloat16).decode(torch.zeros(1, 16, 2, 2).bfloat16()).shape[1]
+        CheckpointFolder(GOLDEN)
+        .load_autoencoder(dtype=torch.bfloat16)
+        .decode(torch.zeros(1, 16, 2, 2).bfloat16())
+        .shape[1]
         == 3
     )
 
@@ -138,7 +137,7 @@ def test_every_problem_is_named_at_once(broken: Path, config: ModelConfig) -> No
     }
     edit(broken, changes)
     with pytest.raises(CheckpointError) as failure:
-        load_model(broken)
+        CheckpointFolder(broken).load_model()
     message = str(failure.value)
     assert "ema.safetensors: 4 problem(s)" in message
     assert "missing vae2llm.bias" in message and "missing connector.fc1.weight" in message
@@ -151,23 +150,23 @@ def test_a_truncated_file_is_named(broken: Path) -> None:
     path = broken / "ema.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=r"ema\.safetensors is not a whole safetensors file"):
-        load_model(broken)
+        CheckpointFolder(broken).load_model()
 
 
 def test_a_file_that_is_no_safetensors_is_named(broken: Path) -> None:
     (broken / "ema.safetensors").write_text("<html>not found</html>")
     with pytest.raises(CheckpointError, match=r"ema\.safetensors is not a whole safetensors file"):
-        load_model(broken)
+        CheckpointFolder(broken).load_model()
 
 
 def test_folders_without_weights(broken: Path) -> None:
     (broken / "ema.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"has none of ema\.safetensors, ema_bf16\.safetensors"):
-        load_model(broken)
+        CheckpointFolder(broken).load_model()
     with pytest.raises(CheckpointError, match=r"ae\.safetensors is missing"):
-        load_autoencoder(broken)
+        CheckpointFolder(broken).load_autoencoder()
     with pytest.raises(ValueError, match=r"not a checkpoint folder: llm_config\.json is missing"):
-        load_model(broken / "..")
+        CheckpointFolder(broken / "..").load_model()
 
 
 def test_a_model_needs_no_autoencoder_and_no_tokenizer(folder: Path) -> None:
@@ -177,14 +176,15 @@ def test_a_model_needs_no_autoencoder_and_no_tokenizer(folder: Path) -> None:
         "llm_config.json",
         "vit_config.json",
     }
-    load_model(folder)
+    CheckpointFolder(folder).load_model()
 
 
 def test_an_autoencoder_needs_no_model(config: ModelConfig, tmp_path: Path) -> None:
-    save_autoencoder(Autoencoder(config.autoencoder), tmp_path, config)
+    CheckpointFolder(tmp_path).write_config(config)
+    CheckpointFolder(tmp_path).save_autoencoder(Autoencoder(config.autoencoder))
     for name in ("llm_config.json", "vit_config.json"):
         (tmp_path / name).unlink()
-    assert load_autoencoder(tmp_path).config == config.autoencoder
+    assert CheckpointFolder(tmp_path).load_autoencoder().config == config.autoencoder
 
 
 def test_a_failed_save_leaves_the_old_file(
@@ -194,23 +194,23 @@ def test_a_failed_save_leaves_the_old_file(
         raise OSError("no space left on device")
 
     before = (broken / "ema.safetensors").read_bytes()
-    monkeypatch.setattr("irg.model.checkpoint.save_file", full)
+    monkeypatch.setattr("irg.model.weights.save_file", full)
     with pytest.raises(OSError, match="no space left"):
-        save_model(model, broken)
+        CheckpointFolder(broken).save_model(model)
     assert (broken / "ema.safetensors").read_bytes() == before
     assert not list(broken.glob(".*"))
 
 
 def test_resolving_folders_and_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolve(tmp_path) == tmp_path
+    assert CheckpointFolder.find(tmp_path).path == tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(CheckpointError, match="is a file, expected a checkpoint folder"):
-        resolve(tmp_path / "file")
+        CheckpointFolder.find(tmp_path / "file")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError, match="nowhere is neither a folder nor a hub id"):
-        resolve("nowhere")
+        CheckpointFolder.find("nowhere")
     with pytest.raises(CheckpointError, match="neither a folder nor a hub id"):
-        resolve("./no/such/folder")
+        CheckpointFolder.find("./no/such/folder")
 
 
 def test_a_hub_id_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_hub_id_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     with pytest.raises(
         CheckpointError, match=r"nobody/no-such-model is no local folder and could not be fetched"
     ):
-        resolve("nobody/no-such-model")
+        CheckpointFolder.find("nobody/no-such-model")
 
 
 def test_bagel_has_the_right_tensors() -> None:
@@ -266,9 +266,10 @@ def test_flux_autoencoder_names_of_any_depth(config: ModelConfig, tmp_path: Path
     """Three resolutions instead of four: LDM counts the decoder's from the other end."""
     shallow = replace(config.autoencoder, channels=(32, 32, 64))
     autoencoder = Autoencoder(shallow)
-    save_autoencoder(autoencoder, tmp_path, replace(config, autoencoder=shallow))
+    CheckpointFolder(tmp_path).write_config(replace(config, autoencoder=shallow))
+    CheckpointFolder(tmp_path).save_autoencoder(autoencoder)
     names = load_file(tmp_path / "ae.safetensors")
     assert {name.split(".")[2] for name in names if name.startswith("decoder.up.")} == {"0", "1", "2"}
     assert "decoder.up.2.upsample.conv.weight" in names and "decoder.up.0.upsample.conv.weight" not in names
     assert names["decoder.mid.attn_1.q.weight"].ndim == 4
-    assert same_weights(load_autoencoder(tmp_path), autoencoder)
+    assert same_weights(CheckpointFolder(tmp_path).load_autoencoder(), autoencoder)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import Document, Grid, Kind, Role, Segment, pack
+from irg.core import BranchKind, Document, Grid, Kind, Role, Segment, keeps, pack
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace, png
 from irg.data.compose import Dropout, dropped
@@ -305,10 +305,10 @@ def test_the_contexts_of_guidance(
 
 def test_the_text_branch_is_a_shorter_view_of_the_main_context(pipeline: Pipeline, witness: Witness) -> None:
     list(pipeline.generate(PROMPT, pipeline.settings.plan(3)))
-    for canvas in witness.canvases:
+    for turn, canvas in enumerate(witness.canvases, start=1):
         main, text = canvas.main, canvas.text
         assert text is not None and text.buffer is main.buffer
-        kept = main.history[0][: len(text.history[0])]
+        kept = tuple(one for one in main.history[0] if keeps(BranchKind.TEXT, one, turn))
         assert text.history[0] == kept  # segments are equal only if they are the same object
         assert text.lengths[0] == sum(segment.num_tokens for segment in kept) < main.lengths[0]
 
@@ -574,9 +574,7 @@ def test_an_edit_may_think(witness: Witness) -> None:
 
 
 def test_an_edit_has_the_images_size_unless_another_is_planned(pipeline: Pipeline) -> None:
-    wide = pipeline_with(
-        settings(64).model_copy(update={"clean": settings(64).clean.model_copy(update={"min_side": 16})})
-    )
+    wide = pipeline_with(settings(64).model_copy(update={"clean": replace(settings(64).clean, min_side=16)}))
     for source, expected in (
         (photo(64, 32), (64, 32)),
         (photo(130, 67), (64, 32)),

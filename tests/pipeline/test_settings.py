@@ -2,16 +2,17 @@ import ast
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 import irg
 from irg.core import Grid
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.model import ModelConfig, bagel_7b
 from irg.pipeline import Settings
-from irg.pipeline.settings import FILE, THINK_PROMPT, GuidanceSettings, ResizeSettings
+from irg.pipeline.settings import FILE, THINK_PROMPT
 from irg.prep import Resize
 from tests.data.small import settings
 
@@ -25,8 +26,8 @@ def test_the_defaults_are_the_reference_models() -> None:
     assert (first.think, first.num_points, first.shift) == (True, 50, 3.0)
     assert (plan.width, plan.height) == (1024, 1024)
     assert plan.text == TextSampling(temperature=0.3, top_p=1.0, max_tokens=1000)
-    assert Settings().clean.build() == Resize(1024, 512, 16)
-    assert Settings().view.build() == Resize(980, 224, 14)
+    assert Settings().clean == Resize(1024, 512, 16)
+    assert Settings().view == Resize(980, 224, 14)
     assert Settings().system_prompt == THINK_PROMPT and Settings().world is None
 
 
@@ -38,8 +39,8 @@ def test_a_plan_has_as_many_turns_as_asked_for_all_but_the_first_alike() -> None
     for turns in (1, 2, 4):
         plan = settings(32).plan(turns)
         assert len(plan.turns) == turns
-        assert plan.turns[0].guidance == settings(32).first.build()
-        assert all(turn.guidance == settings(32).later.build() for turn in plan.turns[1:])
+        assert plan.turns[0].guidance == settings(32).first
+        assert all(turn.guidance == settings(32).later for turn in plan.turns[1:])
 
 
 def test_a_plan_may_draw_without_thoughts_and_in_other_sizes() -> None:
@@ -50,7 +51,7 @@ def test_a_plan_may_draw_without_thoughts_and_in_other_sizes() -> None:
 
 
 def test_an_edits_plan_is_one_turn_with_its_own_guidance() -> None:
-    edits = settings(32).model_copy(update={"edit": GuidanceSettings(text_scale=7.0), "edit_thinks": True})
+    edits = settings(32).model_copy(update={"edit": Guidance(text_scale=7.0), "edit_thinks": True})
     plan = edits.edit_plan(48, 32)
     assert len(plan.turns) == 1 and plan.turns[0].think
     assert plan.turns[0].guidance.text_scale == 7.0 and (plan.width, plan.height) == (48, 32)
@@ -134,6 +135,7 @@ def test_a_folder_without_a_file_has_the_defaults(tmp_path: Path) -> None:
         ('{"view": {"max_side": 3, "min_side": 2, "stride": 1, "pad": 0}}', "view.pad"),
         ('{"num_points": "many"}', "num_points"),
         ('{"later": {"renorm": "most"}}', "later.renorm"),
+        ('{"edit": {"interval": [1.0, 0.0]}}', "guidance interval"),
         ('{"world": "oceans"}', "world"),
         ("{", "JSON"),
     ],
@@ -150,18 +152,22 @@ def test_settings_do_not_change() -> None:
         Settings().num_points = 3  # type: ignore[misc]
 
 
-def test_the_builders_pass_everything_on() -> None:
-    guidance = GuidanceSettings(
-        text_scale=2, image_scale=3, interval=(0.1, 0.2), renorm=Renorm.CHANNEL, renorm_min=0.5
-    )
-    assert guidance.build() == Guidance(2, 3, (0.1, 0.2), Renorm.CHANNEL, 0.5)
-    assert ResizeSettings(max_side=3, min_side=2, stride=1).build() == Resize(3, 2, 1)
+def test_what_is_written_in_a_file_is_what_is_used(tmp_path: Path) -> None:
+    rest = {"interval": [0.1, 0.2], "renorm": "channel", "renorm_min": 0.5}
+    written = {
+        "first": {"text_scale": 2, "image_scale": 3, **rest},
+        "view": {"max_side": 3, "min_side": 2, "stride": 1},
+    }
+    (tmp_path / FILE).write_text(json.dumps(written))
+    stored = Settings.from_folder(tmp_path)
+    assert stored.first == Guidance(2, 3, (0.1, 0.2), Renorm.CHANNEL, 0.5)
+    assert stored.view == Resize(3, 2, 1)
     sampling = Settings(temperature=0.7, top_p=0.8, max_thought_tokens=9).text_sampling()
     assert sampling == TextSampling(0.7, 0.8, 9)
 
 
-@pytest.mark.parametrize("recipe", [Settings, GuidanceSettings, ResizeSettings])
-def test_every_setting_is_read_somewhere(recipe: type[BaseModel]) -> None:
+@pytest.mark.parametrize("names", [Settings.model_fields, Guidance.__annotations__, Resize.__annotations__])
+def test_every_setting_is_read_somewhere(names: dict[str, Any]) -> None:
     """A setting that nothing reads would be a promise without effect."""
     assert irg.__file__ is not None
     read = {
@@ -171,6 +177,7 @@ def test_every_setting_is_read_somewhere(recipe: type[BaseModel]) -> None:
         if isinstance(node, ast.Attribute)
         and isinstance(node.ctx, ast.Load)
         and isinstance(node.value, ast.Name | ast.Attribute)
-        and (node.value.id if isinstance(node.value, ast.Name) else node.value.attr) in ("self", "settings")
+        and (node.value.id if isinstance(node.value, ast.Name) else node.value.attr)
+        in ("self", "settings", "guidance")
     }
-    assert set(recipe.model_fields) - read == set()
+    assert names.keys() - read <= {"__pydantic_config__"}

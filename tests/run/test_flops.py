@@ -6,9 +6,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
 from irg.model.adapters import LoraSettings, adapt
+from irg.model.parts import ModelPart
 from irg.run.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
-from irg.run.freezing import Part, freeze
-from irg.train.objective import Objective
+from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 
 
@@ -40,7 +41,7 @@ def fresh(config: ModelConfig) -> UnifiedModel:
 def counted(model: UnifiedModel, row: Packed) -> float:
     """Of the fused attention of CPUs torch counts nothing; as matrix products it is counted."""
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        losses = Objective(model)(row, PaddedAttend(row))
+        losses = ModelLosses(model)(row, PaddedAttend(row))
         (losses.text_N.sum() + losses.flow_MV.mean(-1).sum()).backward()
     return counter.get_total_flops()
 
@@ -92,7 +93,7 @@ def test_adapters_leave_four_of_six(fresh: UnifiedModel, row: Packed) -> None:
 
 
 def test_only_the_head_needs_no_gradient_through_the_decoder(fresh: UnifiedModel, row: Packed) -> None:
-    freeze(fresh, [part for part in Part if part is not Part.HEAD])
+    freeze(fresh, [part for part in ModelPart if part is not ModelPart.HEAD])
     assert row_flops(fresh.config, row, Backward.of(fresh)) == pytest.approx(counted(fresh, row), rel=0.01)
 
 

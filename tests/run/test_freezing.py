@@ -6,8 +6,9 @@ from torch import nn
 
 from irg.core import Document, Kind, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
-from irg.run.freezing import Part, freeze, part_of
-from irg.train.objective import Objective
+from irg.model.parts import ModelPart, part_of
+from irg.run.freezing import freeze
+from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 
 
@@ -21,33 +22,24 @@ def trained(model: nn.Module) -> set[str]:
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def test_every_parameter_is_in_a_part_and_every_part_has_parameters(fresh: UnifiedModel) -> None:
-    parts = {name: part_of(name) for name, _ in fresh.named_parameters()}
-    assert set(parts.values()) == set(Part)
-    assert parts["vision.position_embedding.weight"] is Part.VISION
-    assert parts["decoder.understanding_norm.weight"] is Part.UNDERSTANDING
-    assert parts["decoder.layers.2.generation.query_norm.weight"] is Part.GENERATION
-    assert parts["timestep.up.weight"] is Part.LATENTS
-
-
 def test_parts_are_frozen_and_nothing_else_is(fresh: UnifiedModel) -> None:
     everything = trained(fresh)
     freeze(fresh, ["vision", "understanding"])
     assert everything - trained(fresh) == {
-        name for name in everything if part_of(name) in (Part.VISION, Part.UNDERSTANDING)
+        name for name in everything if part_of(name) in (ModelPart.VISION, ModelPart.UNDERSTANDING)
     }
     freeze(fresh, ["head"])
     assert {part_of(name) for name in trained(fresh)} == {
-        Part.CONNECTOR,
-        Part.GENERATION,
-        Part.EMBEDDINGS,
-        Part.LATENTS,
+        ModelPart.CONNECTOR,
+        ModelPart.GENERATION,
+        ModelPart.EMBEDDINGS,
+        ModelPart.LATENTS,
     }
 
 
 def test_parts_are_found_in_a_module_around_the_model(fresh: UnifiedModel) -> None:
-    freeze(Objective(fresh), ["generation"])
-    assert {part_of(name) for name in trained(Objective(fresh))} == set(Part) - {Part.GENERATION}
+    freeze(ModelLosses(fresh), ["generation"])
+    assert {part_of(name) for name in trained(ModelLosses(fresh))} == set(ModelPart) - {ModelPart.GENERATION}
 
 
 def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> None:
@@ -57,13 +49,7 @@ def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> Non
 
 def test_freezing_everything_is_refused(fresh: UnifiedModel) -> None:
     with pytest.raises(ValueError, match="nothing is left to train"):
-        freeze(fresh, list(Part))
-
-
-def test_position_tables_are_no_parameters(fresh: UnifiedModel) -> None:
-    names = {name for name, _ in fresh.named_parameters()}
-    assert not any("positions" in name for name in names)
-    assert {name for name, _ in fresh.named_buffers()} == {"view_positions.table", "latent_positions.table"}
+        freeze(fresh, list(ModelPart))
 
 
 def test_a_parameter_of_no_part_is_an_error() -> None:
@@ -79,4 +65,4 @@ def test_gradients_go_through_frozen_parts_but_not_into_them(
     packed = pack([Document((sampler.image(Kind.VIEW, 2, 2), sampler.image(Kind.NOISY, 2, 2)))], special)
     twin.velocity(packed, PaddedAttend(packed)).square().sum().backward()
     reached = {part_of(name) for name, one in twin.named_parameters() if one.grad is not None}
-    assert reached == {Part.CONNECTOR, Part.UNDERSTANDING, Part.EMBEDDINGS, Part.LATENTS}
+    assert reached == {ModelPart.CONNECTOR, ModelPart.UNDERSTANDING, ModelPart.EMBEDDINGS, ModelPart.LATENTS}

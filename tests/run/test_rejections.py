@@ -6,7 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Rejected
 from irg.run.parallel import Layout
 from irg.run.rejections import FILE, Rejections
@@ -14,7 +14,7 @@ from irg.run.rejections import FILE, Rejections
 ALONE = Layout(0, 1, torch.device("cpu"))
 
 
-def rejected(row: int, reason: Reason = Reason.BROKEN_IMAGE) -> Rejected:
+def rejected(row: int, reason: Fault = Fault.BROKEN_IMAGE) -> Rejected:
     return Rejected("0:data:direct", RowError("part.parquet", row, reason, "so it is"))
 
 
@@ -26,7 +26,7 @@ def rows(folder: Path) -> list[tuple[int, int]]:
 
 def test_what_is_known_and_what_is_met_is_written_and_counted(tmp_path: Path) -> None:
     log = Rejections(tmp_path, ALONE)
-    log.begin([rejected(3, Reason.BAD_JSON)], 0)
+    log.begin([rejected(3, Fault.BAD_JSON)], 0)
     log.add([rejected(5), rejected(6)], 2)
     log.add([], 3)
     assert rows(tmp_path) == [(0, 3), (2, 5), (2, 6)]
@@ -35,9 +35,7 @@ def test_what_is_known_and_what_is_met_is_written_and_counted(tmp_path: Path) ->
     console = Console(record=True, width=200, quiet=False)
     with console.capture() as shown:
         counts = log.report(console)
-    assert counts == Counter(
-        {("0:data:direct", Reason.BROKEN_IMAGE): 2, ("0:data:direct", Reason.BAD_JSON): 1}
-    )
+    assert counts == Counter({("0:data:direct", Fault.BROKEN_IMAGE): 2, ("0:data:direct", Fault.BAD_JSON): 1})
     assert "rejected 2 rows of 0:data:direct: broken image" in shown.get()
     assert f"{tmp_path}/rejected*.jsonl" in shown.get().replace("\n", "")
 

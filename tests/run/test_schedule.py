@@ -3,7 +3,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from irg.run.schedule import ScheduleSettings, Shape, learning_rate_factor
+from irg.run.schedule import RateCurve, ScheduleSettings
 
 
 def course(settings: ScheduleSettings, total: int) -> list[float]:
@@ -11,7 +11,7 @@ def course(settings: ScheduleSettings, total: int) -> list[float]:
 
 
 def linear(warmup: int, decay_from: float, floor: float = 0.0) -> ScheduleSettings:
-    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from, floor=floor)
+    return ScheduleSettings(kind=RateCurve.LINEAR, warmup=warmup, decay_from=decay_from, floor=floor)
 
 
 def test_warm_up_is_linear_and_never_zero() -> None:
@@ -33,24 +33,22 @@ def test_warm_up_and_decay_multiply_where_they_meet() -> None:
 
 
 def test_cosine_decay() -> None:
-    settings = ScheduleSettings(kind=Shape.COSINE)
+    settings = ScheduleSettings(kind=RateCurve.COSINE)
     assert course(settings, 4) == [round((1 + math.cos(math.pi * step / 4)) / 2, 4) for step in range(4)]
     assert settings.factor(2, 4) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("kind", [Shape.COSINE, Shape.LINEAR])
-def test_a_decay_ends_at_its_floor_and_stays_there(kind: Shape) -> None:
+@pytest.mark.parametrize("kind", [RateCurve.COSINE, RateCurve.LINEAR])
+def test_a_decay_ends_at_its_floor_and_stays_there(kind: RateCurve) -> None:
     settings = ScheduleSettings(kind=kind, decay_from=0.5, floor=0.1)
     assert settings.factor(5, 10) == 1
     assert 0.1 < settings.factor(9, 10) < 1
     assert settings.factor(10, 10) == settings.factor(99, 10) == pytest.approx(0.1)
 
 
-def test_the_short_form_is_linear_decay_and_never_rises_again() -> None:
-    for step in range(9):
-        assert learning_rate_factor(step, 8, 2, 0.5) == linear(2, 0.5).factor(step, 8)
-    assert learning_rate_factor(5, 8, 0, 1.0) == 1
-    assert learning_rate_factor(20, 8, 0, 0.5) == 0
+def test_a_linear_decay_never_rises_again() -> None:
+    assert linear(0, 1.0).factor(5, 8) == 1
+    assert linear(0, 0.5).factor(20, 8) == 0
 
 
 @pytest.mark.parametrize("wrong", [{"decay_from": 0.5}, {"floor": 0.1}])

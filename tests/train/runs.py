@@ -16,8 +16,8 @@ from irg.core import Packed
 from irg.core.trace import Trace, Turn
 from irg.data.traces import TraceWriter
 from irg.run.parallel import joined
-from irg.train.loop import Run
 from irg.train.settings import TrainRecipe
+from irg.train.unified import finish, run_of
 from tests.data.broken import picture, words
 from tests.data.small import tokenizer
 
@@ -98,7 +98,7 @@ def run(recipe: TrainRecipe, resume: bool = False, stop_in: int | None = None) -
     forwards: Counter[int] = Counter()
     interrupted = False
     with joined(recipe.device) as layout:
-        running = Run(recipe, layout, strict=False)
+        running = run_of(recipe, layout)
 
         def watch(_: nn.Module, inputs: tuple[Any, ...]) -> None:
             if torch.is_grad_enabled():  # not while evaluating
@@ -107,11 +107,11 @@ def run(recipe: TrainRecipe, resume: bool = False, stop_in: int | None = None) -
             if running.step + 1 == stop_in:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        hook = running.objective.register_forward_pre_hook(watch)
+        hook = running.objective.network.register_forward_pre_hook(watch)
         running.begin(resume)
         try:
             running.go_on()
-            running.finish()
+            finish(recipe, running)
         except KeyboardInterrupt:
             interrupted = True
         finally:

@@ -11,9 +11,9 @@ from torch.autograd.graph import saved_tensors_hooks
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
 from irg.run.flops import RowCounts
+from irg.run.losses import ModelLosses
 from irg.run.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
-from irg.train.objective import Objective
 from tests.samples import Sampler
 
 SETTINGS = {
@@ -82,7 +82,7 @@ def held(config: ModelConfig, row: Packed, parallel: ParallelSettings) -> int:
         model = model.bfloat16()
         model.latent_positions.float()
         model.view_positions.float()
-    objective = Objective(model)
+    objective = ModelLosses(model)
     lay_out(objective, objective.layers, ALONE, parallel)
     selective = parallel.checkpointing is Checkpointing.SELECTIVE
     before = {one.untyped_storage().data_ptr() for one in (tensors() if selective else model.parameters())}

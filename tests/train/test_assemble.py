@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from irg.model.adapters import LoraSettings
-from irg.model.checkpoint import load_model, save_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.embeddings import sincos_table
 from irg.run.parallel import Layout, ParallelSettings
 from irg.train.assemble import build, parts_of
@@ -42,9 +42,9 @@ def test_weights_of_a_checkpoint_are_taken_and_position_tables_are_made_anew(
     shutil.copytree(beginning, folder)
     for path in folder.glob("ema*.safetensors"):
         path.unlink()
-    save_model(random_model().bfloat16(), folder)
+    CheckpointFolder(folder).save_model(random_model().bfloat16())
     model = build(recipe(folder, tmp_path, tmp_path), config(), ALONE).model
-    saved = load_model(folder).state_dict()
+    saved = CheckpointFolder(folder).load_model().state_dict()
     exact = {"latent_positions.table", "view_positions.table"}
     for name, value in model.state_dict().items():
         assert value.dtype == torch.float32

@@ -12,10 +12,10 @@ import pytest
 from pyarrow import Table, parquet
 
 from irg.data.formats import Format
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.trace_rows import row_of, schema
-from irg.train.loop import train
 from irg.train.settings import TrainRecipe
+from irg.train.unified import train
 from tests.data.broken import jpeg, picture, trace, write_broken
 from tests.train.runs import batch, history, recipe, run
 
@@ -26,7 +26,7 @@ NUM_ROWS = 200
 class Broken:
     folder: Path
     form: Format
-    reasons: dict[Reason, list[int]]
+    reasons: dict[Fault, list[int]]
     """Which rows are broken, by their index in the whole."""
 
     @property
@@ -84,7 +84,7 @@ def test_a_strict_run_stops_at_the_first_with_file_row_and_cause(
     broken: Broken, beginning: Path, tmp_path: Path
 ) -> None:
     """Before it begins, where no pixels are needed to see it."""
-    plain = {rows[0]: reason for reason, rows in broken.reasons.items() if reason is not Reason.BROKEN_IMAGE}
+    plain = {rows[0]: reason for reason, rows in broken.reasons.items() if reason is not Fault.BROKEN_IMAGE}
     first = min(plain)
     with pytest.raises(RowError) as caught:
         train(broken.recipe(beginning, tmp_path), strict=True)

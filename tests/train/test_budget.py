@@ -10,8 +10,9 @@ import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
 from irg.model.adapters import LoraSettings, adapt
+from irg.model.parts import ModelPart
 from irg.run.flops import RowCounts, row_flops
-from irg.run.freezing import Part, freeze
+from irg.run.freezing import freeze
 from irg.run.optimizers import Optimizers, OptimizerSettings
 from irg.run.parallel import Checkpointing, ParallelSettings, Precision
 from irg.train.budget import Speed, Workload, budget
@@ -61,7 +62,7 @@ def test_states_of_optimizers(small: UnifiedModel, kind: str) -> None:
     optimizers = Optimizers(model, OPTIMIZERS[kind])
     states = (state for member in optimizers.members for state in member.state.values())
     real = size(value for state in states for name, value in state.items() if name != "step")
-    workload = Workload(ROW, 1, optimizer=OPTIMIZERS[kind], frozen=frozenset({Part.VISION}))
+    workload = Workload(ROW, 1, optimizer=OPTIMIZERS[kind], frozen=frozenset({ModelPart.VISION}))
     # Parameters of less than 4096 values keep whole moments.
     assert memory(SMALL, workload)["optimizer"] == pytest.approx(real, rel=0.05 if kind == "adamw8bit" else 0)
 
@@ -69,7 +70,7 @@ def test_states_of_optimizers(small: UnifiedModel, kind: str) -> None:
 def test_frozen_parts_have_weights_only(small: UnifiedModel) -> None:
     model = copy.deepcopy(small)
     freeze(model, ["understanding", "embeddings"])
-    frozen = frozenset({Part.UNDERSTANDING, Part.EMBEDDINGS})
+    frozen = frozenset({ModelPart.UNDERSTANDING, ModelPart.EMBEDDINGS})
     plan = budget(SMALL, Workload(ROW, 1, frozen=frozen))
     trained = [one for one in model.parameters() if one.requires_grad]
     assert plan.trained == sum(one.numel() for one in trained)
@@ -117,7 +118,7 @@ def test_no_average_and_no_vision_take_no_memory() -> None:
     plan = budget(SMALL, Workload(ROW, 1, average=False))
     assert dict(plan.memory)["average"] == 0
     assert not any(name == "memory: average" for name, _ in plan.rows())
-    blind = Workload(ROW, 1, frozen=frozenset({Part.VISION}))
+    blind = Workload(ROW, 1, frozen=frozenset({ModelPart.VISION}))
     assert memory(SMALL, blind)["activations"] < dict(plan.memory)["activations"]
 
 

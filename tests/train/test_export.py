@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 
 from irg.model import UnifiedModel
 from irg.model.adapters import merge
-from irg.model.checkpoint import CheckpointError, load_model, weight_files
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
 from irg.train.export import Choice, Weights, _Source, export_run, newest, write_weights
@@ -40,16 +41,16 @@ def same(found: UnifiedModel, expected: dict[str, torch.Tensor], dtype: torch.dt
 def test_averaged_weights_load_as_a_model(start: Path, tmp_path: Path) -> None:
     run = trained(recipe(start, tmp_path))
     out = export(run, tmp_path / "out")
-    assert [path.name for path in weight_files(out)] == ["ema_bf16.safetensors"]
-    same(load_model(out), run.model.state_dict() | run.average, torch.bfloat16)
+    assert [path.name for path in CheckpointFolder(out).weight_files] == ["ema_bf16.safetensors"]
+    same(CheckpointFolder(out).load_model(), run.model.state_dict() | run.average, torch.bfloat16)
     assert read_config(out) == read_config(start)
 
 
 def test_raw_weights_in_float32(start: Path, tmp_path: Path) -> None:
     run = trained(recipe(start, tmp_path))
     out = export(run, tmp_path / "out", weights=Weights.RAW, dtype=torch.float32)
-    assert [path.name for path in weight_files(out)] == ["ema.safetensors"]
-    same(load_model(out), run.model.state_dict(), torch.float32)
+    assert [path.name for path in CheckpointFolder(out).weight_files] == ["ema.safetensors"]
+    same(CheckpointFolder(out).load_model(), run.model.state_dict(), torch.float32)
     assert not torch.equal(run.model.latent_in.weight, run.average["latent_in.weight"])
 
 
@@ -60,9 +61,18 @@ def test_the_rest_of_a_checkpoint_comes_along(start: Path, tmp_path: Path) -> No
     assert load_pipeline(out).settings == began.model_copy(update={"scores": {}})
     for file in ("ae.safetensors", "ae_params.json", "tokenizer.json"):
         assert (out / file).read_bytes() == (start / file).read_bytes()
-    own = Settings(system_prompt="Draw.", scores={"of": "these weights"})
+
+
+def test_a_recipe_changes_the_settings_that_it_gives_and_no_others(start: Path, tmp_path: Path) -> None:
+    began = Settings.from_folder(start).model_copy(update={"scores": {"of": "other weights"}, "width": 96})
+    began.save(start)
+    own = {"system_prompt": "Draw.", "scores": {"of": "these weights"}}
     export(trained(recipe(start, tmp_path / "own", settings=own)), tmp_path / "out")
-    assert Settings.from_folder(tmp_path / "out") == own
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update=own)
+    less = recipe(start, tmp_path / "less", settings={"later": {"text_scale": 2.5}})
+    export(trained(less), tmp_path / "out")
+    later = replace(began.later, text_scale=2.5)
+    assert Settings.from_folder(tmp_path / "out") == began.model_copy(update={"later": later, "scores": {}})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -93,10 +103,12 @@ def test_adapters_are_merged(start: Path, tmp_path: Path, quantize: str, frozen:
     run = trained(recipe(start, tmp_path, lora=lora | {"quantize": quantize}), frozen=frozen)
     for weights, values in ((Weights.EMA, run.average), (Weights.RAW, None)):
         out = export(run, tmp_path / "out", weights=weights, dtype=torch.float32)
-        same(load_model(out), merge(run.model, values), torch.float32)
-    began = load_model(start).state_dict()
+        same(CheckpointFolder(out).load_model(), merge(run.model, values), torch.float32)
+    began = CheckpointFolder(start).load_model().state_dict()
     changed = {
-        name for name, one in load_model(out).state_dict().items() if not torch.equal(one, began[name])
+        name
+        for name, one in CheckpointFolder(out).load_model().state_dict().items()
+        if not torch.equal(one, began[name])
     }
     assert {name for name in changed if "generation.query.weight" in name or "generation.down" in name}
 
@@ -104,7 +116,7 @@ def test_adapters_are_merged(start: Path, tmp_path: Path, quantize: str, frozen:
 def test_bfloat16_master_weights_are_exported_as_they_were(start: Path, tmp_path: Path) -> None:
     run = trained(recipe(start, tmp_path, parallel={"master": "bfloat16"}, freeze=["vision"]), frozen=False)
     out = export(run, tmp_path / "out", weights=Weights.RAW, dtype=torch.float32)
-    same(load_model(out), run.model.state_dict(), torch.float32)
+    same(CheckpointFolder(out).load_model(), run.model.state_dict(), torch.float32)
 
 
 def test_many_weights_are_written_in_several_files(start: Path, tmp_path: Path) -> None:
@@ -112,13 +124,15 @@ def test_many_weights_are_written_in_several_files(start: Path, tmp_path: Path) 
     config, out = read_config(start), export(run, tmp_path / "out")
     (out / "ema_bf16.safetensors").unlink()
     with _Source(run.recipe, config, run.states / "step-00000004", Weights.EMA) as source:
-        write_weights(source, config, out / "ema_bf16.safetensors", torch.bfloat16, most_bytes=30_000)
-    files = weight_files(out)
+        write_weights(source, CheckpointFolder(out), torch.bfloat16, most_bytes=30_000)
+    files = CheckpointFolder(out).weight_files
     assert len(files) > 2
     assert all(path.stat().st_size < 40_000 for path in files)
     index = json.loads((out / "ema_bf16.safetensors.index.json").read_text())
-    assert index["metadata"]["total_size"] == sum(one.nbytes for one in load_model(out).state_dict().values())
-    same(load_model(out), run.model.state_dict() | run.average, torch.bfloat16)
+    assert index["metadata"]["total_size"] == sum(
+        one.nbytes for one in CheckpointFolder(out).load_model().state_dict().values()
+    )
+    same(CheckpointFolder(out).load_model(), run.model.state_dict() | run.average, torch.bfloat16)
 
 
 def test_an_earlier_export_is_replaced_and_nothing_else(start: Path, tmp_path: Path) -> None:

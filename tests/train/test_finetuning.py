@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from irg.core.events import Done
-from irg.model.checkpoint import load_model
+from irg.model.checkpoint import CheckpointFolder
 from irg.pipeline import load_pipeline
+from irg.run.loop import CHECKPOINTS
 from irg.run.parallel import Layout
 from irg.run.rng import restore_rng, rng_state
 from irg.run.saved import read_index
-from irg.train.loop import CHECKPOINTS, train
+from irg.train.unified import train
 from tests.train.runs import batch, history, recipe, run
 
 
@@ -66,9 +67,15 @@ def test_it_trains_and_leaves_a_model_that_draws(
     out = train(recipe(beginning, traces, tmp_path, **(SHORT | changes)))
     assert [line["step"] for line in history(tmp_path)] == [1, 2]
     assert all(line["loss"] > 0 for line in history(tmp_path))
-    before, after = (load_model(folder, dtype=torch.bfloat16).state_dict() for folder in (beginning, out))
+    before, after = (
+        CheckpointFolder(folder).load_model(dtype=torch.bfloat16).state_dict() for folder in (beginning, out)
+    )
     changed = {name for name, one in after.items() if not torch.equal(one, before[name])}
-    may_change = {name for name, _ in load_model(beginning).named_parameters() if re.fullmatch(pattern, name)}
+    may_change = {
+        name
+        for name, _ in CheckpointFolder(beginning).load_model().named_parameters()
+        if re.fullmatch(pattern, name)
+    }
     assert changed <= may_change
     assert "decoder.layers.1.generation.query.weight" in changed
     events = list(load_pipeline(out).generate("a red circle"))

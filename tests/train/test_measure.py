@@ -10,7 +10,7 @@ from irg.run.flops import matrix_product_rate, row_flops
 from irg.run.optimizers import OptimizerKind
 from irg.run.parallel import Checkpointing, Precision
 from irg.train.measure import Preset, TrainBench, measure, mid
-from irg.train.synthetic import Lengths, SyntheticRows
+from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 BENCH = TrainBench(
     preset=Preset.TINY,
@@ -18,7 +18,7 @@ BENCH = TrainBench(
     vision_layers=1,
     tokens=400,
     steps=3,
-    lengths=Lengths(system=12, prompt=6, thought=20, side=64),
+    lengths=DocumentLengths(system=12, prompt=6, thought=20, side=64),
     compile=False,
     bfloat16=False,
 )

@@ -1,189 +1,130 @@
-"""The losses of a packed row, their gradients and weights, against each document by itself, term by term."""
+"""One step's losses and gradients, against each document by itself."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from irg.core import Document, Kind, Packed, SpecialTokens, dense_mask, pack
-from irg.model import PaddedAttend, UnifiedModel
-from irg.train import objective as objective_module
-from irg.train.objective import Losses, Objective, Reduction, shares
-from tests.samples import Sampler
+from irg.core import Document, pack
+from irg.data.compose import Composer, Dropout, Noising
+from irg.data.learning import Mode, document
+from irg.data.prepare import Preparer
+from irg.model import PaddedAttend
+from irg.prep import Resize
+from irg.run.losses import ModelLosses, Reduction, shares
+from irg.run.parallel import Layout, ParallelSettings
+from irg.run.step import Totals, backward, evaluate
+from irg.train.objective import UnifiedObjective
+from irg.train.settings import LossSettings
+from tests.data.broken import trace
+from tests.data.small import config, random_autoencoder, random_model, tokenizer
 
-LABELS, TARGETS = [5, 3, 1], [4, 4, 1]
-"""Labelled tokens of each text with loss, latent tokens of each image with a target, in the row's order."""
+MODES = (Mode.INITIAL_FULL, Mode.DIRECT, Mode.QUESTION, Mode.IMPROVING_FULL, Mode.INITIAL_THINKING)
+LOSS = LossSettings(text_weight=0.5, flow_weight=3.0, text=Reduction.SQUARE, flow=Reduction.SAMPLE)
+
+
+def documents(modes: Seq[Mode]) -> list[Document]:
+    random, size = np.random.default_rng(0), Resize(32, 32, 16)
+    preparer = Preparer(config(), tokenizer(), size, size)
+    made = [document(trace(index, random), mode, "Draw.") for index, mode in enumerate(modes)]
+    return [preparer(one, seed) for seed, one in enumerate(made)]
+
+
+def rows(modes: Seq[Mode] = MODES) -> list[list[Document]]:
+    """One document in the first row, two in each of the others."""
+    first, *others = documents(modes)
+    return [[first], *[others[index : index + 2] for index in range(0, len(others), 2)]]
+
+
+LAYOUT = Layout(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture
-def documents(sampler: Sampler) -> list[Document]:
-    """Texts with and without loss, images with and without targets, all mixed."""
-    return [
-        Document((sampler.text(3), sampler.image(Kind.VIEW, 1, 2), sampler.text(4, loss=True))),
-        Document((sampler.text(2, loss=True), *[sampler.image(Kind.NOISY, 2, 2, target=True) for _ in "ab"])),
-        Document((sampler.image(Kind.CLEAN, 1, 3), sampler.text(0, loss=True), sampler.text(5))),
-        Document((sampler.image(Kind.NOISY, 1, 2), sampler.image(Kind.NOISY, 1, 1, target=True))),
-    ]
+def objective() -> UnifiedObjective:
+    composer = Composer(config(), random_autoencoder(), Noising(copies=2), Dropout())
+    network, special = ModelLosses(random_model()), tokenizer().special
+    return UnifiedObjective(network, composer, special, LAYOUT, ParallelSettings(), LOSS)
 
 
-@pytest.fixture
-def row(documents: list[Document], special: SpecialTokens) -> Packed:
-    return pack(documents, special)
+def stepped(
+    objective: UnifiedObjective, rows: list[list[Document]], count: int, stop: bool = False
+) -> Totals:
+    """Backward on the rows in so many forwards."""
+    return backward(objective, replace(objective, accumulate=count).forwards(rows), LAYOUT, stop)
 
 
-@pytest.fixture
-def trainable(double_model: UnifiedModel) -> UnifiedModel:
-    """In float64, where two orders of evaluation differ by next to nothing."""
-    return copy.deepcopy(double_model).requires_grad_(True)
-
-
-def losses(model: UnifiedModel, row: Packed) -> Losses:
-    return Objective(model)(row, PaddedAttend(row))
-
-
-def naive_token_losses(model: UnifiedModel, document: Document, special: SpecialTokens) -> list[torch.Tensor]:
-    """Every token of a text with loss predicts the next one, the last of them the end delimiter."""
-    row = pack([document], special)
-    hidden_TD = model(row, PaddedAttend(row)).in_row_order(row)
-    found, first = [], 0
-    for segment in document:
-        if segment.loss:
-            ids = [special.text_start, *(int(token) for token in segment.data), special.text_end]
-            for place, token in enumerate(ids[1:]):
-                found.append(-model.logits(hidden_TD[first + place]).log_softmax(dim=-1)[token])
-        first += segment.num_tokens
+def gradients(objective: UnifiedObjective) -> dict[str, torch.Tensor]:
+    found = {name: one.grad for name, one in objective.network.named_parameters() if one.grad is not None}
+    objective.network.zero_grad()
     return found
 
 
-def naive_flow_losses(model: UnifiedModel, document: Document, special: SpecialTokens) -> list[torch.Tensor]:
-    """One [M, V] for each image with a target."""
-    row = pack([document], special)
-    velocity_MV = model.velocity(row, PaddedAttend(row))
-    found, first = [], 0
-    for segment in document:
-        if segment.kind in (Kind.CLEAN, Kind.NOISY):
-            if segment.target is not None:
-                found.append((velocity_MV[first : first + len(segment.data)] - segment.target).square())
-            first += len(segment.data)
-    return found
+def naive(objective: UnifiedObjective, ready: Seq[Document]) -> tuple[dict[str, float], torch.Tensor]:
+    """What is logged of the documents, and the loss with its gradient, each document being a forward."""
+    sums = {"text": torch.zeros(2), "flow": torch.zeros(2)}
+    by_mode: dict[str, list[float]] = {}
+    for one in ready:
+        row = pack(objective.composer([one]), objective.special)
+        losses, weights = objective.network(row, PaddedAttend(row)), shares(row, LOSS.text, LOSS.flow)
+        for name, values, weight in (
+            ("text", losses.text_N, weights.text_weight_N),
+            ("flow", losses.flow_MV.mean(-1), weights.flow_weight_M),
+        ):
+            sums[name] = sums[name] + torch.stack([(values * weight).sum(), weight.sum()])
+            if len(values):
+                by_mode.setdefault(f"{name}/{one.mode}", []).extend(values.tolist())
+    text, flow = (sums[name][0] / sums[name][1] for name in ("text", "flow"))
+    loss = LOSS.text_weight * text + LOSS.flow_weight * flow
+    logged = {name: float(np.mean(values)) for name, values in by_mode.items()}
+    return logged | {"loss": loss.item(), "text": text.item(), "flow": flow.item()}, loss
 
 
-def close(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape == other.shape and torch.allclose(one.double(), other.double(), rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_losses_and_gradients_are_means_over_the_whole_step(objective: UnifiedObjective, count: int) -> None:
+    """In any number of forwards, of unequal numbers of labels."""
+    outcome = stepped(objective, rows(), count)
+    found = gradients(objective)
+    expected, loss = naive(objective, documents(MODES))
+    loss.backward()
+    assert outcome.losses == pytest.approx(expected, rel=1e-5)
+    assert len(expected) == 3 + 4 + 3  # modes with texts to learn, and with pictures
+    assert outcome.documents == len(MODES) and not outcome.stop
+    for name, gradient in gradients(objective).items():
+        assert torch.allclose(found[name], gradient, rtol=1e-4, atol=1e-6), name
 
 
-def gradients(model: UnifiedModel) -> dict[str, torch.Tensor]:
-    found = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
-    model.zero_grad()
-    return found
+def test_evaluation_gives_the_same_losses_and_no_gradients(objective: UnifiedObjective) -> None:
+    forwards = replace(objective, accumulate=2).forwards(rows())
+    outcome = evaluate(objective, forwards, LAYOUT)
+    assert gradients(objective) == {}
+    assert outcome.losses == pytest.approx(backward(objective, forwards, LAYOUT).losses, rel=1e-6)
 
 
-def test_losses_and_gradients_are_those_of_each_document_alone(
-    trainable: UnifiedModel, documents: list[Document], row: Packed, special: SpecialTokens
+def test_rows_are_divided_into_forwards(objective: UnifiedObjective) -> None:
+    several = [[one] for one in documents(MODES)]
+    sizes = [len(forward.modes) for forward in replace(objective, accumulate=2).forwards(several)]
+    assert sizes == [3, 2]
+
+
+@pytest.mark.parametrize("rest", [[], [[]]])
+def test_a_forward_without_documents_adds_nothing(
+    objective: UnifiedObjective, rest: list[list[Document]]
 ) -> None:
-    together = losses(trainable, row)
-    (together.text_N.sum() + together.flow_MV.sum()).backward()
-    found = gradients(trainable)
-    text = [one for document in documents for one in naive_token_losses(trainable, document, special)]
-    flow = [one for document in documents for one in naive_flow_losses(trainable, document, special)]
-    assert (len(text), [len(one) for one in flow]) == (sum(LABELS), TARGETS)
-    assert close(together.text_N, torch.stack(text))
-    assert close(together.flow_MV, torch.cat(flow))
-    (torch.stack(text).sum() + torch.cat(flow).sum()).backward()
-    expected = gradients(trainable)
+    """As on a process that has none left; every parameter has a gradient all the same."""
+    alone = stepped(objective, [documents(MODES)], 1)
+    expected = gradients(objective)
+    several = stepped(objective, [documents(MODES), *rest], 2)
+    assert several.losses == pytest.approx(alone.losses, rel=1e-6)
+    found = gradients(objective)
     assert found.keys() == expected.keys()
-    largest = max(gradient.abs().max() for gradient in expected.values())
-    for name, gradient in expected.items():
-        assert (found[name] - gradient).abs().max() <= 1e-7 * largest, name  # losses are float32
+    assert all(torch.allclose(found[name], one, atol=1e-7) for name, one in expected.items())
+    nothing = stepped(objective, [[]], 1)
+    assert nothing.losses == {"loss": 0, "text": 0, "flow": 0}
+    found = gradients(objective)
+    assert found.keys() == expected.keys() and not any(one.any() for one in found.values())
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 4])
-def test_cross_entropy_in_chunks_is_the_plain_one(
-    trainable: UnifiedModel, row: Packed, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also its gradients; no more than a chunk of logits exists at a time."""
-    plain = losses(trainable, row).text_N
-    plain.sum().backward()
-    expected = gradients(trainable)
-    monkeypatch.setattr(objective_module, "CHUNK", chunk)
-    calls = inputs_of(trainable.decoder.head, lambda: losses(trainable, row).text_N.sum().backward())
-    assert max(calls) == chunk
-    assert sum(calls) == 2 * sum(LABELS), "made again for the gradients"
-    found = gradients(trainable)
-    assert found.keys() == expected.keys()
-    assert all(torch.allclose(found[name], one, rtol=0, atol=1e-9) for name, one in expected.items())
-    assert torch.equal(losses(trainable, row).text_N, plain)
-
-
-def inputs_of(layer: nn.Module, action: Callable[[], object]) -> list[int]:
-    """How many tokens the layer was given, in each of its calls during the action."""
-    calls: list[int] = []
-    hook = layer.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
-    try:
-        action()
-    finally:
-        hook.remove()
-    return calls
-
-
-def test_logits_and_velocities_exist_only_where_there_is_loss(model: UnifiedModel, row: Packed) -> None:
-    assert inputs_of(model.decoder.head, lambda: losses(model, row)) == [sum(LABELS)]
-    assert inputs_of(model.latent_out, lambda: losses(model, row)) == [sum(TARGETS)]
-
-
-@pytest.mark.parametrize(("reduction", "power"), [("token", 0.0), ("sample", -1.0), ("square", -0.5)])
-def test_reductions_are_naive_weighted_means(
-    model: UnifiedModel, row: Packed, reduction: str, power: float
-) -> None:
-    """Each text or image of n tokens gives each of them the weight 1, 1/n or 1/sqrt(n)."""
-    found, weights = losses(model, row), shares(row, Reduction(reduction), Reduction(reduction))
-    for values, weight, lengths in (
-        (found.text_N, weights.text_weight_N, LABELS),
-        (found.flow_MV.mean(-1), weights.flow_weight_M, TARGETS),
-    ):
-        naive = torch.tensor([length**power for length in lengths for _ in range(length)])
-        assert torch.allclose(weight, naive)
-        parts = values.split(lengths)
-        total = sum(part.sum().item() * len(part) ** power for part in parts)
-        mean = total / sum(length ** (power + 1) for length in lengths)
-        assert ((values * weight).sum() / weight.sum()).item() == pytest.approx(mean, rel=1e-5)
-
-
-def test_text_and_flow_have_reductions_of_their_own(row: Packed) -> None:
-    mixed = shares(row, Reduction.SAMPLE, Reduction.TOKEN)
-    assert mixed.text_weight_N.unique().tolist() == pytest.approx([1 / 5, 1 / 3, 1])
-    assert mixed.flow_weight_M.unique().tolist() == [1]
-
-
-def test_every_loss_knows_its_document(row: Packed) -> None:
-    weights = shares(row, Reduction.TOKEN, Reduction.TOKEN)
-    assert weights.text_document_N.tolist() == [0] * 5 + [1] * 3 + [2]
-    assert weights.flow_document_M.tolist() == [1] * 8 + [3]
-
-
-def test_a_row_without_labels_or_targets_has_no_losses(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
-) -> None:
-    row = pack([Document((sampler.text(3), sampler.image(Kind.CLEAN, 1, 2)))], special)
-    found, weights = losses(model, row), shares(row, Reduction.SAMPLE, Reduction.SQUARE)
-    assert found.text_N.shape == weights.text_weight_N.shape == (0,)
-    assert found.flow_MV.shape == (0, model.config.latent_values)
-    assert weights.flow_weight_M.shape == (0,)
-
-
-def test_every_parameter_has_a_gradient_whatever_the_row_holds(
-    trainable: UnifiedModel, sampler: Sampler, special: SpecialTokens
-) -> None:
-    """Processes that share the model must agree on which parameters have one."""
-    row = pack([Document((sampler.text(3, loss=True),))], special)
-    found = losses(trainable, row)
-    (found.text_N.sum() + found.flow_MV.sum()).backward()
-    assert gradients(trainable).keys() == dict(trainable.named_parameters()).keys()
-
-
-def test_the_naive_losses_see_what_the_mask_shows(row: Packed) -> None:
-    """The twins above rely on documents being blind to one another, as the dense mask says."""
-    same = row.document_T[:, None] == row.document_T[None, :]
-    assert not (dense_mask(row) & ~same).any()
+def test_one_that_is_asked_to_stop_says_so(objective: UnifiedObjective) -> None:
+    assert stepped(objective, rows(), 1, stop=True).stop

@@ -9,10 +9,10 @@ import yaml
 from pydantic import BaseModel
 
 import irg
+from irg.core.recipe import COMMANDS, Recipe
 from irg.curate.recipe import read_recipe as read_curation
 from irg.data.learning import Mode
-from irg.train.autoencoder import AutoencoderRecipe
-from irg.train.recipe import Recipe
+from irg.train.embedded_autoencoder import AutoencoderRecipe
 from irg.train.recipes import KINDS, read_recipe, run_recipe
 from irg.train.settings import TrainRecipe
 
@@ -59,9 +59,9 @@ def test_there_are_recipes_of_every_kind() -> None:
 
 
 def sources() -> Iterator[ast.Module]:
-    """All that the rooms of training are made of."""
+    """All that training is made of."""
     root = Path(irg.__file__).parent
-    paths = (path for room in ("run", "train") for path in sorted((root / room).glob("*.py")))
+    paths = (path for room in ("model", "run", "train") for path in sorted((root / room).glob("*.py")))
     return (ast.parse(path.read_text()) for path in paths)
 
 
@@ -99,7 +99,7 @@ def parts_of_recipes(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseMod
 def _within(annotation: Any) -> Iterator[type[BaseModel]]:
     """The tables that a type is made of; those of how a checkpoint is used are not training's to read."""
     is_table = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    if is_table and annotation.__module__.startswith(("irg.run", "irg.train")):
+    if is_table and annotation.__module__.startswith(("irg.model", "irg.run", "irg.train")):
         yield annotation
     for argument in get_args(annotation):
         yield from _within(argument)
@@ -199,6 +199,23 @@ def test_running_a_recipe_saves_it_resolved_beside_what_it_made(tmp_path: Path) 
     saved = tmp_path / "made" / "tokenizer.yaml"
     assert read_recipe(saved, []) == recipe
     assert yaml.safe_load(saved.read_text())["seed"] == 4
+
+
+def test_a_saved_recipe_gives_the_settings_that_were_given(recipe_file: Path, tmp_path: Path) -> None:
+    """And not their defaults, which would then replace what stands in the checkpoint that it begins from."""
+    recipe = unified(read_recipe(recipe_file, [f"out={tmp_path}", "settings.later.text_scale=2.5"]))
+    recipe.save()
+    assert yaml.safe_load(recipe.file.read_text())["settings"] == {"later": {"text_scale": 2.5}}
+    assert unified(read_recipe(recipe.file)).settings == recipe.settings
+
+
+def test_a_recipe_of_another_command_says_which(recipe_file: Path) -> None:
+    scenes = RECIPES[0].parent / "scene.yaml"
+    with pytest.raises(ValueError, match=r"kind curate, which is run by: irg curate .*scene\.yaml"):
+        read_recipe(scenes, [])
+    with pytest.raises(ValueError, match=r"kind unified, which is run by: irg train .*recipe\.yaml"):
+        read_curation(recipe_file, [])
+    assert {kind for kind, command in COMMANDS.items() if command == "irg train"} == set(KINDS)
 
 
 @pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)

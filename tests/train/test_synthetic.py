@@ -4,13 +4,13 @@ import torch
 from irg.core import Document, Grid, Role
 from irg.model import bagel_7b, embedded, tiny
 from irg.run.flops import RowCounts
-from irg.train.synthetic import Lengths, SyntheticRows
+from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 IMPROVING, INITIAL = "TEXT TEXT TEXT CLEAN VIEW TEXT* NOISY*", "TEXT TEXT TEXT* NOISY*"
-SHORT = Lengths(system=12, prompt=6, thought=20, side=64)
+SHORT = DocumentLengths(system=12, prompt=6, thought=20, side=64)
 
 
-def rows(lengths: Lengths = SHORT) -> SyntheticRows:
+def rows(lengths: DocumentLengths = SHORT) -> SyntheticRows:
     return SyntheticRows(tiny(), lengths, torch.Generator().manual_seed(0))
 
 
@@ -40,7 +40,7 @@ def test_rows_are_full_but_for_a_few_tokens(tokens: int) -> None:
 
 
 def test_a_row_of_bagel_is_like_one_of_training() -> None:
-    synthetic = SyntheticRows(bagel_7b(), Lengths(), torch.Generator().manual_seed(0))
+    synthetic = SyntheticRows(bagel_7b(), DocumentLengths(), torch.Generator().manual_seed(0))
     assert (synthetic.latent_grid, synthetic.view_grid) == (Grid(64, 64), Grid(70, 70))
     counts = RowCounts.of(synthetic.row(36_864))
     assert counts.tokens > 0.98 * 36_864
@@ -67,7 +67,7 @@ def test_the_same_seed_draws_the_same_row() -> None:
 
 
 def test_images_are_as_large_as_the_model_takes_unless_asked_otherwise() -> None:
-    synthetic = SyntheticRows(embedded(300), Lengths(), torch.Generator())
+    synthetic = SyntheticRows(embedded(300), DocumentLengths(), torch.Generator())
     assert (synthetic.latent_grid, synthetic.view_grid) == (Grid(8, 8), Grid(8, 8))
     assert rows().latent_grid == Grid(4, 4)
     assert rows().view_grid == Grid(5, 5)
@@ -76,7 +76,7 @@ def test_images_are_as_large_as_the_model_takes_unless_asked_otherwise() -> None
 @pytest.mark.parametrize("side", [100, 2048, -16])
 def test_impossible_images_are_refused(side: int) -> None:
     with pytest.raises(ValueError, match=f"images of {side} pixels: expected a multiple of 16, up to 1024"):
-        rows(Lengths(side=side)).row(4000)
+        rows(DocumentLengths(side=side)).row(4000)
 
 
 def test_a_row_too_short_for_an_image_is_refused() -> None:

@@ -3,56 +3,20 @@
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from irg.model.device import usual_device, usual_dtype
-from irg.pipeline import Pipeline, Settings, load_pipeline
-from irg.pipeline.load import checkpoint_folder, identity
-
-CONFIG = "llm_config.json"
-"""The file that every checkpoint folder has."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model as it is asked for: folder, hub id or None for the embedded one, where to run it, and how."""
-
-    name: str | None = None
-    device: str | None = None
-    dtype: torch.dtype | None = None
-
-    @cached_property
-    def settings(self) -> Settings:
-        return Settings.from_folder(checkpoint_folder(self.name))
-
-    @cached_property
-    def identity(self) -> dict[str, Any]:
-        """What `Pipeline.identity` says once it is loaded."""
-        return identity(
-            self.name or "embedded", checkpoint_folder(self.name), self.torch_device, self.torch_dtype
-        )
-
-    @property
-    def torch_device(self) -> torch.device:
-        return usual_device(self.device)
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        return self.dtype or usual_dtype(self.torch_device)
-
-    def load(self) -> Pipeline:
-        """The pipeline; the one loaded last is kept, since batches of one checkpoint come together."""
-        return _loaded(self.name, self.torch_device, self.torch_dtype)
+from irg.model.config import LLM_CONFIG
+from irg.pipeline import Pipeline
+from irg.pipeline.load import NamedCheckpoint
 
 
 @lru_cache(maxsize=1)
-def _loaded(name: str | None, device: torch.device, dtype: torch.dtype) -> Pipeline:
-    return load_pipeline(name, device, dtype)
+def loaded(checkpoint: NamedCheckpoint) -> Pipeline:
+    """Its pipeline; the one loaded last is kept, since batches of one checkpoint come together."""
+    return checkpoint.load()
 
 
 @contextlib.contextmanager
@@ -77,7 +41,7 @@ def checkpoints_in(folder: Path, offset: int = 0) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for path in sorted(where.iterdir()):
         number = re.search(r"\d+", path.name)
-        if number is None or not (path / CONFIG).is_file():
+        if number is None or not (path / LLM_CONFIG).is_file():
             continue
         step = offset + int(number[0])
         if step in found:

@@ -26,6 +26,14 @@ def wilson(successes: int, total: int) -> tuple[float, float]:
     return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
 
 
+def share(part: int, total: int) -> dict[str, float] | None:
+    """A share with its 95% Wilson interval, as JSON; None of nothing."""
+    if not total:
+        return None
+    low, high = wilson(part, total)
+    return {"value": round(part / total, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
 def bootstrap_means(
     values_NK: np.ndarray, groups: Seq[Hashable], resamples: int = 10_000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:

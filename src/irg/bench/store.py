@@ -1,36 +1,52 @@
-"""Where the comparison keeps what was drawn: a file of records per checkpoint, and a few pictures."""
+"""Where a run keeps what it has: files of records, one for each series, and pictures beside them."""
 
-import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Seq
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from PIL import Image
 
-from irg.bench.scene.records import Record
 from irg.core.files import write_atomically
 
 _PICTURES = "pictures"
+Key = tuple[Any, ...]
 
 
-class Store:
-    """The records of one checkpoint in `folder`, in `NAME.jsonl`: a header, then a line per record."""
+class StoredRecord(Protocol):
+    """A record that a store can keep: its key, by which records are sorted, and itself as a line of JSON."""
 
-    def __init__(self, folder: Path, name: str, header: dict[str, Any]) -> None:
+    @property
+    def key(self) -> Key: ...
+
+    def as_line(self) -> str: ...
+
+
+RecordT = TypeVar("RecordT", bound=StoredRecord)
+
+
+class SeriesStore(Generic[RecordT]):
+    """The records of one series in `folder`, in `NAME.jsonl`: a header, then a line per record.
+
+    The header says what has to agree for two runs to be one. `from_line` is `as_line` undone.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, header: Mapping[str, Any], from_line: Callable[[str], RecordT]
+    ) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
         self.path = folder / f"{name}.jsonl"
-        self._lines: dict[tuple[int, int], str] = {}
-        self.records: dict[tuple[int, int], Record] = {}
+        self._lines: dict[Key, str] = {}
+        self.records: dict[Key, RecordT] = {}
         for line in self._load():
-            self._hold(Record.from_line(line), line)
+            self._hold(from_line(line), line)
 
-    def add(self, records: Seq[Record], pictures: dict[str, bytes]) -> None:
+    def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
         """Keep some more; pictures first, so that records are never without theirs."""
         for name, content in pictures.items():
-            path = self._picture(name)
+            path = self._path_of(name)
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
         for record in records:
@@ -38,20 +54,21 @@ class Store:
         lines = (self._lines[key] for key in sorted(self._lines))
         write_atomically(self.path, "\n".join([json.dumps(self.header), *lines]) + "\n")
 
-    def has(self, records: Iterable[Record]) -> bool:
-        return all(record.key in self.records for record in records)
+    def has(self, keys: Iterable[Key]) -> bool:
+        return all(key in self.records for key in keys)
 
     def picture(self, name: str) -> Image.Image:
-        with Image.open(io.BytesIO(self._picture(name).read_bytes())) as picture:
+        """Raises OSError if it is not there, or is no picture."""
+        with Image.open(self._path_of(name)) as picture:
             return picture.convert("RGB")
 
-    def _picture(self, name: str) -> Path:
-        return self.folder / _PICTURES / f"{self.name}-{name}.png"
+    def _path_of(self, picture: str) -> Path:
+        return self.folder / _PICTURES / f"{self.name}-{picture}.png"
 
-    def _hold(self, record: Record, line: str) -> None:
+    def _hold(self, record: RecordT, line: str) -> None:
         self.records[record.key], self._lines[record.key] = record, line
 
-    def _load(self) -> list[str]:
+    def _load(self) -> Seq[str]:
         """What is there already. Raises ValueError if it is of another run."""
         if not self.path.exists():
             return []

@@ -22,7 +22,7 @@ _IDENTITY = ("fingerprint", "dtype")
 
 
 @dataclass
-class Outcome:
+class BatchOutcome:
     """What became of each prompt. `failed` holds the number and prompt of the line, and why."""
 
     made: list[dict[str, Any]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Outcome:
         return {"made": self.made, "skipped": self.skipped, "failed": failed}
 
 
-def generate_file(order: Order, file: Path, seed: int, folder: Path) -> Outcome:
+def generate_file(order: Order, file: Path, seed: int, folder: Path) -> BatchOutcome:
     """Draw every prompt of a file. A prompt that fails is counted and shown, and does not stop the others."""
     prompts = _read(file)
     made = make_writable(folder)
@@ -46,8 +46,10 @@ def generate_file(order: Order, file: Path, seed: int, folder: Path) -> Outcome:
         remove_empty(made)
 
 
-def _generate_all(order: Order, pipeline: "Pipeline", prompts: list[str], seed: int, folder: Path) -> Outcome:
-    outcome, console = Outcome(), order.console
+def _generate_all(
+    order: Order, pipeline: "Pipeline", prompts: list[str], seed: int, folder: Path
+) -> BatchOutcome:
+    outcome, console = BatchOutcome(), order.console
     for number, prompt in enumerate(prompts):
         place = folder / f"{number:04d}"
         console.print(Text.assemble(f"\n[{number + 1}/{len(prompts)}] ", (prompt, "bold")))
@@ -97,7 +99,7 @@ def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder:
     return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in _IDENTITY])
 
 
-def _print_outcome(order: Order, outcome: Outcome) -> None:
+def _print_outcome(order: Order, outcome: BatchOutcome) -> None:
     counts = f"{len(outcome.made)} made, {len(outcome.skipped)} skipped, {len(outcome.failed)} failed"
     order.console.print(f"\n{counts}", style="bold")
     for number, prompt, error in outcome.failed:

@@ -1,6 +1,9 @@
 """`irg bench`: benchmark protocols that score a checkpoint."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,8 +71,9 @@ def scene(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for summary.json, items.jsonl and a contact sheet. With --compare for its tables, "
-            "plots and contact sheet, and docs/results if not given.",
+            help="Folder for summary.json, items.jsonl, a contact sheet, and what was drawn, from which an "
+            "interrupted run goes on. With --compare for its tables, plots and contact sheet, and "
+            "docs/results if not given.",
             show_default=False,
         ),
     ] = None,
@@ -93,7 +97,8 @@ def scene(
     Turn 0 is the base, drawn at once. Each score is the share of pictures that show exactly what was asked
     for, with its 95% Wilson interval, for each of the six prompt families and overall.
     """
-    from irg.bench.scene.benchmark import SceneOptions, run, save, summarise
+    from irg.bench.scene.benchmark import run, save, summarise
+    from irg.bench.scene.items import SceneOptions
 
     console, choice = choose_console(quiet, as_json), ModelChoice(model, device, dtype)
     given = {
@@ -129,18 +134,38 @@ def scene(
     if out is not None:
         make_writable(out)
     pipeline = choice.load(console)
-    with Progress(console=console) as progress:
+    with Progress(console=console) as progress, _drawing_folder(out) as folder:
         task = progress.add_task("pictures", total=None)
-        outcomes = run(
-            pipeline, options, lambda done, total: progress.update(task, completed=done, total=total)
-        )
-    summary = summarise(outcomes, options, pipeline.identity)
-    if out is not None:
-        save(outcomes, summary, out)
+
+        def show(done: int, total: int) -> None:
+            if done and not progress.tasks[task].total:
+                console.print(f"{folder} holds {done} of {total} already")
+            progress.update(task, completed=done, total=total)
+
+        found = run(pipeline, options, folder, show)
+        summary = summarise(found.items, found.judged, options, pipeline.identity)
+        if out is not None:
+            save(found, summary, out)
     if as_json:
         print_json(summary)
     else:
         _show(summary, console)
+    if missing := summary.get("incomplete"):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in missing["missing"].items())
+        raise ValueError(
+            f"incomplete: {missing['judged']} of {missing['expected']} pictures judged ({reasons}); the "
+            "scores are of those alone"
+        )
+
+
+@contextmanager
+def _drawing_folder(out: Path | None) -> Iterator[Path]:
+    """Where pictures lie: beside the results, so that an interrupted run goes on, or nowhere for long."""
+    if out is not None:
+        yield out / "drawn"
+        return
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 def _show(summary: dict[str, Any], console: "Console") -> None:

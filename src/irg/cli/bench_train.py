@@ -8,7 +8,7 @@ from rich.table import Table
 
 from irg.cli.bench import bench_app
 from irg.cli.console import choose_console, print_json
-from irg.cli.options import AsJson, Device, Dtype, Precision
+from irg.cli.options import AsJson, Device, Dtype
 
 if TYPE_CHECKING:
     from irg.train.measure import TrainBench, TrainMeasurement
@@ -114,17 +114,17 @@ def train(
     from irg.model.device import usual_device, usual_dtype
     from irg.run.optimizers import OptimizerKind
     from irg.run.parallel import Checkpointing
-    from irg.train.measure import Lengths, Preset, TrainBench, measure
+    from irg.train.measure import DocumentLengths, Preset, TrainBench, measure
 
     place = usual_device(device)
-    bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype is Precision.BFLOAT16
+    bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype == "bfloat16"
     bench = TrainBench(
         preset=Preset(preset),
         layers=layers,
         vision_layers=vision_layers,
         tokens=tokens or Preset(preset).usual_tokens,
         steps=steps,
-        lengths=Lengths(thought=thought_tokens, side=image_side),
+        lengths=DocumentLengths(thought=thought_tokens, side=image_side),
         optimizer=OptimizerKind(optimizer),
         checkpointing=Checkpointing(checkpointing),
         compile=place.type == "cuda" if compile is None else compile,

@@ -20,8 +20,8 @@ from irg.cli.output import make_writable
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from irg.bench.checkpoints import Checkpoint
     from irg.bench.scene.comparison import CompareOptions, Contestants, Found
+    from irg.pipeline.load import NamedCheckpoint
 
 FOLDER = Path("docs/results")
 _PANEL = "Comparison"
@@ -115,16 +115,11 @@ class Asked:
             {step: self._checkpoint(name) for step, name in curve_from(self.curve).items()},
         )
 
-    def _checkpoint(self, name: str | None) -> "Checkpoint":
-        import torch
-
-        from irg.bench.checkpoints import Checkpoint
-
+    def _checkpoint(self, name: str | None) -> "NamedCheckpoint":
         choice = ModelChoice(name, self.model.device, self.model.precision)
         check_world(choice)
         choice.check(choice.settings().plan())
-        dtype = getattr(torch, choice.precision) if choice.precision else None
-        return Checkpoint(name, choice.device, dtype)
+        return choice.checkpoint
 
 
 @dataclass(frozen=True)
@@ -155,13 +150,14 @@ def seeds_from(text: str) -> tuple[int, ...]:
 def curve_from(texts: Seq[str]) -> dict[int, str]:
     """Checkpoints by step: of "STEP=FOLDER" one, or all that the folder holds, their steps counted from STEP
     (0 if it is not given). Raises ValueError for two of one step."""
-    from irg.bench.checkpoints import CONFIG, checkpoints_in
+    from irg.bench.checkpoints import checkpoints_in
+    from irg.model.config import LLM_CONFIG
 
     found: dict[int, str] = {}
     for text in texts:
         before, equals, after = text.partition("=")
         step, folder = (int(before), after) if equals and before.isdecimal() else (0, text)
-        if (Path(folder) / CONFIG).is_file():
+        if (Path(folder) / LLM_CONFIG).is_file():
             more = {step: folder}
         else:
             more = {step: str(path) for step, path in checkpoints_in(Path(folder), step).items()}

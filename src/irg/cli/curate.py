@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from irg.curate.recipe import CurateRecipe
     from irg.curate.session import Curated
-    from irg.curate.shards import Outcome, Tally
+    from irg.stages.shards import Outcome, Tally
 
 EXAMPLES = """[bold]Examples[/bold]
   irg curate recipes/scene.yaml --count 500
@@ -100,13 +100,21 @@ def run(
     kept in OUT/work, so an interrupted run goes on where it stopped, and a changed recipe redoes what it
     changes.
     """
-    changed = _changed(recipe, overrides or [], count, out, max_cost, max_requests)
+    from irg.curate.recipe import read_recipe
+
+    options = {
+        "propose.count": count,
+        "out": out,
+        "budget.max_cost": max_cost,
+        "budget.max_requests": max_requests,
+    }
+    changed = read_recipe(recipe, overrides or [], options)
     console = choose_console(quiet, as_json)
     if dry_run:
         _print_plan(changed, console, as_json)
         return
-    from irg.curate.ray_cluster import Cluster
     from irg.curate.session import curate, here, on_cluster
+    from irg.stages.cluster import Cluster
 
     runner = here if ray is None else on_cluster(Cluster(ray))
     with _Bars(console, changed.propose.count) as bars:
@@ -124,37 +132,6 @@ def report(
     from irg.curate.report import write_report
 
     stdout.print(write_report(folder), highlight=False, markup=False, soft_wrap=True)
-
-
-def _changed(
-    path: Path,
-    overrides: list[str],
-    count: int | None,
-    out: Path | None,
-    max_cost: float | None,
-    max_requests: int | None,
-) -> "CurateRecipe":
-    """The recipe with what options say in the place of what it says itself."""
-    from irg.core.settings_file import read_settings
-    from irg.curate.recipe import check_recipe
-
-    content = read_settings(path, overrides)
-    options = {
-        ("propose", "count"): count,
-        ("out",): None if out is None else str(out),
-        ("budget", "max_cost"): max_cost,
-        ("budget", "max_requests"): max_requests,
-    }
-    for (*parents, leaf), value in options.items():
-        if value is None:
-            continue
-        inner = content
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise ValueError(f"{path}: {parent} is {inner!r}, expected keys and values")
-        inner[leaf] = value
-    return check_recipe(content, str(path))
 
 
 class _Bars:

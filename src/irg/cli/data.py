@@ -223,17 +223,14 @@ def verify(
 def _preparer(model: str | None) -> "Preparer":
     """Measures as the model given, or the embedded one, does; no weights are needed."""
     from irg.data.prepare import Preparer
-    from irg.model.checkpoint import CONFIGURATION, resolve
-    from irg.model.config import read_config
+    from irg.model.checkpoint import CheckpointFolder
     from irg.pipeline import Settings
-    from irg.pipeline.load import EMBEDDED, embedded_folder
     from irg.prep import Tokenizer
 
-    name = model or EMBEDDED
-    folder = embedded_folder() if name == EMBEDDED else resolve(name, CONFIGURATION)
-    settings = Settings.from_folder(folder)
-    tokenizer = Tokenizer.from_folder(folder)
-    return Preparer(read_config(folder), tokenizer, settings.clean.build(), settings.view.build())
+    folder = CheckpointFolder.find(model, weights=False)
+    settings = Settings.from_folder(folder.path)
+    tokenizer = Tokenizer.from_folder(folder.path)
+    return Preparer(folder.config, tokenizer, settings.clean, settings.view)
 
 
 def _modes(names: str) -> tuple[Any, ...]:

@@ -1,43 +1,31 @@
 """What a checkpoint is, from its configuration and the headers of its weight files; no weights are loaded."""
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from irg.model import Autoencoder, ModelConfig, UnifiedModel
-from irg.model.checkpoint import CONFIGURATION, CheckpointError, resolve, weight_files
-from irg.model.config import read_config
-from irg.model.names import unified_name
+from irg.core.segment import DELIMITERS, Grid
+from irg.model import Autoencoder, ModelConfig
+from irg.model.checkpoint import EMBEDDED, CheckpointFolder
+from irg.model.parts import ModelPart, part_of
+from irg.model.unified import skeleton
+from irg.model.weights import WeightFile
 from irg.pipeline import Settings
-from irg.pipeline.load import EMBEDDED, embedded_folder
 
 BFLOAT16_BYTES = 2
-_PARTS = (
-    ("understanding expert", r"decoder\.layers\.\d+\.understanding\.|decoder\.understanding_norm"),
-    ("generation expert", r"decoder\.layers\.\d+\.generation\.|decoder\.generation_norm"),
-    ("token embedding", r"decoder\.embedding"),
-    ("language head", r"decoder\.head"),
-    ("vision tower", r"vision\."),
-    ("vision connector", r"connector\."),
-    ("flow input and output", r"latent_in|latent_out|timestep"),
-    ("position tables", r"view_positions|latent_positions"),
-)
-
-
-@dataclass(frozen=True)
-class WeightFile:
-    """A safetensors file: its size, and how many values it holds of each type."""
-
-    name: str
-    num_bytes: int
-    num_tensors: int
-    values: dict[str, int]
+_POSITIONS = "position tables"
+_TITLES = {
+    ModelPart.UNDERSTANDING: "understanding expert",
+    ModelPart.GENERATION: "generation expert",
+    ModelPart.EMBEDDINGS: "token embedding",
+    ModelPart.HEAD: "language head",
+    ModelPart.VISION: "vision tower",
+    ModelPart.CONNECTOR: "vision connector",
+    ModelPart.LATENTS: "flow input and output",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +62,10 @@ class Description:
         """Tokens of a two-turn episode of the usual size with thoughts as long as they may be."""
         settings = self.settings
         size = settings.width, settings.height
-        clean = _area(settings.clean.build().size(*size), self.config.pixels_per_latent)
-        view = _area(settings.view.build().size(*size), self.config.vision.patch)
-        return 2 * settings.max_thought_tokens + clean + view
+        clean = Grid.of(settings.clean.size(*size), self.config.pixels_per_latent)
+        view = Grid.of(settings.view.size(*size), self.config.vision.patch)
+        images = sum(grid.num_tokens + DELIMITERS for grid in (clean, view))
+        return 2 * settings.max_thought_tokens + images
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -98,95 +87,25 @@ class Description:
 
 def describe(model: str | None) -> Description:
     """Describe a checkpoint given as for `load_pipeline`. Of a hub id, only the configuration is fetched."""
-    name = model or EMBEDDED
-    folder = embedded_folder() if name == EMBEDDED else resolve(name, CONFIGURATION)
-    config, settings = read_config(folder), Settings.from_folder(folder)
-    with torch.device("meta"):
-        unified, autoencoder = UnifiedModel(config), Autoencoder(config.autoencoder)
-    shapes = {key: tuple(value.shape) for key, value in unified.state_dict().items()}
-    parameters = _count(unified, autoencoder)
-    files, problems = _inspect(folder, {unified_name(key): shape for key, shape in shapes.items()})
-    return Description(name, folder, config, settings, parameters, tuple(files), tuple(problems))
+    folder = CheckpointFolder.find(model, weights=False)
+    settings = Settings.from_folder(folder.path)
+    files, problems = folder.inspect()
+    return Description(
+        model or EMBEDDED,
+        folder.path,
+        folder.config,
+        settings,
+        _count(folder.config),
+        tuple(files),
+        tuple(problems),
+    )
 
 
-def _count(unified: UnifiedModel, autoencoder: Autoencoder) -> dict[str, int]:
+def _count(config: ModelConfig) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for key, value in unified.state_dict().items():
-        part = next(part for part, pattern in _PARTS if re.match(pattern, key))
-        counts[part] += value.numel()
-    counts = Counter({part: counts[part] for part, _ in _PARTS})
-    counts["autoencoder"] = sum(value.numel() for value in autoencoder.state_dict().values())
-    return dict(counts)
-
-
-def _inspect(folder: Path, wanted: dict[str, tuple[int, ...]]) -> tuple[list[WeightFile], list[str]]:
-    """The weight files, and what is wrong with them. `wanted` are the unified model's tensors."""
-    files: list[WeightFile] = []
-    problems: list[str] = []
-    found: dict[str, tuple[int, ...]] = {}
-    try:
-        paths = weight_files(folder)
-    except CheckpointError as missing:
-        return [], [str(missing)]
-    for path in paths:
-        try:
-            tensors = _header(path)
-        except CheckpointError as broken:
-            problems.append(str(broken))
-            continue
-        found |= {name: shape for name, (shape, _) in tensors.items()}
-        files.append(_weight_file(path, tensors))
-    if not problems:
-        problems += _differences(found, wanted)
-    try:
-        files.append(_weight_file(folder / "ae.safetensors", _header(folder / "ae.safetensors")))
-    except CheckpointError as broken:
-        problems.append(str(broken))
-    return files, problems
-
-
-def _header(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Each tensor's name, shape and type. The file is not mapped: 30 GB may be more than fits into memory."""
-    if not path.exists():
-        raise CheckpointError(f"{path.parent} is not a whole checkpoint folder: {path.name} is missing")
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > size - 8:
-            raise CheckpointError(f"{path} is not a whole safetensors file: it ends inside its header")
-        header = file.read(length)
-    try:
-        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
-        shapes = {name: (tuple(entry["shape"]), entry["dtype"]) for name, entry in tensors.items()}
-        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as broken:
-        raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken
-    if end != size:
-        raise CheckpointError(f"{path} is not a whole safetensors file: it has {size:,} bytes of {end:,}")
-    return shapes
-
-
-def _weight_file(path: Path, tensors: dict[str, tuple[tuple[int, ...], str]]) -> WeightFile:
-    values: Counter[str] = Counter()
-    for shape, dtype in tensors.values():
-        values[dtype] += torch.Size(shape).numel()
-    return WeightFile(path.name, path.stat().st_size, len(tensors), dict(values.most_common()))
-
-
-def _differences(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]]) -> Iterator[str]:
-    for name in sorted(found.keys() | wanted.keys()):
-        if name not in found:
-            yield f"missing {name}"
-        elif name not in wanted:
-            yield f"unexpected {name}"
-        elif found[name] != wanted[name] and not _is_folded(found[name], wanted[name]):
-            yield f"{name} has shape {found[name]}, expected {wanted[name]}"
-
-
-def _is_folded(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a convolution's weight stands where a matrix of the same rows is meant, as loading allows."""
-    return len(found) == 4 and len(wanted) == 2 and (found[0], torch.Size(found[1:]).numel()) == wanted
-
-
-def _area(size: tuple[int, int], side: int) -> int:
-    return (size[0] // side) * (size[1] // side) + 2
+    for name, value in skeleton(config).state_dict().items():
+        counts[_POSITIONS if name.endswith(".table") else _TITLES[part_of(name)]] += value.numel()
+    with torch.device("meta"):
+        autoencoder = Autoencoder(config.autoencoder)
+    sizes = {title: counts[title] for title in (*_TITLES.values(), _POSITIONS)}
+    return {**sizes, "autoencoder": sum(value.numel() for value in autoencoder.state_dict().values())}

@@ -72,7 +72,7 @@ def edit(
 
         picture = open_image(image)
         settings = choice.settings()
-        plan = overrides.apply(settings.edit_plan(*settings.clean.build().size(*picture.size)))
+        plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size)))
         choice.check(plan)
         pipeline = choice.load(console)
         events = pipeline.edit(picture, instruction, plan, seed)

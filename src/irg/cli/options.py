@@ -4,26 +4,21 @@ import math
 import re
 import textwrap
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    import torch
-
     from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.load import NamedCheckpoint
 
 _MODEL, _DRAWING, _OUTPUT = "Model", "Drawing", "Output"
 
 
-class Precision(StrEnum):
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
+DtypeName = Literal["float32", "bfloat16"]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +38,7 @@ Device = Annotated[
     ),
 ]
 Dtype = Annotated[
-    Precision | None,
+    DtypeName | None,
     typer.Option(
         help="Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.",
         show_default=False,
@@ -135,41 +130,36 @@ class ModelChoice:
 
     name: str | None
     device: str | None = None
-    precision: Precision | None = None
+    precision: DtypeName | None = None
 
-    @property
-    def folder(self) -> Path:
-        from irg.pipeline.load import checkpoint_folder
+    @cached_property
+    def checkpoint(self) -> "NamedCheckpoint":
+        import torch
 
-        return checkpoint_folder(self.name)
+        from irg.pipeline.load import NamedCheckpoint
+
+        dtype = getattr(torch, self.precision) if self.precision else None
+        return NamedCheckpoint(self.name, self.device, dtype)
 
     def settings(self) -> "Settings":
         """The checkpoint's settings, which are small and tell much before the weights are loaded."""
-        from irg.pipeline import Settings
-
-        return Settings.from_folder(self.folder)
+        return self.checkpoint.settings
 
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
-        from irg.model.config import read_config
-
-        plan.grid(read_config(self.folder))
-        self._device()
+        plan.grid(self.checkpoint.folder.config)
+        self._check_device()
 
     def load(self, console: Console) -> "Pipeline":
-        import torch
-
-        from irg.pipeline import load_pipeline
-
-        dtype = getattr(torch, self.precision) if self.precision else None
+        self._check_device()
         with console.status(f"loading {self.name or 'the embedded model'} ..."):
-            return load_pipeline(self.name, self._device(), dtype)
+            return self.checkpoint.load()
 
-    def _device(self) -> "torch.device | None":
+    def _check_device(self) -> None:
         import torch
 
         if self.device is None:
-            return None
+            return
         try:
             device = torch.device(self.device)
             torch.empty(0, device=device)
@@ -178,7 +168,6 @@ class ModelChoice:
             raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from unusable
         if device.type == "meta":
             raise ValueError("device 'meta' holds no numbers, so it draws nothing")
-        return device
 
 
 @dataclass(frozen=True)

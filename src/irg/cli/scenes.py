@@ -43,5 +43,4 @@ def verdict(request: Request | None, image: Image.Image) -> Verdict | None:
     """What the oracle says of an image; None without a request, or for a size that it does not read."""
     if request is None or image.size != (IMAGE_SIZE, IMAGE_SIZE):
         return None
-    judged = judge(request, read(np.asarray(image)))
-    return Verdict(judged.correct, judged.flaws)
+    return Verdict.of(judge(request, read(np.asarray(image))))

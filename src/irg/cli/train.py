@@ -10,7 +10,7 @@ from irg.cli.console import err, out
 from irg.cli.findings import print_table
 
 if TYPE_CHECKING:
-    from irg.train.recipe import Recipe
+    from irg.core.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
   irg train recipes/smoke.yaml out=runs/smoke
@@ -50,7 +50,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Run a recipe: make a tokenizer, train an autoencoder or the model, or let a model draw pictures.
+    """Run a recipe: train the model, or make the embedded model's tokenizer or autoencoder.
 
     The resolved recipe is saved beside what it makes.
     """
@@ -72,15 +72,12 @@ def train(
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:
-    from irg.run.saved import steps_in
-    from irg.train.loop import CHECKPOINTS
-    from irg.train.settings import TrainRecipe
+    from irg.run.loop import newest_step
 
     if int(os.environ.get("RANK", "0")) > 0:
         return
-    states = recipe.out / CHECKPOINTS
-    steps = steps_in(states) if isinstance(recipe, TrainRecipe) and states.is_dir() else []
-    said = f"step {steps[-1]} is saved: go on with --resume" if steps else "nothing was saved"
+    step = newest_step(recipe.out)
+    said = "nothing was saved" if step is None else f"step {step} is saved: go on with --resume"
     err.print(f"\ninterrupted: {said}", style="yellow")
 
 

@@ -1,4 +1,8 @@
-"""Which segments a guidance branch keeps: inference builds its contexts by this, and training drops by it."""
+"""Which segments a guidance branch keeps. Training's condition dropout leaves out the others.
+
+At inference the image branch is read anew from what it keeps. The text branch keeps a beginning of what was
+read, so it is an earlier view of the main context.
+"""
 
 from enum import StrEnum
 

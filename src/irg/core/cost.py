@@ -1,6 +1,7 @@
 """What asking models costs, as everything that asks or counts knows it."""
 
 from dataclasses import dataclass
+from operator import add, sub
 
 
 @dataclass(frozen=True)
@@ -13,17 +14,7 @@ class Cost:
     money: float = 0.0
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.requests + other.requests,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            self.money + other.money,
-        )
+        return Cost(*map(add, vars(self).values(), vars(other).values()))
 
     def __sub__(self, other: "Cost") -> "Cost":
-        return Cost(
-            self.requests - other.requests,
-            self.tokens_in - other.tokens_in,
-            self.tokens_out - other.tokens_out,
-            self.money - other.money,
-        )
+        return Cost(*map(sub, vars(self).values(), vars(other).values()))

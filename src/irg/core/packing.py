@@ -188,10 +188,10 @@ class _Row:
         self.position += range(position, position + num) if is_text else [position] * num
         self.num_segments += 1
         if is_text:
-            ids = [self.special.text_start, *segment.data, self.special.text_end]
+            ids = [self.special.text_start, *segment.ids, self.special.text_end]
             self.text_index += range(offset, offset + num)
-            self.text_id += ids  # type: ignore[arg-type]
-            self.label += [*ids[1:], IGNORE] if segment.loss else [IGNORE] * num  # type: ignore[list-item]
+            self.text_id += ids
+            self.label += [*ids[1:], IGNORE] if segment.loss else [IGNORE] * num
             return
         self.text_index += [offset, offset + num - 1]
         self.text_id += [self.special.image_start, self.special.image_end]
@@ -207,7 +207,7 @@ class _Row:
         view_rows, view_columns = _places(self.views)
         latent_rows, latent_columns = _places(self.latents)
         targets = [segment.target is not None for segment in self.latents]
-        sizes = [len(segment.data) for segment in self.latents]
+        sizes = [len(segment.values) for segment in self.latents]
         return Packed(
             kind_T=torch.tensor(self.kind),
             segment_T=torch.tensor(self.segment),
@@ -218,7 +218,7 @@ class _Row:
             text_index_N=torch.tensor(self.text_index),
             text_id_N=torch.tensor(self.text_id),
             latent_index_M=torch.tensor(self.latent_index, dtype=torch.long),
-            latent_MC=_joined([segment.data for segment in self.latents]),
+            latent_MC=_joined([segment.values for segment in self.latents]),
             latent_row_M=latent_rows,
             latent_column_M=latent_columns,
             timestep_M=_repeated([segment.timestep for segment in self.latents], sizes).float(),
@@ -226,18 +226,17 @@ class _Row:
             target_MC=_joined([_target(segment) for segment in self.latents]) if any(targets) else None,
             has_target_M=_repeated(targets, sizes).bool(),
             patch_index_P=torch.tensor(self.patch_index, dtype=torch.long),
-            patch_PD=_joined([segment.data for segment in self.views]),
+            patch_PD=_joined([segment.values for segment in self.views]),
             patch_row_P=view_rows,
             patch_column_P=view_columns,
-            view_lengths=tuple(len(segment.data) for segment in self.views),
+            view_lengths=tuple(len(segment.values) for segment in self.views),
             document_lengths=tuple(self.lengths),
             document_advances=tuple(self.advances),
         )
 
 
 def _target(segment: Segment) -> torch.Tensor:
-    assert isinstance(segment.data, torch.Tensor)
-    return torch.zeros_like(segment.data) if segment.target is None else segment.target
+    return torch.zeros_like(segment.values) if segment.target is None else segment.target
 
 
 def _joined(parts: list) -> torch.Tensor | None:

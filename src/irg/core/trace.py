@@ -21,6 +21,11 @@ class Verdict:
     flaws: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, flaws: tuple[str, ...]) -> "Verdict":
+        """Right is what has no flaws."""
+        return cls(not flaws, flaws)
+
 
 @dataclass(frozen=True, eq=False)
 class Turn:

@@ -7,21 +7,18 @@ from irg.curate.contamination import Guard
 from irg.curate.draw import Draw, Flawing
 from irg.curate.emit import ANSWERS, EmitSettings
 from irg.curate.filters import Filter
-from irg.curate.flow import Job, Selector
 from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.looks import Looks
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import FilePrompts, ScenePrompts
 from irg.curate.propose import Prompts, Proposer, Proposing
 from irg.curate.recipe import CurateRecipe
-from irg.curate.runner import Limits
+from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select
 from irg.curate.sharing import ShareWithStudent
-from irg.curate.stage import AnyStage
 from irg.curate.student import Student
 from irg.curate.teacher import (
     EndpointImprove,
-    Teacher,
     TeacherJudge,
     TeacherPrompts,
     TeacherReflect,
@@ -29,8 +26,12 @@ from irg.curate.teacher import (
     read_templates,
 )
 from irg.curate.texts import prompt_files, read_prompts
-from irg.curate.work import Store
 from irg.endpoint import Account
+from irg.endpoint.asking import Respondent
+from irg.stages.flow import Job, Selector
+from irg.stages.runner import Concurrency
+from irg.stages.stage import AnyStage
+from irg.stages.store import Store
 
 
 def build_stages(recipe: CurateRecipe) -> tuple[AnyStage, ...]:
@@ -43,12 +44,12 @@ class Build:
 
     def __init__(self, recipe: CurateRecipe) -> None:
         self.recipe = recipe
-        self._teachers: dict[str, Teacher] = {}
+        self._teachers: dict[str, Respondent] = {}
 
     @cached_property
     def job(self) -> Job:
         """The whole run. Its work lies in the recipe's folder."""
-        store = Store(self.recipe.out / "work")
+        store = work_of(self.recipe.out)
         return Job(self._proposer(store), self.stages, Selector(store, Select(self.recipe.select)), store)
 
     @cached_property
@@ -73,33 +74,27 @@ class Build:
         return tuple(stage for stage in made if stage is not None)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> Concurrency:
         run = self.recipe.run
-        return Limits(run.shards, run.cpu, run.device)
+        return Concurrency(run.shards, run.cpu, run.device)
 
     @property
     def emit(self) -> EmitSettings:
         """With the student's system prompt: traces teach what it will be asked."""
-        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).settings.system_prompt
+        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).checkpoint.settings.system_prompt
         return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
 
     @cached_property
     def account(self) -> Account:
         """What all endpoints of the run are charged to, and where their answers are kept."""
-        budget = self.recipe.budget
-        return Account(
-            folder=self.recipe.out / ANSWERS,
-            max_cost=budget.max_cost,
-            max_requests=budget.max_requests,
-            network_disk=budget.network_disk,
-        )
+        return Account(folder=self.recipe.out / ANSWERS, **self.recipe.budget.model_dump())
 
-    def teacher(self, name: str) -> Teacher:
+    def teacher(self, name: str) -> Respondent:
         """One object per name, so that what it has in flight is bounded over all stages."""
         if name not in self._teachers:
             part = self.recipe.teachers[name]
             templates = read_templates(part.templates)
-            self._teachers[name] = Teacher(part.endpoint, self.account, part.sampling, templates)
+            self._teachers[name] = Respondent(part.endpoint, self.account, templates, part.sampling)
         return self._teachers[name]
 
     def check(self) -> None:
@@ -107,7 +102,7 @@ class Build:
         for name in self.recipe.asked:
             self.teacher(name).endpoint.check()
 
-    def _proposer(self, store: Store) -> Proposer:
+    def _proposer(self, store: Store[TraceRecord]) -> Proposer:
         propose = self.recipe.propose
         against = propose.contamination
         files = prompt_files(against.files)

@@ -9,9 +9,9 @@ import numpy as np
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
 from irg.curate.oracle import flawed_picture
-from irg.curate.records import Record
-from irg.curate.stage import Identity, Resource
-from irg.curate.student import Order, Student
+from irg.curate.records import TraceRecord
+from irg.curate.student import PictureOrder, Student
+from irg.stages.stage import Identity, Resource
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Draw:
         settings = {"candidates": self.candidates, "flawing": flawing}
         return Identity("draw", 1, self.student.identity, settings=settings, seed=self.seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         prepared = [self._prepare(record) for record in records]
         places = [place for place, record in enumerate(prepared) if _waits(record)]
         for place, drawn in zip(places, self._drawn([prepared[place] for place in places]), strict=True):
@@ -64,7 +64,7 @@ class Draw:
     def retire(self) -> None:
         self.student.retire()
 
-    def _prepare(self, record: Record) -> Record:
+    def _prepare(self, record: TraceRecord) -> TraceRecord:
         """The record with a flawed scene, or rejected, or as it was if the student is to draw it."""
         rng = np.random.default_rng(self.identity.seed_for(record))
         if record.thought is not None and rng.random() < self.flawing.share:
@@ -77,7 +77,7 @@ class Draw:
         problem = self.student.problem(record.prompt, record.thought)
         return record.reject("draw", "too long for the student", problem) if problem else record
 
-    def _drawn(self, records: Sequence[Record]) -> list[Record]:
+    def _drawn(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         drawn = [[drawing] for drawing in self.student.draw([self._order(record, 0) for record in records])]
         for number in range(1, self.candidates):
             orders = [
@@ -94,10 +94,10 @@ class Draw:
             finished.append(full.reject("draw", "thought without an end") if drawings[0].capped else full)
         return finished
 
-    def _order(self, record: Record, number: int) -> Order:
+    def _order(self, record: TraceRecord, number: int) -> PictureOrder:
         seed = int(digest_of(self.identity.key(record.id), number)[:15], 16)
-        return Order(record.prompt, record.thought, seed)
+        return PictureOrder(record.prompt, record.thought, seed)
 
 
-def _waits(record: Record) -> bool:
+def _waits(record: TraceRecord) -> bool:
     return record.rejected is None and not record.candidates

@@ -23,13 +23,13 @@ from irg.core.digest import digest_of
 from irg.core.files import write_atomically
 from irg.core.picture import Picture
 from irg.core.trace import Trace, Turn
-from irg.curate.records import Record
-from irg.curate.shards import Mark
-from irg.curate.work import Store
-from irg.data.fields import Place
+from irg.curate.records import TraceRecord
+from irg.data.fields import RowPlace
 from irg.data.pictures import decode
 from irg.data.sets import HELD_OUT, MANIFEST, TRAIN, VERSION, is_held_out, read_manifest
 from irg.data.traces import TraceWriter
+from irg.stages.shards import Mark
+from irg.stages.store import Store
 
 ANSWERS = "endpoint"
 
@@ -88,7 +88,7 @@ def emit(
     return emitted
 
 
-def trace_of(record: Record, system_prompt: str = "") -> Trace:
+def trace_of(record: TraceRecord, system_prompt: str = "") -> Trace:
     """The trace that a finished record is."""
     assert record.image1 is not None and record.image2 is not None and record.reflection is not None
     drawn = next((step for step in record.steps if step.stage == "draw"), record.steps[-1])
@@ -106,7 +106,7 @@ def trace_of(record: Record, system_prompt: str = "") -> Trace:
     )
 
 
-def provenance_of(record: Record) -> dict[str, Any]:
+def provenance_of(record: TraceRecord) -> dict[str, Any]:
     """Where a trace comes from, and what was found of it on the way."""
     return {
         "source": record.source,
@@ -146,10 +146,10 @@ def _write(
     return Emitted(dict(sorted(parts.items(), reverse=True)), rejects)
 
 
-def _records(store: Store, marks: Sequence[Mark]) -> Iterator[Record]:
+def _records(store: Store, marks: Sequence[Mark]) -> Iterator[TraceRecord]:
     for number, mark in enumerate(marks):
         yield from store.load(number, store.lineage(number, mark)).records
 
 
 def _opened(picture: Picture, name: str) -> Image.Image:
-    return decode(picture.data, Place(name, 0), "image")
+    return decode(picture.data, RowPlace(name, 0), "image")

@@ -7,22 +7,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import perceptual_hash
-from irg.curate.records import Record, Reflection, Relation
+from irg.curate.records import Reflection, Relation, TraceRecord
 from irg.curate.select import HASH
-from irg.curate.stage import Identity, Resource
+from irg.stages.stage import Identity, Resource
 
 NAME = "filter"
 Words = tuple[int, int]
 """The fewest and the most words of a text."""
 
 
-class FilterSettings(BaseModel):
+class FilterSettings(BaseSettings):
     """What every record has to fulfil by itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: Words = (1, 1000)
     thought: Words = (3, 1000)
@@ -78,13 +77,10 @@ class Filter:
         self.identity = Identity(NAME, 1, settings=settings.model_dump(mode="json"))
         self._forbidden = [re.compile(pattern, re.IGNORECASE) for pattern in settings.forbidden]
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._filter(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
-    def _filter(self, record: Record) -> Record:
+    def _filter(self, record: TraceRecord) -> TraceRecord:
         assert record.thought is not None and record.reflection is not None
         texts = {"prompt": record.prompt, "thought": record.thought, "reflection": record.reflection.text}
         record = record.scored({f"words of {name}": float(len(text.split())) for name, text in texts.items()})
@@ -125,7 +121,7 @@ class Filter:
             return f"{name} repeats itself", f"{share:.0%} of its runs of eight words"
         return None
 
-    def _look(self, record: Record) -> Record:
+    def _look(self, record: TraceRecord) -> TraceRecord:
         assert record.image1 is not None and record.image2 is not None
         try:
             images = [picture.open() for picture in (record.image1, record.image2)]

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import cached_property
 
 from irg.core.picture import Picture
-from irg.curate.records import Record
-from irg.curate.stage import Identity, Resource
-from irg.curate.student import Order, Student
+from irg.curate.records import TraceRecord
+from irg.curate.student import PictureOrder, Student
+from irg.stages.stage import Identity, Resource
 
 NAME = "improve"
 
@@ -33,7 +33,7 @@ class CheckpointImprove:
     def _identity(self) -> Identity:
         return Identity(NAME, 1, self.improver.identity, settings={"turns": self.turns}, seed=self.seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         results = list(records)
         going = []
         for place, record in enumerate(records):
@@ -42,7 +42,9 @@ class CheckpointImprove:
             else:
                 going.append(place)
         seeds = [self.identity.seed_for(records[place]) for place in going]
-        orders = [Order(records[place].prompt, None, seed) for place, seed in zip(going, seeds, strict=True)]
+        orders = [
+            PictureOrder(records[place].prompt, None, seed) for place, seed in zip(going, seeds, strict=True)
+        ]
         for place, image in zip(going, self.improver.improve(orders, self.turns), strict=True):
             noted = records[place].noted({"image 2": "checkpoint"})
             results[place] = replace(noted, image2=Picture.of(image))
@@ -58,13 +60,10 @@ class GivenImprove:
     resource = Resource.CPU
     identity = Identity(NAME, 1, {"name": "given"})
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [
             record.noted({"image 2": "given"})
             if record.image2 is not None
             else record.reject(NAME, "came without a picture")
             for record in records
         ]
-
-    def retire(self) -> None:
-        """Nothing is loaded."""

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.curate.duplicates import embedding_text
-from irg.curate.records import Record
+from irg.curate.records import TraceRecord
 from irg.curate.select import EMBEDDING
-from irg.curate.stage import Identity, Resource
+from irg.stages.stage import Identity, Resource
 
 NAME = "looks"
 _BATCH = 32
 
 
-class ClassifierSettings(BaseModel):
+class ClassifierSettings(BaseSettings):
     """An image classifier, and the label whose probability counts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     revision: str | None = None
@@ -34,19 +33,15 @@ class ClassifierSettings(BaseModel):
     least: float = Field(default=0.0, ge=0, le=1)
 
 
-class EncoderSettings(BaseModel):
+class EncoderSettings(BaseSettings):
     """An image encoder; its pooled output is the embedding."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     revision: str | None = None
 
 
-class LooksSettings(BaseModel):
+class LooksSettings(BaseSettings):
     """Which models look at the pictures. None leaves one out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     safety: ClassifierSettings | None = None
     """Its label's probability may be `most` at most for either picture."""
@@ -70,8 +65,8 @@ class Looks:
         self.identity = Identity(NAME, 1, settings.model_dump(mode="json", exclude={"device"}))
         self._loaded: dict[str, Any] = {}
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
-        results: list[Record] = []
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
+        results: list[TraceRecord] = []
         for start in range(0, len(records), _BATCH):
             results += self._look(records[start : start + _BATCH])
         return results
@@ -79,7 +74,7 @@ class Looks:
     def retire(self) -> None:
         self._loaded.clear()
 
-    def _look(self, records: Sequence[Record]) -> list[Record]:
+    def _look(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         firsts, seconds = ([_opened(picture) for picture in side] for side in _sides(records))
         results = list(records)
         if (safety := self.settings.safety) is not None:
@@ -130,7 +125,7 @@ class Looks:
         return model(**processor(images=images, return_tensors="pt").to(self.settings.device))
 
 
-def _sides(records: Sequence[Record]) -> tuple[list[Picture | None], list[Picture | None]]:
+def _sides(records: Sequence[TraceRecord]) -> tuple[list[Picture | None], list[Picture | None]]:
     return [record.image1 for record in records], [record.image2 for record in records]
 
 
@@ -139,7 +134,7 @@ def _opened(picture: Picture | None) -> Image.Image:
     return picture.open()
 
 
-def _judged(record: Record, score: float, name: str, classifier: ClassifierSettings) -> Record:
+def _judged(record: TraceRecord, score: float, name: str, classifier: ClassifierSettings) -> TraceRecord:
     score = round(score, 4)  # as it is written down, so that a reader sees why
     record = record.scored({name: score})
     if record.rejected is not None:

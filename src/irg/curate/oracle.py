@@ -15,8 +15,8 @@ from PIL import Image
 
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
-from irg.curate.records import Check, Record, Reflection, Relation
-from irg.curate.stage import Identity, Resource
+from irg.curate.records import PictureCheck, Reflection, Relation, TraceRecord
+from irg.stages.stage import Identity, Resource
 from irg.world import (
     OutsideWorld,
     Reading,
@@ -41,7 +41,7 @@ IMPROVING = ("improving_understanding", "improving_thinking", "improving_full")
 """What a trace may teach whose first thought does not fulfil its prompt."""
 
 
-class Choice(StrEnum):
+class CandidateChoice(StrEnum):
     """Which of the candidates becomes image 1."""
 
     FIRST = "first"
@@ -62,13 +62,10 @@ class OracleThink:
         self.student_share = student_share
         self.identity = Identity("think", 2, ORACLE, settings={"student": student_share}, seed=seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._think(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
-    def _think(self, record: Record) -> Record:
+    def _think(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         if rng.random() < self.student_share:
             return record
@@ -85,17 +82,14 @@ class OracleImprove:
 
     resource = Resource.CPU
 
-    def __init__(self, choice: Choice = Choice.FIRST, seed: int = 0) -> None:
+    def __init__(self, choice: CandidateChoice = CandidateChoice.FIRST, seed: int = 0) -> None:
         self.choice = choice
         self.identity = Identity("improve", 2, ORACLE, settings={"choice": choice}, seed=seed)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._improve(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
-    def _improve(self, record: Record) -> Record:
+    def _improve(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         try:
             request = parse(record.prompt)
@@ -109,13 +103,13 @@ class OracleImprove:
         return replace(noted, image1=record.candidates[chosen], image2=picture)
 
     def _choose(self, request: Request, readings: Sequence[Reading]) -> int:
-        flaws = [len(judge(request, reading).flaws) for reading in readings]
+        flaws = [len(judge(request, reading)) for reading in readings]
         match self.choice:
-            case Choice.FLAWED:
+            case CandidateChoice.FLAWED:
                 return next((place for place, number in enumerate(flaws) if number), 0)
-            case Choice.WORST:
+            case CandidateChoice.WORST:
                 return flaws.index(max(flaws))
-            case Choice.BEST:
+            case CandidateChoice.BEST:
                 return flaws.index(min(flaws))
         return 0
 
@@ -127,22 +121,18 @@ class OracleJudge:
     resource = Resource.CPU
     identity = Identity("judge", 1, ORACLE)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._judge(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
-    def _judge(self, record: Record) -> Record:
+    def _judge(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
-        verdicts = [judge(seen.request, reading) for reading in (seen.first, seen.second)]
+        first, second = (Verdict.of(judge(seen.request, reading)) for reading in (seen.first, seen.second))
         flaws = compare(seen.first, seen.target)
         relation = Relation.BETTER if flaws else Relation.EQUAL
-        if not verdicts[1].correct:
+        if not second.correct:
             relation = Relation.WORSE
         plan = plan_of(record.thought)
         plan_right = plan is not None and fulfils(plan, seen.request)
-        first, second = (Verdict(verdict.correct, verdict.flaws) for verdict in verdicts)
         judged = replace(
             record.scored({"flaws": float(len(flaws)), "plan right": float(plan_right)}),
             verdict1=first,
@@ -164,13 +154,10 @@ class OracleReflect:
     resource = Resource.CPU
     identity = Identity("reflect", 2, ORACLE)
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return [self._reflect(record) for record in records]
 
-    def retire(self) -> None:
-        """Nothing is loaded."""
-
-    def _reflect(self, record: Record) -> Record:
+    def _reflect(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         text = reflection(compare(seen.first, seen.target), seen.target, seen.request)
         criticism, _, description = text.partition(" Better: ")
@@ -212,7 +199,7 @@ class _Pair:
     second: Reading
 
     @classmethod
-    def of(cls, record: Record) -> "_Pair":
+    def of(cls, record: TraceRecord) -> "_Pair":
         assert record.image1 is not None and record.image2 is not None, "judging needs both images"
         return cls(parse(record.prompt), read_picture(record.image1), read_picture(record.image2))
 
@@ -221,6 +208,6 @@ class _Pair:
         return self.second.scene.content
 
 
-def _checks(first: Verdict, second: Verdict) -> tuple[Check, ...]:
+def _checks(first: Verdict, second: Verdict) -> tuple[PictureCheck, ...]:
     asked = "Does it show exactly what the prompt asks for?"
-    return (Check(1, asked, first.correct), Check(2, asked, second.correct))
+    return (PictureCheck(1, asked, first.correct), PictureCheck(2, asked, second.correct))

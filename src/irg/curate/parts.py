@@ -3,26 +3,34 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from irg.curate.oracle import Choice
-from irg.curate.student import Checkpoint
-from irg.curate.teacher import Improvement, JudgeSettings, Sampling
+from irg.core.settings import BaseSettings
+from irg.curate.oracle import CandidateChoice
+from irg.curate.student import DrawingCheckpoint
+from irg.curate.teacher import Improvement, JudgeSettings
 from irg.curate.teacher.prompts import SUBJECTS
 from irg.curate.texts import FIELDS
 from irg.endpoint import EndpointSettings
+from irg.endpoint.asking import Sampling
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Part(BaseModel):
-    """Unknown keys are errors."""
+_FAMILIES = {
+    "single": 1,
+    "two": 1,
+    "counting": 1.5,
+    "colors": 1,
+    "position": 3,
+    "attribution": 1.5,
+    "compound": 3,
+}
+"""The scene world's kinds of prompts, by weight."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
-
-class Contamination(Part):
+class Contamination(BaseSettings):
     """What proposals may not be (`irg.curate.contamination`)."""
 
     files: tuple[Path, ...] = ()
@@ -34,7 +42,7 @@ class Contamination(Part):
     """The prompts are the scene world's, and may not be of its held-out splits."""
 
 
-class _Propose(Part):
+class _Propose(BaseSettings):
     count: Count
     """Records: prompts that are new and nobody's benchmark. What is rejected comes on top."""
     repeats: Count = 1
@@ -46,15 +54,7 @@ class GrammarProposes(_Propose):
     """Prompts of the scene world, of its training split."""
 
     by: Literal["grammar"]
-    families: dict[str, float] = {
-        "single": 1,
-        "two": 1,
-        "counting": 1.5,
-        "colors": 1,
-        "position": 3,
-        "attribution": 1.5,
-        "compound": 3,
-    }
+    families: dict[str, float] = Field(default_factory=lambda: dict(_FAMILIES))
 
 
 class FilesPropose(_Propose):
@@ -82,13 +82,13 @@ class TeacherProposes(_Propose):
 Propose = Annotated[GrammarProposes | FilesPropose | TeacherProposes, Field(discriminator="by")]
 
 
-class OracleThinks(Part):
+class OracleThinks(BaseSettings):
     by: Literal["oracle"]
     student: Share = 0.0
     """Records left to the student's own thoughts."""
 
 
-class TeacherThinks(Part):
+class TeacherThinks(BaseSettings):
     by: Literal["teacher"]
     teacher: str
     look: bool = False
@@ -98,14 +98,14 @@ class TeacherThinks(Part):
     """Records left to the student's own thoughts."""
 
 
-class StudentThinks(Part):
+class StudentThinks(BaseSettings):
     by: Literal["student"]
 
 
 Think = Annotated[OracleThinks | TeacherThinks | StudentThinks, Field(discriminator="by")]
 
 
-class Draws(Checkpoint):
+class StudentDraws(DrawingCheckpoint):
     """The student and its candidates; in the scene world, pictures that are flawed on purpose among them."""
 
     candidates: Count = 1
@@ -115,17 +115,17 @@ class Draws(Checkpoint):
     """Of those: left without a flaw."""
 
 
-class OracleImproves(Part):
+class OracleImproves(BaseSettings):
     by: Literal["oracle"]
-    choice: Choice = Choice.FIRST
+    choice: CandidateChoice = CandidateChoice.FIRST
 
 
-class CheckpointImproves(Checkpoint):
+class CheckpointImproves(DrawingCheckpoint):
     by: Literal["checkpoint"]
     turns: Count = 1
 
 
-class TeacherImproves(Part):
+class TeacherImproves(BaseSettings):
     """An images API."""
 
     by: Literal["teacher"]
@@ -134,7 +134,7 @@ class TeacherImproves(Part):
     how: Improvement = Improvement.DRAW
 
 
-class GivenImproves(Part):
+class GivenImproves(BaseSettings):
     """The picture that the prompt came with."""
 
     by: Literal["given"]
@@ -145,7 +145,7 @@ Improve = Annotated[
 ]
 
 
-class OracleJudges(Part):
+class OracleJudges(BaseSettings):
     by: Literal["oracle"]
 
 
@@ -161,11 +161,11 @@ class TeacherJudges(JudgeSettings):
 Judge = Annotated[OracleJudges | TeacherJudges, Field(discriminator="by")]
 
 
-class OracleReflects(Part):
+class OracleReflects(BaseSettings):
     by: Literal["oracle"]
 
 
-class TeacherReflects(Part):
+class TeacherReflects(BaseSettings):
     by: Literal["teacher"]
     teacher: str
 
@@ -173,7 +173,7 @@ class TeacherReflects(Part):
 Reflect = Annotated[OracleReflects | TeacherReflects, Field(discriminator="by")]
 
 
-class TeacherPart(Part):
+class TeacherPart(BaseSettings):
     """A model behind an endpoint, how it writes, and the templates that it is asked in."""
 
     endpoint: EndpointSettings
@@ -182,7 +182,7 @@ class TeacherPart(Part):
     """A file with templates to use in place of the package's own."""
 
 
-class Budget(Part):
+class Bounds(BaseSettings):
     """What all endpoints of the run may take together, over all its restarts. None is no bound."""
 
     max_cost: Annotated[float, Field(ge=0, lt=1e9)] | None = None
@@ -191,7 +191,7 @@ class Budget(Part):
     """The folder of the run is shared between machines."""
 
 
-class Emitting(Part):
+class Emitting(BaseSettings):
     """How the set is written."""
 
     held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -200,7 +200,7 @@ class Emitting(Part):
     """Pictures as JPEG of this quality; None for PNG, as they were made."""
 
 
-class Running(Part):
+class Running(BaseSettings):
     """What decides on the time a run takes and not on what it makes."""
 
     shards: Count = 4

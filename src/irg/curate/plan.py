@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 from irg.curate.build import Build
 from irg.curate.draw import Draw
 from irg.curate.improve import CheckpointImprove
-from irg.curate.stage import AnyStage, Resource
 from irg.endpoint import Estimate, spent
+from irg.stages.stage import AnyStage, Resource
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class PlannedStage:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DryRun:
     """`count` records, through the stages. Estimates are for all of them reaching every stage."""
 
     count: int
@@ -45,14 +45,14 @@ class Plan:
         return {**asdict(self), "total": asdict(self.total)}
 
 
-def plan_of(build: Build) -> Plan:
+def plan_of(build: Build) -> DryRun:
     """What a run would do. Raises ValueError for what would be wrong with it from the start."""
     recipe, count = build.recipe, build.recipe.propose.count
     source = Resource.ENDPOINT if isinstance(build.prompts, Estimating) else Resource.CPU
     stages = [_planned(build.prompts, "propose", build.prompts.identity.model.get("name", ""), source, count)]
     for stage in build.stages:
         stages.append(_planned(stage, *_names(stage), stage.resource, count))
-    plan = Plan(count, -(-count // recipe.shard), tuple(stages))
+    plan = DryRun(count, -(-count // recipe.shard), tuple(stages))
     return replace(plan, problems=tuple(_problems(build, plan.total)))
 
 

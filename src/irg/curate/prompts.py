@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from irg.curate.propose import Proposal
-from irg.curate.stage import Identity
 from irg.curate.texts import FIELDS, prompt_files, read_pairs, read_prompts
+from irg.stages.stage import Identity
 from irg.world import Family, Split, sample_prompt
 
 SCENE_LICENCE = "Apache-2.0"

@@ -15,11 +15,11 @@ import numpy as np
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
 from irg.curate.contamination import Guard
-from irg.curate.records import Record
-from irg.curate.shards import Mark, Outcome, Shard, Tally
-from irg.curate.stage import Identity, live
-from irg.curate.work import Store
+from irg.curate.records import TraceRecord
 from irg.data.sets import plain
+from irg.stages.shards import Mark, Outcome, Shard, Tally
+from irg.stages.stage import Identity, live
+from irg.stages.store import Store
 
 MAX_REJECTS = 20
 """Rejected proposals per wanted one after which the prompts count as used up: a grammar may know no more."""
@@ -96,8 +96,8 @@ class Proposer:
             seen.add(plain(record.prompt))
         return Outcome(shard, self.store.tally(number, mark), reused=True)
 
-    async def _propose(self, seen: "_Seen", position: int, size: int) -> list[Record]:
-        records: list[Record] = []
+    async def _propose(self, seen: "_Seen", position: int, size: int) -> list[TraceRecord]:
+        records: list[TraceRecord] = []
         num_live = 0
         while num_live < size and len(records) < size * (1 + MAX_REJECTS):
             wanted = size - num_live
@@ -110,10 +110,10 @@ class Proposer:
                 break
         return records
 
-    def _record(self, proposal: Proposal, index: int, seen: "_Seen") -> Record:
+    def _record(self, proposal: Proposal, index: int, seen: "_Seen") -> TraceRecord:
         prompt, image = " ".join(proposal.prompt.split()), proposal.image
         origin = digest_of(prompt, proposal.source, proposal.licence, image.digest if image else None, index)
-        record = Record(origin, index, prompt, proposal.source, proposal.licence, image2=image)
+        record = TraceRecord(origin, index, prompt, proposal.source, proposal.licence, image2=image)
         step = self.identity.step(record)
         record = replace(record, id=step.key, steps=(step,))
         if proposal.problem:
@@ -129,7 +129,7 @@ class Proposer:
         return record
 
 
-def _tally(records: Sequence[Record], seconds: float) -> Tally:
+def _tally(records: Sequence[TraceRecord], seconds: float) -> Tally:
     rejects: dict[str, int] = {}
     for record in records:
         if record.rejected is not None:

@@ -1,18 +1,19 @@
 """The recipe of a run: a YAML file that says what each stage does and by whom."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from irg.core.settings_file import read_settings
+from irg.core import recipe
+from irg.core.recipe import Recipe
+from irg.core.settings import checked
 from irg.curate.filters import FilterSettings
 from irg.curate.looks import LooksSettings
 from irg.curate.parts import (
-    Budget,
+    Bounds,
     Count,
-    Draws,
     Emitting,
     FilesPropose,
     GivenImproves,
@@ -20,10 +21,10 @@ from irg.curate.parts import (
     Judge,
     OracleImproves,
     OracleThinks,
-    Part,
     Propose,
     Reflect,
     Running,
+    StudentDraws,
     TeacherPart,
     TeacherThinks,
     Think,
@@ -31,17 +32,16 @@ from irg.curate.parts import (
 from irg.curate.select import SelectSettings
 
 
-class CurateRecipe(Part):
+class CurateRecipe(Recipe):
     """A run of curation. Teachers are named, and stages name the one they ask."""
 
-    kind: Literal["curate"] = "curate"
-    out: Path
+    kind: str = "curate"
     seed: int = 0
     shard: Count = 64
     """Records that go through the stages together: what an interrupted stage has to do again."""
     propose: Propose
     think: Think
-    draw: Draws = Draws()
+    draw: StudentDraws = StudentDraws()
     improve: Improve
     judge: Judge
     reflect: Reflect
@@ -50,7 +50,7 @@ class CurateRecipe(Part):
     select: SelectSettings = SelectSettings()
     emit: Emitting = Emitting()
     teachers: dict[str, TeacherPart] = Field(default_factory=dict)
-    budget: Budget = Budget()
+    budget: Bounds = Bounds()
     run: Running = Running()
 
     @model_validator(mode="after")
@@ -86,14 +86,13 @@ class CurateRecipe(Part):
             raise ValueError("prompts are to come with pictures: expected propose.image to name their field")
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> CurateRecipe:
-    """The validated recipe of a file. Raises ValueError that says what is wrong with it."""
-    return check_recipe(read_settings(path, overrides), str(path))
+def read_recipe(
+    path: Path, overrides: Sequence[str] = (), options: Mapping[str, Any] | None = None
+) -> CurateRecipe:
+    """The validated recipe of a file (`irg.core.recipe`). Raises ValueError that says what is wrong."""
+    return recipe.read_recipe(path, {"curate": CurateRecipe}, overrides, options)
 
 
 def check_recipe(content: dict[str, Any], name: str) -> CurateRecipe:
     """The validated recipe of such content; `name` says in errors where it is from."""
-    try:
-        return CurateRecipe.model_validate(content)
-    except ValidationError as wrong:
-        raise ValueError(f"{name}: {wrong}") from wrong
+    return checked(CurateRecipe, content, name)

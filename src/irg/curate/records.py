@@ -4,26 +4,19 @@ A record is frozen; a stage returns a changed copy. Nothing in it depends on clo
 other than seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
 
 from irg.core.cost import Cost
-from irg.core.picture import Picture, StoredPicture
+from irg.core.picture import Picture
 from irg.core.trace import Verdict, verdict_as_json, verdict_from_json
+from irg.endpoint import NoAnswer
+from irg.stages.records import JSON, Codec, Find, Reject, StageStep
+from irg.stages.store import Store
 
-JSON = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Why a record goes no further. `reason` is one of a stage's few fixed phrases, which are counted;
-    `detail` says what exactly was wrong with this one."""
-
-    stage: str
-    reason: str
-    detail: str = ""
+PASSING = frozenset(reason.value for reason in NoAnswer if reason.retried)
+"""Reasons for rejects that another attempt at an endpoint may not meet."""
 
 
 class Relation(StrEnum):
@@ -35,7 +28,7 @@ class Relation(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class PictureCheck:
     """One question that a judge asked about an image (1 or 2): whether the image passes it."""
 
     image: int
@@ -62,19 +55,7 @@ class Reflection:
 
 
 @dataclass(frozen=True)
-class Step:
-    """A stage that a record went through: enough to do it again. `key` is the record's id after it."""
-
-    stage: str
-    version: int
-    key: str
-    model: JSON = field(default_factory=dict)
-    templates: dict[str, str] = field(default_factory=dict)
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Record:
+class TraceRecord:
     """One candidate trace. `id` hashes how it came about; `index` counts proposals, which orders the set."""
 
     id: str
@@ -90,7 +71,7 @@ class Record:
     verdict1: Verdict | None = None
     verdict2: Verdict | None = None
     relation: Relation | None = None
-    checks: tuple[Check, ...] = ()
+    checks: tuple[PictureCheck, ...] = ()
     reflection: Reflection | None = None
     scores: dict[str, float] = field(default_factory=dict)
     """Numbers by name, for the filters and the report."""
@@ -100,7 +81,7 @@ class Record:
     """The learning modes that the trace may teach; none named means all."""
     notes: JSON = field(default_factory=dict)
     """What else a stage wants the trace's provenance to say, by name."""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StageStep, ...] = ()
     cost: Cost = field(default_factory=Cost)
     rejected: Reject | None = None
 
@@ -109,17 +90,17 @@ class Record:
         named = (picture for picture in (self.image1, self.image2) if picture is not None)
         return (*self.candidates, *named)
 
-    def reject(self, stage: str, reason: str, detail: str = "") -> "Record":
+    def reject(self, stage: str, reason: str, detail: str = "") -> "TraceRecord":
         return replace(self, rejected=Reject(stage, reason, detail))
 
-    def noted(self, notes: JSON) -> "Record":
+    def noted(self, notes: JSON) -> "TraceRecord":
         return replace(self, notes=self.notes | notes)
 
-    def scored(self, scores: dict[str, float]) -> "Record":
+    def scored(self, scores: dict[str, float]) -> "TraceRecord":
         return replace(self, scores=self.scores | scores)
 
 
-def as_json(record: Record) -> JSON:
+def as_json(record: TraceRecord) -> JSON:
     """A record as JSON, its pictures as their digests."""
 
     def name(picture: Picture | None) -> str | None:
@@ -150,17 +131,14 @@ def as_json(record: Record) -> JSON:
     }
 
 
-def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
-    """The record that `as_json` wrote, with its pictures looked up by digest, or (None) left in the store."""
-
-    def find(digest: str) -> Picture:
-        return StoredPicture(digest) if pictures is None else pictures[digest]
+def from_json(content: JSON, find: Find) -> TraceRecord:
+    """The record that `as_json` wrote, its pictures found by their digests."""
 
     def picture(digest: str | None) -> Picture | None:
         return None if digest is None else find(digest)
 
     parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
-    return Record(
+    return TraceRecord(
         **parts,
         candidates=tuple(find(digest) for digest in content["candidates"]),
         image1=picture(content["image1"]),
@@ -168,13 +146,18 @@ def from_json(content: JSON, pictures: Mapping[str, Picture] | None) -> Record:
         verdict1=verdict_from_json(content["verdict1"]),
         verdict2=verdict_from_json(content["verdict2"]),
         relation=Relation(content["relation"]) if content["relation"] else None,
-        checks=tuple(Check(**check) for check in content["checks"]),
+        checks=tuple(PictureCheck(**check) for check in content["checks"]),
         reflection=Reflection(**content["reflection"]) if content["reflection"] else None,
         scores=content["scores"],
         fingerprints=content["fingerprints"],
         modes=tuple(content["modes"]),
         notes=content["notes"],
-        steps=tuple(Step(**step) for step in content["steps"]),
+        steps=tuple(StageStep(**step) for step in content["steps"]),
         cost=Cost(**content["cost"]),
         rejected=Reject(**content["rejected"]) if content["rejected"] else None,
     )
+
+
+def work_of(out: Path) -> Store[TraceRecord]:
+    """What every stage of a run made, in the run's folder."""
+    return Store(out / "work", Codec(as_json, from_json, PASSING))

@@ -1,23 +1,24 @@
 """Selection, in the order of the proposals: near-duplicates of what was kept before, and the share of pairs
 in which nothing is wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from irg.curate.duplicates import Embeddings, Hashes
-from irg.curate.records import Record, Relation
-from irg.curate.stage import Identity
+from irg.core.settings import BaseSettings
+from irg.curate.duplicates import Embeddings, Hashes, Search
+from irg.curate.records import Relation, TraceRecord
+from irg.stages.stage import Identity
 
 NAME = "select"
 HASH, EMBEDDING = "hash", "embedding"
 """The names of the fingerprints that near-duplicates are found by."""
+_TOGETHER = 64
+"""Records that are searched for at once."""
 
 
-class SelectSettings(BaseModel):
+class SelectSettings(BaseSettings):
     """What depends on other records. None leaves a check out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hash_distance: int | None = Field(default=12, ge=0, lt=1280)
     """Image 2 may not be within so many of 1280 bits of one that was kept."""
@@ -41,32 +42,43 @@ class Select:
         self._indices: list[int] = []
         self._right = 0
 
-    def run(self, records: Sequence[Record]) -> list[Record]:
-        return [self._select(record) for record in records]
+    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
+        parts = (records[start : start + _TOGETHER] for start in range(0, len(records), _TOGETHER))
+        return [record for part in parts for record in self._choose(part)]
 
-    def recall(self, records: Sequence[Record]) -> None:
+    def recall(self, records: Sequence[TraceRecord]) -> None:
         for record in records:
             if record.rejected is None:
-                self._add(record)
+                for name, near in self._near.items():
+                    near.add(_fingerprint(record, name))
+                self._count(record)
 
-    def _select(self, record: Record) -> Record:
-        for name, near in self._near.items():
-            found = near.find(self._fingerprint(record, name))
+    def _choose(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
+        searches = {
+            name: Search(near, [_fingerprint(record, name) for record in records])
+            for name, near in self._near.items()
+        }
+        return [self._judge(record, place, searches) for place, record in enumerate(records)]
+
+    def _judge(self, record: TraceRecord, place: int, searches: Mapping[str, Search]) -> TraceRecord:
+        for name, search in searches.items():
+            found = search.find(place)
             if found is not None:
                 detail = f"of record {self._indices[found]}, by {name}"
                 return record.reject(NAME, "near-duplicate", detail)
         is_right = record.relation is Relation.EQUAL
         if is_right and self._right + 1 > self.settings.keep_right * (len(self._indices) + 1):
             return record.reject(NAME, "enough pairs with nothing wrong")
-        self._add(record)
+        for search in searches.values():
+            search.keep(place)
+        self._count(record)
         return record
 
-    def _add(self, record: Record) -> None:
-        for name, near in self._near.items():
-            near.add(self._fingerprint(record, name))
+    def _count(self, record: TraceRecord) -> None:
         self._indices.append(record.index)
         self._right += record.relation is Relation.EQUAL
 
-    def _fingerprint(self, record: Record, name: str) -> str:
-        assert name in record.fingerprints, f"record {record.index} came without its {name}"
-        return record.fingerprints[name]
+
+def _fingerprint(record: TraceRecord, name: str) -> str:
+    assert name in record.fingerprints, f"record {record.index} came without its {name}"
+    return record.fingerprints[name]

@@ -7,21 +7,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import yaml
-
-from irg.core.files import write_atomically
 from irg.curate.build import Build, build_stages
 from irg.curate.emit import Emitted, emit
-from irg.curate.ray_cluster import Cluster
-from irg.curate.ray_runner import run as run_on_cluster
 from irg.curate.recipe import CurateRecipe
 from irg.curate.report import write_report
-from irg.curate.retry import retry
-from irg.curate.runner import Progress, Watch, run
 from irg.data.sets import MANIFEST
 from irg.endpoint import Spending, spent
+from irg.stages.cluster import Cluster
+from irg.stages.ray_pool import run_on_cluster
+from irg.stages.retry import retry
+from irg.stages.runner import Progress, Watch, run
 
-RECIPE = "curate.yaml"
 Runner = Callable[[Build, Watch | None], Progress]
 """Brings all shards of a job through its stages."""
 
@@ -60,7 +56,7 @@ def curate(
 ) -> Curated:
     """Make the set that a recipe describes, going on where an earlier run of it stopped.
 
-    With `again`, records that endpoints failed in passing are made again (`irg.curate.retry`). A run that a
+    With `again`, records that endpoints failed in passing are made again (`irg.stages.retry`). A run that a
     stage stops (a budget that is spent) writes the set of what was finished in order by then. Raises
     ValueError when another run is at work in the same folder, and for an endpoint whose key is not there.
     """
@@ -69,8 +65,7 @@ def curate(
     recipe.out.mkdir(parents=True, exist_ok=True)
     with build.job.store.locked():
         retried = _retried(build) if again else {}
-        resolved = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        write_atomically(recipe.out / RECIPE, resolved)
+        recipe.save()
         progress = runner(build, watch)
         emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
     report, seconds = write_report(recipe.out), perf_counter() - began

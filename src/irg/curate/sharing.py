@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from irg.curate.records import Record
-from irg.curate.stage import Resource
+from irg.curate.records import TraceRecord
 from irg.curate.teacher import TeacherThink
 from irg.endpoint import Estimate
+from irg.stages.stage import Resource
 
 
 class ShareWithStudent:
@@ -24,7 +24,7 @@ class ShareWithStudent:
         known = inner.identity
         self.identity = replace(known, settings={**known.settings, "student": share})
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         chosen = [place for place, record in enumerate(records) if self._is_taught(record)]
         results = list(records)
         if chosen:
@@ -33,11 +33,8 @@ class ShareWithStudent:
                 results[place] = record
         return results
 
-    def retire(self) -> None:
-        self.inner.retire()
-
     def estimate(self, count: int) -> Estimate:
         return self.inner.estimate(round(count * (1 - self.share)))
 
-    def _is_taught(self, record: Record) -> bool:
+    def _is_taught(self, record: TraceRecord) -> bool:
         return bool(np.random.default_rng(self.identity.seed_for(record)).random() >= self.share)

@@ -8,20 +8,18 @@ from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from irg.core.events import ImageDone, ThoughtDone
+from irg.core.settings import BaseSettings
 from irg.engine import SeededDraws
-from irg.model.device import usual_device, usual_dtype
-from irg.pipeline import Pipeline, Plan, Settings, load_pipeline
-from irg.pipeline.load import EMBEDDED, checkpoint_folder, identity
-from irg.prep import Tokenizer
+from irg.model.checkpoint import EMBEDDED
+from irg.pipeline import Pipeline, Plan
+from irg.pipeline.load import NamedCheckpoint
 
 
-class Checkpoint(BaseModel):
+class DrawingCheckpoint(BaseSettings):
     """Which checkpoint, and how it draws. What is None is as the checkpoint's own settings have it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str | None = None
     """A folder or a hub id; None is the embedded model."""
@@ -42,7 +40,7 @@ _LOADING = Lock()
 
 
 @dataclass(frozen=True)
-class Order:
+class PictureOrder:
     """A picture to draw. Without a thought the model writes its own."""
 
     prompt: str
@@ -62,26 +60,23 @@ class Drawing:
 class Student:
     """Draws with a checkpoint, which it loads when it first has to. Several threads may draw at a time."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, settings: DrawingCheckpoint) -> None:
+        self.settings = settings
+        dtype = None if settings.dtype is None else getattr(torch, settings.dtype)
+        self.checkpoint = NamedCheckpoint(settings.model, settings.device, dtype)
         self._pipeline: Pipeline | None = None
 
     @property
     def name(self) -> str:
-        return self.checkpoint.model or EMBEDDED
+        return self.settings.model or EMBEDDED
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What decides on its pictures, beside seeds; fetches a checkpoint that is not here yet, and reads
         the ends of its weight files."""
-        checkpoint, folder = self.checkpoint, checkpoint_folder(self.checkpoint.model)
-        known = identity(self.name, folder, self._device, self._dtype)
-        kept = {key: known[key] for key in ("name", "fingerprint", "dtype")}
-        return {**kept, "threads": checkpoint.threads, "batch": checkpoint.batch, "plan": self.plan.as_json()}
-
-    @cached_property
-    def settings(self) -> Settings:
-        return Settings.from_folder(checkpoint_folder(self.checkpoint.model))
+        kept = {key: self.checkpoint.identity[key] for key in ("name", "fingerprint", "dtype")}
+        settings = self.settings
+        return {**kept, "threads": settings.threads, "batch": settings.batch, "plan": self.plan.as_json()}
 
     @property
     def plan(self) -> Plan:
@@ -90,49 +85,49 @@ class Student:
 
     def plan_of(self, turns: int) -> Plan:
         """So many turns with thoughts."""
-        plan, checkpoint = self.settings.plan(turns=turns), self.checkpoint
-        if checkpoint.num_points is not None:
-            points = checkpoint.num_points
+        plan, settings = self.checkpoint.settings.plan(turns=turns), self.settings
+        if settings.num_points is not None:
+            points = settings.num_points
             plan = replace(plan, turns=tuple(replace(turn, num_points=points) for turn in plan.turns))
-        if checkpoint.temperature is not None:
-            plan = replace(plan, text=replace(plan.text, temperature=checkpoint.temperature))
+        if settings.temperature is not None:
+            plan = replace(plan, text=replace(plan.text, temperature=settings.temperature))
         return plan
 
     @property
     def pipeline(self) -> Pipeline:
         with _LOADING:
             if self._pipeline is None:
-                if self.checkpoint.threads is not None:
-                    torch.set_num_threads(self.checkpoint.threads)
-                self._pipeline = load_pipeline(self.checkpoint.model, self._device, self._dtype)
+                if self.settings.threads is not None:
+                    torch.set_num_threads(self.settings.threads)
+                self._pipeline = self.checkpoint.load()
             return self._pipeline
 
     def problem(self, prompt: str, thought: str | None) -> str | None:
         """Why the model cannot draw this, in words; None if it can."""
-        limit = self.settings.max_prompt_tokens
-        if (length := len(self._tokenizer.encode(prompt))) > limit:
+        limit = self.checkpoint.settings.max_prompt_tokens
+        if (length := len(self.checkpoint.tokenizer.encode(prompt))) > limit:
             return f"the prompt has {length} tokens, the student takes up to {limit}"
-        limit = self.settings.max_thought_tokens
-        if thought is not None and (length := len(self._tokenizer.encode(thought))) > limit:
+        limit = self.checkpoint.settings.max_thought_tokens
+        if thought is not None and (length := len(self.checkpoint.tokenizer.encode(thought))) > limit:
             return f"the thought has {length} tokens, the student takes up to {limit}"
         return None
 
-    def draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         """A picture for each order, in batches: those with a thought together, and those without."""
         drawings: dict[int, Drawing] = {}
         for given in (True, False):
             places = [place for place, order in enumerate(orders) if (order.thought is not None) is given]
-            for start in range(0, len(places), self.checkpoint.batch):
-                batch = places[start : start + self.checkpoint.batch]
+            for start in range(0, len(places), self.settings.batch):
+                batch = places[start : start + self.settings.batch]
                 drawn = self._draw([orders[place] for place in batch])
                 drawings.update(zip(batch, drawn, strict=True))
         return [drawings[place] for place in range(len(orders))]
 
-    def improve(self, orders: Sequence[Order], turns: int) -> list[Image.Image]:
+    def improve(self, orders: Sequence[PictureOrder], turns: int) -> list[Image.Image]:
         """The last picture of an episode of so many turns for each order's prompt, with its own thoughts."""
         images: list[Image.Image] = []
-        for start in range(0, len(orders), self.checkpoint.batch):
-            batch = orders[start : start + self.checkpoint.batch]
+        for start in range(0, len(orders), self.settings.batch):
+            batch = orders[start : start + self.settings.batch]
             last: dict[int, Image.Image] = {}
             prompts, seeds = [order.prompt for order in batch], [order.seed for order in batch]
             for row, event in self.pipeline.generate_batch(prompts, self.plan_of(turns), seeds):
@@ -145,7 +140,7 @@ class Student:
         """Let go of the weights."""
         self._pipeline = None
 
-    def _draw(self, orders: Sequence[Order]) -> list[Drawing]:
+    def _draw(self, orders: Sequence[PictureOrder]) -> list[Drawing]:
         plan, given = self.plan, [order.thought for order in orders if order.thought is not None]
         draws = [SeededDraws(order.seed) for order in orders]
         rollout = self.pipeline.rollout([order.prompt for order in orders], plan, draws)
@@ -156,17 +151,3 @@ class Student:
             elif isinstance(event, ImageDone):
                 images[row] = event.image
         return [Drawing(thoughts[row].text, thoughts[row].capped, images[row]) for row in range(len(orders))]
-
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        return Tokenizer.from_folder(checkpoint_folder(self.checkpoint.model))
-
-    @property
-    def _device(self) -> torch.device:
-        return usual_device(self.checkpoint.device)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        if self.checkpoint.dtype is not None:
-            return getattr(torch, self.checkpoint.dtype)
-        return usual_dtype(self._device)

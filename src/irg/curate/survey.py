@@ -9,18 +9,18 @@ from pathlib import Path
 
 from irg.core.digest import digest_of
 from irg.curate.emit import ANSWERS
-from irg.curate.records import Record
-from irg.curate.shards import Mark, Shard, Tally
-from irg.curate.work import Store
+from irg.curate.records import TraceRecord, work_of
 from irg.data.sets import read_manifest
 from irg.endpoint import Account, Spending, spent
+from irg.stages.shards import Mark, Shard, Tally
+from irg.stages.store import Store
 
 NUM_SHOWN = 24
 """Records of each kind on the contact sheet."""
 
 
 @dataclass
-class Survey:
+class RunSurvey:
     """Of all records of a run. `spent` is what endpoints were charged, by model. `numbers` holds the values
     of a score by its name, of kept records and of rejected ones; `kept` and `rejected` are some records with
     pictures, chosen by the hash of their ids."""
@@ -31,23 +31,23 @@ class Survey:
     numbers: "dict[str, tuple[array[float], array[float]]]" = field(default_factory=dict)
     reasons: dict[tuple[str, str], int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
-    kept: list[Record] = field(default_factory=list)
-    rejected: list[Record] = field(default_factory=list)
+    kept: list[TraceRecord] = field(default_factory=list)
+    rejected: list[TraceRecord] = field(default_factory=list)
 
     @property
     def num_kept(self) -> int:
         return sum(self.parts.values())
 
 
-def survey(out: Path) -> Survey:
+def survey(out: Path) -> RunSurvey:
     """Read a finished run's folder. Raises ValueError when there is none in it."""
     manifest = read_manifest(out)
     if manifest is None:
         raise ValueError(f"{out} holds no finished curation: manifest.json is missing")
-    store = Store(out / "work")
+    store = work_of(out)
     marks = [Mark(name, key) for name, key in manifest["shards"]]
     lineages = [store.lineage(number, mark) for number, mark in enumerate(marks)]
-    found = Survey(_tallies(store, lineages), manifest["parts"], spent(Account(folder=out / ANSWERS)))
+    found = RunSurvey(_tallies(store, lineages), manifest["parts"], spent(Account(folder=out / ANSWERS)))
     chosen = _Choice(), _Choice()
     for shard in _shards(store, lineages):
         for place, record in enumerate(shard.records):
@@ -72,7 +72,7 @@ def _shards(store: Store, lineages: list[tuple[Mark, ...]]) -> Iterator[Shard]:
         yield store.load(number, lineage, pictures=False)
 
 
-def _count(found: Survey, record: Record) -> None:
+def _count(found: RunSurvey, record: TraceRecord) -> None:
     if record.rejected is None:
         found.sources[record.source] = found.sources.get(record.source, 0) + 1
     else:
@@ -100,7 +100,7 @@ class _Choice:
         return sorted(place for _, place in self._heap)
 
 
-def _load(store: Store, lineages: list[tuple[Mark, ...]], places: list[tuple[int, int]]) -> list[Record]:
+def _load(store: Store, lineages: list[tuple[Mark, ...]], places: list[tuple[int, int]]) -> list[TraceRecord]:
     by_shard: dict[int, list[int]] = defaultdict(list)
     for number, place in places:
         by_shard[number].append(place)

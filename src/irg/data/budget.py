@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from irg.data.lengths import Lengths, Measured
+from irg.data.lengths import Measured, RowLengths
 from irg.data.plan import PackingOptions, Planner
 
 GRAIN = 512
@@ -33,7 +33,7 @@ def fitting_budget(
         raise ValueError("rows of a number of documents have no token budget")
     longest = 0
     for one in streams:
-        if not isinstance(one.lengths, Lengths):
+        if not isinstance(one.lengths, RowLengths):
             raise ValueError(f"stream {one.stream.name} is virtual: the lengths of its rows are not known")
         longest = max(longest, int(one.lengths.most().max()))
     lowest = max(int(options.tokens * least), longest)

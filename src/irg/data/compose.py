@@ -1,20 +1,19 @@
-"""Ready documents to sequences: latents, noise and dropout, each document's own seed deciding all of them.
+"""Prepared documents made ready for the model: latents, noise and dropout, decided by each document's seed.
 
-So a document composes to the same sequence whichever process does it, in whatever company.
+So a document is composed to the same whichever process does it, in whatever company.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 
+import numpy as np
 import torch
-from einops import rearrange
 
-from irg.core import BranchKind, Document, Kind, Role, Segment, keeps
-from irg.data.prepare import Ready, ReadyImage, ReadyText
+from irg.core import BranchKind, Document, Kind, Segment, keeps
 from irg.model import Autoencoder, ModelConfig
-from irg.model.autoencoder import to_tokens
-from irg.prep import patches
+from irg.model.autoencoder import encode_by_size
+from irg.prep import patches, to_pixels
 
 ENCODED_TOGETHER = 8
 """Pictures of one size in one call of the autoencoder: more need memory and gain nothing."""
@@ -73,90 +72,78 @@ class Composer:
     remember: int = 0
     _remembered: dict[bytes, torch.Tensor] = field(default_factory=dict, repr=False)
 
-    def __call__(self, documents: Sequence[Ready]) -> list[Document]:
-        """All pictures of the documents are encoded together, by size: padding would change latents."""
+    def __call__(self, documents: Sequence[Document]) -> list[Document]:
+        """All pictures of the documents are encoded together, by size."""
         generators = [torch.Generator().manual_seed(document.seed) for document in documents]
-        wanted = [
-            (part, generator)
-            for document, generator in zip(documents, generators, strict=True)
-            for part in document.parts
-            if isinstance(part, ReadyImage) and part.latent_pixels is not None
-        ]
-        latents = iter(self._encode([part for part, _ in wanted], [one for _, one in wanted]))
+        latents = self._latents(documents, generators)
         return [
-            self._sequence(document, latents, generator)
-            for document, generator in zip(documents, generators, strict=True)
+            self._composed(document, tokens, generator)
+            for document, tokens, generator in zip(documents, latents, generators, strict=True)
         ]
 
-    def _sequence(
-        self, document: Ready, latents: Iterator[torch.Tensor], generator: torch.Generator
+    def _composed(
+        self, document: Document, latents: dict[int, torch.Tensor], generator: torch.Generator
     ) -> Document:
         segments: list[Segment] = []
-        for part in document.parts:
-            if isinstance(part, ReadyText):
-                segments.append(Segment(Kind.TEXT, part.role, part.ids, turn=part.turn, loss=part.loss))
+        for segment in document:
+            if segment.kind is Kind.TEXT:
+                segments.append(segment)
+            elif segment.kind is Kind.VIEW:
+                pixels_CHW = to_pixels([segment.pixels], self._device)[0]
+                segments.append(replace(segment, data=patches(pixels_CHW, self.config.vision.patch)))
             else:
-                tokens = next(latents) if part.latent_pixels is not None else None
-                segments += self._images(part, tokens, generator)
-        return Document(tuple(dropped(segments, self.dropout, generator)))
-
-    def _images(
-        self, part: ReadyImage, latent_MV: torch.Tensor | None, generator: torch.Generator
-    ) -> Iterator[Segment]:
-        if part.noisy:
-            assert latent_MV is not None
-            yield from noised(part, latent_MV, self.noising, generator)
-        if part.clean:
-            assert latent_MV is not None
-            yield Segment(Kind.CLEAN, Role.IMAGE, latent_MV, turn=part.turn, grid=part.latent_grid)
-        if part.view:
-            assert part.view_pixels is not None
-            pixels = _scaled(part.view_pixels.to(self._device))
-            patch_PD = patches(pixels[0], self.config.vision.patch)
-            yield Segment(Kind.VIEW, Role.IMAGE, patch_PD, turn=part.turn, grid=part.view_grid)
+                encoded = replace(segment, data=latents[id(segment.data)])
+                is_noisy = segment.kind is Kind.NOISY
+                segments += noised_copies(encoded, self.noising, generator) if is_noisy else [encoded]
+        return replace(document, segments=tuple(dropped(segments, self.dropout, generator)))
 
     @property
     def _device(self) -> torch.device:
         return next(self.autoencoder.parameters()).device
 
-    def _encode(
-        self, parts: Sequence[ReadyImage], generators: Sequence[torch.Generator]
-    ) -> list[torch.Tensor]:
-        """Latent tokens [M, V] of every part, in float32."""
-        found: list[torch.Tensor | None] = [None] * len(parts)
-        by_size: dict[tuple[int, ...], list[int]] = {}
-        keys: dict[int, bytes] = {}
-        for index, part in enumerate(parts):
-            assert part.latent_pixels is not None
-            if self.remember and not self.autoencoder.sampled:
-                keys[index] = blake2b(part.latent_pixels.numpy().tobytes()).digest()
-                found[index] = self._remembered.get(keys[index])
-            if found[index] is None:
-                by_size.setdefault(tuple(part.latent_pixels.shape), []).append(index)
-        for indices in by_size.values():
-            for start in range(0, len(indices), ENCODED_TOGETHER):
-                chunk = indices[start : start + ENCODED_TOGETHER]
-                for index, tokens in zip(chunk, self._encode_batch(parts, generators, chunk), strict=True):
-                    found[index] = tokens
-                    if index in keys:
-                        self._keep(keys[index], tokens)
-        assert all(tokens is not None for tokens in found)
-        return [tokens for tokens in found if tokens is not None]
+    def _latents(
+        self, documents: Sequence[Document], generators: Sequence[torch.Generator]
+    ) -> list[dict[int, torch.Tensor]]:
+        """Of each document, latent tokens [M, V] in float32 by the `id` of the pixels they were made of."""
+        wanted = {
+            (number, id(segment.data)): segment.pixels
+            for number, document in enumerate(documents)
+            for segment in document
+            if segment.kind in (Kind.CLEAN, Kind.NOISY)
+        }
+        digests: dict[tuple[int, int], bytes] = {}
+        if self.remember and not self.autoencoder.sampled:
+            digests = {key: blake2b(pixels.tobytes()).digest() for key, pixels in wanted.items()}
+        latents: list[dict[int, torch.Tensor]] = [{} for _ in documents]
+        missing = []
+        for number, pixels in wanted:
+            known = self._remembered.get(digests.get((number, pixels), b""))
+            if known is None:
+                missing.append((number, pixels))
+            else:
+                latents[number][pixels] = known
+        found = self._encode([wanted[key] for key in missing], [generators[number] for number, _ in missing])
+        for index, tokens in found.items():
+            number, pixels = missing[index]
+            latents[number][pixels] = tokens
+            if digests:
+                self._keep(digests[number, pixels], tokens)
+        return latents
 
     @torch.no_grad()
-    def _encode_batch(
-        self, parts: Sequence[ReadyImage], generators: Sequence[torch.Generator], chunk: list[int]
-    ) -> torch.Tensor:
+    def _encode(
+        self, pictures: Sequence[np.ndarray], generators: Sequence[torch.Generator]
+    ) -> dict[int, torch.Tensor]:
         dtype = next(self.autoencoder.parameters()).dtype
-        images = [parts[index].latent_pixels for index in chunk]
-        pixels_BCHW = _scaled(torch.stack([image for image in images if image is not None]).to(self._device))
-        noise = None
-        if self.autoencoder.sampled:
-            shape = self.autoencoder.latent_shape(*pixels_BCHW.shape[2:])
-            noise = torch.stack([torch.randn(shape, generator=generators[index]) for index in chunk])
-            noise = noise.to(self._device, dtype)
-        latent_BChw = self.autoencoder.encode(pixels_BCHW.to(dtype), noise)
-        return to_tokens(latent_BChw, self.config.latent_patch).float()
+        tokens = encode_by_size(
+            self.autoencoder,
+            pictures,
+            lambda batch: to_pixels(batch, self._device).to(dtype),
+            lambda index, shape: torch.randn(shape, generator=generators[index]),
+            self.config.latent_patch,
+            ENCODED_TOGETHER,
+        )
+        return {index: token_MV.float() for index, token_MV in tokens.items()}
 
     def _keep(self, key: bytes, tokens: torch.Tensor) -> None:
         if len(self._remembered) >= self.remember:
@@ -164,27 +151,20 @@ class Composer:
         self._remembered[key] = tokens.clone()
 
 
-def noised(
-    part: ReadyImage, latent_MV: torch.Tensor, noising: Noising, generator: torch.Generator
-) -> list[Segment]:
-    """NOISY copies of a picture: x_t = (1 - t) x + t noise, target noise - x (rectified flow)."""
+def noised(clean: Segment, timestep: float, noise_MV: torch.Tensor) -> Segment:
+    """Latents as they are at time t: x_t = (1 - t) x + t noise, with target noise - x (rectified flow)."""
+    noisy_MV = (1 - timestep) * clean.values + timestep * noise_MV
+    return replace(clean, kind=Kind.NOISY, data=noisy_MV, timestep=timestep, target=noise_MV - clean.values)
+
+
+def noised_copies(clean: Segment, noising: Noising, generator: torch.Generator) -> list[Segment]:
+    """Independent copies, times and noise drawn at random."""
     copies = []
     for _ in range(noising.copies):
         raw = torch.sigmoid(torch.randn((), generator=generator)).item()
-        t = noising.shift * raw / (1 + (noising.shift - 1) * raw)
-        noise = torch.randn(latent_MV.shape, generator=generator).to(latent_MV.device)
-        noisy_MV, target_MV = (1 - t) * latent_MV + t * noise, noise - latent_MV
-        copies.append(
-            Segment(
-                Kind.NOISY,
-                Role.IMAGE,
-                noisy_MV,
-                turn=part.turn,
-                grid=part.latent_grid,
-                timestep=t,
-                target=target_MV,
-            )
-        )
+        timestep = noising.shift * raw / (1 + (noising.shift - 1) * raw)
+        noise_MV = torch.randn(clean.values.shape, generator=generator).to(clean.values.device)
+        copies.append(noised(clean, timestep, noise_MV))
     return copies
 
 
@@ -209,9 +189,3 @@ def dropped(segments: list[Segment], dropout: Dropout, generator: torch.Generato
         return segment.kind not in forms and all(keeps(kind, segment, turns[-1]) for kind in branches)
 
     return [segment for segment in segments if segment.kind is Kind.NOISY or stays(segment)]
-
-
-def _scaled(pixels: torch.Tensor) -> torch.Tensor:
-    """uint8 [B, H, W, 3] or [H, W, 3] -> [B, 3, H, W] in [-1, 1]."""
-    batch = pixels if pixels.ndim == 4 else pixels[None]
-    return (rearrange(batch, "B H W C -> B C H W").float() / 255 - 0.5) / 0.5

@@ -18,14 +18,14 @@ from typing import Any, cast
 
 from PIL import Image
 
-from irg.core import Role
-from irg.data.document import Document, ImagePart, Part, TextPart
-from irg.data.fields import Fields, Place, load_json, shown
+from irg.core import Document, Kind, Role, Segment, pieces
+from irg.data.fields import Fields, RowPlace, load_json, shown
 from irg.data.learning import COMPOSITION, Mode
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import decode, from_base64, size_of_base64
 from irg.data.rows import CACHE_BYTES
-from irg.data.source import Reason, Sized
+from irg.data.source import Fault
+from irg.prep import SizeOnly
 
 FORMAT = "irg-conversation"
 """Of data sets with a manifest, which ours have and published ones have not."""
@@ -34,7 +34,8 @@ COLUMNS = (COLUMN, "id")
 OTHER = "conversation"
 """Mode of documents that have the shape of no learning mode."""
 
-_Opener = Callable[[str, Place, str], Image.Image]
+_NEEDS = {"need_loss": Kind.NOISY, "need_vae": Kind.CLEAN, "need_vit": Kind.VIEW}
+_Opener = Callable[[str, RowPlace, str], Image.Image]
 
 
 class ConversationSource(ParquetSource[Document]):
@@ -55,41 +56,41 @@ class ConversationSource(ParquetSource[Document]):
     def fingerprint(self) -> str:
         return f"{super().fingerprint}-{hashlib.sha256(repr(self.system_prompt).encode()).hexdigest()[:8]}"
 
-    def from_row(self, row: dict[str, Any], place: Place) -> Document:
+    def from_row(self, row: dict[str, Any], place: RowPlace) -> Document:
         return self._document(row, place, _decoded)
 
-    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Document:
+    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Document:
         return self._document(row, place, _sized)
 
     def is_sketched(self, leaf: str) -> bool:
         return True
 
-    def _document(self, row: dict[str, Any], place: Place, opened: _Opener) -> Document:
+    def _document(self, row: dict[str, Any], place: RowPlace, opened: _Opener) -> Document:
         text = Fields(place, row).text(COLUMN)
-        parts = parse(load_json(text, place, COLUMN), place, opened)
-        document = Document(parts, mode_of(parts))
-        begins_with_system = COMPOSITION.get(cast(Mode, document.mode), "").startswith("S")
-        if self.system_prompt is None or not begins_with_system or _role(parts[0]) is Role.SYSTEM:
-            return document
-        return Document((TextPart(Role.SYSTEM, self.system_prompt, 0), *parts), document.mode)
+        segments = parse(load_json(text, place, COLUMN), place, opened)
+        mode = mode_of(segments)
+        begins_with_system = COMPOSITION.get(cast(Mode, mode), "").startswith("S")
+        if self.system_prompt is not None and begins_with_system and segments[0].role is not Role.SYSTEM:
+            segments = (Segment(Kind.TEXT, Role.SYSTEM, self.system_prompt), *segments)
+        return Document(segments, mode)
 
 
-def mode_of(parts: Sequence[Part]) -> str:
-    """The learning mode whose document has such parts in this order, or `OTHER`."""
-    return _SHAPES.get(_drawn(parts), OTHER)
+def mode_of(segments: Sequence[Segment]) -> str:
+    """The learning mode whose document has such segments in this order, or `OTHER`."""
+    return _SHAPES.get(_drawn(segments), OTHER)
 
 
-def parse(content: Any, place: Place, opened: _Opener) -> tuple[Part, ...]:
-    """The parts of a conversation. Raises RowError."""
+def parse(content: Any, place: RowPlace, opened: _Opener) -> tuple[Segment, ...]:
+    """The segments of a conversation. Raises RowError."""
     if not isinstance(content, list):
-        raise place.error(Reason.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
+        raise place.error(Fault.WRONG_TYPE, f"{COLUMN} is {shown(content)}, expected a list of messages")
     entries = [entry for number in range(len(content)) for entry in _entries(content, number, place)]
-    parts = _parts(entries, opened)
-    if _drawn(parts) == _INSTRUCTED:  # the instruction leads to the second picture
-        parts = tuple(replace(one, turn=2) if _role(one) is Role.PROMPT else one for one in parts)
-    if not any(part.loss if isinstance(part, TextPart) else part.noisy for part in parts):
-        raise place.error(Reason.NO_TARGET, "no text and no image has loss")
-    return parts
+    segments = _segments(entries, opened)
+    if _drawn(segments) == _INSTRUCTED:  # the instruction leads to the second picture
+        segments = [replace(one, turn=2) if one.role is Role.PROMPT else one for one in segments]
+    if not any(one.supervised for one in segments):
+        raise place.error(Fault.NO_TARGET, "no text and no image has loss")
+    return tuple(segments)
 
 
 @dataclass(frozen=True)
@@ -106,22 +107,22 @@ class _Picture:
     """An image as it stands in a message: base64, what it is for, and where it stands."""
 
     content: str
-    flags: tuple[bool, bool, bool]
-    place: Place
+    kinds: tuple[Kind, ...]
+    place: RowPlace
     path: str
 
     def continues(self, other: "_Text | _Picture | None") -> bool:
         """Whether it is the image before it once more, for another use."""
         if not isinstance(other, _Picture) or self.content != other.content:
             return False
-        return not any(one and two for one, two in zip(self.flags, other.flags, strict=True))
+        return not set(self.kinds) & set(other.kinds)
 
 
-def _entries(messages: list[Any], number: int, place: Place) -> Iterator[_Text | _Picture]:
+def _entries(messages: list[Any], number: int, place: RowPlace) -> Iterator[_Text | _Picture]:
     path = f"{COLUMN}[{number}]"
     if not isinstance(messages[number], dict):
         problem = f"{path} is {shown(messages[number])}, expected a message"
-        raise place.error(Reason.WRONG_TYPE, problem)
+        raise place.error(Fault.WRONG_TYPE, problem)
     message = Fields(place, messages[number], path)
     match messages[number].get("role"):
         case "system" | "user" as role:
@@ -131,7 +132,7 @@ def _entries(messages: list[Any], number: int, place: Place) -> Iterator[_Text |
                 yield _item(item)
         case role:
             known = "'system', 'user' or 'assistant'"
-            raise message.error(Reason.UNKNOWN_ROLE, "role", f"is {shown(role)}, expected {known}")
+            raise message.error(Fault.UNKNOWN_ROLE, "role", f"is {shown(role)}, expected {known}")
 
 
 def _item(item: Fields) -> _Text | _Picture:
@@ -139,37 +140,39 @@ def _item(item: Fields) -> _Text | _Picture:
         case "text":
             return _Text("assistant", item.words("content"), item.flag("need_loss", True))
         case "image":
-            noisy, clean, view = (item.flag(f"need_{use}", False) for use in ("loss", "vae", "vit"))
-            if not (noisy or clean or view):
+            kinds = tuple(kind for need, kind in _NEEDS.items() if item.flag(need, False))
+            if not kinds:
                 problem = "has none of need_loss, need_vae and need_vit: nothing would see it"
-                raise item.place.error(Reason.UNUSED_IMAGE, f"{item.within} {problem}")
-            return _Picture(item.text("content"), (noisy, clean, view), item.place, f"{item.within}.content")
+                raise item.place.error(Fault.UNUSED_IMAGE, f"{item.within} {problem}")
+            return _Picture(item.text("content"), kinds, item.place, f"{item.within}.content")
         case kind:
-            raise item.error(Reason.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
+            raise item.error(Fault.WRONG_TYPE, "type", f"is {shown(kind)}, expected 'text' or 'image'")
 
 
-def _parts(entries: list[_Text | _Picture], opened: _Opener) -> tuple[Part, ...]:
+def _segments(entries: list[_Text | _Picture], opened: _Opener) -> list[Segment]:
     """Entries with their roles and turns: the n-th image, and the thought that leads to it, have turn n."""
-    parts: list[Part] = []
+    segments: list[Segment] = []
     num_images = 0
+
+    def add(role: Role, text: str, turn: int, loss: bool = False) -> None:
+        segments.append(Segment(Kind.TEXT, role, text, turn=turn, loss=loss))
+
     for number, entry in enumerate(entries):
         before = entries[number - 1] if number else None
         if isinstance(entry, _Picture):
             num_images += not entry.continues(before)
-            noisy, clean, view = entry.flags
             image = opened(entry.content, entry.place, entry.path)
-            parts.append(ImagePart(image, num_images, noisy=noisy, clean=clean, view=view))
+            segments += [Segment(kind, Role.IMAGE, image, turn=num_images) for kind in entry.kinds]
         elif entry.role == "system":
-            parts.append(TextPart(Role.SYSTEM, entry.text, 0))
+            add(Role.SYSTEM, entry.text, 0)
         elif entry.role == "user":
-            parts.append(TextPart(Role.PROMPT, entry.text, num_images + 1))
+            add(Role.PROMPT, entry.text, num_images + 1)
         elif _is_question(entries, number):
-            parts.append(TextPart(Role.QUESTION, entry.text, 1))
+            add(Role.QUESTION, entry.text, 1)
         else:  # an answer belongs to the last image, any other thought leads to the next one
-            answers = bool(parts) and _role(parts[-1]) is Role.QUESTION
-            turn = num_images + (not answers)
-            parts.append(TextPart(Role.THOUGHT, entry.text, turn, loss=entry.loss))
-    return tuple(parts)
+            answers = bool(segments) and segments[-1].role is Role.QUESTION
+            add(Role.THOUGHT, entry.text, num_images + (not answers), entry.loss)
+    return segments
 
 
 def _is_question(entries: list[_Text | _Picture], number: int) -> bool:
@@ -182,20 +185,16 @@ def _is_question(entries: list[_Text | _Picture], number: int) -> bool:
     return is_answered and isinstance(entries[number - 1], _Picture)
 
 
-def _role(part: Part) -> Role:
-    return part.role if isinstance(part, TextPart) else Role.IMAGE
+def _drawn(segments: Sequence[Segment]) -> str:
+    return "".join(map(_sign, pieces(segments))).removeprefix("S")
 
 
-def _drawn(parts: Sequence[Part]) -> str:
-    return "".join(map(_sign, parts)).removeprefix("S")
-
-
-def _sign(part: Part) -> str:
-    """A letter for a part, with a star where there is loss."""
-    if isinstance(part, ImagePart):
-        both = part.noisy and (part.clean or part.view)
-        return "B*" if both else "I*" if part.noisy else "I"
-    return part.role[0].upper() + "*" * part.loss
+def _sign(piece: tuple[Segment, ...]) -> str:
+    """A letter for a text or an image, with a star where there is loss."""
+    kinds = {one.kind for one in piece}
+    if Kind.TEXT in kinds:
+        return piece[0].role[0].upper() + "*" * piece[0].loss
+    return "I" if Kind.NOISY not in kinds else "I*" if len(kinds) == 1 else "B*"
 
 
 def _shape(mode: Mode) -> str:
@@ -213,9 +212,9 @@ _SHAPES: dict[str, Mode] = {
 }
 
 
-def _decoded(content: str, place: Place, path: str) -> Image.Image:
+def _decoded(content: str, place: RowPlace, path: str) -> Image.Image:
     return decode(from_base64(content, place, path), place, path)
 
 
-def _sized(content: str, place: Place, path: str) -> Image.Image:
-    return cast(Image.Image, Sized(size_of_base64(content, place, path)))
+def _sized(content: str, place: RowPlace, path: str) -> Image.Image:
+    return SizeOnly(size_of_base64(content, place, path))

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation
-from irg.data.document import Document, ImagePart, Part, TextPart
 from irg.data.episodes import EpisodeSource
-from irg.data.fields import Place
-from irg.data.learning import Mode, Questions, UnfitError, document
+from irg.data.fields import RowPlace
+from irg.data.learning import Mode, ModeQuestions, UnfitError, document
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import encode
-from irg.data.shards import Limits, Shape, ShardWriter
-from irg.data.source import Reason, RowError, Source
+from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.source import Fault, RowError, Source
 from irg.data.trace_rows import content_id
 from irg.data.traces import TraceWriter
 
@@ -53,7 +52,7 @@ class Wish:
 
     modes: tuple[Mode, ...] = tuple(Mode)
     system_prompt: str | None = None
-    questions: Questions = field(default_factory=Questions)
+    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 class ConversationWriter:
@@ -61,8 +60,8 @@ class ConversationWriter:
     manager."""
 
     def __init__(self, folder: Path, provenance: dict[str, Any] | None = None) -> None:
-        shape = Shape(conversation.FORMAT, "conversations", _schema())
-        self._shards = ShardWriter(folder, shape, provenance or {}, Limits())
+        form = ShardFormat(conversation.FORMAT, "conversations", _schema())
+        self._shards = ShardWriter(folder, form, provenance or {}, ShardLimits())
 
     @property
     def num_rows(self) -> int:
@@ -82,7 +81,7 @@ class ConversationWriter:
         self._shards.__exit__(kind, error, trace)
 
     def write(self, row_id: str, written: Document) -> None:
-        content = json.dumps(messages(written.parts), ensure_ascii=False)
+        content = json.dumps(messages(written), ensure_ascii=False)
         self._shards.write({"id": row_id, conversation.COLUMN: content}, [written.mode])
 
 
@@ -100,7 +99,7 @@ def to_conversations(
             writer.write(row_id, written)
         if writer.num_rows == num_before:
             detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
-            found.rejected.append(_place(source, index).error(Reason.UNFIT, detail))
+            found.rejected.append(_place(source, index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
 
@@ -115,7 +114,7 @@ def to_traces(
         try:
             writer.write(row if isinstance(row, Trace) else trace_of(row))
         except UnfitError as unfit:
-            found.rejected.append(place.error(Reason.UNFIT, str(unfit)))
+            found.rejected.append(place.error(Fault.UNFIT, str(unfit)))
         except RowError as refused:  # by the writer, which knows no place in the source
             found.rejected.append(place.error(refused.reason, refused.detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
@@ -134,22 +133,22 @@ def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
                 made = document(trace, mode, system_prompt, wish.questions, choice)
             except UnfitError:
                 continue
-            without_system = made.parts[1:] if _texts(made, Role.SYSTEM) == [""] else made.parts
-            if all(part.text.strip() for part in without_system if isinstance(part, TextPart)):
-                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(without_system, mode)
+            kept = made.segments[1:] if _texts(made, Role.SYSTEM) == [""] else made.segments
+            if all(one.text.strip() for one in kept if one.kind is Kind.TEXT):
+                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(kept, mode)
 
 
-def messages(parts: Sequence[Part]) -> list[dict[str, Any]]:
-    """A document's parts as a conversation."""
+def messages(written: Document) -> list[dict[str, Any]]:
+    """A document as a conversation."""
     found: list[dict[str, Any]] = []
-    for part in parts:
-        if isinstance(part, TextPart) and part.role in (Role.SYSTEM, Role.PROMPT):
-            role = "system" if part.role is Role.SYSTEM else "user"
-            found.append({"role": role, "content": part.text})
+    for piece in pieces(written):
+        role = piece[0].role
+        if role in (Role.SYSTEM, Role.PROMPT):
+            found.append({"role": "system" if role is Role.SYSTEM else "user", "content": piece[0].text})
             continue
         if not found or found[-1]["role"] != "assistant":
             found.append({"role": "assistant", "content": []})
-        found[-1]["content"].append(_item(part))
+        found[-1]["content"].append(_item(piece))
     return found
 
 
@@ -158,7 +157,7 @@ def trace_of(written: Document) -> Trace:
 
     What an understanding mode asks is set by whoever reads a trace; it is kept in the provenance.
     """
-    images = [part.image for part in written.parts if isinstance(part, ImagePart)]
+    images = [one.picture for one, *_ in pieces(written) if one.kind.is_image]
     thoughts = _texts(written, Role.THOUGHT)
     match written.mode:
         case Mode.DIRECT:
@@ -211,24 +210,25 @@ def _rows(
         done(index)
 
 
-def _place(source: Source, index: int) -> Place:
-    return Place(*source.place(index)) if isinstance(source, _PLACED) else Place(source.name, index)
+def _place(source: Source, index: int) -> RowPlace:
+    return RowPlace(*source.place(index)) if isinstance(source, _PLACED) else RowPlace(source.name, index)
 
 
-def _item(part: Part) -> dict[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "content": part.text, "need_loss": part.loss}
+def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:
+    first, kinds = piece[0], {one.kind for one in piece}
+    if first.kind is Kind.TEXT:
+        return {"type": "text", "content": first.text, "need_loss": first.loss}
     return {
         "type": "image",
-        "content": base64.b64encode(encode(part.image)).decode(),
-        "need_loss": part.noisy,
-        "need_vae": part.clean,
-        "need_vit": part.view,
+        "content": base64.b64encode(encode(first.picture)).decode(),
+        "need_loss": Kind.NOISY in kinds,
+        "need_vae": Kind.CLEAN in kinds,
+        "need_vit": Kind.VIEW in kinds,
     }
 
 
 def _texts(written: Document, role: Role) -> list[str]:
-    return [part.text for part in written.parts if isinstance(part, TextPart) and part.role is role]
+    return [one.text for one in written if one.role is role]
 
 
 def _schema() -> "pyarrow.Schema":

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 from PIL import Image
 
 from irg.core.trace import Trace
-from irg.data.fields import Place
-from irg.data.source import Reason, RowError, Sized
+from irg.data.fields import RowPlace
+from irg.data.source import Fault, RowError
+from irg.prep import SizeOnly
 
 FILE = "trace.json"
 
@@ -46,7 +46,7 @@ class EpisodeSource:
         """An episode. Raises RowError if it cannot be used."""
         trace = self._load(index)
         if first := self._duplicates.get(index):
-            raise Place(*self.place(index)).error(Reason.DUPLICATE, f"its id is that of {first}")
+            raise RowPlace(*self.place(index)).error(Fault.DUPLICATE, f"its id is that of {first}")
         return trace
 
     def survey(self) -> Iterator[Trace | RowError]:
@@ -56,23 +56,23 @@ class EpisodeSource:
             except RowError as error:
                 yield error
                 continue
-            turns = tuple(replace(turn, image=_sized(turn.image)) for turn in trace.turns)
-            yield replace(trace, turns=turns, source=_sized(trace.source) if trace.source else None)
+            turns = tuple(replace(turn, image=SizeOnly(turn.image.size)) for turn in trace.turns)
+            yield replace(trace, turns=turns, source=trace.source and SizeOnly(trace.source.size))
 
     def _load(self, index: int) -> Trace:
-        place, folder = Place(*self.place(index)), self.folders[index]
+        place, folder = RowPlace(*self.place(index)), self.folders[index]
         try:
             trace = Trace.load(folder)
         except json.JSONDecodeError as broken:
-            raise place.error(Reason.BAD_JSON, str(broken)) from broken
+            raise place.error(Fault.BAD_JSON, str(broken)) from broken
         except KeyError as missing:
-            raise place.error(Reason.MISSING_COLUMN, f"{missing} is missing") from missing
+            raise place.error(Fault.MISSING_COLUMN, f"{missing} is missing") from missing
         except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
-            raise place.error(Reason.BROKEN_IMAGE, str(broken)) from broken
+            raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except (ValueError, TypeError, AttributeError) as wrong:
-            raise place.error(Reason.WRONG_TYPE, str(wrong)) from wrong
+            raise place.error(Fault.WRONG_TYPE, str(wrong)) from wrong
         if not trace.turns:
-            raise place.error(Reason.NO_TARGET, "it has no turns")
+            raise place.error(Fault.NO_TARGET, "it has no turns")
         return trace
 
     @cached_property
@@ -87,7 +87,3 @@ class EpisodeSource:
             if isinstance(known, str) and known and first.setdefault(known, str(folder)) != str(folder):
                 found[index] = first[known]
         return found
-
-
-def _sized(image: Image.Image) -> Image.Image:
-    return cast(Image.Image, Sized(image.size))

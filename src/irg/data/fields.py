@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """A row (from 0) of a file."""
 
     file: str
     row: int
 
-    def error(self, reason: Reason, detail: str) -> RowError:
+    def error(self, reason: Fault, detail: str) -> RowError:
         return RowError(self.file, self.row, reason, detail)
 
 
@@ -28,7 +28,7 @@ class Fields:
     infinity, WRONG_TYPE for anything else that was not asked for.
     """
 
-    place: Place
+    place: RowPlace
     values: Mapping[str, Any]
     within: str = ""
 
@@ -41,14 +41,14 @@ class Fields:
         try:
             value.encode()
         except UnicodeEncodeError as broken:
-            raise self.error(Reason.WRONG_TYPE, name, f"is no valid Unicode: {broken.reason}") from broken
+            raise self.error(Fault.WRONG_TYPE, name, f"is no valid Unicode: {broken.reason}") from broken
         return value
 
     def words(self, name: str) -> str:
         """A string that says something."""
         value = self.text(name)
         if not value.strip():
-            raise self.error(Reason.EMPTY_TEXT, name, "is empty")
+            raise self.error(Fault.EMPTY_TEXT, name, "is empty")
         return value
 
     def flag(self, name: str, default: bool) -> bool:
@@ -93,7 +93,7 @@ class Fields:
             raise self._wrong(name, content, "a JSON object")
         return content
 
-    def error(self, reason: Reason, name: str, problem: str) -> RowError:
+    def error(self, reason: Fault, name: str, problem: str) -> RowError:
         return self.place.error(reason, f"{self._path(name)} {problem}")
 
     def _get(self, name: str, kind: Any, expected: str, default: Any = None) -> Any:
@@ -102,9 +102,9 @@ class Fields:
             if default is not None:
                 return default
             problem = "is null" if name in self.values else "is missing"
-            raise self.error(Reason.MISSING_COLUMN, name, problem)
+            raise self.error(Fault.MISSING_COLUMN, name, problem)
         if isinstance(value, float) and not math.isfinite(value):
-            raise self.error(Reason.NOT_A_NUMBER, name, f"is {value}, expected {expected}")
+            raise self.error(Fault.NOT_A_NUMBER, name, f"is {value}, expected {expected}")
         if not isinstance(value, kind):
             raise self._wrong(name, value, expected)
         return value
@@ -113,21 +113,21 @@ class Fields:
         return f"{self.within}.{name}" if self.within else name
 
     def _wrong(self, name: str, value: Any, expected: str) -> RowError:
-        return self.error(Reason.WRONG_TYPE, name, f"is {shown(value)}, expected {expected}")
+        return self.error(Fault.WRONG_TYPE, name, f"is {shown(value)}, expected {expected}")
 
 
-def load_json(text: str, place: Place, what: str) -> Any:
+def load_json(text: str, place: RowPlace, what: str) -> Any:
     """Parse JSON; NaN and infinities, which Python would let pass, are errors too."""
 
     def refuse(constant: str) -> NoReturn:
-        raise place.error(Reason.NOT_A_NUMBER, f"{what} holds {constant}")
+        raise place.error(Fault.NOT_A_NUMBER, f"{what} holds {constant}")
 
     try:
         return json.loads(text, parse_constant=refuse)
     except RowError:
         raise
     except (ValueError, RecursionError) as broken:
-        raise place.error(Reason.BAD_JSON, f"{what} is no JSON: {broken}") from broken
+        raise place.error(Fault.BAD_JSON, f"{what} is no JSON: {broken}") from broken
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.files import write_atomically
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 
 VERSION = 1
 
@@ -38,7 +38,7 @@ def recall(folder: Path | None, key: dict[str, Any] | None) -> Findings | None:
     try:
         content = json.loads(path.read_text())
         errors = {
-            index: RowError(file, row, Reason(reason), detail)
+            index: RowError(file, row, Fault(reason), detail)
             for index, file, row, reason, detail in content["errors"]
         }
         return Findings(content["tokens"], content["counts"], errors, content["elsewhere"])
@@ -54,7 +54,7 @@ def remember(folder: Path | None, key: dict[str, Any] | None, findings: Findings
     if (
         folder is None
         or key is None
-        or any(error.reason is Reason.UNREADABLE for error in findings.errors.values())
+        or any(error.reason is Fault.UNREADABLE for error in findings.errors.values())
     ):
         return
     content = {

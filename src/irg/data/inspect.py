@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from irg.core import Document, pieces
 from irg.core.trace import Trace
-from irg.data.document import Document, ImagePart
-from irg.data.fields import Place
+from irg.data.fields import RowPlace
 from irg.data.formats import DataSource
-from irg.data.learning import Mode, Questions, UnfitError, document
+from irg.data.learning import Mode, ModeQuestions, UnfitError, document
 from irg.data.prepare import Preparer
-from irg.data.source import Reason, RowError
-from irg.prep import Tokenizer
+from irg.data.source import Fault, RowError
 
 Watch = Callable[[str, int], None]
 """Hears of every row that a stage, named first, has dealt with; the second is the row's index."""
@@ -41,7 +39,7 @@ class Inspecting:
     longest: int | None = None
     decode: bool = True
     system_prompt: str | None = None
-    questions: Questions = field(default_factory=Questions)
+    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Lengths:
+class LengthSummary:
     """Tokens of the documents of a mode."""
 
     documents: int
@@ -69,7 +67,7 @@ class Lengths:
     total: int
 
     @classmethod
-    def of(cls, tokens: Sequence[int]) -> "Lengths":
+    def of(cls, tokens: Sequence[int]) -> "LengthSummary":
         least, median, p95, most = np.percentile(tokens, (0, 50, 95, 100), method="nearest").astype(int)
         return cls(len(tokens), int(least), int(median), int(p95), int(most), int(sum(tokens)))
 
@@ -94,15 +92,15 @@ class Inspection:
     """Usable rows that cannot be used in one of their modes."""
 
     @property
-    def lengths(self) -> dict[str, Lengths]:
+    def lengths(self) -> dict[str, LengthSummary]:
         """By mode, the learning modes in their order first."""
         known = [str(mode) for mode in Mode]
         names = [name for name in known if name in self.tokens]
         names += sorted(name for name in self.tokens if name not in known)
-        return {name: Lengths.of(self.tokens[name]) for name in names}
+        return {name: LengthSummary.of(self.tokens[name]) for name in names}
 
     @property
-    def reasons(self) -> dict[Reason, int]:
+    def reasons(self) -> dict[Fault, int]:
         """How many rows were rejected for each reason, the most frequent first."""
         return dict(Counter(one.error.reason for one in self.rejected).most_common())
 
@@ -124,7 +122,7 @@ def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stag
     """Survey a data set, and decode its pictures if that is wished for."""
     found = Inspection(source.name, len(source), settings.decode)
     broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
-    preparer = _remembering(settings.preparer)
+    preparer = settings.preparer.remembering()
     for index, row in enumerate(source.survey()):
         if isinstance(row, RowError):
             found.rejected.append(Finding(row))
@@ -193,21 +191,21 @@ def _add(
     preparer: Preparer,
     settings: Inspecting,
 ) -> None:
-    place = Place(*source.place(index))
+    place = RowPlace(*source.place(index))
     lengths: list[tuple[str, int]] = []
     out: list[Finding] = []
     for mode, made in documents(row, settings):
         if isinstance(made, UnfitError):
-            out.append(Finding(place.error(Reason.UNFIT, str(made)), mode))
+            out.append(Finding(place.error(Fault.UNFIT, str(made)), mode))
             continue
         tokens = preparer.measure(made)
         if settings.longest is not None and tokens > settings.longest:
             detail = f"{tokens:,} tokens in mode {mode}, more than {settings.longest:,}"
-            out.append(Finding(place.error(Reason.TOO_LONG, detail), mode))
+            out.append(Finding(place.error(Fault.TOO_LONG, detail), mode))
         else:
             lengths.append((mode, tokens))
     if not lengths:
-        error = out[0].error if out else place.error(Reason.UNFIT, "it has the parts for no mode")
+        error = out[0].error if out else place.error(Fault.UNFIT, "it has the parts for no mode")
         found.rejected.append(Finding(error))
         return
     found.left_out += out
@@ -219,23 +217,11 @@ def _add(
 
 def _sizes(row: Trace | Document) -> Iterator[tuple[int, int]]:
     if isinstance(row, Document):
-        yield from (part.image.size for part in row.parts if isinstance(part, ImagePart))
+        yield from (one.picture.size for one, *_ in pieces(row) if one.kind.is_image)
         return
     yield from (turn.image.size for turn in row.turns)
     if row.source is not None:
         yield row.source.size
-
-
-class _Remembering(Tokenizer):
-    """Remembers what it encoded lately: the modes of a trace share their texts."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__(tokenizer.fast)
-        self.encode = lru_cache(256)(super().encode)
-
-
-def _remembering(preparer: Preparer) -> Preparer:
-    return Preparer(preparer.config, _Remembering(preparer.tokenizer), preparer.clean, preparer.view)
 
 
 def lines_of(findings: Iterable[Finding]) -> str:

@@ -1,30 +1,24 @@
 """The findings about a data set as one page: rejected rows, lengths, sizes, and examples to look at."""
 
-import base64
-import io
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
-from html import escape
-from importlib import resources
+from dataclasses import astuple, dataclass
+from typing import Any
 
-import numpy as np
-from PIL import Image
+from markupsafe import Markup
 
-from irg.core import Role
-from irg.core.page import document
-from irg.data.document import Document, ImagePart, Part, TextPart
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
 from irg.data.source import RowError
+from irg.report.charts import bar, spark
+from irg.report.page import Heading, plural, render, thumbnail
 
 _THUMBNAIL = 288
 """Pixels of the longer side of a picture on the sheet."""
 _MOST_ROWS = 20
 """Rejected rows shown for each reason."""
 _MOST_SIZES = 12
-_BINS = 32
 _NAMES = {Role.THOUGHT: "thought", Role.PROMPT: "prompt", Role.SYSTEM: "system", Role.QUESTION: "question"}
 
 
@@ -56,180 +50,82 @@ def read_examples(
 
 def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
     """The page, with the pictures inside it and nothing loaded from elsewhere."""
-    facts = [
-        _plural(found.rows, "row"),
+    facts = (
+        plural(found.rows, "row"),
         f"{found.rows - len(found.rejected):,} usable",
         f"{len(found.rejected):,} rejected",
-        _plural(sum(found.sizes.values()), "picture") + ("" if found.decoded else " (not decoded)"),
-    ]
-    sheets = "".join(_sheet(mode, found, list(shown.get(mode, ()))) for mode in found.lengths)
-    body = f"""<header>
-<p class="label">data set</p>
-<h1>{escape(found.name)}</h1>
-<ul class="facts">{"".join(f"<li>{escape(fact)}</li>" for fact in facts)}</ul>
-</header>
-<main>
-{_rejected("Rejected rows", found.rejected)}{_rejected("Left out of a mode", found.left_out)}
-{_lengths(found)}
-{_sizes(found)}
-{sheets}</main>
-<footer>{_LEGEND}</footer>"""
-    style = (resources.files("irg.data") / "inspect.css").read_text()
-    return document(found.name, style, body)
-
-
-_LEGEND = (
-    "Parts stand in the order in which a model reads them. Those marked <b>learned</b> carry loss: a text is "
-    "predicted, a picture is denoised. Pictures are <b>seen</b> as latents (CLEAN), as patches (VIEW), or "
-    "both."
-)
-
-
-def _lengths(found: Inspection) -> str:
-    rows = [
-        [
-            f'<a href="#{escape(name)}">{escape(name)}</a>',
-            *(f"{count:,}" for count in (one.documents, one.least, one.median, one.p95, one.most, one.total)),
-            _histogram(found.tokens[name]),
-        ]
-        for name, one in found.lengths.items()
-    ]
-    head = ["mode", "documents", "min", "median", "p95", "max", "all tokens", "from min to max"]
-    return f"<h2>Tokens of a document</h2>\n{_table(head, rows)}" if rows else ""
-
-
-def _histogram(tokens: Seq[int]) -> str:
-    """Bars for the counts of lengths, in as many bins of one width."""
-    counts, _ = np.histogram(tokens, bins=_BINS)
-    most = max(counts.max(), 1)
-    bars = "".join(
-        f'<rect x="{place * 4}" y="{24 - height:.1f}" width="3" height="{height:.1f}"/>'
-        for place, height in enumerate(24 * counts / most)
-        if height
+        plural(sum(found.sizes.values()), "picture") + ("" if found.decoded else " (not decoded)"),
     )
-    return f'<svg class="bars" viewBox="0 0 {_BINS * 4} 24" role="img" aria-label="histogram">{bars}</svg>'
+    content = {
+        "findings": {
+            "Rejected rows": _by_reason(found.rejected),
+            "Left out of a mode": _by_reason(found.left_out),
+        },
+        "lengths": [_lengths(mode, found) for mode in found.lengths],
+        "sizes": _sizes(found),
+        "sheets": [
+            (mode, plural(one.documents, "document"), list(map(_card, shown.get(mode, ()))))
+            for mode, one in found.lengths.items()
+        ],
+    }
+    return render("data/inspect_report.html", Heading("data set", found.name, facts), content)
 
 
-def _sizes(found: Inspection) -> str:
-    total = sum(found.sizes.values())
-    if not total:
-        return ""
-    rows = [
-        [
-            f"{width} \N{MULTIPLICATION SIGN} {height}",
-            f"{count:,}",
-            f"{count / total:.1%}",
-            _bar(count / total),
-        ]
-        for (width, height), count in found.sizes.most_common(_MOST_SIZES)
+def _lengths(mode: str, found: Inspection) -> list[Any]:
+    link = Markup('<a href="#{0}">{0}</a>').format(mode)
+    return [link, *astuple(found.lengths[mode]), spark(found.tokens[mode])]
+
+
+def _sizes(found: Inspection) -> list[list[Any]]:
+    """Pixels, pictures and their share, the sizes beyond the first few in one row."""
+    ordered = found.sizes.most_common()
+    counts = [
+        (f"{width}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{height}", count)
+        for (width, height), count in ordered[:_MOST_SIZES]
     ]
-    rest = found.sizes.most_common()[_MOST_SIZES:]
-    if rest:
-        count = sum(number for _, number in rest)
-        name = _plural(len(rest), "other size")
-        rows.append([name, f"{count:,}", f"{count / total:.1%}", _bar(count / total)])
-    return f"<h2>Sizes of pictures</h2>\n{_table(['pixels', 'pictures', 'share', ''], rows)}"
+    if rest := ordered[_MOST_SIZES:]:
+        counts.append((plural(len(rest), "other size"), sum(count for _, count in rest)))
+    total = sum(found.sizes.values())
+    return [[name, count, f"{count / total:.1%}", bar(count / total)] for name, count in counts]
 
 
-def _bar(share: float) -> str:
-    return f'<span class="bar" style="width: {max(share * 12, 0.1):.2f}em"></span>'
-
-
-def _rejected(title: str, findings: Seq[Finding]) -> str:
-    if not findings:
-        return ""
+def _by_reason(findings: Seq[Finding]) -> list[tuple[str, int, list[list[Any]]]]:
+    """Reasons with the number of their rows, the most frequent first, and some of the rows."""
     by_reason: dict[str, list[Finding]] = {}
     for one in findings:
         by_reason.setdefault(str(one.error.reason), []).append(one)
-    parts = "".join(
-        _reason(reason, those) for reason, those in sorted(by_reason.items(), key=lambda item: -len(item[1]))
-    )
-    return f"<h2>{title}</h2>\n{parts}"
-
-
-def _reason(reason: str, findings: Seq[Finding]) -> str:
-    rows = [
-        [escape(one.error.file), f"{one.error.row:,}", escape(one.error.detail)]
-        for one in findings[:_MOST_ROWS]
+    return [
+        (
+            reason,
+            len(those),
+            [[one.error.file, one.error.row, one.error.detail] for one in those[:_MOST_ROWS]],
+        )
+        for reason, those in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
-    more = len(findings) - len(rows)
-    note = f'<p class="note">and {more:,} more: rejected.jsonl has all</p>' if more > 0 else ""
-    table = _table(["file", "row", "what is wrong"], rows)
-    return f"""<details class="reason"><summary><b>{len(findings):,}</b> {escape(reason)}</summary>
-{table}{note}</details>
-"""
 
 
-def _sheet(mode: str, found: Inspection, shown: Seq[Example]) -> str:
-    count = _plural(found.lengths[mode].documents, "document")
-    cards = "".join(map(_card, shown))
-    return f"""<section class="sheet" id="{escape(mode)}">
-<h2>{escape(mode)} <span class="aside">{count}</span></h2>
-<div class="cards">
-{cards}</div>
-</section>
-"""
+def _card(example: Example) -> dict[str, Any]:
+    origin = f"{example.file}, row {example.row:,}, {example.tokens:,} tokens"
+    parts, asked = [], False
+    for piece in pieces(example.document):
+        parts.append(_picture(piece) if piece[0].kind.is_image else _text(piece[0], asked))
+        asked = piece[0].role is Role.QUESTION
+    return {"origin": origin, "parts": parts}
 
 
-def _card(example: Example) -> str:
-    parts = "".join(_parts(example.document.parts))
-    return f"""<article>
-{parts}<p class="origin">{escape(example.file)}, row {example.row:,}, {example.tokens:,} tokens</p>
-</article>
-"""
+def _text(shown: Segment, asked: bool) -> dict[str, Any]:
+    kind = _NAMES[shown.role]
+    name = "answer" if asked and shown.role is Role.THOUGHT else kind
+    return {"name": name, "kind": kind, "text": shown.text, "learned": shown.loss}
 
 
-def _parts(parts: Seq[Part]) -> Iterator[str]:
-    for part in parts:
-        if isinstance(part, TextPart):
-            name = "answer" if _is_answer(parts, part) else _NAMES[part.role]
-            learned = _LEARNED if part.loss else ""
-            yield (
-                f'<p class="label {_NAMES[part.role]}">{name}{learned}</p>\n'
-                f'<div class="words" dir="auto">{escape(part.text)}</div>\n'
-            )
-        else:
-            yield _figure(part)
-
-
-_LEARNED = ' <span class="learned">learned</span>'
-
-
-def _is_answer(parts: Seq[Part], part: TextPart) -> bool:
-    before = parts[parts.index(part) - 1]
-    is_asked = isinstance(before, TextPart) and before.role is Role.QUESTION
-    return is_asked and part.role is Role.THOUGHT
-
-
-def _figure(part: ImagePart) -> str:
-    seen = " and ".join(name for name, used in (("latents", part.clean), ("patches", part.view)) if used)
-    width, height = part.image.size
-    use = (_LEARNED if part.noisy else "") + (f" seen as {seen}" if seen else "")
-    return f"""<p class="label image">image {part.turn}{use}</p>
-<img width="{width}" height="{height}" loading="lazy" alt="image {part.turn}" src="{_thumbnail(part.image)}">
-<p class="size">{width} \N{MULTIPLICATION SIGN} {height}</p>
-"""
-
-
-def _thumbnail(image: Image.Image) -> str:
-    small = image.convert("RGB")
-    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    buffer = io.BytesIO()
-    small.save(buffer, format="WEBP", quality=80)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def _table(head: Seq[str], rows: Seq[Seq[str]]) -> str:
-    """A table of cells that are HTML already."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in rows)
-    return f'<div class="scroll"><table><tr>{top}</tr>\n{body}</table></div>\n'
-
-
-def _cell(content: str) -> str:
-    kind = ' class="number"' if re.fullmatch(r"[\d,.]+%?", content) else ""
-    return f"<td{kind}>{content}</td>"
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+def _picture(piece: tuple[Segment, ...]) -> dict[str, Any]:
+    picture, kinds = piece[0].picture, {one.kind for one in piece}
+    seen = {Kind.CLEAN: "latents", Kind.VIEW: "patches"}
+    return {
+        "name": f"image {piece[0].turn}",
+        "picture": thumbnail(picture, _THUMBNAIL),
+        "size": f"{picture.width} \N{MULTIPLICATION SIGN} {picture.height}",
+        "seen": " and ".join(name for kind, name in seen.items() if kind in kinds),
+        "learned": Kind.NOISY in kinds,
+    }

@@ -9,9 +9,8 @@ from enum import StrEnum
 
 from PIL import Image
 
-from irg.core import Role
+from irg.core import Document, Kind, Role, Segment
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, ImagePart, Part, TextPart
 
 
 class Mode(StrEnum):
@@ -49,7 +48,7 @@ class UnfitError(ValueError):
 
 
 @dataclass(frozen=True)
-class Questions:
+class ModeQuestions:
     """What the understanding modes ask: for the plan behind a picture, for what a second one improves."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by recipes
@@ -59,7 +58,7 @@ class Questions:
 
 
 def document(
-    trace: Trace, mode: Mode, system_prompt: str, questions: Questions | None = None, choice: int = 0
+    trace: Trace, mode: Mode, system_prompt: str, questions: ModeQuestions | None = None, choice: int = 0
 ) -> Document:
     """The document of one mode. `choice` picks among the trace's own questions.
 
@@ -67,8 +66,9 @@ def document(
     """
     if trace.modes and mode not in trace.modes:
         raise UnfitError(f"the trace is not meant for mode {mode}, only for {', '.join(trace.modes)}")
-    maker = _Maker(trace, mode, system_prompt, questions or Questions(), choice)
-    return Document(tuple(maker.part(token) for token in COMPOSITION[mode].split()), mode)
+    maker = _Maker(trace, mode, system_prompt, questions or ModeQuestions(), choice)
+    tokens = COMPOSITION[mode].split()
+    return Document(tuple(segment for token in tokens for segment in maker.segments(token)), mode)
 
 
 def modes_of(trace: Trace) -> tuple[Mode, ...]:
@@ -89,34 +89,35 @@ class _Maker:
     trace: Trace
     mode: Mode
     system_prompt: str
-    questions: Questions
+    questions: ModeQuestions
     choice: int
 
-    def part(self, token: str) -> Part:
+    def segments(self, token: str) -> tuple[Segment, ...]:
         letter, turn, supervised = token[0], int(token[1:].rstrip("*") or 1), token.endswith("*")
+        kinds = (Kind.NOISY,) if supervised else (Kind.CLEAN, Kind.VIEW)
         match letter:
             case "S":
-                return TextPart(Role.SYSTEM, self.system_prompt, 0)
+                return _text(Role.SYSTEM, self.system_prompt, 0)
             case "P":
-                return TextPart(Role.PROMPT, self.trace.prompt, 1)
+                return _text(Role.PROMPT, self.trace.prompt, 1)
             case "E":  # belongs to the picture that follows it, not to the one before
-                return TextPart(Role.PROMPT, self.trace.prompt, 2)
+                return _text(Role.PROMPT, self.trace.prompt, 2)
             case "Q":
-                return TextPart(Role.QUESTION, self._question(), 1)
+                return _text(Role.QUESTION, self._question(), 1)
             case "A":
-                return TextPart(Role.THOUGHT, self._asked()[1], 1, loss=supervised)
+                return _text(Role.THOUGHT, self._asked()[1], 1, supervised)
             case "T":
-                return TextPart(Role.THOUGHT, self._thought(turn), turn, loss=supervised)
+                return _text(Role.THOUGHT, self._thought(turn), turn, supervised)
             case "I":
-                return _image(self._turn(turn).image, turn, supervised)
+                return _forms(self._turn(turn).image, turn, kinds)
             case "F":
-                return _image(self._turn(-1).image, 2 if self.mode is Mode.EDIT else 1, supervised)
+                return _forms(self._turn(-1).image, 2 if self.mode is Mode.EDIT else 1, kinds)
             case "V":
-                return ImagePart(self._turn(-1).image, 1, view=True)
+                return _forms(self._turn(-1).image, 1, (Kind.VIEW,))
             case "O":
                 if self.trace.source is None:
                     raise UnfitError(f"mode {self.mode} needs an image to edit, the trace has none")
-                return _image(self.trace.source, 1, supervised)
+                return _forms(self.trace.source, 1, kinds)
         raise AssertionError(f"unknown letter {letter}")
 
     def _turn(self, number: int) -> Turn:
@@ -142,5 +143,9 @@ class _Maker:
         return self.questions.plan if self.mode is Mode.INITIAL_UNDERSTANDING else self.questions.compare
 
 
-def _image(image: Image.Image, turn: int, supervised: bool) -> ImagePart:
-    return ImagePart(image, turn, noisy=supervised, clean=not supervised, view=not supervised)
+def _text(role: Role, text: str, turn: int, loss: bool = False) -> tuple[Segment, ...]:
+    return (Segment(Kind.TEXT, role, text, turn=turn, loss=loss),)
+
+
+def _forms(image: Image.Image, turn: int, kinds: tuple[Kind, ...]) -> tuple[Segment, ...]:
+    return tuple(Segment(kind, Role.IMAGE, image, turn=turn) for kind in kinds)

@@ -7,21 +7,20 @@ them, and what was found can be kept in a folder, where the next run finds it if
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
 from irg.data.findings import Findings, recall, remember
 from irg.data.learning import COMPOSITION
 from irg.data.prepare import Preparer
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream
-from irg.prep import Tokenizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class Measuring:
     def check(self, stream: Stream, index: int, tokens: int) -> None:
         if self.longest is not None and tokens > self.longest:
             detail = f"{tokens} tokens in stream {stream.name}, more than {self.longest}"
-            raise stream.error(index, Reason.TOO_LONG, detail)
+            raise stream.error(index, Fault.TOO_LONG, detail)
 
     def lengths(self, stream: Stream, row: Trace | Document, index: int) -> list[int]:
         """Tokens of the row, one length for each of its questions. Raises RowError and Elsewhere."""
@@ -68,7 +67,7 @@ class Measuring:
         return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 
 
-class Lengths:
+class RowLengths:
     """Tokens of every row of a stream that was surveyed."""
 
     def __init__(self, tokens: Sequence[int], counts: Sequence[int]) -> None:
@@ -92,12 +91,12 @@ class Lengths:
         np.maximum.at(most, np.repeat(np.arange(len(most)), self._counts), self._tokens)
         return most
 
-    def without(self, indices: Sequence[int]) -> "Lengths":
+    def without(self, indices: Sequence[int]) -> "RowLengths":
         """The same, but some rows are unusable."""
         counts = self._counts.copy()
         counts[list(indices)] = 0
         kept = np.repeat(counts > 0, self._counts)
-        return Lengths(np.asarray(self._tokens, dtype=np.int64)[kept].tolist(), counts.tolist())
+        return RowLengths(np.asarray(self._tokens, dtype=np.int64)[kept].tolist(), counts.tolist())
 
     def digest(self) -> str:
         content = np.asarray(self._tokens, dtype="<i8").tobytes() + self._counts.astype("<i8").tobytes()
@@ -130,12 +129,12 @@ class Measured:
     """A stream whose lengths are known."""
 
     stream: Stream
-    lengths: Lengths | Sketches
+    lengths: RowLengths | Sketches
     copies: int
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
+class LengthSurvey:
     """What the planner starts from, and what was found not to be usable."""
 
     streams: tuple[Measured, ...]
@@ -146,7 +145,7 @@ class Survey:
 
 def survey(
     streams: Sequence[Stream], measuring: Measuring, folder: Path | None = None, strict: bool = False
-) -> Survey:
+) -> LengthSurvey:
     """Measure all rows of all streams, or take from `folder` what was found before, and leave it there.
 
     Raises ValueError for a stream without a usable row; with `strict`, RowError for the first row that
@@ -172,7 +171,7 @@ def survey(
         if not len(lengths.usable):
             raise ValueError(_nothing_usable(stream, errors, findings.elsewhere))
         measured.append(Measured(stream, lengths, measuring.copies))
-    return Survey(tuple(measured), tuple(rejected), elsewhere)
+    return LengthSurvey(tuple(measured), tuple(rejected), elsewhere)
 
 
 def _findings(
@@ -195,13 +194,7 @@ def _findings(
 
 def _surveyed(streams: Sequence[Stream], measuring: Measuring, strict: bool) -> list[Findings]:
     """One pass over a source, for all the streams that share it."""
-    preparer = measuring.preparer
-    remembering = _Remembering(preparer.tokenizer)
-    quick = Measuring(
-        Preparer(preparer.config, remembering, preparer.clean, preparer.view),
-        measuring.copies,
-        measuring.longest,
-    )
+    quick = replace(measuring, preparer=measuring.preparer.remembering())
     findings = [Findings() for _ in streams]
     for index, row in enumerate(streams[0].source.survey()):
         for stream, found in zip(streams, findings, strict=True):
@@ -227,9 +220,9 @@ def _surveyed(streams: Sequence[Stream], measuring: Measuring, strict: bool) -> 
     return findings
 
 
-def _limited(stream: Stream, findings: Findings, measuring: Measuring) -> tuple[Lengths, list[RowError]]:
+def _limited(stream: Stream, findings: Findings, measuring: Measuring) -> tuple[RowLengths, list[RowError]]:
     """Lengths without the rows that are too long, and all errors in the order of the rows."""
-    lengths, errors = Lengths(findings.tokens, findings.counts), dict(findings.errors)
+    lengths, errors = RowLengths(findings.tokens, findings.counts), dict(findings.errors)
     if measuring.longest is not None:
         most = lengths.most()
         for index in np.flatnonzero(most > measuring.longest).tolist():
@@ -247,19 +240,3 @@ def _nothing_usable(stream: Stream, errors: Sequence[RowError], elsewhere: int) 
         reasons["meant for other modes"] = elsewhere
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "it is empty"
     return f"stream {stream.name} has no usable row among {len(stream.source)}: {told}"
-
-
-class _Remembering(Tokenizer):
-    """A tokenizer that remembers the texts of the last rows: modes of one trace share most of theirs."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__(tokenizer.fast)
-        self._known: dict[str, tuple[int, ...]] = {}
-
-    def encode(self, text: str) -> tuple[int, ...]:
-        ids = self._known.get(text)
-        if ids is None:
-            if len(self._known) >= 256:
-                self._known.clear()
-            ids = self._known[text] = super().encode(text)
-        return ids

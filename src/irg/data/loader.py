@@ -14,10 +14,11 @@ from itertools import islice
 from types import TracebackType
 from typing import Any
 
+from irg.core import Document
 from irg.data.plan import PlannedRow, PlannedStep, Planner
-from irg.data.prepare import Preparer, Ready
+from irg.data.prepare import Preparer
 from irg.data.streams import Rejected
-from irg.data.worker import Parcel, RowReader, parcels
+from irg.data.worker import LoadedRow, RowReader, loaded_rows
 
 _STEPS_AHEAD = 2
 """Steps that workers prepare ahead."""
@@ -28,7 +29,7 @@ class LoadedStep:
     """One process's share of a step."""
 
     planned: PlannedStep
-    rows: tuple[tuple[Ready, ...], ...]
+    rows: tuple[tuple[Document, ...], ...]
     """As many on every process; one is empty if samples have run out, or none of its own could be loaded."""
     rejected: tuple[Rejected, ...]
     """Samples left out of these rows; on the first process also the rows that planning found unusable."""
@@ -93,7 +94,7 @@ class StepLoader:
         num_rows = -(-self.planner.options.rows_per_step // self.world)
         ahead = _STEPS_AHEAD * num_rows
         self._delivered = self.planner.state_dict()
-        arriving = parcels(self._plan(planned), self._reader, self.num_workers, ahead)
+        arriving = loaded_rows(self._plan(planned), self._reader, self.num_workers, ahead)
         try:
             while True:
                 started = time.perf_counter()
@@ -115,14 +116,14 @@ class StepLoader:
             yield from step.rows_of(self.rank, self.world)
 
     def _loaded(
-        self, step: PlannedStep, state: dict[str, Any], arrived: Sequence[Parcel], waited: float
+        self, step: PlannedStep, state: dict[str, Any], arrived: Sequence[LoadedRow], waited: float
     ) -> LoadedStep:
-        rejected = tuple(one for parcel in arrived for one in parcel.rejected)
+        rejected = tuple(one for row in arrived for one in row.rejected)
         if self.rank == 0:
             rejected = step.rejected + rejected
         if self.strict and rejected:
             raise rejected[0].error
         options = self.planner.options
         capacity = step.tokens if options.tokens is None else options.tokens * options.rows_per_step
-        rows = tuple(parcel.unpack() for parcel in arrived)
+        rows = tuple(row.unpack() for row in arrived)
         return LoadedStep(step, rows, rejected, state, waited, capacity)

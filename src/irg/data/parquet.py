@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
-from irg.data.fields import Place
+from irg.data.fields import RowPlace
 from irg.data.rows import CACHE_BYTES, ParquetRows
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 
 Row = TypeVar("Row", Trace, Document)
 
@@ -58,7 +58,7 @@ class ParquetSource(ABC, Generic[Row]):
         return self.from_row(row, place)
 
     def survey(self) -> Iterator[Row | RowError]:
-        """Every row in order with its images `Sized`, or why it cannot be used. Whether the pixels of its
+        """Every row in order with its images `SizeOnly`, or why it cannot be used. Whether the pixels of its
         images can be decoded, only reading tells."""
         for index, (place, row) in enumerate(self._rows.scan(self.is_sketched)):
             if isinstance(row, RowError):
@@ -73,11 +73,11 @@ class ParquetSource(ABC, Generic[Row]):
             yield sketch
 
     @abstractmethod
-    def from_row(self, row: dict[str, Any], place: Place) -> Row:
+    def from_row(self, row: dict[str, Any], place: RowPlace) -> Row:
         """What a row says. Raises RowError."""
 
     @abstractmethod
-    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Row:
+    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Row:
         """The same without pixels. Raises RowError."""
 
     @abstractmethod
@@ -85,9 +85,9 @@ class ParquetSource(ABC, Generic[Row]):
         """Whether a sketch needs a leaf of the columns, given as a dotted path."""
 
     @cached_property
-    def _duplicates(self) -> dict[int, Place]:
+    def _duplicates(self) -> dict[int, RowPlace]:
         return self._rows.duplicates("id")
 
-    def _refuse_duplicate(self, index: int, place: Place) -> None:
+    def _refuse_duplicate(self, index: int, place: RowPlace) -> None:
         if first := self._duplicates.get(index):
-            raise place.error(Reason.DUPLICATE, f"its id is that of {first.file}, row {first.row}")
+            raise place.error(Fault.DUPLICATE, f"its id is that of {first.file}, row {first.row}")

@@ -8,8 +8,8 @@ import struct
 from PIL import Image, UnidentifiedImageError
 
 from irg.core.trace import png
-from irg.data.fields import Place
-from irg.data.source import Reason
+from irg.data.fields import RowPlace
+from irg.data.source import Fault
 from irg.prep import ImageError, decode_image
 from irg.prep.images import MAX_PIXELS, flatten
 
@@ -21,13 +21,13 @@ and camera data may stand before it."""
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def decode(data: bytes, place: Place, what: str) -> Image.Image:
+def decode(data: bytes, place: RowPlace, what: str) -> Image.Image:
     """The picture as RGB, decoded in full. Raises RowError: EMPTY_IMAGE or BROKEN_IMAGE."""
     size_of(data, place, what)
     try:
         picture = decode_image(data, what)
     except (ImageError, OverflowError, MemoryError) as broken:
-        raise place.error(Reason.BROKEN_IMAGE, str(broken)) from broken
+        raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
     setattr(picture, _ENCODED, data)
     return picture
 
@@ -46,34 +46,34 @@ def encode(picture: Image.Image, jpeg_quality: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def size_of(data: bytes, place: Place, what: str) -> tuple[int, int]:
+def size_of(data: bytes, place: RowPlace, what: str) -> tuple[int, int]:
     """Width and height from the head of a file, which is enough of it. Raises RowError as `decode` does."""
     if not data:
-        raise place.error(Reason.EMPTY_IMAGE, f"{what} has no bytes")
+        raise place.error(Fault.EMPTY_IMAGE, f"{what} has no bytes")
     try:
         with Image.open(io.BytesIO(data)) as picture:
             width, height = picture.size
     except _BOMBS as bomb:
-        raise place.error(Reason.BROKEN_IMAGE, f"{what} is too large: {bomb}") from bomb
+        raise place.error(Fault.BROKEN_IMAGE, f"{what} is too large: {bomb}") from bomb
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as broken:
         if _is_empty(data):
-            raise place.error(Reason.EMPTY_IMAGE, f"{what} has 0 pixels a side") from broken
-        raise place.error(Reason.BROKEN_IMAGE, f"{what} is no picture that can be read") from broken
+            raise place.error(Fault.EMPTY_IMAGE, f"{what} has 0 pixels a side") from broken
+        raise place.error(Fault.BROKEN_IMAGE, f"{what} is no picture that can be read") from broken
     if width < 1 or height < 1:
-        raise place.error(Reason.EMPTY_IMAGE, f"{what} has {width}x{height} pixels")
+        raise place.error(Fault.EMPTY_IMAGE, f"{what} has {width}x{height} pixels")
     if width * height > MAX_PIXELS:
-        raise place.error(Reason.BROKEN_IMAGE, f"{what} has {width}x{height} pixels, more than {MAX_PIXELS}")
+        raise place.error(Fault.BROKEN_IMAGE, f"{what} has {width}x{height} pixels, more than {MAX_PIXELS}")
     return width, height
 
 
-def from_base64(text: str, place: Place, what: str) -> bytes:
+def from_base64(text: str, place: RowPlace, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as broken:
-        raise place.error(Reason.BROKEN_IMAGE, f"{what} is not base64: {broken}") from broken
+        raise place.error(Fault.BROKEN_IMAGE, f"{what} is not base64: {broken}") from broken
 
 
-def size_of_base64(text: str, place: Place, what: str) -> tuple[int, int]:
+def size_of_base64(text: str, place: RowPlace, what: str) -> tuple[int, int]:
     """As `size_of`, decoding no more of the text than the size takes."""
     for prefix in _PREFIXES:
         if len(text) <= prefix:

@@ -10,9 +10,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irg.data.fields import Place
+from irg.data.fields import RowPlace
 from irg.data.shards import MANIFEST, Manifest
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,7 +25,7 @@ _SCANNED = 64
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Rows of a file that are read together: a row group, or what is known of a file that cannot be read."""
 
     path: Path
@@ -36,12 +36,12 @@ class Group:
     fault: str = ""
     """Why it cannot be read, where that is known beforehand."""
 
-    def place(self, row: int) -> Place:
-        return Place(str(self.path), self.first + row)
+    def place(self, row: int) -> RowPlace:
+        return RowPlace(str(self.path), self.first + row)
 
     def unreadable(self, row: int, why: object) -> RowError:
         detail = " ".join(str(why).split())
-        return self.place(row).error(Reason.UNREADABLE, detail)
+        return self.place(row).error(Fault.UNREADABLE, detail)
 
 
 class ParquetRows:
@@ -76,11 +76,11 @@ class ParquetRows:
             digest.update(f"{path.name} {facts and facts.st_size} {time}\n".encode())
         return digest.hexdigest()[:16]
 
-    def place(self, index: int) -> Place:
+    def place(self, index: int) -> RowPlace:
         group, row = self._find(index)
         return self.groups[group].place(row)
 
-    def row(self, index: int) -> tuple[Place, dict[str, Any]]:
+    def row(self, index: int) -> tuple[RowPlace, dict[str, Any]]:
         """Where a row is, and its values. Raises RowError if it cannot be read."""
         number, row = self._find(index)
         group = self.groups[number]
@@ -88,7 +88,7 @@ class ParquetRows:
 
     def scan(
         self, wanted: Callable[[str], bool] = lambda leaf: True
-    ) -> Iterator[tuple[Place, dict[str, Any] | RowError]]:
+    ) -> Iterator[tuple[RowPlace, dict[str, Any] | RowError]]:
         """Every row in order with only the `wanted` leaves (dotted paths) of the columns; nothing is kept."""
         for group in self.groups:
             num_read = 0
@@ -102,13 +102,13 @@ class ParquetRows:
             for row in range(num_read, group.rows):  # the others of its rows that nobody will ever see
                 yield group.place(row), group.unreadable(row, fault)
 
-    def duplicates(self, column: str) -> dict[int, Place]:
+    def duplicates(self, column: str) -> dict[int, RowPlace]:
         """Each row whose value in the column has come before, with the place of the first one.
 
         Rows without a value are nobody's duplicates.
         """
-        first: dict[str, Place] = {}
-        found: dict[int, Place] = {}
+        first: dict[str, RowPlace] = {}
+        found: dict[int, RowPlace] = {}
         for index, (place, row) in enumerate(self.scan(lambda leaf: leaf == column)):
             value = None if isinstance(row, RowError) else row.get(column)
             if isinstance(value, str | int) and value != "":
@@ -137,7 +137,9 @@ class ParquetRows:
             self._cache.popitem(last=False)
         return table
 
-    def _scan_group(self, group: Group, wanted: Callable[[str], bool]) -> Iterator[dict[str, Any] | RowError]:
+    def _scan_group(
+        self, group: RowGroup, wanted: Callable[[str], bool]
+    ) -> Iterator[dict[str, Any] | RowError]:
         with _opened(group) as file:
             leaves = [leaf for leaf in _leaves(file, self.columns) if wanted(leaf)]
             if not leaves:  # the rows are there all the same, and each will be found to lack them
@@ -162,7 +164,7 @@ def column_names(path: Path) -> Iterator[set[str]]:
             continue  # reading its rows says what is wrong with it
 
 
-def _groups(path: Path) -> Iterator[Group]:
+def _groups(path: Path) -> Iterator[RowGroup]:
     manifest = Manifest.load(path) if path.is_dir() else None
     if manifest is None:
         for file in _files(path):
@@ -173,7 +175,7 @@ def _groups(path: Path) -> Iterator[Group]:
         fault = "" if file.is_file() else "the file is missing"
         first = 0
         for number, rows in enumerate(entry.groups):
-            yield Group(file, number, first, rows, fault)
+            yield RowGroup(file, number, first, rows, fault)
             first += rows
 
 
@@ -192,28 +194,28 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _groups_of_file(path: Path) -> Iterator[Group]:
+def _groups_of_file(path: Path) -> Iterator[RowGroup]:
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             sizes = [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)]
     except _failures() as failure:
-        yield Group(path, 0, 0, 1, str(failure))
+        yield RowGroup(path, 0, 0, 1, str(failure))
         return
     first = 0
     for number, rows in enumerate(sizes):
-        yield Group(path, number, first, rows)
+        yield RowGroup(path, number, first, rows)
         first += rows
 
 
-def _read_group(group: Group, columns: Sequence[str]) -> "pyarrow.Table":
+def _read_group(group: RowGroup, columns: Sequence[str]) -> "pyarrow.Table":
     with _opened(group) as file:
         return file.read_row_group(group.number, columns=_leaves(file, columns), use_threads=False)
 
 
 @contextmanager
-def _opened(group: Group) -> Iterator["parquet.ParquetFile"]:
+def _opened(group: RowGroup) -> Iterator["parquet.ParquetFile"]:
     """The file of a group, which still has the group that its manifest or its own footer spoke of."""
     from pyarrow import parquet
 
@@ -235,7 +237,7 @@ def _leaves(file: "parquet.ParquetFile", columns: Sequence[str]) -> list[str]:
 
 
 def _values_or_error(
-    group: Group, batch: "pyarrow.RecordBatch", at: int, row: int
+    group: RowGroup, batch: "pyarrow.RecordBatch", at: int, row: int
 ) -> dict[str, Any] | RowError:
     try:
         return _values(group, batch, at, row)
@@ -243,14 +245,16 @@ def _values_or_error(
         return error
 
 
-def _values(group: Group, table: "pyarrow.Table | pyarrow.RecordBatch", at: int, row: int) -> dict[str, Any]:
+def _values(
+    group: RowGroup, table: "pyarrow.Table | pyarrow.RecordBatch", at: int, row: int
+) -> dict[str, Any]:
     """The values of row `at` of a table, which is `row` of the group."""
     values: dict[str, Any] = {}
     for name in table.schema.names:
         try:
             values[name] = table.column(name)[at].as_py()
         except (ValueError, OverflowError) as broken:  # text that is no UTF-8, dates that Python has not
-            raise group.place(row).error(Reason.WRONG_TYPE, f"{name}: {broken}") from broken
+            raise group.place(row).error(Fault.WRONG_TYPE, f"{name}: {broken}") from broken
     return values
 
 

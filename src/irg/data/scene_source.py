@@ -1,9 +1,8 @@
 """The scene world as a source of traces: as many as one likes, each made when it is asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -11,7 +10,7 @@ from PIL import Image
 
 from irg.core.trace import Trace, Turn
 from irg.data.learning import Mode
-from irg.data.source import Sized
+from irg.prep import SizeOnly
 from irg.world import (
     Family,
     Request,
@@ -100,12 +99,12 @@ class SceneSource:
 
     def sketch(self, index: int) -> Trace:
         """The same trace without pixels."""
-        return self._make(index, lambda scene: Sized((SIDE, SIDE)))
+        return self._make(index, lambda scene: SizeOnly((SIDE, SIDE)))
 
     def survey(self) -> Iterator[Trace]:
         return (self.sketch(index) for index in range(self.size))
 
-    def _make(self, index: int, draw: Any) -> Trace:
+    def _make(self, index: int, draw: Callable[[Scene], Image.Image]) -> Trace:
         if not 0 <= index < self.size:
             raise IndexError(f"row {index} of {self.size} scenes")
         rng = np.random.default_rng([self.seed, index])

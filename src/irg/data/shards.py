@@ -117,17 +117,17 @@ def file_hash(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Shape:
+class ShardFormat:
     """What the files of a format look like: its name, the columns, those whose values often come again."""
 
-    format: str
+    name: str
     prefix: str
     schema: "pyarrow.Schema"
     repeated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Limits:
+class ShardLimits:
     """Where groups and files end, beside `GROUP_BYTES` and `FILE_BYTES`."""
 
     rows_per_group: int = 1024
@@ -145,8 +145,10 @@ class ShardWriter:
     The same rows give the same bytes. Raises ValueError for a folder that holds a data set already.
     """
 
-    def __init__(self, folder: Path, shape: Shape, provenance: dict[str, Any], limits: Limits) -> None:
-        self.folder, self.shape, self.provenance, self.limits = folder, shape, provenance, limits
+    def __init__(
+        self, folder: Path, form: ShardFormat, provenance: dict[str, Any], limits: ShardLimits
+    ) -> None:
+        self.folder, self.form, self.provenance, self.limits = folder, form, provenance, limits
         self._entries: list[FileEntry] = []
         self._rows: list[dict[str, Any]] = []
         self._num_bytes = 0
@@ -170,7 +172,7 @@ class ShardWriter:
 
     @property
     def _name(self) -> str:
-        return f"{self.shape.prefix}-{len(self._entries):05d}.parquet"
+        return f"{self.form.prefix}-{len(self._entries):05d}.parquet"
 
     def __enter__(self) -> "ShardWriter":
         if self.folder.exists() and not self.folder.is_dir():
@@ -215,7 +217,7 @@ class ShardWriter:
         self._end_file()
         for entry in self._entries:
             put_in_place(self._staging / entry.name, self.folder / entry.name)
-        Manifest(self.shape.format, tuple(self._entries), self.provenance).save(self.folder)
+        Manifest(self.form.name, tuple(self._entries), self.provenance).save(self.folder)
 
     def _end_group(self) -> None:
         import pyarrow
@@ -226,13 +228,13 @@ class ShardWriter:
         if self._file is None:
             self._file = parquet.ParquetWriter(
                 self._staging / self._name,
-                self.shape.schema,
+                self.form.schema,
                 compression="zstd",
-                use_dictionary=list(self.shape.repeated),  # pyright: ignore[reportArgumentType]
+                use_dictionary=list(self.form.repeated),  # pyright: ignore[reportArgumentType]
                 write_statistics=False,
                 write_page_checksum=True,
             )
-        table = pyarrow.Table.from_pylist(self._rows, schema=self.shape.schema)
+        table = pyarrow.Table.from_pylist(self._rows, schema=self.form.schema)
         self._file.write_table(table, row_group_size=len(self._rows))
         self._groups.append(len(self._rows))
         self._rows, self._num_bytes = [], 0

@@ -1,16 +1,15 @@
 """Sources: where training samples come from, and how a row that cannot be used is named."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from irg.core import Document
 from irg.core.trace import Trace
-from irg.data.document import Document
 
 
-class Reason(StrEnum):
-    """Why a row is rejected."""
+class Fault(StrEnum):
+    """What is wrong with a row that is rejected."""
 
     BAD_JSON = "bad JSON"
     MISSING_COLUMN = "missing column"
@@ -32,20 +31,12 @@ class Reason(StrEnum):
 class RowError(ValueError):
     """A row that cannot be used: the file, the row in it (from 0), the reason, and what exactly is wrong."""
 
-    def __init__(self, file: str, row: int, reason: Reason, detail: str) -> None:
+    def __init__(self, file: str, row: int, reason: Fault, detail: str) -> None:
         super().__init__(f"{file}, row {row}: {reason}: {detail}")
         self.file, self.row, self.reason, self.detail = file, row, reason, detail
 
     def __reduce__(self) -> tuple:
         return type(self), (self.file, self.row, self.reason, self.detail)
-
-
-@dataclass(frozen=True, eq=False)
-class Sized:
-    """Stands for an image of which only the size is known: enough to measure a document."""
-
-    size: tuple[int, int]
-    """Width and height in pixels."""
 
 
 class Source(Protocol):
@@ -69,5 +60,5 @@ class Source(Protocol):
         ...
 
     def survey(self) -> Iterator[Trace | Document | RowError]:
-        """Every row in order without its pixels (images are `Sized`), or the error it would raise."""
+        """Every row in order without its pixels (images are `SizeOnly`), or the error it would raise."""
         ...

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from irg.core import Document
 from irg.core.trace import Trace
 from irg.data import learning
-from irg.data.document import Document, ImagePart
-from irg.data.learning import Mode, Questions, UnfitError
-from irg.data.source import Reason, RowError, Source
+from irg.data.learning import Mode, ModeQuestions, UnfitError
+from irg.data.source import Fault, RowError, Source
 
 
 @runtime_checkable
@@ -19,7 +19,7 @@ class Sketching(Protocol):
     virtual: bool
 
     def sketch(self, index: int) -> Trace | Document:
-        """One row without its pixels: its images are `Sized`."""
+        """One row without its pixels: its images are `SizeOnly`."""
         ...
 
 
@@ -63,7 +63,7 @@ class Rejected:
         }
 
 
-def counted(rejected: Iterable[Rejected]) -> Counter[tuple[str, Reason]]:
+def counted(rejected: Iterable[Rejected]) -> Counter[tuple[str, Fault]]:
     """How many rows each stream rejected for each reason."""
     return Counter((one.stream, one.error.reason) for one in rejected)
 
@@ -83,7 +83,7 @@ class Stream:
     """Names it in the mixture's state and in reports; left empty, the source's name and the mode."""
     system_prompt: str | None = None
     """None: each trace's own."""
-    questions: Questions = field(default_factory=Questions)
+    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -123,12 +123,12 @@ class Stream:
         else:
             document = self._taught(row, index, choice)
         if not document.supervised:
-            raise self.error(index, Reason.NO_TARGET, "no part of it carries loss")
-        for part in document.parts:
-            if isinstance(part, ImagePart) and min(part.image.size) < 1:
-                width, height = part.image.size
+            raise self.error(index, Fault.NO_TARGET, "no part of it carries loss")
+        for segment in document:
+            if segment.kind.is_image and min(segment.picture.size) < 1:
+                width, height = segment.picture.size
                 raise self.error(
-                    index, Reason.EMPTY_IMAGE, f"an image of turn {part.turn} is {width}x{height}"
+                    index, Fault.EMPTY_IMAGE, f"an image of turn {segment.turn} is {width}x{height}"
                 )
         return document
 
@@ -136,7 +136,7 @@ class Stream:
         """How many documents the row can be, one for each of its own questions."""
         return max(len(row.questions), 1) if self.mode is Mode.QUESTION and isinstance(row, Trace) else 1
 
-    def error(self, index: int, reason: Reason, detail: str) -> RowError:
+    def error(self, index: int, reason: Fault, detail: str) -> RowError:
         """An error of the row, naming its file where the source knows it."""
         return RowError(*self.place(index), reason, detail)
 
@@ -153,4 +153,4 @@ class Stream:
         try:
             return learning.document(trace, self.mode, prompt, self.questions, choice)
         except UnfitError as unfit:
-            raise self.error(index, Reason.UNFIT, str(unfit)) from unfit
+            raise self.error(index, Fault.UNFIT, str(unfit)) from unfit

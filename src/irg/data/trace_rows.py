@@ -4,16 +4,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from irg.core.trace import Trace, Turn, Verdict
-from irg.data.fields import Fields, Place, shown
+from irg.data.fields import Fields, RowPlace, shown
 from irg.data.learning import Mode
 from irg.data.pictures import decode, encode
-from irg.data.source import Reason, Sized
-from irg.prep.images import flatten
+from irg.data.source import Fault
+from irg.prep.images import SizeOnly, flatten
 
 if TYPE_CHECKING:
     import pyarrow
@@ -118,13 +118,13 @@ def published(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "turns": turns, "images": [turn["image"] for turn in row["turns"]]}
 
 
-def trace_of(row: dict[str, Any], place: Place) -> Trace:
+def trace_of(row: dict[str, Any], place: RowPlace) -> Trace:
     """The trace of a row, its images decoded. Raises RowError."""
     return _trace(Fields(place, row), _decoded)
 
 
-def sketch_of(row: dict[str, Any], place: Place) -> Trace:
-    """The trace of a row without the images' bytes: they are `Sized`. Raises RowError."""
+def sketch_of(row: dict[str, Any], place: RowPlace) -> Trace:
+    """The trace of a row without the images' bytes: they are `SizeOnly`. Raises RowError."""
     return _trace(Fields(place, row), _sized)
 
 
@@ -149,7 +149,7 @@ _Opener = Callable[[Fields, str, str, str], Image.Image]
 def _trace(row: Fields, opened: _Opener) -> Trace:
     turns = tuple(_turn(turn, opened) for turn in _turns(row))
     if not turns:
-        raise row.error(Reason.NO_TARGET, "turns", "is empty")
+        raise row.error(Fault.NO_TARGET, "turns", "is empty")
     questions = tuple((asked.words("question"), asked.words("answer")) for asked in row.each("questions", []))
     has_source = row.has("source") or row.has("source_width")
     return Trace(
@@ -174,7 +174,7 @@ def _turns(row: Fields) -> list[Fields]:
         return turns
     images = row.items("images")
     if len(images) != len(turns):
-        raise row.error(Reason.WRONG_TYPE, "images", f"holds {len(images)} pictures for {len(turns)} turns")
+        raise row.error(Fault.WRONG_TYPE, "images", f"holds {len(images)} pictures for {len(turns)} turns")
     return [
         replace(turn, values={**turn.values, "image": image})
         for turn, image in zip(turns, images, strict=True)
@@ -194,13 +194,13 @@ def _turn(row: Fields, opened: _Opener) -> Turn:
 def _verdict(row: Fields) -> Verdict:
     flaws = row.items("flaws", [])
     if not all(isinstance(flaw, str) for flaw in flaws):
-        raise row.error(Reason.WRONG_TYPE, "flaws", f"is {shown(flaws)}, expected texts")
+        raise row.error(Fault.WRONG_TYPE, "flaws", f"is {shown(flaws)}, expected texts")
     return Verdict(row.flag("correct", False), tuple(flaws), _numbers(row, "scores"))
 
 
 def _mode(row: Fields, name: Any) -> str:
     if name not in set(Mode):
-        raise row.error(Reason.UNKNOWN_MODE, "modes", f"names {shown(name)}, known are {', '.join(Mode)}")
+        raise row.error(Fault.UNKNOWN_MODE, "modes", f"names {shown(name)}, known are {', '.join(Mode)}")
     return name
 
 
@@ -214,7 +214,7 @@ def _decoded(row: Fields, image: str, width: str, height: str) -> Image.Image:
     picture = decode(encoded.data("bytes"), row.place, encoded.within)
     if picture.size != said:
         sizes = f"has {picture.width}x{picture.height} pixels, its row says {said[0]}x{said[1]}"
-        raise row.error(Reason.BROKEN_IMAGE, image, sizes)
+        raise row.error(Fault.BROKEN_IMAGE, image, sizes)
     return picture
 
 
@@ -222,8 +222,8 @@ def _sized(row: Fields, image: str, width: str, height: str) -> Image.Image:
     row.fields(image)
     size = row.integer(width), row.integer(height)
     if min(size) < 1:
-        raise row.error(Reason.EMPTY_IMAGE, image, f"has {size[0]}x{size[1]} pixels")
-    return cast(Image.Image, Sized(size))
+        raise row.error(Fault.EMPTY_IMAGE, image, f"has {size[0]}x{size[1]} pixels")
+    return SizeOnly(size)
 
 
 def _turn_row(turn: Turn, jpeg_quality: int | None) -> dict[str, Any]:

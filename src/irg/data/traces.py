@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any
 
 from irg.core.trace import Trace
-from irg.data.fields import Place
+from irg.data.fields import RowPlace
 from irg.data.learning import modes_of
 from irg.data.parquet import CACHE_BYTES, ParquetSource
-from irg.data.shards import Limits, Shape, ShardWriter, verify
-from irg.data.source import Reason
+from irg.data.shards import ShardFormat, ShardLimits, ShardWriter, verify
+from irg.data.source import Fault
 from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
 
 FORMAT = "irg-traces"
@@ -41,8 +41,8 @@ class TraceWriter:
         self.jpeg_quality = jpeg_quality
         self.ids: set[str] = set()
         """Of the traces written so far."""
-        shape = Shape(FORMAT, "traces", schema(), REPEATED)
-        self._shards = ShardWriter(folder, shape, provenance or {}, Limits(rows_per_group, rows_per_file))
+        form = ShardFormat(FORMAT, "traces", schema(), REPEATED)
+        self._shards = ShardWriter(folder, form, provenance or {}, ShardLimits(rows_per_group, rows_per_file))
 
     @property
     def num_rows(self) -> int:
@@ -67,14 +67,14 @@ class TraceWriter:
 
         Raises RowError, a ValueError, for what a reader would refuse, a duplicated id among it.
         """
-        place = Place(str(self._shards.folder), self.num_rows)
+        place = RowPlace(str(self._shards.folder), self.num_rows)
         row = row_of(trace, self.jpeg_quality)
         sketch = sketch_of(row, place)
         modes = modes_of(sketch)
         if not modes:
-            raise place.error(Reason.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
+            raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
         if row["id"] in self.ids:
-            raise place.error(Reason.DUPLICATE, f"id {row['id']} has been written already")
+            raise place.error(Fault.DUPLICATE, f"id {row['id']} has been written already")
         self._shards.write(row, modes)
         self.ids.add(row["id"])
         return row["id"]
@@ -90,10 +90,10 @@ class TraceStore(ParquetSource[Trace]):
         """What is not as the manifest says; empty if all is. Raises ValueError if there is no manifest."""
         return tuple(verify(self.path))
 
-    def from_row(self, row: dict[str, Any], place: Place) -> Trace:
+    def from_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
         return trace_of(row, place)
 
-    def sketch_of_row(self, row: dict[str, Any], place: Place) -> Trace:
+    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
         return sketch_of(row, place)
 
     def is_sketched(self, leaf: str) -> bool:

@@ -7,21 +7,20 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from irg.data.document import Document, ImagePart
+from irg.core import Document
 from irg.data.lengths import Measured
 from irg.data.mixture import SampleRef
 from irg.data.plan import PlannedRow
-from irg.data.prepare import Preparer, Ready, ReadyImage
-from irg.data.source import Reason, RowError
+from irg.data.prepare import Preparer
+from irg.data.source import Fault, RowError
 from irg.data.streams import Elsewhere, Rejected, Stream
 
 _WATCH_SECONDS = 1.0
@@ -30,42 +29,23 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.Decom
 
 
 @dataclass(frozen=True, eq=False)
-class Parcel:
-    """The documents of a row, their pixels apart, as arrays: these travel as plain bytes, while each tensor
-    would take a file descriptor and shared memory, both of which containers are short of."""
+class LoadedRow:
+    """The documents of a row. Their pixels are arrays, which travel as plain bytes: each tensor would take a
+    file descriptor and shared memory, both of which containers are short of."""
 
-    documents: tuple[Ready, ...]
-    pixels: tuple[np.ndarray, ...]
+    documents: tuple[Document, ...]
     rejected: tuple[Rejected, ...]
     failure: str = ""
     """What went wrong that was not a row's fault, and where."""
 
-    @classmethod
-    def pack(cls, documents: Sequence[Ready], rejected: Sequence[Rejected]) -> "Parcel":
-        pixels: list[np.ndarray] = []
-
-        def packed(part: ReadyImage) -> ReadyImage:
-            pixels.extend(one.numpy() for one in (part.latent_pixels, part.view_pixels) if one is not None)
-            return replace(part, latent_pixels=None, view_pixels=None)
-
-        bare = [_with_images(document, packed) for document in documents]
-        return cls(tuple(bare), tuple(pixels), tuple(rejected))
-
-    def unpack(self) -> tuple[Ready, ...]:
-        """The documents, as they were. Raises RuntimeError if something had failed."""
+    def unpack(self) -> tuple[Document, ...]:
+        """The documents. Raises RuntimeError if something had failed."""
         if self.failure:
             raise RuntimeError(self.failure)
-        arrays = iter(self.pixels)
-
-        def unpacked(part: ReadyImage) -> ReadyImage:
-            latent = torch.from_numpy(next(arrays)) if part.noisy or part.clean else None
-            view = torch.from_numpy(next(arrays)) if part.view else None
-            return replace(part, latent_pixels=latent, view_pixels=view)
-
-        return tuple(_with_images(document, unpacked) for document in self.documents)
+        return self.documents
 
 
-class RowReader(Dataset[Parcel]):
+class RowReader(Dataset[LoadedRow]):
     """Reads planned rows. It can be sent to other processes, and gives the same in all of them."""
 
     def __init__(self, streams: Sequence[Measured], preparer: Preparer, seed: int) -> None:
@@ -73,7 +53,7 @@ class RowReader(Dataset[Parcel]):
         self._copies = {one.stream.name: one.copies for one in streams}
         self._preparer, self._seed = preparer, seed
 
-    def __getitem__(self, row: PlannedRow) -> Parcel:
+    def __getitem__(self, row: PlannedRow) -> LoadedRow:
         documents, rejected = [], []
         for sample in row.samples:
             try:
@@ -85,26 +65,28 @@ class RowReader(Dataset[Parcel]):
                 stream = self._streams[sample.stream]
                 file, number = stream.place(sample.index)
                 what = f"{file}, row {number} (stream {stream.name}): {type(failure).__name__}: {failure}"
-                return Parcel((), (), (), f"{what}\n\n{traceback.format_exc()}")
-        return Parcel.pack(documents, rejected)
+                return LoadedRow((), (), f"{what}\n\n{traceback.format_exc()}")
+        return LoadedRow(tuple(documents), tuple(rejected))
 
-    def _read(self, sample: SampleRef) -> Ready:
+    def _read(self, sample: SampleRef) -> Document:
         """Raises RowError if the sample cannot be used."""
         stream, seed = self._streams[sample.stream], sample.seed(self._seed)
         try:
             document = stream.document(sample.index, choice=seed)
         except Elsewhere as elsewhere:
-            raise stream.error(sample.index, Reason.UNFIT, "it is meant for other modes now") from elsewhere
+            raise stream.error(sample.index, Fault.UNFIT, "it is meant for other modes now") from elsewhere
         _decode(document, stream, sample.index)
         ready = self._preparer(document, seed)
-        tokens = _num_tokens(ready, self._copies[sample.stream])
+        tokens = ready.tokens_with(self._copies[sample.stream])
         if tokens > sample.length:
             detail = f"it has {tokens} tokens, and had {sample.length} when it was measured"
-            raise stream.error(sample.index, Reason.TOO_LONG, detail)
+            raise stream.error(sample.index, Fault.TOO_LONG, detail)
         return ready
 
 
-def parcels(rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahead: int) -> Generator[Parcel]:
+def loaded_rows(
+    rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahead: int
+) -> Generator[LoadedRow]:
     """What `reader` makes of the rows, in order. Workers, if any, are at most about `ahead` rows ahead.
 
     Closing the generator ends the workers; they also end when this process is killed.
@@ -118,7 +100,7 @@ def parcels(rows: Iterator[PlannedRow], reader: RowReader, num_workers: int, ahe
         sampler=rows,  # type: ignore[arg-type] - an iterator will do: it is gone through once
         batch_size=None,
         num_workers=num_workers,
-        collate_fn=_as_it_is,  # type: ignore[arg-type] - without batches it is given single parcels
+        collate_fn=_as_it_is,  # type: ignore[arg-type] - without batches it is given single rows
         prefetch_factor=-(-ahead // num_workers) if num_workers else None,
         worker_init_fn=partial(_begin, os.getpid()),
         multiprocessing_context=context,
@@ -143,31 +125,14 @@ def _end_with(parent: int) -> None:
 
 def _decode(document: Document, stream: Stream, index: int) -> None:
     """Read the pixels of images that are read lazily, so that a broken one is told from other failures."""
-    for part in document.parts:
-        if isinstance(part, ImagePart):
+    for segment in document:
+        if segment.kind.is_image:
             try:
-                part.image.load()
+                segment.picture.load()
             except _BROKEN as broken:
-                detail = f"an image of turn {part.turn} cannot be decoded: {broken}"
-                raise stream.error(index, Reason.BROKEN_IMAGE, detail) from broken
+                detail = f"an image of turn {segment.turn} cannot be decoded: {broken}"
+                raise stream.error(index, Fault.BROKEN_IMAGE, detail) from broken
 
 
-def _num_tokens(ready: Ready, copies: int) -> int:
-    """Tokens of a document in a row, nothing dropped."""
-    total = 0
-    for part in ready.parts:
-        if isinstance(part, ReadyImage):
-            latents = copies * part.noisy + part.clean
-            total += latents * (part.latent_grid.num_tokens + 2) + part.view * (part.view_grid.num_tokens + 2)
-        else:
-            total += len(part.ids) + 2
-    return total
-
-
-def _with_images(document: Ready, change: Callable[[ReadyImage], ReadyImage]) -> Ready:
-    parts = tuple(change(part) if isinstance(part, ReadyImage) else part for part in document.parts)
-    return replace(document, parts=parts)
-
-
-def _as_it_is(parcel: Parcel) -> Parcel:
-    return parcel
+def _as_it_is(row: LoadedRow) -> LoadedRow:
+    return row

@@ -1,12 +1,12 @@
 """Endpoints: models behind an OpenAI-compatible address, asked within a budget and never twice.
 
 endpoint = Endpoint(EndpointSettings(base_url=..., model=..., key_env=...), Account(folder=...))
-reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Reflection)
+reply = await endpoint.complete(ChatRequest(messages, max_tokens=400), schema=Description)
 """
 
 from irg.endpoint.budget import Spending, spent
 from irg.endpoint.client import Endpoint
-from irg.endpoint.errors import EndpointError, Reason
+from irg.endpoint.errors import EndpointError, NoAnswer
 from irg.endpoint.estimate import Call, Estimate, estimate
 from irg.endpoint.requests import ChatRequest, ImageRequest, Message, Reply
 from irg.endpoint.settings import (
@@ -28,8 +28,8 @@ __all__ = [
     "Estimate",
     "ImageRequest",
     "Message",
+    "NoAnswer",
     "Price",
-    "Reason",
     "Reply",
     "Spending",
     "Structured",

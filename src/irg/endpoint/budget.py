@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from irg.endpoint.database import Database
-from irg.endpoint.errors import EndpointError, Reason
+from irg.endpoint.errors import EndpointError, NoAnswer
 from irg.endpoint.settings import Account, Price
 
 NANOS = 10**9
@@ -49,7 +49,7 @@ class Spending:
     """How often attempts failed, by reason, and answers had to be repaired."""
 
 
-class Budget:
+class Ledger:
     """The sums of one account. All methods are single transactions, and safe from any thread or process."""
 
     def __init__(self, database: Database, account: Account) -> None:
@@ -111,10 +111,12 @@ class Budget:
     def _check(self, requests: int, nanos: int, more_nanos: int) -> None:
         account = self._account
         if account.max_requests is not None and requests + 1 > account.max_requests:
-            raise EndpointError(Reason.BUDGET, f"all {account.max_requests} requests (max_requests) are made")
+            raise EndpointError(
+                NoAnswer.BUDGET, f"all {account.max_requests} requests (max_requests) are made"
+            )
         if account.max_cost is not None and nanos + more_nanos > round(account.max_cost * NANOS):
             raise EndpointError(
-                Reason.BUDGET,
+                NoAnswer.BUDGET,
                 f"{nanos / NANOS:.6g} of {account.max_cost:g} (max_cost) are spent or reserved, "
                 f"and a request may take {more_nanos / NANOS:.6g}",
             )
@@ -126,6 +128,6 @@ def spent(account: Account) -> tuple[Spending, ...]:
     if not database.path.exists():
         return ()
     try:
-        return Budget(database, account).spending()
+        return Ledger(database, account).spending()
     finally:
         database.close()

@@ -24,7 +24,7 @@ class Stored:
     served: str = ""
 
 
-class Cache:
+class AnswerCache:
     def __init__(self, database: Database) -> None:
         self._database = database
 

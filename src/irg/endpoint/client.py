@@ -8,10 +8,10 @@ from typing import Any, TypeVar, overload
 from pydantic import BaseModel
 
 from irg.core.cost import Cost
-from irg.endpoint.budget import Budget, Charge
-from irg.endpoint.cache import Cache, Stored
+from irg.endpoint.budget import Charge, Ledger
+from irg.endpoint.cache import AnswerCache, Stored
 from irg.endpoint.database import Database
-from irg.endpoint.errors import EndpointError, Reason, Secret
+from irg.endpoint.errors import EndpointError, NoAnswer, Secret
 from irg.endpoint.estimate import input_bound
 from irg.endpoint.patience import Patience
 from irg.endpoint.requests import (
@@ -34,7 +34,7 @@ from irg.endpoint.structured import (
     response_format,
     without_reasoning,
 )
-from irg.endpoint.wire import Answer
+from irg.endpoint.wire import Response
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Value = TypeVar("Value")
@@ -53,8 +53,8 @@ class Endpoint:
         self.settings = settings
         self.account = account
         self._database = Database(account)
-        self._cache = Cache(self._database)
-        self._budget = Budget(self._database, account)
+        self._cache = AnswerCache(self._database)
+        self._budget = Ledger(self._database, account)
         self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
         self._patience = Patience(settings.patience)
 
@@ -177,14 +177,14 @@ class Endpoint:
         except UnfitAnswerError as unfit:
             problem = str(unfit)
         if schema is None:
-            raise EndpointError(Reason.CUT, problem)
+            raise EndpointError(NoAnswer.CUT, problem)
         session.count("repair")
         back = (Message("assistant", (str(answer.content),)), Message("user", (repair(problem),)))
         answer, more, further = await self._exchange(session, request, schema, (*messages, *back))
         try:
             return Stored(_checked(answer, schema), usage + more, answer.served), attempts + further
         except UnfitAnswerError as unfit:
-            reason = Reason.CUT if answer.finish == "length" else Reason.INVALID
+            reason = NoAnswer.CUT if answer.finish == "length" else NoAnswer.INVALID
             failure = EndpointError(reason, f"also when asked again: {unfit}")
         raise failure
 
@@ -194,7 +194,7 @@ class Endpoint:
         request: ChatRequest,
         schema: type[BaseModel] | None,
         messages: tuple[Message, ...],
-    ) -> tuple[Answer, Cost, int]:
+    ) -> tuple[Response, Cost, int]:
         """One question and its answer: what it cost, and the attempts that it took."""
         settings = self.settings
         shape = response_format(schema, settings.structured) if schema else None
@@ -237,7 +237,7 @@ def _with_instruction(
     return messages if words is None else (Message("system", (words,)), *messages)
 
 
-def _checked(answer: Answer, schema: type[BaseModel] | None) -> str:
+def _checked(answer: Response, schema: type[BaseModel] | None) -> str:
     """The text to keep: of data, the same spelling whatever the model's. Raises UnfitAnswerError."""
     text = without_reasoning(str(answer.content))
     cut = "it was cut off at the most tokens allowed; be shorter" if answer.finish == "length" else ""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 
-class Reason(StrEnum):
+class NoAnswer(StrEnum):
     """Why there is no answer. The first five are worth another attempt, the last five end the run."""
 
     RATE_LIMIT = "rate limited"
@@ -37,17 +37,17 @@ class Reason(StrEnum):
     @property
     def unanswered(self) -> bool:
         """The model said nothing at all, which is counted towards giving the endpoint up."""
-        return self.retried or self is Reason.BAD_REQUEST
+        return self.retried or self is NoAnswer.BAD_REQUEST
 
 
-_RETRIED = {Reason.RATE_LIMIT, Reason.SERVER, Reason.TIMEOUT, Reason.CONNECTION, Reason.MALFORMED}
-_STOPPING = {Reason.BUDGET, Reason.UNAUTHORIZED, Reason.NOT_FOUND, Reason.QUOTA, Reason.UNAVAILABLE}
+_RETRIED = {NoAnswer.RATE_LIMIT, NoAnswer.SERVER, NoAnswer.TIMEOUT, NoAnswer.CONNECTION, NoAnswer.MALFORMED}
+_STOPPING = {NoAnswer.BUDGET, NoAnswer.UNAUTHORIZED, NoAnswer.NOT_FOUND, NoAnswer.QUOTA, NoAnswer.UNAVAILABLE}
 
 
 class EndpointError(Exception):
     """A request that ended without a usable answer, after all attempts that it was worth."""
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: NoAnswer, detail: str) -> None:
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason, self.detail = reason, detail
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Any
 
 from irg.endpoint.budget import NANOS, Charge
@@ -55,15 +56,7 @@ class Estimate:
     most_money: float = 0.0
 
     def __add__(self, other: "Estimate") -> "Estimate":
-        return Estimate(
-            self.requests + other.requests,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            self.images + other.images,
-            self.money + other.money,
-            self.most_requests + other.most_requests,
-            self.most_money + other.most_money,
-        )
+        return Estimate(*map(add, vars(self).values(), vars(other).values()))
 
 
 def estimate(settings: EndpointSettings, calls: Iterable[Call]) -> Estimate:

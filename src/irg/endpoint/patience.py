@@ -1,6 +1,6 @@
 """When to stop asking an endpoint at all: rather than reject every record of a long run, one by one."""
 
-from irg.endpoint.errors import EndpointError, Reason
+from irg.endpoint.errors import EndpointError, NoAnswer
 
 
 class Patience:
@@ -26,7 +26,7 @@ class Patience:
         self._num_unanswered = self._num_unanswered + 1 if failure.reason.unanswered else 0
         if self._num_unanswered >= self._bound:
             text = f"{self._num_unanswered} requests in a row got no answer, the last: {failure}"
-            failure = EndpointError(Reason.UNAVAILABLE, text)
+            failure = EndpointError(NoAnswer.UNAVAILABLE, text)
         if failure.reason.stops_run:
             self._stopped = failure
         return failure

@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 
 from irg.core.cost import Cost
-from irg.endpoint.budget import Budget, Charge
+from irg.endpoint.budget import Charge, Ledger
 from irg.endpoint.cache import Stored
 from irg.endpoint.errors import EndpointError
 from irg.endpoint.patience import Patience
 from irg.endpoint.settings import Backoff, EndpointSettings
-from irg.endpoint.wire import Answer, AttemptError, Wire
+from irg.endpoint.wire import AttemptError, Response, Wire
 
 Result = tuple[Stored, int] | EndpointError
-Exchange = Callable[[Wire], Awaitable[Answer]]
+Exchange = Callable[[Wire], Awaitable[Response]]
 
 
 class Session:
     """Sends requests: so many at once, each charged before it goes, each again after a passing failure."""
 
-    def __init__(self, settings: EndpointSettings, budget: Budget, patience: Patience) -> None:
+    def __init__(self, settings: EndpointSettings, budget: Ledger, patience: Patience) -> None:
         self.users = 0
         self.running: dict[str, asyncio.Task[Result]] = {}
         """Questions under way by key, for others that ask the same."""
@@ -46,7 +46,7 @@ class Session:
         """Count something for the account; it is written with the next request that is settled."""
         self._events[event] += 1
 
-    async def send(self, exchange: Exchange, most: Charge) -> tuple[Answer, Cost, int]:
+    async def send(self, exchange: Exchange, most: Charge) -> tuple[Response, Cost, int]:
         """The answer, what it cost and the attempts that it took. Raises EndpointError after the last."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
@@ -81,8 +81,8 @@ class Session:
             await self._wire.close()
 
     async def _attempt(
-        self, exchange: Callable[[], Awaitable[Answer]], most: Charge
-    ) -> tuple[Answer, Charge]:
+        self, exchange: Callable[[], Awaitable[Response]], most: Charge
+    ) -> tuple[Response, Charge]:
         async with self._places:
             while (wait := self._resume_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
@@ -97,8 +97,8 @@ class Session:
                     self._settled.notify_all()
 
     async def _charged(
-        self, exchange: Callable[[], Awaitable[Answer]], most: Charge
-    ) -> tuple[Answer, Charge]:
+        self, exchange: Callable[[], Awaitable[Response]], most: Charge
+    ) -> tuple[Response, Charge]:
         """One exchange, and then its charge put right; given up in the middle, it stays charged in full."""
         try:
             answer = await exchange()
@@ -151,7 +151,7 @@ def backoff_seconds(backoff: Backoff, attempt: int, jitter: random.Random) -> fl
     return bound * jitter.uniform(0.5, 1.0)
 
 
-def _used(answer: Answer, most: Charge, settings: EndpointSettings) -> Charge:
+def _used(answer: Response, most: Charge, settings: EndpointSettings) -> Charge:
     """What an answer used: by the server's count, or the most that it may have used where it gives none."""
     tokens_in = most.tokens_in if answer.tokens_in is None else answer.tokens_in
     tokens_out = most.tokens_out if answer.tokens_out is None else answer.tokens_out

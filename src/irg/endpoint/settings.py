@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+
+from irg.core.settings import BaseSettings
 
 _OURS = {
     *("model", "messages", "prompt", "image", "n", "size", "seed", "temperature", "top_p", "response_format"),
@@ -23,9 +25,9 @@ class Structured(StrEnum):
     PLAIN = "plain"
 
 
-class _Settings(BaseModel):
+class _Settings(BaseSettings):
     # A value in the wrong place may be a key: no message repeats one.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
 
 class Price(_Settings):
@@ -76,11 +78,11 @@ class EndpointSettings(_Settings):
     """Whether the server takes a `seed`."""
     ask_base64: bool = False
     """Whether the images API has to be asked for image data in its answer (`response_format`)."""
-    extra: dict[str, JsonValue] = {}
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
     """Further fields of the request's body, as they are."""
     image_tokens: int = Field(default=2000, ge=0)
     """The most tokens that the model counts for one image it is shown; budgets reserve by it."""
-    prices: dict[str, Price] = {}
+    prices: dict[str, Price] = Field(default_factory=dict)
     """By model. A model that is not in it costs nothing, and cannot be used with a bound on cost."""
 
     @field_validator("base_url")

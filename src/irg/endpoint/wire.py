@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 from irg.core.picture import Picture
-from irg.endpoint.errors import Reason, Secret
+from irg.endpoint.errors import NoAnswer, Secret
 from irg.endpoint.images import as_png
 from irg.endpoint.settings import EndpointSettings
 
@@ -30,13 +30,13 @@ _TRANSPORT = ("httpx", "httpx2", "httpcore", "httpcore2", "anyio")
 class AttemptError(Exception):
     """One attempt without a result. `served` when the server may have done, and charged, its work."""
 
-    def __init__(self, reason: Reason, detail: str, served: bool, retry_after: float | None = None) -> None:
+    def __init__(self, reason: NoAnswer, detail: str, served: bool, retry_after: float | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail, self.served, self.retry_after = reason, detail, served, retry_after
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a model said, or the PNG that it drew; token counts are None where the server gives none."""
 
     content: str | bytes
@@ -72,25 +72,25 @@ class Wire:
     async def close(self) -> None:
         await self._client.close()
 
-    async def chat(self, body: dict[str, Any]) -> Answer:
+    async def chat(self, body: dict[str, Any]) -> Response:
         """One chat completion. Raises AttemptError."""
         return await self._guarded(self._streamed(body) if self._settings.stream else self._whole(body))
 
-    async def draw(self, body: dict[str, Any], source: Picture | None) -> Answer:
+    async def draw(self, body: dict[str, Any], source: Picture | None) -> Response:
         """One picture, drawn anew or from a source. Raises AttemptError."""
         return await self._guarded(self._drawn(body, source))
 
-    async def _whole(self, body: dict[str, Any]) -> Answer:
+    async def _whole(self, body: dict[str, Any]) -> Response:
         completion = await self._client.chat.completions.create(**body, **self._keyless)
         choice = _first(completion, "choices")
         message, usage = getattr(choice, "message", None), getattr(completion, "usage", None)
         refusal = getattr(message, "refusal", None)
         if refusal:
-            raise AttemptError(Reason.REFUSED, str(refusal), served=True)
+            raise AttemptError(NoAnswer.REFUSED, str(refusal), served=True)
         content = getattr(message, "content", None)
         return self._said(content, getattr(choice, "finish_reason", None), completion, usage)
 
-    async def _streamed(self, body: dict[str, Any]) -> Answer:
+    async def _streamed(self, body: dict[str, Any]) -> Response:
         streamed: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         stream = await self._client.chat.completions.create(**body, **streamed, **self._keyless)
         pieces: list[str] = []
@@ -102,14 +102,14 @@ class Wire:
                 for choice in choices if isinstance(choices, list) else ():
                     delta = getattr(choice, "delta", None)
                     if refusal := getattr(delta, "refusal", None):
-                        raise AttemptError(Reason.REFUSED, str(refusal), served=True)
+                        raise AttemptError(NoAnswer.REFUSED, str(refusal), served=True)
                     pieces.append(getattr(delta, "content", None) or "")
                     finish = getattr(choice, "finish_reason", None) or finish
         if finish is None:
-            raise AttemptError(Reason.MALFORMED, "the stream broke off", served=True)
+            raise AttemptError(NoAnswer.MALFORMED, "the stream broke off", served=True)
         return self._said("".join(pieces), finish, chunk, usage)
 
-    async def _drawn(self, body: dict[str, Any], source: Picture | None) -> Answer:
+    async def _drawn(self, body: dict[str, Any], source: Picture | None) -> Response:
         if source is None:
             response = await self._client.images.generate(**body, **self._keyless)
         else:
@@ -120,16 +120,16 @@ class Wire:
         encoded = getattr(drawn, "b64_json", None)
         if not isinstance(encoded, str):
             raise AttemptError(
-                Reason.BAD_REQUEST, "the answer holds no image data: set ask_base64", served=True
+                NoAnswer.BAD_REQUEST, "the answer holds no image data: set ask_base64", served=True
             )
-        return Answer(await asyncio.to_thread(as_png, encoded), "stop", self._settings.model)
+        return Response(await asyncio.to_thread(as_png, encoded), "stop", self._settings.model)
 
-    def _said(self, content: Any, finish: Any, completion: Any, usage: Any) -> Answer:
+    def _said(self, content: Any, finish: Any, completion: Any, usage: Any) -> Response:
         if finish == "content_filter":
-            raise AttemptError(Reason.REFUSED, "the endpoint's content filter", served=True)
+            raise AttemptError(NoAnswer.REFUSED, "the endpoint's content filter", served=True)
         if not isinstance(content, str) or not (content.strip() or finish == "length"):
-            raise AttemptError(Reason.MALFORMED, "an answer without content", served=True)
-        return Answer(
+            raise AttemptError(NoAnswer.MALFORMED, "an answer without content", served=True)
+        return Response(
             self._redact(content),
             str(finish),
             self._redact(str(getattr(completion, "model", None) or self._settings.model)),
@@ -154,20 +154,22 @@ class Wire:
             case AttemptError():
                 return AttemptError(error.reason, self._redact(error.detail)[:DETAIL], error.served)
             case TimeoutError() | openai.APITimeoutError():
-                return AttemptError(Reason.TIMEOUT, f"no answer in {self._settings.timeout:g} s", served=True)
+                return AttemptError(
+                    NoAnswer.TIMEOUT, f"no answer in {self._settings.timeout:g} s", served=True
+                )
             case openai.APIConnectionError():
-                return AttemptError(Reason.CONNECTION, _cause(error, self._redact), served=True)
+                return AttemptError(NoAnswer.CONNECTION, _cause(error, self._redact), served=True)
             case openai.APIStatusError():
                 reason = _reason_of(error.status_code, error.code)
                 return AttemptError(
                     reason, detail, served=False, retry_after=_retry_after(error.response.headers)
                 )
             case openai.APIResponseValidationError() | ValueError():
-                return AttemptError(Reason.MALFORMED, f"{type(error).__name__}: {detail}", served=True)
+                return AttemptError(NoAnswer.MALFORMED, f"{type(error).__name__}: {detail}", served=True)
             case openai.APIError():  # an error in the middle of a stream
-                return AttemptError(Reason.SERVER, detail, served=True)
+                return AttemptError(NoAnswer.SERVER, detail, served=True)
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORT:
-            return AttemptError(Reason.CONNECTION, f"{type(error).__name__}: {detail}", served=True)
+            return AttemptError(NoAnswer.CONNECTION, f"{type(error).__name__}: {detail}", served=True)
         raise error
 
     def _redact(self, text: str) -> str:
@@ -183,7 +185,7 @@ def _first(response: Any, name: str) -> Any:
     """The one element of a list that an answer has to have. The client checks no types, so this does."""
     items = getattr(response, name, None)
     if not isinstance(items, list) or not items or items[0] is None:
-        raise AttemptError(Reason.MALFORMED, f"an answer without {name}", served=True)
+        raise AttemptError(NoAnswer.MALFORMED, f"an answer without {name}", served=True)
     return items[0]
 
 
@@ -192,13 +194,13 @@ def _count(usage: Any, name: str) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
-def _reason_of(status: int, code: str | None) -> Reason:
+def _reason_of(status: int, code: str | None) -> NoAnswer:
     if code == "insufficient_quota" or status == 402:
-        return Reason.QUOTA
-    named = {401: Reason.UNAUTHORIZED, 404: Reason.NOT_FOUND, 429: Reason.RATE_LIMIT}
+        return NoAnswer.QUOTA
+    named = {401: NoAnswer.UNAUTHORIZED, 404: NoAnswer.NOT_FOUND, 429: NoAnswer.RATE_LIMIT}
     if status in named:
         return named[status]
-    return Reason.SERVER if status >= 500 or status in (408, 409, 425) else Reason.BAD_REQUEST
+    return NoAnswer.SERVER if status >= 500 or status in (408, 409, 425) else NoAnswer.BAD_REQUEST
 
 
 def _retry_after(headers: Any) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 import torch
 
@@ -29,6 +30,8 @@ class Renorm(StrEnum):
 @dataclass(frozen=True)
 class Guidance:
     """A scale per branch (1 is off), the times lo < t <= hi at which guidance is on, and the renorm."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     text_scale: float = 4.0
     image_scale: float = 1.0

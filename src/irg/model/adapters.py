@@ -5,19 +5,20 @@ gives back a model of plain weights, under the plain names.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from irg.core.settings import BaseSettings
 from irg.model.config import ModelConfig
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize, decoded, quantize
-from irg.model.unified import UnifiedModel
+from irg.model.unified import UnifiedModel, skeleton
 
 if TYPE_CHECKING:
     from peft.tuners.lora import LoraLayer
@@ -43,10 +44,8 @@ class ExpertName(StrEnum):
     GENERATION = "generation"
 
 
-class LoraSettings(BaseModel):
+class LoraSettings(BaseSettings):
     """Which projections of which experts are adapted, and how. Nothing else is trained."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     rank: int = Field(default=64, ge=1)
     alpha: float | None = Field(default=None, gt=0.0)
@@ -56,6 +55,10 @@ class LoraSettings(BaseModel):
     experts: tuple[ExpertName, ...] = tuple(ExpertName)
     projections: tuple[Projection, ...] = tuple(Projection)
     quantize: Quantize = Quantize.NONE
+
+    @property
+    def scale(self) -> float:
+        return 1.0 if self.alpha is None else self.alpha / self.rank
 
     @field_validator("experts", "projections")
     @classmethod
@@ -102,6 +105,22 @@ def num_adapter_parameters(config: ModelConfig, settings: LoraSettings) -> int:
     return settings.rank * ends * len(settings.experts) * config.decoder.num_layers
 
 
+def merged(name: str, find: Callable[[str], torch.Tensor | None], scale: float) -> torch.Tensor | None:
+    """The weight `name` of the plain model that does what an adapted one does, or None if that lacks it.
+
+    `find` gives the adapted model's tensors by their names there; `scale` is its adapters'. A sum is computed
+    in float32.
+    """
+    module, _, leaf = name.rpartition(".")
+    tensor = find(name)
+    if tensor is None:
+        tensor = find(f"{module}.base_layer.{leaf}")
+    if tensor is None or leaf != "weight":
+        return tensor
+    up, down = (find(f"{module}.lora_{factor}.{_ADAPTER}.weight") for factor in "BA")
+    return tensor if up is None or down is None else tensor.float() + scale * (up.float() @ down.float())
+
+
 def merge(
     model: UnifiedModel,
     values: Mapping[str, torch.Tensor] | None = None,
@@ -110,26 +129,21 @@ def merge(
     """The state of a plain `UnifiedModel` that does what the adapted one does.
 
     `values` replace parameters by the names that they have in `model`, such as averaged adapters. Quantised
-    projections are decoded; a sum is computed in float32 and given in `dtype` (None: the model's own). Of a
-    sharded model every process gets, and must ask for, the whole state.
+    projections are decoded; all is given in `dtype` (None: the model's own). Of a sharded model every
+    process gets, and must ask for, the whole state.
     """
-    values = values or {}
-    layers = dict(_adapted(model))
-    with torch.device("meta"):
-        names = list(UnifiedModel(model.config).state_dict())
-    merged = {}
-    with torch.no_grad():
-        for name in names:
-            path, _, leaf = name.rpartition(".")
-            layer = layers.get(path)
-            if layer is not None:
-                tensor = decoded(getattr(layer.get_base_layer(), leaf))
-                if leaf == "weight":
-                    tensor = tensor.float() + _product(path, layer, values)
-            else:
-                tensor = values.get(name, decoded(getattr(model.get_submodule(path), leaf)))
-            merged[name] = _whole(tensor).to(dtype or model.dtype).clone()
-    return merged
+    held = {**dict(model.named_parameters()), **dict(model.named_buffers()), **(values or {})}
+    scale = next((layer.scaling[_ADAPTER] for _, layer in _adapted(model)), 1.0)
+
+    def find(name: str) -> torch.Tensor | None:
+        return _whole(decoded(held[name])) if name in held else None
+
+    state = {}
+    for name in skeleton(model.config).state_dict():
+        tensor = merged(name, find, scale)
+        assert tensor is not None, name
+        state[name] = tensor.to(dtype or model.dtype).clone()
+    return state
 
 
 def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
@@ -138,14 +152,6 @@ def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
     for name, module in model.named_modules():
         if isinstance(module, LoraLayer):
             yield name, module
-
-
-def _product(path: str, layer: "LoraLayer", values: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    down, up = (
-        _whole(values.get(f"{path}.{name}.{_ADAPTER}.weight", factor.get_parameter("weight"))).float()
-        for name, factor in (("lora_A", layer.lora_A[_ADAPTER]), ("lora_B", layer.lora_B[_ADAPTER]))
-    )
-    return layer.scaling[_ADAPTER] * (up @ down)
 
 
 def _whole(tensor: torch.Tensor) -> torch.Tensor:

@@ -4,9 +4,11 @@ Shape suffixes: B images, H and W pixels, C latent channels, h and w latent cell
 of a token.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import nn
@@ -68,6 +70,37 @@ class Autoencoder(nn.Module):
     def decode(self, latent_BChw: torch.Tensor) -> torch.Tensor:
         """Pixels, nominally in [-1, 1], not clamped."""
         return self.net.decoder(latent_BChw / self.config.scale + self.config.shift)
+
+
+def encode_by_size(
+    autoencoder: Autoencoder,
+    pictures: Sequence[np.ndarray],
+    batch: Callable[[list[np.ndarray]], torch.Tensor],
+    noise: Callable[[int, tuple[int, int, int]], torch.Tensor],
+    patch: int,
+    most: int | None = None,
+) -> dict[int, torch.Tensor]:
+    """Latent tokens [N, V] of pictures, given as uint8 pixels [H, W, 3], by their index.
+
+    Those of one size are encoded together, `most` at once; never padded to each other's size, which would
+    change latents. `batch` makes pixels [B, 3, H, W] of pictures of one size, as the autoencoder takes them.
+    `noise` is asked for a picture's, of a shape [C, h, w], where the autoencoder is sampled.
+    """
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for index, picture in enumerate(pictures):
+        by_size.setdefault(picture.shape, []).append(index)
+    found: dict[int, torch.Tensor] = {}
+    for indices in by_size.values():
+        step = most or len(indices)
+        for chunk in (indices[start : start + step] for start in range(0, len(indices), step)):
+            image_BCHW = batch([pictures[index] for index in chunk])
+            noise_BChw = None
+            if autoencoder.sampled:
+                shape = autoencoder.latent_shape(*image_BCHW.shape[2:])
+                noise_BChw = torch.stack([noise(index, shape) for index in chunk]).to(image_BCHW)
+            token_BNV = to_tokens(autoencoder.encode(image_BCHW, noise_BChw), patch)
+            found |= dict(zip(chunk, token_BNV, strict=True))
+    return found
 
 
 def to_tokens(latent_BChw: torch.Tensor, patch: int) -> torch.Tensor:

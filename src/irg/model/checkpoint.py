@@ -1,144 +1,270 @@
-"""Checkpoint folders: the reference's layout, loaded memory-mapped and straight to a device and type.
+"""Checkpoint folders: the reference's layout, read memory-mapped and straight to a device and type.
 
 A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weights (`ema.safetensors`,
 `ema_bf16.safetensors`, or shards with an index), tokenizer files, and for other than FLUX's autoencoder
-`ae_params.json`.
+`ae_params.json`. Whoever uses it finds there, too, how it wants to be used (`irg.pipeline.settings`).
 """
 
-import json
+import hashlib
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from irg.core.files import put_in_place, write_atomically
+from irg.core.files import delete, put_in_place
 from irg.model.autoencoder import Autoencoder
-from irg.model.config import ModelConfig, read_autoencoder_config, read_config, write_config
+from irg.model.config import (
+    LLM_CONFIG,
+    AutoencoderConfig,
+    ModelConfig,
+    read_autoencoder_config,
+    read_config,
+    write_config,
+)
 from irg.model.names import autoencoder_name, unified_name
-from irg.model.unified import UnifiedModel
+from irg.model.unified import UnifiedModel, skeleton
+from irg.model.weights import (
+    AUTOENCODER_FILE,
+    CheckpointError,
+    WeightFile,
+    differences,
+    opened,
+    read_header,
+    read_weights,
+    weight_files,
+    write_tensors,
+    write_weights,
+)
 
-WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
-CONFIGURATION = ("*.json",)
-_NEEDED = (*CONFIGURATION, "*.safetensors", "*.txt", "*.model")
+EMBEDDED = "embedded"
+"""The name of the model that comes with the package."""
+_CONFIGURATION = ("*.json",)
+_EVERYTHING = (*_CONFIGURATION, "*.safetensors", "*.txt", "*.model")
+_SAMPLE = 1 << 20
+"""Bytes of each end of a weight file that go into a model's fingerprint: all 30 GB would take minutes."""
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be loaded; the message names every offending file or tensor."""
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """A checkpoint on disk. Whatever is wrong with its files raises ValueError, with all that is."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def find(cls, model: str | Path | None = None, weights: bool = True) -> "CheckpointFolder":
+        """The checkpoint given by folder or hub id (`organisation/name`), or the embedded one (None).
+
+        Of a model on the hub what is not here yet is downloaded; its weights only if `weights` are needed.
+        """
+        if model is None or str(model) == EMBEDDED:
+            path = Path(str(resources.files("irg") / "assets" / EMBEDDED))
+            if not path.is_dir():
+                raise ValueError(f"this installation lacks the embedded model: {path} is missing")
+            return cls(path)
+        path = Path(model)
+        if not path.is_dir():
+            if path.exists():
+                raise CheckpointError(f"{path} is a file, expected a checkpoint folder")
+            path = _from_hub(str(model), _EVERYTHING if weights else _CONFIGURATION)
+        return cls(path)
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        return read_config(self.path)
+
+    @cached_property
+    def autoencoder_config(self) -> AutoencoderConfig:
+        return read_autoencoder_config(self.path)
+
+    @property
+    def weight_files(self) -> list[Path]:
+        return weight_files(self.path)
+
+    @property
+    def autoencoder_file(self) -> Path:
+        path = self.path / AUTOENCODER_FILE
+        if not path.exists():
+            raise CheckpointError(f"{self} is not a checkpoint folder: {path.name} is missing")
+        return path
+
+    def fingerprint(self) -> str:
+        """Tells weights apart, by the sizes and both ends of their files."""
+        digest = hashlib.sha256()
+        for path in [*self.weight_files, self.autoencoder_file]:
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                digest.update(size.to_bytes(8, "little") + file.read(_SAMPLE))
+                file.seek(max(size - _SAMPLE, 0))
+                digest.update(file.read())
+        return digest.hexdigest()[:16]
+
+    def inspect(self) -> tuple[list[WeightFile], list[str]]:
+        """The weight files, and what keeps them from being loaded, from their headers alone."""
+        try:
+            paths = self.weight_files
+        except CheckpointError as missing:
+            return [], [str(missing)]
+        files, shapes, problems = _headers(paths)
+        if not problems:
+            state = skeleton(self.config).state_dict()
+            problems = differences(shapes, {unified_name(name): one.shape for name, one in state.items()})
+        autoencoder, _, others = _headers([self.path / AUTOENCODER_FILE])
+        return files + autoencoder, problems + others
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[str], torch.Tensor | None]]:
+        """For the length of the block, what reads a weight by our name for it, or None if it is not there."""
+        with opened(self.weight_files) as files:
+
+            def read(name: str) -> torch.Tensor | None:
+                if (file := files.get(unified_name(name))) is None:
+                    return None
+                tensor = file.get_tensor(unified_name(name))
+                return tensor.flatten(1) if tensor.ndim == 4 else tensor
+
+            yield read
+
+    def load_model(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    ) -> UnifiedModel:
+        """The unified model; `dtype` None keeps each tensor's own type."""
+        model = skeleton(self.config)
+        self.fill(model, device, dtype)
+        return model.eval()
+
+    def fill(self, model: UnifiedModel, device: torch.device | str, dtype: torch.dtype | None = None) -> None:
+        """Put the weights into a model that may be spread over processes, and so never whole anywhere: each
+        tensor is read by itself, and of it what this process holds is kept."""
+        names = {unified_name(name): name for name in model.state_dict()}
+        _fill(model, names, self.weight_files, device, dtype)
+
+    def load_autoencoder(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    ) -> Autoencoder:
+        config, file = self.autoencoder_config, self.autoencoder_file
+        with torch.device("meta"):
+            autoencoder = Autoencoder(config)
+        _fill(autoencoder, _autoencoder_names(autoencoder), [file], device, dtype)
+        return autoencoder.eval()
+
+    def write_config(self, config: ModelConfig) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_config(config, self.path)
+
+    def save_model(
+        self, model: UnifiedModel, file: str = "ema.safetensors", most_bytes: int | None = None
+    ) -> None:
+        """Write sizes and weights, in shards with an index above `most_bytes`."""
+        self.write_config(model.config)
+        state = model.state_dict()
+        sizes = {name: value.nbytes for name, value in state.items()}
+        self.write_model(file, sizes, lambda name: state[name].detach().cpu(), most_bytes)
+
+    def write_model(
+        self,
+        file: str,
+        sizes: Mapping[str, int],
+        read: Callable[[str], torch.Tensor],
+        most_bytes: int | None = None,
+    ) -> None:
+        """Write weights of the sizes in bytes that `read` gives, both by the model's own names."""
+        ours = {unified_name(name): name for name in sizes}
+        theirs = {name: sizes[own] for name, own in ours.items()}
+        write_weights(self.path / file, theirs, lambda name: read(ours[name]), most_bytes)
+
+    def save_autoencoder(self, autoencoder: Autoencoder) -> None:
+        """Write `ae.safetensors`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        state = autoencoder.state_dict()
+        tensors = {
+            theirs: _as_conv(theirs, state[ours]).detach().cpu().contiguous()
+            for theirs, ours in _autoencoder_names(autoencoder).items()
+        }
+        write_tensors(tensors, self.path / AUTOENCODER_FILE)
+
+    def copy_autoencoder(self, other: "CheckpointFolder") -> None:
+        partial = self.path / f".{AUTOENCODER_FILE}.partial"
+        shutil.copyfile(other.autoencoder_file, partial)
+        put_in_place(partial, self.path / AUTOENCODER_FILE)
 
 
-def resolve(model: str | Path, needed: Seq[str] = _NEEDED) -> Path:
-    """The folder of a checkpoint given by path or by hub id (`organisation/name`), whose files that match
-    `needed` are downloaded if need be."""
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise CheckpointError(f"{folder} is a file, expected a checkpoint folder")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(model)):
+@contextmanager
+def replaced(path: Path) -> Iterator[CheckpointFolder]:
+    """A new checkpoint to be filled in the block, which ends up at `path` once it is whole.
+
+    Replaces an earlier checkpoint there. Raises ValueError where `path` holds anything else.
+    """
+    if path.exists() and not (path / LLM_CONFIG).exists() and (path.is_file() or any(path.iterdir())):
+        raise ValueError(f"{path} is there and is no checkpoint folder: it is not overwritten")
+    partial = path.with_name(f".{path.name}.partial")
+    delete(partial)
+    partial.mkdir(parents=True)
+    yield CheckpointFolder(partial)
+    delete(path)
+    partial.rename(path)
+
+
+def _from_hub(model: str, needed: Seq[str]) -> Path:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         raise CheckpointError(f"{model} is neither a folder nor a hub id of the form organisation/name")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(model), allow_patterns=list(needed)))
+        return Path(snapshot_download(model, allow_patterns=list(needed)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as failure:
         raise CheckpointError(
             f"{model} is no local folder and could not be fetched from the hub: {failure}"
         ) from failure
 
 
-def load_model(
-    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> UnifiedModel:
-    """The unified model of a folder; `dtype` None keeps each tensor's own type."""
-    config = read_config(folder)
-    with torch.device("meta"):
-        model = UnifiedModel(config)
-    names = {unified_name(name): name for name in model.state_dict()}
-    _load(model, names, weight_files(folder), device, dtype)
-    return model.eval()
-
-
-def read_weights(folder: Path, model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Each tensor of a folder's weights, under the model's own names, one at a time and on the CPU.
-
-    For models that are spread over processes and never whole anywhere. Raises CheckpointError at the end
-    where tensors were missing, unexpected or of another shape.
-    """
-    wanted = model.state_dict()
-    names = {unified_name(name): name for name in wanted}
-    files, seen, problems = weight_files(folder), set(), []
-    for path in files:
-        for name, tensor in _read_tensors(path, "cpu", set(names)):
-            if tensor is None:
-                problems.append(f"unexpected {name}")
-                continue
-            seen.add(name)
-            expected = tuple(wanted[names[name]].shape)
-            if tensor.ndim == 4 and len(expected) == 2:
-                tensor = tensor.flatten(1)
-            if tuple(tensor.shape) != expected:
-                problems.append(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
-                continue
-            yield names[name], tensor
-    problems += [f"missing {name}" for name in names if name not in seen]
-    _complain(files, problems)
-
-
-def load_autoencoder(
-    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> Autoencoder:
-    config = read_autoencoder_config(folder)
-    path = folder / "ae.safetensors"
-    if not path.exists():
-        raise CheckpointError(f"{folder} is not a checkpoint folder: ae.safetensors is missing")
-    with torch.device("meta"):
-        autoencoder = Autoencoder(config)
-    names = _autoencoder_names(autoencoder)
-    _load(autoencoder, names, [path], device, dtype)
-    return autoencoder.eval()
-
-
-def save_model(
-    model: UnifiedModel, folder: Path, file: str = "ema.safetensors", max_shard_bytes: int | None = None
+def _fill(
+    module: nn.Module,
+    names: Mapping[str, str],
+    files: Seq[Path],
+    device: torch.device | str,
+    dtype: torch.dtype | None,
 ) -> None:
-    """Write the weights under the reference's names, in shards with an index above `max_shard_bytes`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_config(model.config, folder)
-    tensors = {
-        unified_name(name): value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
-    total = sum(value.nbytes for value in tensors.values())
-    if max_shard_bytes is None or total <= max_shard_bytes:
-        _write_tensors(tensors, folder / file)
-        return
-    shards = list(_shards(tensors, max_shard_bytes))
-    stem = file.removesuffix(".safetensors")
-    placed: dict[str, str] = {}
-    for index, shard in enumerate(shards, start=1):
-        name = f"{stem}-{index:05d}-of-{len(shards):05d}.safetensors"
-        _write_tensors(shard, folder / name)
-        placed |= dict.fromkeys(shard, name)
-    index = {"metadata": {"total_size": total}, "weight_map": placed}
-    write_atomically(folder / f"{file}.index.json", json.dumps(index, indent=1))
+    """Fill a module with the tensors of `files`, whose names `names` maps to its own."""
+    held = module.state_dict()
+    state: dict[str, torch.Tensor] = {}
+    for theirs, tensor in read_weights(
+        files, {name: held[ours].shape for name, ours in names.items()}, device
+    ):
+        target, tensor = held[names[theirs]], tensor.to(device, dtype)
+        if hasattr(target, "placements"):
+            from torch.distributed.tensor import distribute_tensor  # slow to import, for sharded models only
+
+            tensor = distribute_tensor(tensor, target.device_mesh, target.placements, src_data_rank=None)
+        state[names[theirs]] = tensor
+    module.load_state_dict(state, assign=True)
 
 
-def save_autoencoder(autoencoder: Autoencoder, folder: Path, config: ModelConfig | None = None) -> None:
-    """Write `ae.safetensors` and, given the whole model's `config`, the folder's JSON files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if config is not None:
-        write_config(config, folder)
-    state = autoencoder.state_dict()
-    tensors = {
-        theirs: _as_conv(theirs, state[ours]).detach().cpu().contiguous()
-        for theirs, ours in _autoencoder_names(autoencoder).items()
-    }
-    _write_tensors(tensors, folder / "ae.safetensors")
+def _headers(paths: Seq[Path]) -> tuple[list[WeightFile], dict[str, torch.Size], list[str]]:
+    """Of files: what they hold, the shapes of all their tensors, and what is wrong with broken ones."""
+    files: list[WeightFile] = []
+    shapes: dict[str, torch.Size] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            file, found = read_header(path)
+        except CheckpointError as broken:
+            problems.append(str(broken))
+            continue
+        files.append(file)
+        shapes |= found
+    return files, shapes, problems
 
 
 def _autoencoder_names(autoencoder: Autoencoder) -> dict[str, str]:
@@ -149,86 +275,3 @@ def _autoencoder_names(autoencoder: Autoencoder) -> dict[str, str]:
 def _as_conv(name: str, value: torch.Tensor) -> torch.Tensor:
     """LDM keeps the middle attention's linear layers as 1x1 convolutions."""
     return value[:, :, None, None] if re.search(r"attn_1\.\w+\.weight$", name) and value.ndim == 2 else value
-
-
-def weight_files(folder: Path) -> list[Path]:
-    for name in WEIGHT_FILES:
-        if (folder / name).exists():
-            return [folder / name]
-        index = folder / f"{name}.index.json"
-        if index.exists():
-            try:
-                shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-            except (ValueError, KeyError, TypeError, AttributeError) as broken:
-                raise CheckpointError(f"{index} is not a whole index of shards: {broken!r}") from broken
-            missing = [shard for shard in shards if not (folder / shard).exists()]
-            if missing:
-                raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")
-            return [folder / shard for shard in shards]
-    raise CheckpointError(
-        f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)"
-    )
-
-
-def _load(
-    module: nn.Module,
-    names: dict[str, str],
-    files: list[Path],
-    device: torch.device | str,
-    dtype: torch.dtype | None,
-) -> None:
-    """Fill a module on the meta device with the tensors of `files`, whose names `names` maps to its own."""
-    wanted = module.state_dict()
-    state: dict[str, torch.Tensor] = {}
-    problems: list[str] = []
-    for path in files:
-        for name, tensor in _read_tensors(path, device, set(names)):
-            if tensor is None:
-                problems.append(f"unexpected {name}")
-                continue
-            if tensor.ndim == 4 and wanted[names[name]].ndim == 2:
-                tensor = tensor.flatten(1)
-            if tensor.shape != wanted[names[name]].shape:
-                expected = tuple(wanted[names[name]].shape)
-                problems.append(f"{name} has shape {tuple(tensor.shape)}, expected {expected}")
-            state[names[name]] = tensor if dtype is None else tensor.to(dtype)
-    problems += [f"missing {theirs}" for theirs, ours in names.items() if ours not in state]
-    _complain(files, problems)
-    module.load_state_dict(state, assign=True)
-
-
-def _complain(files: list[Path], problems: list[str]) -> None:
-    if problems:
-        where = ", ".join(str(path) for path in files)
-        raise CheckpointError(f"{where}: {len(problems)} problem(s): " + "; ".join(sorted(problems)))
-
-
-def _read_tensors(
-    path: Path, device: torch.device | str, wanted: set[str]
-) -> Iterator[tuple[str, torch.Tensor | None]]:
-    """Each name in the file with its tensor, or None for a tensor that nobody wants (it is not read)."""
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            for name in file.keys():  # noqa: SIM118 - the handle is no mapping
-                yield name, file.get_tensor(name) if name in wanted else None
-    except SafetensorError as broken:
-        raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
-
-
-def _write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        save_file(tensors, partial, metadata={"format": "pt"})
-        put_in_place(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _shards(tensors: dict[str, torch.Tensor], limit: int) -> Iterator[dict[str, torch.Tensor]]:
-    shard: dict[str, torch.Tensor] = {}
-    for name, value in tensors.items():
-        if shard and sum(held.nbytes for held in shard.values()) + value.nbytes > limit:
-            yield shard
-            shard = {}
-        shard[name] = value
-    yield shard

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from irg.core.files import read_json
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -121,13 +123,17 @@ def tiny(vocabulary: int = 304) -> ModelConfig:
     )
 
 
+LLM_CONFIG = "llm_config.json"
+"""The file that every checkpoint folder has."""
+
+
 def read_config(folder: Path) -> ModelConfig:
     """Sizes of the checkpoint in `folder`, as its two or three JSON files tell them.
 
     The vision tower's file counts one layer more than runs, and the position tables' side follows from its
     image size, as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
     """
-    llm, vit = _read_json(folder / "llm_config.json"), _read_json(folder / "vit_config.json")
+    llm, vit = _read_json(folder / LLM_CONFIG), _read_json(folder / "vit_config.json")
     try:
         return ModelConfig(
             DecoderConfig(
@@ -173,7 +179,7 @@ def write_config(config: ModelConfig, folder: Path) -> None:
     """Write the three JSON files that `read_config` reads."""
     decoder, vision, autoencoder = config.decoder, config.vision, config.autoencoder
     files = {
-        "llm_config.json": {
+        LLM_CONFIG: {
             "architectures": ["Qwen2ForCausalLM"],
             "model_type": "qwen2",
             "hidden_size": decoder.width,
@@ -222,12 +228,6 @@ def _parse_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError as missing:
-        raise ValueError(f"{path.parent} is not a checkpoint folder: {path.name} is missing") from missing
-    except json.JSONDecodeError as broken:
-        raise ValueError(f"{path} is not valid JSON: {broken}") from broken
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected a JSON object, got {type(content).__name__}")
-    return content
+    if not path.exists():
+        raise ValueError(f"{path.parent} is not a checkpoint folder: {path.name} is missing")
+    return read_json(path)

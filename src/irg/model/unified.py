@@ -88,3 +88,9 @@ class UnifiedModel(nn.Module):
             return self.decoder.embedding.weight.new_empty(0, self.config.decoder.width)
         latent_MD = self.latent_in(packed.latent_MC.to(self.dtype)) + self.timestep(packed.timestep_M)
         return latent_MD + self.latent_positions(packed.latent_row_M, packed.latent_column_M).to(self.dtype)
+
+
+def skeleton(config: ModelConfig) -> UnifiedModel:
+    """A model without memory for its weights: their names and shapes."""
+    with torch.device("meta"):
+        return UnifiedModel(config)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -25,7 +26,7 @@ from irg.engine import (
     write,
 )
 from irg.model import Autoencoder, UnifiedModel
-from irg.model.autoencoder import from_tokens, to_tokens
+from irg.model.autoencoder import encode_by_size, from_tokens
 from irg.pipeline.settings import Plan, Settings, TurnPlan
 from irg.prep import Tokenizer, patches, to_pixels, to_uint8
 
@@ -174,32 +175,26 @@ class Episodes:
         return [Image.fromarray(array) for array in to_uint8(pixels_BCHW)]
 
     def _clean(self, images: Seq[Image.Image], turn: int) -> Iterator[Segment]:
-        """Latents of the images; those of one size are encoded together, never padded to each other's."""
         parts = self.parts
-        resize, patch = parts.settings.clean.build(), parts.model.config.latent_patch
+        resize, config = parts.settings.clean, parts.model.config
         sized = [resize(image) for image in images]
-        tokens: dict[int, torch.Tensor] = {}
-        for size in dict.fromkeys(image.size for image in sized):
-            rows = [row for row, image in enumerate(sized) if image.size == size]
-            pixels_BCHW = to_pixels([sized[row] for row in rows]).to(parts.model.device, parts.model.dtype)
-            noise = None
-            if parts.autoencoder.sampled:
-                shape = parts.autoencoder.latent_shape(size[1], size[0])
-                noise = torch.stack([self.draws[row].normal(*shape) for row in rows]).to(pixels_BCHW)
-            latent_BNV = to_tokens(parts.autoencoder.encode(pixels_BCHW, noise), patch)
-            tokens |= dict(zip(rows, latent_BNV, strict=True))
-        side = parts.model.config.pixels_per_latent
+        tokens = encode_by_size(
+            parts.autoencoder,
+            [np.asarray(image) for image in sized],
+            lambda batch: to_pixels(batch).to(parts.model.device, parts.model.dtype),
+            lambda row, shape: self.draws[row].normal(*shape),
+            config.latent_patch,
+        )
+        side = config.pixels_per_latent
         for row, image in enumerate(sized):
-            grid = Grid(image.height // side, image.width // side)
+            grid = Grid.of(image.size, side)
             yield Segment(Kind.CLEAN, Role.IMAGE, tokens[row], turn=turn, grid=grid)
 
     def _view(self, image: Image.Image, turn: int) -> Segment:
         side = self.parts.model.config.vision.patch
-        sized = self.parts.settings.view.build()(image)
+        sized = self.parts.settings.view(image)
         cut = patches(to_pixels([sized])[0], side)
-        return Segment(
-            Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid(sized.height // side, sized.width // side)
-        )
+        return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))
 
 
 class _timed:

@@ -83,7 +83,7 @@ class Pipeline:
     ) -> Iterator[Event]:
         """Stream the edit of an image. The instruction is what guidance pushes towards."""
         if plan is None:
-            width, height = self.settings.clean.build().size(*image.size)
+            width, height = self.settings.clean.size(*image.size)
             plan = self.settings.edit_plan(width, height)
         ids = self._prompt_ids(instruction)
         for _, event in in_inference_mode(self._edit(image, instruction, ids, plan, seed)):

@@ -1,29 +1,22 @@
 """An episode as something to look at: the strip, and one self-contained page."""
 
-import base64
 import json
 import re
 import shutil
 import tempfile
-from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from irg.core.files import write_atomically
-from irg.core.page import document
-from irg.core.trace import Trace, Turn, Verdict, png
+from irg.core.trace import Trace, png
 from irg.pipeline.strip import strip
+from irg.report.page import Heading, inlined, plural, render
 
 _OWN_FILES = re.compile(r"trace\.json|strip\.png|index\.html|source\.png|turn\d+\.png")
 _STAGING = ".partial-"
 _LEFTOVERS = re.compile(rf"{re.escape(_STAGING)}.*|previews")
 _SMALL = 448
 """Pictures up to so many pixels wide are not enlarged further than this."""
-_LONG = 120
-"""Prompts of more characters are set smaller."""
 
 
 def save_episode(trace: Trace, folder: Path) -> None:
@@ -64,126 +57,45 @@ def write_report(trace: Trace, folder: Path) -> None:
 
 
 def page(trace: Trace) -> str:
-    """The episode as an HTML page."""
-    columns = [_source(trace.source)] if trace.source is not None else []
-    columns += [_turn(number, turn, trace) for number, turn in enumerate(trace.turns, start=1)]
-    facts = "".join(f"<li>{escape(fact)}</li>" for fact in _facts(trace))
-    body = f"""<header>
-<p class="label">{"prompt" if trace.source is None else "instruction"}</p>
-<h1 dir="auto"{' class="long"' if len(trace.prompt) > _LONG else ""}>{escape(trace.prompt)}</h1>
-<ul class="facts">{facts}</ul>
-</header>
-<main>
-<div class="{"turns small" if _is_small(trace) else "turns"}">
-{"".join(columns)}</div>
-{_details(trace)}</main>
-<footer>The same prompt, seed, settings and weights give the same pictures.</footer>"""
-    style = (resources.files("irg.pipeline") / "report.css").read_text()
-    return document(trace.prompt, style, body)
+    """The episode as an HTML page, with the pictures inside it and nothing loaded from elsewhere."""
+    heading = Heading("prompt" if trace.source is None else "instruction", trace.prompt, _facts(trace))
+    content = {
+        "system_prompt": trace.system_prompt,
+        "turns": trace.turns,
+        "source": trace.source and inlined(trace.source),
+        "images": [inlined(turn.image) for turn in trace.turns],
+        # Larger than they are, these would look blurred.
+        "is_small": all(turn.image.width <= _SMALL for turn in trace.turns),
+        "seconds": _seconds(trace),
+        "model": [(name, str(value)) for name, value in trace.model.items()],
+        "settings": _compact(trace.settings) if trace.settings else "",
+    }
+    return render("pipeline/report.html", heading, content)
 
 
 def _json_last(path: Path) -> tuple[bool, str]:
     return path.name == "trace.json", path.name
 
 
-def _is_small(trace: Trace) -> bool:
-    """Whether the pictures would look blurred if they were shown as large as the window allows."""
-    return all(turn.image.width <= _SMALL for turn in trace.turns)
-
-
-def _source(image: Image.Image) -> str:
-    return f"""<section class="turn">
-<div></div>
-<figure>
-<p class="label image">source</p>
-{_image(image, "The picture to edit")}
-</figure>
-</section>
-"""
-
-
-def _turn(number: int, turn: Turn, trace: Trace) -> str:
-    return f"""<section class="turn" aria-label="turn {number}">
-<div>{_thought(number, turn)}</div>
-<figure>
-<p class="label image">image {number}</p>
-{_image(turn.image, f"Image {number} for: {trace.prompt}")}
-<figcaption>{_verdict(turn.verdict)}</figcaption>
-</figure>
-</section>
-"""
-
-
-def _thought(number: int, turn: Turn) -> str:
-    if turn.thought is None:
-        return ""
-    kind = "thought" if number == 1 else "reflection"
-    note = '<p class="note">The length cap stopped this text.</p>' if turn.capped else ""
-    words = f'<div class="words" dir="auto" tabindex="0">{escape(turn.thought)}</div>'
-    return f'<p class="label {kind}">{kind}</p>\n{words}{note}'
-
-
-def _image(image: Image.Image, text: str) -> str:
-    data = base64.b64encode(png(image)).decode()
-    size = f'width="{image.width}" height="{image.height}"'
-    return f'<img {size} alt="{escape(text)}" src="data:image/png;base64,{data}">'
-
-
-def _verdict(verdict: Verdict | None) -> str:
-    if verdict is None:
-        return ""
-    if verdict.correct:
-        return '<div class="verdict right">matches the prompt</div>'
-    flaws = "; ".join(verdict.flaws) or "does not match the prompt"
-    return f'<div class="verdict wrong">{escape(flaws)}</div>'
-
-
-def _facts(trace: Trace) -> list[str]:
-    num_turns = len(trace.turns)
-    facts = ["1 turn" if num_turns == 1 else f"{num_turns} turns", f"seed {trace.seed}"]
+def _facts(trace: Trace) -> tuple[str, ...]:
+    facts = [plural(len(trace.turns), "turn"), f"seed {trace.seed}"]
     if trace.turns:
         image = trace.turns[-1].image
         facts.append(f"{image.width} \N{MULTIPLICATION SIGN} {image.height} pixels")
     if "name" in trace.model:
         facts.append(f"model {trace.model['name']}")
     seconds = sum(sum(turn.seconds.values()) for turn in trace.turns)
-    return [*facts, f"{seconds:.1f} s"] if seconds else facts
+    return (*facts, f"{seconds:.1f} s") if seconds else tuple(facts)
 
 
-def _details(trace: Trace) -> str:
-    parts = [("Seconds", _timings(trace))]
-    if trace.model:
-        parts.append(
-            ("Model", _table([[escape(name), escape(str(text))] for name, text in trace.model.items()]))
-        )
-    if trace.system_prompt:
-        parts.append(("System prompt", f'<div class="system" dir="auto">{escape(trace.system_prompt)}</div>'))
-    if trace.settings:
-        parts.append(("Settings", f"<pre>{escape(_compact(trace.settings))}</pre>"))
-    body = "".join(f"<h2>{title}</h2>\n{content}\n" for title, content in parts if content)
-    return f"<details>\n<summary>How it was made</summary>\n{body}</details>\n"
-
-
-def _timings(trace: Trace) -> str:
+def _seconds(trace: Trace) -> list[list[str]]:
+    """What took how long: a head, and a row for each turn."""
     names = list(dict.fromkeys(name for turn in trace.turns for name in turn.seconds))
-    if not names:
-        return ""
     rows = [
         [f"turn {number}", *(f"{turn.seconds.get(name, 0.0):.2f}" for name in names)]
         for number, turn in enumerate(trace.turns, start=1)
     ]
-    return _table(rows, ["", *map(escape, names)])
-
-
-def _table(rows: list[list[str]], head: list[str] | None = None) -> str:
-    """A table of cells that are HTML already; the first of each row is its name."""
-    top = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>" if head else ""
-    kind = ' class="number"' if head else ""
-    body = "".join(
-        f"<tr><th>{row[0]}</th>" + "".join(f"<td{kind}>{cell}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table>{top}{body}</table></div>'
+    return [["", *names], *rows] if names else []
 
 
 def _compact(content: dict[str, Any]) -> str:

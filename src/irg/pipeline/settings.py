@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from irg.core import Grid
-from irg.core.files import write_atomically
+from irg.core.files import read_json, write_atomically
+from irg.core.settings import BaseSettings, checked
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.model import ModelConfig
 from irg.prep import Resize
@@ -73,54 +74,24 @@ class Plan:
         return asdict(self)
 
 
-class GuidanceSettings(BaseModel):
-    """`Guidance` as it stands in a recipe file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text_scale: float = 4.0
-    image_scale: float = 1.0
-    interval: tuple[float, float] = (0.4, 1.0)
-    renorm: Renorm = Renorm.GLOBAL
-    renorm_min: float = 0.0
-
-    def build(self) -> Guidance:
-        return Guidance(self.text_scale, self.image_scale, self.interval, self.renorm, self.renorm_min)
+_LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
 
 
-class ResizeSettings(BaseModel):
-    """`Resize` as it stands in a recipe file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_side: int
-    min_side: int
-    stride: int
-
-    def build(self) -> Resize:
-        return Resize(self.max_side, self.min_side, self.stride)
-
-
-_LATER = GuidanceSettings(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
-
-
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """The recipe file of a checkpoint folder. The defaults are those of the BAGEL family."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     system_prompt: str = THINK_PROMPT
     width: int = 1024
     height: int = 1024
     num_points: int = 50
     shift: float = 3.0
-    first: GuidanceSettings = GuidanceSettings()
-    later: GuidanceSettings = _LATER
-    edit: GuidanceSettings = _LATER
+    first: Guidance = Guidance()
+    later: Guidance = _LATER
+    edit: Guidance = _LATER
     edit_thinks: bool = False
-    clean: ResizeSettings = ResizeSettings(max_side=1024, min_side=512, stride=16)
+    clean: Resize = Resize(max_side=1024, min_side=512, stride=16)
     """How an image is resized before the autoencoder reads it back in."""
-    view: ResizeSettings = ResizeSettings(max_side=980, min_side=224, stride=14)
+    view: Resize = Resize(max_side=980, min_side=224, stride=14)
     """How an image is resized before the vision tower looks at it."""
     temperature: float = 0.3
     top_p: float = 1.0
@@ -128,7 +99,7 @@ class Settings(BaseModel):
     max_prompt_tokens: int = 4096
     world: Literal["scenes"] | None = None
     """The closed world of prompts that the model knows, if it knows no other."""
-    scores: dict[str, Any] = {}
+    scores: dict[str, Any] = Field(default_factory=dict)
     """What was measured of this checkpoint, for `irg info`."""
 
     @classmethod
@@ -137,10 +108,7 @@ class Settings(BaseModel):
         path = folder / FILE
         if not path.exists():
             return cls()
-        try:
-            return cls.model_validate_json(path.read_text())
-        except ValidationError as broken:
-            raise ValueError(f"{path} is not a valid recipe file: {broken}") from broken
+        return checked(cls, read_json(path), str(path))
 
     def save(self, folder: Path) -> None:
         content = self.model_dump(mode="json", exclude_defaults=True)
@@ -152,8 +120,8 @@ class Settings(BaseModel):
         """The checkpoint's usual plan for so many turns. `think=False` draws without thoughts."""
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")
-        first = TurnPlan(think, self.first.build(), self.num_points, self.shift)
-        later = replace(first, guidance=self.later.build())
+        first = TurnPlan(think, self.first, self.num_points, self.shift)
+        later = replace(first, guidance=self.later)
         return Plan(
             (first, *[later] * (turns - 1)),
             self.width if width is None else width,
@@ -162,7 +130,7 @@ class Settings(BaseModel):
         )
 
     def edit_plan(self, width: int, height: int) -> Plan:
-        turn = TurnPlan(self.edit_thinks, self.edit.build(), self.num_points, self.shift)
+        turn = TurnPlan(self.edit_thinks, self.edit, self.num_points, self.shift)
         return Plan((turn,), width, height, self.text_sampling())
 
     def text_sampling(self) -> TextSampling:

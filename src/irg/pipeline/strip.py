@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 from irg.core.trace import Trace, Verdict
-from irg.pipeline.typeset import Block, draw_block, fit, line_height
+from irg.report.typeset import Block, draw_block, fit, line_height
 
 TURNS_PER_ROW = 3
 

@@ -4,8 +4,10 @@ Shape suffixes: B images, H and W pixels, P patches, D values of a patch.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,9 +23,23 @@ class ImageError(ValueError):
     """A picture that cannot be used; the message says why."""
 
 
+class SizeOnly(Image.Image):
+    """Stands for a picture of which only the size is known: enough to measure a document."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        """`size`: width and height in pixels."""
+        super().__init__()
+        self._mode, self._size = "RGB", size
+
+    def load(self) -> None:
+        raise ValueError(f"the pixels of this picture of {self.width}x{self.height} have not been read")
+
+
 @dataclass(frozen=True)
 class Resize:
     """The reference's resizing rule: fit into `max_side`, not below `min_side`, in multiples of `stride`."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     max_side: int
     min_side: int
@@ -100,10 +116,12 @@ def flatten(picture: Image.Image) -> Image.Image:
     return white
 
 
-def to_pixels(pictures: list[Image.Image]) -> torch.Tensor:
-    """Pictures of one size -> [B, 3, H, W] in [-1, 1]."""
+def to_pixels(
+    pictures: Sequence[Image.Image | np.ndarray], device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """Pictures of one size, or their uint8 pixels [H, W, 3] -> [B, 3, H, W] in [-1, 1] on the device."""
     array_BHWC = np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures])
-    return (torch.from_numpy(array_BHWC).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+    return (torch.from_numpy(array_BHWC).to(device).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
 
 
 def to_uint8(pixels_BCHW: torch.Tensor) -> np.ndarray:

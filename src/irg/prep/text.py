@@ -1,5 +1,6 @@
 """Tokenizers: a thin layer over the `tokenizers` library that knows the four delimiters."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from tokenizers import Tokenizer as FastTokenizer
@@ -45,3 +46,11 @@ class Tokenizer:
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`."""
         write_atomically(folder / "tokenizer.json", self.fast.to_str(pretty=True))
+
+
+class RememberingTokenizer(Tokenizer):
+    """Remembers what it encoded lately: the modes of a trace share most of their texts."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__(tokenizer.fast)
+        self.encode = lru_cache(256)(super().encode)

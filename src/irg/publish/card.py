@@ -4,7 +4,7 @@ Everything in it was counted while the set was written, or is in the set's prove
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from irg.data.trace_rows import PUBLISHED_FEATURES
 from irg.publish.card_front import Title, front, licences_of
 from irg.publish.inventory import Inventory, median
 from irg.publish.packaging import Packaging
+from irg.report.markdown import table
 
 FILE = "README.md"
 _MEANINGS = {
@@ -201,16 +202,6 @@ def _limits(found: Inventory) -> str:
         "their mistakes and leanings: that a pair was judged better does not make it right. What the judge "
         "found is in `turns` and `provenance`. Prompts are no sample of what people ask for."
     )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown; nothing in a cell can end it."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def _counted(counts: Counter[str]) -> str:

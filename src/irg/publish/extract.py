@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.digest import digest_of
-from irg.data.fields import Fields, Place
+from irg.data.fields import Fields, RowPlace
 from irg.data.formats import Format, detect
 from irg.data.rows import ParquetRows
 from irg.data.sets import (
@@ -22,7 +22,7 @@ from irg.data.sets import (
     read_manifest,
 )
 from irg.data.shards import Manifest, bytes_of
-from irg.data.source import Reason, RowError
+from irg.data.source import Fault, RowError
 from irg.data.trace_rows import COLUMNS
 
 _ORDER = (TRAIN, HELD_OUT)
@@ -95,14 +95,14 @@ class Stock:
                 fields = _fields(place, row)
                 name = fields.words("id")
                 if name in known:
-                    raise fields.error(Reason.DUPLICATE, "id", f"{name} comes twice")
+                    raise fields.error(Fault.DUPLICATE, "id", f"{name} comes twice")
                 known.add(name)
                 if held_out is not None:
                     part = HELD_OUT if is_held_out(fields.text("prompt"), held_out) else TRAIN
                 found.append(Entry(number, index, part, digest_of(name), bytes_of(row) if sized else 0))
         return found
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[tuple[str, Place, dict[str, Any]]]:
+    def read(self, entries: Sequence[Entry]) -> Iterator[tuple[str, RowPlace, dict[str, Any]]]:
         """The part, the place and the values of each of these rows."""
         for entry in entries:
             place, row = self._stores[entry.store].row(entry.index)
@@ -150,7 +150,7 @@ def _parts(path: Path) -> dict[str, Path]:
     return found
 
 
-def _fields(place: Place, row: dict[str, Any] | RowError) -> Fields:
+def _fields(place: RowPlace, row: dict[str, Any] | RowError) -> Fields:
     if isinstance(row, RowError):
         raise row
     return Fields(place, row)

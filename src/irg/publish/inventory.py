@@ -13,7 +13,7 @@ Maker = tuple[str, int, str]
 
 
 @dataclass
-class Part:
+class SetPart:
     """One part of a set. `num_bytes` are of the values, before they are compressed."""
 
     rows: int = 0
@@ -26,7 +26,7 @@ class Inventory:
     """All counts are of traces, but for `sizes`, which are of pictures, and `words`, which are of thoughts:
     by turn (from 1), how often each number of words occurs. `right` and `judged` are by turn too."""
 
-    parts: dict[str, Part] = field(default_factory=dict)
+    parts: dict[str, SetPart] = field(default_factory=dict)
     num_available: int = 0
     """Traces in the set that these were chosen from."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -44,8 +44,8 @@ class Inventory:
         return sum(part.rows for part in self.parts.values())
 
     def add(self, name: str, row: Mapping[str, Any], trace: Trace, modes: tuple[str, ...]) -> None:
-        """Count a row of the part with this name, which holds this trace (its pictures may be `Sized`)."""
-        part = self.parts.setdefault(name, Part())
+        """Count a row of the part with this name, which holds this trace (its pictures may be `SizeOnly`)."""
+        part = self.parts.setdefault(name, SetPart())
         part.rows += 1
         part.num_bytes += bytes_of(row)
         part.modes.update(map(str, modes))

@@ -16,8 +16,8 @@ from typing import Any
 
 from irg.core.files import write_atomically
 from irg.data.learning import modes_of
-from irg.data.shards import Limits, Shape, ShardWriter
-from irg.data.source import Reason
+from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.source import Fault
 from irg.data.trace_rows import PUBLISHED_FEATURES, REPEATED, published, schema, sketch_of
 from irg.data.traces import FORMAT
 from irg.publish import card as cards
@@ -122,7 +122,7 @@ class _Writer:
                 trace = sketch_of(row, place)
                 modes = modes_of(trace)
                 if not modes:
-                    raise place.error(Reason.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
+                    raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
                 if part not in writers:
                     writers[part] = stack.enter_context(self._part(data / part, provenance))
                 writers[part].write(row, modes)
@@ -137,5 +137,5 @@ class _Writer:
     def _part(self, folder: Path, provenance: dict[str, Any]) -> ShardWriter | TarWriter:
         if self.publishing.layout is Packaging.WEBDATASET:
             return TarWriter(folder, folder.name, self.publishing.shard_bytes)
-        shape = Shape(FORMAT, "traces", schema(PUBLISHED_FEATURES), REPEATED)
-        return ShardWriter(folder, shape, provenance, Limits())
+        form = ShardFormat(FORMAT, "traces", schema(PUBLISHED_FEATURES), REPEATED)
+        return ShardWriter(folder, form, provenance, ShardLimits())

@@ -20,11 +20,12 @@ from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from irg.core.files import delete
 from irg.model.checkpoint import CheckpointError
 from irg.run.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
 from irg.run.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
 from irg.run.staging import CopyPlanner, HostCopies
-from irg.run.storage import FolderReader, FolderWriter, delete, sync_folder
+from irg.run.storage import FolderReader, FolderWriter, sync_folder
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
 _MOST_PROBLEMS = 20

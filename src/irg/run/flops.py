@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from irg.core import IGNORE, Packed
-from irg.model import ModelConfig, UnifiedModel
-from irg.run.freezing import Part, part_of
+from irg.model import ModelConfig
+from irg.model.parts import ModelPart, part_of
+from irg.model.unified import skeleton
 
 _PEAKS = {
     "B200": 2250e12,
@@ -79,7 +80,7 @@ class RowCounts:
 class Backward:
     """Which gradients are computed: weights that are frozen have none, though gradients pass through them."""
 
-    trained: frozenset[Part] = frozenset(Part)
+    trained: frozenset[ModelPart] = frozenset(ModelPart)
     adapted: bool = False
     """Whether adapters are trained inside the decoder. Their own few FLOPs are left out."""
 
@@ -91,12 +92,15 @@ class Backward:
 
     @property
     def through_decoder(self) -> bool:
-        return self.adapted or bool(self.trained - {Part.HEAD})
+        return self.adapted or bool(self.trained - {ModelPart.HEAD})
 
-    def factor(self, part: Part) -> int:
+    def factor(self, part: ModelPart) -> int:
         """FLOPs per token and entry of a part's matrices: forward, to its input, to the weights."""
-        first = {Part.VISION: Part.VISION in self.trained, Part.LATENTS: Part.LATENTS in self.trained}
-        first[Part.CONNECTOR] = first[Part.VISION]
+        first = {
+            ModelPart.VISION: ModelPart.VISION in self.trained,
+            ModelPart.LATENTS: ModelPart.LATENTS in self.trained,
+        }
+        first[ModelPart.CONNECTOR] = first[ModelPart.VISION]
         to_input = first.get(part, self.through_decoder)
         return 2 + 2 * to_input + 2 * (part in self.trained)
 
@@ -111,7 +115,7 @@ def row_flops(config: ModelConfig, row: Packed | RowCounts, backward: Backward |
     )
     decoder, vision = config.decoder, config.vision
     attention = (12 if backward.through_decoder else 4) * decoder.width * decoder.num_layers * counts.pairs
-    seeing = (12 if Part.VISION in backward.trained else 4) * vision.width * vision.num_layers
+    seeing = (12 if ModelPart.VISION in backward.trained else 4) * vision.width * vision.num_layers
     return float(matrices + attention + seeing * counts.view_pairs)
 
 
@@ -140,27 +144,26 @@ def matrix_product_rate(device: torch.device, dtype: torch.dtype) -> float:
     product = torch.empty_like(one)
     best = float("inf")
     for _ in range(4):  # the first warms up
-        started = _now(device)
+        started = now(device)
         for _ in range(repeats):
             torch.mm(one, other, out=product)
-        best = min(best, _now(device) - started)
+        best = min(best, now(device) - started)
     return 2 * side**3 * repeats / best
 
 
-def _now(device: torch.device) -> float:
+def now(device: torch.device) -> float:
+    """Seconds by a clock, once all that was asked of the device is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 @cache
-def _matrices(config: ModelConfig) -> tuple[tuple[Part, str, int], ...]:
+def _matrices(config: ModelConfig) -> tuple[tuple[ModelPart, str, int], ...]:
     """Of every kind of token: the part, what counts its tokens, and the entries of the matrices they meet."""
-    with torch.device("meta"):
-        model = UnifiedModel(config)
     return tuple(
         (part_of(f"{name}.weight"), _read_by(name), layer.in_features * layer.out_features)
-        for name, layer in _linear_layers(model)
+        for name, layer in _linear_layers(skeleton(config))
     )
 
 
@@ -173,10 +176,10 @@ def _read_by(layer: str) -> str:
     if layer == "latent_out":
         return "targets"
     return {
-        Part.VISION: "patches",
-        Part.CONNECTOR: "patches",
-        Part.UNDERSTANDING: "understanding",
-        Part.GENERATION: "latents",
-        Part.HEAD: "labels",
-        Part.LATENTS: "latents",
+        ModelPart.VISION: "patches",
+        ModelPart.CONNECTOR: "patches",
+        ModelPart.UNDERSTANDING: "understanding",
+        ModelPart.GENERATION: "latents",
+        ModelPart.HEAD: "labels",
+        ModelPart.LATENTS: "latents",
     }[part_of(f"{layer}.weight")]

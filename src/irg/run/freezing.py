@@ -1,67 +1,19 @@
-"""Which part of the model a parameter belongs to, and freezing by part.
+"""Freezing by part. The autoencoder is always frozen: no unified run trains it."""
 
-Every trainable parameter of the model is in exactly one part. The autoencoder is a model of its own that no
-unified run trains: it is always frozen. The position tables are fixed, no parameters at all.
-"""
-
-import re
 from collections.abc import Collection
-from enum import StrEnum
 
 from torch import nn
 
-
-class Part(StrEnum):
-    """What can be frozen."""
-
-    VISION = "vision"
-    """The vision tower, its learned positions included."""
-    CONNECTOR = "connector"
-    """The two layers from the tower's width to the decoder's."""
-    UNDERSTANDING = "understanding"
-    """The understanding experts of all layers, and their final norm, without embeddings and head."""
-    GENERATION = "generation"
-    """The generation experts of all layers, and their final norm."""
-    EMBEDDINGS = "embeddings"
-    """The token embeddings."""
-    HEAD = "head"
-    """The language head."""
-    LATENTS = "latents"
-    """The layers that read and write latents, and the timestep's embedding."""
+from irg.model.parts import ModelPart, part_of
 
 
-_PATTERNS = {
-    Part.VISION: r"vision\..*",
-    Part.CONNECTOR: r"connector\..*",
-    Part.UNDERSTANDING: r"decoder\.(layers\.\d+\.understanding\.|understanding_norm\.).*",
-    Part.GENERATION: r"decoder\.(layers\.\d+\.generation\.|generation_norm\.).*",
-    Part.EMBEDDINGS: r"decoder\.embedding\..*",
-    Part.HEAD: r"decoder\.head\..*",
-    Part.LATENTS: r"(latent_in|latent_out|timestep)\..*",
-}
-
-
-def plain_name(name: str) -> str:
-    """A parameter's name in `UnifiedModel`, whether it was met there or in a module around it."""
-    return name.replace("_orig_mod.", "").removeprefix("model.")
-
-
-def part_of(name: str) -> Part:
-    """The part of the parameter `name`; adapters belong to the part that they adapt."""
-    plain = plain_name(name)
-    for part, pattern in _PATTERNS.items():
-        if re.fullmatch(pattern, plain):
-            return part
-    raise ValueError(f"parameter {name!r} is in no part of the unified model")
-
-
-def parse_parts(names: Collection[str]) -> frozenset[Part]:
+def parse_parts(names: Collection[str]) -> frozenset[ModelPart]:
     """The parts of these names. Raises ValueError for a name that is none, listing all."""
-    unknown = sorted(set(names) - set(Part))
+    unknown = sorted(set(names) - set(ModelPart))
     if unknown:
         names_given = ", ".join(map(repr, unknown))
-        raise ValueError(f"no part {names_given} to freeze, expected some of {', '.join(Part)}")
-    return frozenset(Part(name) for name in names)
+        raise ValueError(f"no part {names_given} to freeze, expected some of {', '.join(ModelPart)}")
+    return frozenset(ModelPart(name) for name in names)
 
 
 def freeze(model: nn.Module, names: Collection[str]) -> None:

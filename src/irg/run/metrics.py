@@ -16,11 +16,13 @@ from types import TracebackType
 from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from irg.core.files import write_atomically
+from irg.core.settings import BaseSettings
+from irg.run.lines import lines_until
 
 Writer = Callable[[int, Mapping[str, float]], None]
 """Takes a step and its numbers."""
@@ -29,10 +31,8 @@ _SAY_EVERY = 10
 """Recorded steps between two lines on a console that cannot show a progress bar."""
 
 
-class WandbSettings(BaseModel):
+class WandbSettings(BaseSettings):
     """Where Weights & Biases keeps the run. WANDB_MODE=offline keeps it in the run's folder."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     project: str
     entity: str | None = None
@@ -40,10 +40,8 @@ class WandbSettings(BaseModel):
     """None: the name of the run's folder."""
 
 
-class LogSettings(BaseModel):
+class LogSettings(BaseSettings):
     """What is recorded, and where besides `metrics.jsonl`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: int = Field(default=1, ge=1)
     """Steps from one recorded step to the next; the last is always recorded."""
@@ -170,7 +168,7 @@ def _shown(values: Mapping[str, float], timing: Mapping[str, float]) -> str:
 def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
     """Appends lines to a file, after dropping those of steps past `start`."""
     if path.exists():
-        write_atomically(path, "".join(line + "\n" for line in _kept(path, start)))
+        write_atomically(path, "".join(line + "\n" for line in lines_until(path, start)))
     file = opening.enter_context(path.open("a"))
 
     def write(step: int, values: Mapping[str, float]) -> None:
@@ -178,22 +176,6 @@ def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
         file.flush()
 
     return write
-
-
-def _kept(path: Path, start: int) -> list[str]:
-    """The lines of steps up to `start`. A process that was killed may have left half a line at the end."""
-    lines = path.read_text().splitlines()
-    kept: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            step = json.loads(line)["step"]
-        except ValueError as broken:
-            if number == len(lines):
-                break
-            raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
-        if step <= start:
-            kept.append(line)
-    return kept
 
 
 def _tensorboard(folder: Path, start: int, opening: ExitStack) -> Writer:

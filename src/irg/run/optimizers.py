@@ -3,15 +3,17 @@
 All of them take plain parameters and FSDP2's sharded ones.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from typing import Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 
-from irg.run.freezing import Part, part_of, plain_name
+from irg.core.settings import BaseSettings
+from irg.model.parts import is_hidden
 from irg.run.muon import Muon
 
 
@@ -23,10 +25,8 @@ class OptimizerKind(StrEnum):
     """Muon for the matrices inside the transformers, AdamW for everything else."""
 
 
-class OptimizerSettings(BaseModel):
+class OptimizerSettings(BaseSettings):
     """What moves the weights. The defaults are the paper's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: OptimizerKind = OptimizerKind.ADAMW
     rate: float = Field(default=2e-5, gt=0.0)
@@ -57,14 +57,17 @@ class Optimizers:
 
     `members` are torch's optimizers, for `torch.distributed.checkpoint.state_dict`. Their state is complete
     from the beginning: a parameter that has had no gradient yet, such as one of a part that no row has used,
-    has its zeros in every checkpoint. In a step it is left alone.
+    has its zeros in every checkpoint. In a step it is left alone. `is_hidden` tells Muon's matrices by their
+    names; without it they are the unified model's.
     """
 
-    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
+    def __init__(
+        self, model: nn.Module, settings: OptimizerSettings, is_hidden: Callable[[str], bool] = is_hidden
+    ) -> None:
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise ValueError("there is nothing to optimize: all parameters are frozen")
         self.settings = settings
-        hidden, other = split_parameters(model)
+        hidden, other = split_parameters(model, is_hidden)
         self.members: list[torch.optim.Optimizer] = []
         self._rates: list[float] = []
         if settings.matrix_rate is None:
@@ -117,25 +120,15 @@ class Optimizers:
         return torch.compiler.set_stance("force_eager") if on_cpu else nullcontext()
 
 
-def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable hidden matrices, and all other trainable parameters.
-
-    Embeddings, heads and the layers at the model's edges are no maps between hidden states; orthogonalised
-    updates (Muon) suit them badly.
-    """
+def split_parameters(
+    model: nn.Module, is_hidden: Callable[[str], bool] = is_hidden
+) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable matrices whose names are those of hidden ones, and all other trainable parameters."""
     hidden, other = [], []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            (hidden if parameter.ndim == 2 and _is_inside(name) else other).append(parameter)
+            (hidden if parameter.ndim == 2 and is_hidden(name) else other).append(parameter)
     return hidden, other
-
-
-_EDGES = (Part.EMBEDDINGS, Part.HEAD, Part.LATENTS)
-_VISION_EDGES = ("vision.patch_embedding", "vision.position_embedding")
-
-
-def _is_inside(name: str) -> bool:
-    return part_of(name) not in _EDGES and not plain_name(name).startswith(_VISION_EDGES)
 
 
 def _adamw(parameters: list[nn.Parameter], settings: OptimizerSettings) -> torch.optim.Optimizer:

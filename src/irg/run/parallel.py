@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from pydantic import BaseModel, ConfigDict
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from irg.core import Packed
+from irg.core.settings import BaseSettings
 from irg.model import FlexAttend, PaddedAttend
 from irg.model.attention import Attend
 from irg.model.decoder import Expert
@@ -39,6 +39,11 @@ class Precision(StrEnum):
     AUTOCAST = "autocast"
     """Matrix products in bfloat16, the rest in float32."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of weights that are held in it."""
+        return torch.bfloat16 if self is Precision.BFLOAT16 else torch.float32
+
 
 class Checkpointing(StrEnum):
     """Which activations are kept for the backward pass of a layer."""
@@ -50,10 +55,8 @@ class Checkpointing(StrEnum):
     """Only the layers' inputs."""
 
 
-class ParallelSettings(BaseModel):
+class ParallelSettings(BaseSettings):
     """How the model is laid over processes, and how its layers run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     shard: int = 0
     """Processes that share one copy of the parameters; 0: all of them. Fewer than all is hybrid sharding:

@@ -9,8 +9,9 @@ import torch.distributed as dist
 from rich.console import Console
 
 from irg.core.files import write_atomically
-from irg.data.source import Reason
+from irg.data.source import Fault
 from irg.data.streams import Rejected
+from irg.run.lines import lines_until
 from irg.run.parallel import Layout
 
 FILE = "rejected.jsonl"
@@ -26,7 +27,7 @@ class Rejections:
         self.layout = layout
         name = FILE if layout.is_first else FILE.replace(".", f".rank-{layout.rank}.")
         self.path = folder / name
-        self.counts: Counter[tuple[str, Reason]] = Counter()
+        self.counts: Counter[tuple[str, Fault]] = Counter()
 
     def begin(self, known: Iterable[Rejected], step: int) -> None:
         """Write down what was `known` beforehand, and keep what was met up to `step` by the run that goes on.
@@ -37,7 +38,7 @@ class Rejections:
         if self.layout.is_first:
             lines = [_line(one, 0) for one in known] + _met_until(self.path.parent, step)
             for record in map(json.loads, lines):
-                self.counts[record["stream"], Reason(record["reason"])] += 1
+                self.counts[record["stream"], Fault(record["reason"])] += 1
             write_atomically(self.path, "".join(f"{line}\n" for line in lines))
             for path in _files(self.path.parent):
                 if path != self.path:
@@ -54,11 +55,11 @@ class Rejections:
             with self.path.open("a") as file:
                 file.writelines(f"{line}\n" for line in lines)
 
-    def report(self, console: Console) -> Counter[tuple[str, Reason]]:
+    def report(self, console: Console) -> Counter[tuple[str, Fault]]:
         """Counts over all processes, shown by the first. All processes call it."""
         together = self.counts
         if self.layout.world > 1:
-            every: list[Counter[tuple[str, Reason]]] = [Counter()] * self.layout.world
+            every: list[Counter[tuple[str, Fault]]] = [Counter()] * self.layout.world
             dist.all_gather_object(every, self.counts)
             together = sum(every, Counter())
         if self.layout.is_first:
@@ -77,21 +78,10 @@ def _files(folder: Path) -> list[Path]:
 def _met_until(folder: Path, step: int) -> list[str]:
     """The lines about rows that were met while reading, up to a step.
 
-    Each once: a process that is killed here may have gathered them already. Nor may its last line be whole.
+    Each once: a process that is killed here may have gathered them already.
     """
-    kept: dict[str, None] = {}
-    for path in _files(folder):
-        lines = path.read_text().splitlines()
-        for number, line in enumerate(lines, start=1):
-            try:
-                met = json.loads(line)["step"]
-            except ValueError as broken:
-                if number == len(lines):
-                    break
-                raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
-            if 0 < met <= step:
-                kept[line] = None
-    return list(kept)
+    lines = (line for path in _files(folder) for line in lines_until(path, step, after=0))
+    return list(dict.fromkeys(lines))
 
 
 def _line(one: Rejected, step: int) -> str:

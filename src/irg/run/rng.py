@@ -50,7 +50,7 @@ def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:
             version, numbers, spare = state["python"]
             random.setstate((version, tuple(numbers), spare))
             np.random.set_state(state["numpy"] | {"state": _numpy_words(state["numpy"]["state"])})
-            torch.set_rng_state(_decoded(state["torch"]))
+            torch.set_rng_state(decoded(state["torch"]))
         else:
             _seed(seed)
         if layout.device.type == "cuda":
@@ -59,7 +59,7 @@ def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:
             if gpu is None:
                 torch.cuda.manual_seed(seed)
             else:
-                torch.cuda.set_rng_state(_decoded(gpu), layout.device)
+                torch.cuda.set_rng_state(decoded(gpu), layout.device)
     except (KeyError, TypeError, ValueError, RuntimeError) as wrong:
         raise ValueError(f"the saved state of the random generators is damaged: {wrong!r}") from wrong
 
@@ -77,8 +77,8 @@ def _own_state(device: torch.device) -> dict[str, Any]:
         "python": [version, list(numbers), spare],
         "numpy": twister
         | {"state": {"key": twister["state"]["key"].tolist(), "pos": twister["state"]["pos"]}},
-        "torch": _encoded(torch.get_rng_state()),
-        "cuda": _encoded(torch.cuda.get_rng_state(device)) if device.type == "cuda" else None,
+        "torch": encoded(torch.get_rng_state()),
+        "cuda": encoded(torch.cuda.get_rng_state(device)) if device.type == "cuda" else None,
     }
 
 
@@ -91,9 +91,11 @@ def _derived(state: dict[str, Any], rank: int) -> int:
     return int.from_bytes(digest.digest()[:7])
 
 
-def _encoded(state: torch.Tensor) -> str:
+def encoded(state: torch.Tensor) -> str:
+    """The state of a torch generator as text."""
     return base64.b64encode(state.numpy().tobytes()).decode()
 
 
-def _decoded(text: str) -> torch.Tensor:
+def decoded(text: str) -> torch.Tensor:
+    """The inverse of `encoded`."""
     return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

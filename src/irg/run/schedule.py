@@ -4,10 +4,12 @@ import math
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from irg.core.settings import BaseSettings
 
 
-class Shape(StrEnum):
+class RateCurve(StrEnum):
     """How the learning rate goes after the warm-up."""
 
     CONSTANT = "constant"
@@ -15,12 +17,10 @@ class Shape(StrEnum):
     LINEAR = "linear"
 
 
-class ScheduleSettings(BaseModel):
+class ScheduleSettings(BaseSettings):
     """Linear warm-up, then the full rate, then perhaps a decay over the last part of the run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Shape = Shape.CONSTANT
+    kind: RateCurve = RateCurve.CONSTANT
     warmup: int = Field(default=0, ge=0)
     """Steps until the full rate; the first of them already moves."""
     decay_from: float = Field(default=0.0, ge=0.0, le=1.0)
@@ -32,7 +32,7 @@ class ScheduleSettings(BaseModel):
     def _check(self) -> Self:
         # Zeros may be written out: resolved recipes write out every default.
         unread = [name for name in ("decay_from", "floor") if getattr(self, name)]
-        if self.kind is Shape.CONSTANT and unread:
+        if self.kind is RateCurve.CONSTANT and unread:
             raise ValueError(f"a constant schedule has no {' and no '.join(unread)}")
         return self
 
@@ -41,19 +41,14 @@ class ScheduleSettings(BaseModel):
 
         A constant rate asks for no total; ValueError where a decay does not know when to end.
         """
-        if self.kind is Shape.CONSTANT:
+        if self.kind is RateCurve.CONSTANT:
             return _rising(step, self.warmup)
         if total is None:
             raise ValueError(f"a {self.kind} schedule needs the number of steps of the run")
         begin = self.decay_from * total
         gone = min(max((step - begin) / max(total - begin, 1), 0.0), 1.0)
-        left = 1 - gone if self.kind is Shape.LINEAR else (1 + math.cos(math.pi * gone)) / 2
+        left = 1 - gone if self.kind is RateCurve.LINEAR else (1 + math.cos(math.pi * gone)) / 2
         return _rising(step, self.warmup) * (self.floor + (1 - self.floor) * left)
-
-
-def learning_rate_factor(step: int, total: int, warmup: int, decay_from: float) -> float:
-    """Linear warm-up, constant, then linear decay to zero from the fraction `decay_from` of the run on."""
-    return ScheduleSettings(kind=Shape.LINEAR, warmup=warmup, decay_from=decay_from).factor(step, total)
 
 
 def _rising(step: int, warmup: int) -> float:

@@ -6,7 +6,6 @@ torch plans who writes and reads which part of which tensor; here it is only put
 
 import json
 import os
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from torch.distributed.checkpoint.planner import LoadPlan, LoadPlanner, SavePlan
 from torch.distributed.checkpoint.storage import StorageReader, StorageWriter, WriteResult
 from torch.futures import Future
 
+from irg.core.files import delete
 from irg.run.saved import FORMAT, INDEX, PLAIN, Chunk, Files, Saved, checksum
 
 
@@ -166,14 +166,6 @@ class FolderReader(StorageReader):
     @classmethod
     def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
         return False
-
-
-def delete(path: Path) -> None:
-    """Delete a file, or a folder with all that is in it; nothing where there is neither."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def write_synced(path: Path, content: str) -> None:

@@ -20,8 +20,8 @@ from enum import Enum
 
 from irg.model.config import DecoderConfig, ModelConfig, VisionConfig
 from irg.run.flops import RowCounts
+from irg.run.losses import CHUNK
 from irg.run.parallel import Checkpointing, ParallelSettings, Precision
-from irg.train.objective import CHUNK
 
 
 class Arithmetic(Enum):

@@ -1,56 +1,53 @@
 """What a run is made of: model, autoencoder, tokenizer and settings, from a recipe."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
 from irg.model.adapters import adapt
-from irg.model.checkpoint import load_autoencoder, load_model, read_weights
-from irg.model.config import AutoencoderConfig, read_autoencoder_config, read_config
+from irg.model.checkpoint import CheckpointFolder
+from irg.model.config import AutoencoderConfig
 from irg.model.low_bit import Quantize
+from irg.model.unified import skeleton
 from irg.pipeline import Settings
-from irg.pipeline.load import checkpoint_folder, configuration_folder
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
-from irg.run.parallel import Layout, Precision, lay_out
-from irg.train.objective import Objective
+from irg.run.losses import ModelLosses
+from irg.run.parallel import Layout, lay_out
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class RunParts:
     """Everything of a run but the model's weights."""
 
     config: ModelConfig
     tokenizer: Tokenizer
     settings: Settings
-    folder: Path
+    folder: CheckpointFolder
     """Where the tokenizer and the autoencoder are."""
 
     def autoencoder(self, device: torch.device, dtype: torch.dtype) -> Autoencoder:
-        return load_autoencoder(self.folder, device, dtype).requires_grad_(False)
+        return self.folder.load_autoencoder(device, dtype).requires_grad_(False)
 
 
-def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
+def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
     """Resolve the recipe's folders. Raises ValueError where they don't fit together.
 
     Without `weights` none are downloaded: enough to plan a run, not to begin it.
     """
-    resolved = checkpoint_folder if weights else configuration_folder
-    init = resolved(recipe.init) if recipe.init is not None else None
-    folder = resolved(recipe.parts) if recipe.parts is not None else init
+    init = CheckpointFolder.find(recipe.init, weights) if recipe.init is not None else None
+    folder = CheckpointFolder.find(recipe.parts, weights) if recipe.parts is not None else init
     assert folder is not None, "a recipe names init or parts"
-    tokenizer, autoencoder = Tokenizer.from_folder(folder), read_autoencoder_config(folder)
+    tokenizer, autoencoder = Tokenizer.from_folder(folder.path), folder.autoencoder_config
     if init is None:
         config = _sized(PRESETS[recipe.preset](tokenizer.size), autoencoder)
     else:
-        config = read_config(init)
+        config = init.config
         if config.autoencoder != autoencoder:
             raise ValueError(f"{init} was trained with another autoencoder than that of {folder}")
     if tokenizer.size > config.decoder.vocabulary:
@@ -58,11 +55,12 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> Parts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    settings = recipe.settings or Settings.from_folder(init or folder)
-    return Parts(config, tokenizer, settings, folder)
+    began = Settings.from_folder((init or folder).path)
+    began = began.model_copy(update={"scores": {}})  # those of other weights
+    return RunParts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
-def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective:
+def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
     """The model with its first weights, frozen, adapted and laid out as the recipe says.
 
     A checkpoint that several processes will share is never whole in any of them.
@@ -81,44 +79,24 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> Objective
     lay_out(objective, objective.layers, layout, recipe.parallel)
     if spread:
         assert recipe.init is not None
-        fill(objective.model, checkpoint_folder(recipe.init), layout.device, _master(recipe))
+        CheckpointFolder.find(recipe.init).fill(objective.model, layout.device, recipe.parallel.master.dtype)
         reset_positions(objective.model)
     return objective
 
 
-def _whole(recipe: TrainRecipe, config: ModelConfig) -> Objective:
+def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
-        model = load_model(checkpoint_folder(recipe.init), dtype=_master(recipe))
+        model = CheckpointFolder.find(recipe.init).load_model(dtype=recipe.parallel.master.dtype)
     else:
         model = UnifiedModel(config)
         initialise(model, torch.Generator().manual_seed(recipe.seed))
-        model = model.to(_master(recipe))
+        model = model.to(recipe.parallel.master.dtype)
     reset_positions(model)
-    return Objective(model.train())
+    return ModelLosses(model.train())
 
 
-def _empty(config: ModelConfig) -> Objective:
-    with torch.device("meta"):
-        return Objective(UnifiedModel(config).train())
-
-
-def _master(recipe: TrainRecipe) -> torch.dtype:
-    return torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
-
-
-def fill(model: nn.Module, folder: Path, device: torch.device, dtype: torch.dtype) -> None:
-    """Read each tensor of a checkpoint, one at a time, and keep this process's part of it."""
-    wanted = model.state_dict()
-    state: dict[str, torch.Tensor] = {}
-    for name, tensor in read_weights(folder, model):
-        target = wanted[name]
-        if isinstance(target, DTensor):
-            state[name] = distribute_tensor(
-                tensor.to(device, dtype), target.device_mesh, target.placements, src_data_rank=None
-            )
-        else:
-            state[name] = tensor.to(device)
-    model.load_state_dict(state, assign=True)
+def _empty(config: ModelConfig) -> ModelLosses:
+    return ModelLosses(skeleton(config).train())
 
 
 def reset_positions(model: UnifiedModel) -> None:

@@ -25,10 +25,11 @@ from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.adapters import LoraSettings, num_adapter_parameters
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize
+from irg.model.parts import ModelPart, part_of
+from irg.model.unified import skeleton
 from irg.run.flops import Backward, RowCounts, row_flops
-from irg.run.freezing import Part, part_of
 from irg.run.optimizers import OptimizerKind, OptimizerSettings, split_parameters
-from irg.run.parallel import ParallelSettings, Precision
+from irg.run.parallel import ParallelSettings
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
 
 _LOW_BIT = {Quantize.NF4: 0.5 + (1 + 4 / 256) / 64, Quantize.INT8: 1.0}
@@ -50,7 +51,7 @@ class Workload:
     world: int = 1
     parallel: ParallelSettings = field(default_factory=ParallelSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    frozen: frozenset[Part] = frozenset()
+    frozen: frozenset[ModelPart] = frozenset()
     lora: LoraSettings | None = None
     average: bool = True
     """Whether averaged weights are kept."""
@@ -63,7 +64,7 @@ class Workload:
     @property
     def backward(self) -> Backward:
         if self.lora is None:
-            return Backward(frozenset(Part) - self.frozen)
+            return Backward(frozenset(ModelPart) - self.frozen)
         return Backward(frozenset(), adapted=True)
 
 
@@ -147,12 +148,12 @@ def budget(
 def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tuple[str, int], ...]:
     sizes, parallel, group = _sizes(config), workload.parallel, workload.group
     arithmetic = arithmetic_of(parallel, workload.world)
-    trained_size = 4 if workload.lora is not None else _size(parallel.master)
+    trained_size = 4 if workload.lora is not None else parallel.master.dtype.itemsize
     shared = trained * trained_size
     weights = _weights(sizes, workload)
     accumulating = workload.forwards > 1 and workload.world > 1
     kept = kept_by_forward(config, workload.row, parallel, arithmetic, _adapted_inputs(config, workload.lora))
-    seen = Part.VISION in workload.backward.trained
+    seen = ModelPart.VISION in workload.backward.trained
     return (
         ("weights", weights // group),
         ("tables", 4 * sizes.tables),
@@ -168,7 +169,7 @@ def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tupl
 
 def _weights(sizes: "_Sizes", workload: Workload) -> int:
     """Bytes of all parameters of a model, adapters and low-bit projections included."""
-    lora, master = workload.lora, _size(workload.parallel.master)
+    lora, master = workload.lora, workload.parallel.master.dtype.itemsize
     whole = sum(sizes.parts.values())
     if lora is None:
         return whole * master
@@ -187,8 +188,7 @@ def _optimizer(config: ModelConfig, workload: Workload, trained: int, size: int)
         return int(2 * trained * _EIGHT_BIT_MOMENT)
     if kind is OptimizerKind.ADAMW or workload.lora is not None:
         return 2 * trained * size
-    with torch.device("meta"):
-        model = UnifiedModel(config)
+    model = skeleton(config)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(part_of(name) not in workload.frozen)
     hidden, _ = split_parameters(model)
@@ -205,7 +205,7 @@ def _gathered(sizes: "_Sizes", workload: Workload, arithmetic: Arithmetic) -> in
         return 0
     trained = workload.backward.trained
     return 2 * sum(
-        size for part, size in sizes.parts.items() if part in trained and part is not Part.EMBEDDINGS
+        size for part, size in sizes.parts.items() if part in trained and part is not ModelPart.EMBEDDINGS
     )
 
 
@@ -224,7 +224,7 @@ class _Sizes:
     """Numbers of values."""
 
     config: ModelConfig
-    parts: dict[Part, int]
+    parts: dict[ModelPart, int]
     projections: int
     projection_outputs: int
     largest_layer: int
@@ -237,7 +237,7 @@ class _Sizes:
 def _sizes(config: ModelConfig) -> _Sizes:
     with torch.device("meta"):
         model, autoencoder = UnifiedModel(config), Autoencoder(config.autoencoder)
-    parts = dict.fromkeys(Part, 0)
+    parts = dict.fromkeys(ModelPart, 0)
     for name, parameter in model.named_parameters():
         parts[part_of(name)] += parameter.numel()
     experts = [module for module in model.modules() if isinstance(module, Expert)]
@@ -257,10 +257,6 @@ def _sizes(config: ModelConfig) -> _Sizes:
 
 def _numel(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _size(precision: Precision) -> int:
-    return 2 if precision is Precision.BFLOAT16 else 4
 
 
 def _bytes(size: int) -> str:

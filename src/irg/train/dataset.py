@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from irg.data.budget import fitting_budget
 from irg.data.formats import open_source
 from irg.data.learning import Mode
-from irg.data.lengths import Measuring, Survey, survey
+from irg.data.lengths import LengthSurvey, Measuring, survey
 from irg.data.plan import PackingOptions, Planner
 from irg.data.prepare import Preparer
 from irg.data.scene_source import SceneSource
 from irg.data.source import Source
 from irg.data.streams import Stream
 from irg.prep import Resize
-from irg.train.assemble import Parts
+from irg.train.assemble import RunParts
 from irg.train.settings import DataSettings, TrainRecipe
 
 
@@ -23,13 +23,13 @@ class Data:
 
     preparer: Preparer
     planner: Planner
-    survey: Survey
+    survey: LengthSurvey
 
 
 def data_of(
     recipe: TrainRecipe,
     datasets: Seq[DataSettings],
-    parts: Parts,
+    parts: RunParts,
     world: int,
     strict: bool = False,
     prefix: str = "",
@@ -41,7 +41,7 @@ def data_of(
     ValueError for datasets that cannot be used at all and, with `strict`, RowError for the first bad row.
     """
     settings, batch = parts.settings, recipe.batch
-    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    clean, view = recipe.clean or settings.clean, recipe.view or settings.view
     _check_stride("clean", clean, parts.config.pixels_per_latent)
     _check_stride("view", view, parts.config.vision.patch)
     preparer = Preparer(parts.config, parts.tokenizer, clean, view)
@@ -74,7 +74,7 @@ def _check_stride(name: str, resize: Resize, cell: int) -> None:
         )
 
 
-def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: Parts) -> list[Stream]:
+def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts) -> list[Stream]:
     prompt = parts.settings.system_prompt
     source: Source
     if data.scenes is not None:

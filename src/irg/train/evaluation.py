@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 import torch
@@ -13,16 +14,16 @@ from irg.data.loader import StepLoader
 from irg.data.streams import Rejected
 from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
-from irg.run.average import Average
 from irg.run.parallel import arithmetic
-from irg.train.assemble import Parts
+from irg.run.step import evaluate
+from irg.train.assemble import RunParts
 from irg.train.dataset import data_of
+from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
-from irg.train.step import Forward, Stepper
 
 
-class Evaluator:
-    """Evaluates the averaged weights, always on the same documents, noise and prompts.
+class UnifiedEvaluator:
+    """Evaluates the weights that the model holds, always on the same documents, noise and prompts.
 
     Every process takes part: where the model is sharded, its layers are gathered for all of them together.
     """
@@ -30,20 +31,17 @@ class Evaluator:
     def __init__(
         self,
         recipe: TrainRecipe,
-        parts: Parts,
-        trainer: Stepper,
-        average: Average,
+        parts: RunParts,
+        trained: UnifiedObjective,
         strict: bool = False,
     ) -> None:
         assert recipe.evaluation is not None
         self.recipe, self.settings, self.parts = recipe, recipe.evaluation, parts
-        self.layout, self.average = trainer.layout, average
+        self.every, self.layout = self.settings.every, trained.layout
         composer = Composer(
-            parts.config, trainer.composer.autoencoder, recipe.noising, Dropout(), recipe.remember
+            parts.config, trained.composer.autoencoder, recipe.noising, Dropout(), recipe.remember
         )
-        self.stepper = Stepper(
-            trainer.objective, composer, trainer.special, trainer.layout, recipe.parallel, recipe.loss
-        )
+        self.objective = replace(trained, composer=composer)
         self.known: tuple[Rejected, ...] = ()
         """Rows that were known not to be usable before any was read, the same on every process."""
         self.met: tuple[Rejected, ...] = ()
@@ -52,49 +50,42 @@ class Evaluator:
 
     def __call__(self, step: int) -> dict[str, float]:
         """The held-out losses; pictures go to `samples/step-N` of the run's folder."""
-        with self.average.swapped_in():
-            losses = self.stepper.evaluate(self.forwards).losses if self.forwards else {}
-            if self.settings.prompts:
-                self._draw(step)
+        losses = evaluate(self.objective, self.forwards, self.layout).losses if self.forwards else {}
+        if self.settings.prompts:
+            self._draw(step)
         return losses
 
-    def _held_out(self, strict: bool) -> list[Forward]:
+    def _held_out(self, strict: bool) -> list[PackedForward]:
         endless, layout = self.recipe.model_copy(update={"epochs": None}), self.layout
         data = data_of(endless, self.settings.data, self.parts, layout.world, strict, "evaluation ")
         with StepLoader(data.planner, data.preparer, layout.rank, layout.world, strict=strict) as loader:
             steps = list(islice(loader, self.settings.steps))
         self.known = data.survey.rejected
         self.met = tuple(one for loaded in steps for one in loaded.rejected)
-        return [
-            forward
-            for loaded in steps
-            for forward in self.stepper.forwards(loaded.rows, self.recipe.batch.accumulate)
-        ]
+        return [forward for loaded in steps for forward in self.objective.forwards(loaded.rows)]
 
     def _draw(self, step: int) -> None:
-        objective = self.stepper.objective
-        pipeline = Pipeline(
-            objective.model, self.stepper.composer.autoencoder, self.parts.tokenizer, self.parts.settings
-        )
+        network, autoencoder = self.objective.network, self.objective.composer.autoencoder
+        pipeline = Pipeline(network.model, autoencoder, self.parts.tokenizer, self.parts.settings)
         plan = self.parts.settings.plan(self.settings.turns)
         folder = self.recipe.out / "samples" / f"step-{step:08d}"
         if self.layout.is_first:
             folder.mkdir(parents=True, exist_ok=True)
-        with gathered(objective), arithmetic(self.layout, self.recipe.parallel):
+        with gathered(network), arithmetic(self.layout, self.recipe.parallel):
             for index, event in pipeline.generate_batch(list(self.settings.prompts), plan):
                 if isinstance(event, Done) and self.layout.is_first:
                     strip(event.trace).save(folder / f"{index:02d}.png")
 
 
 @contextmanager
-def gathered(objective: torch.nn.Module) -> Iterator[None]:
+def gathered(network: torch.nn.Module) -> Iterator[None]:
     """Within the block the parameters outside of layers are whole: generation calls more than the forward."""
-    objective.eval()
-    if isinstance(objective, FSDPModule):
-        objective.unshard()
+    network.eval()
+    if isinstance(network, FSDPModule):
+        network.unshard()
     try:
         yield
     finally:
-        if isinstance(objective, FSDPModule):
-            objective.reshard()
-        objective.train()
+        if isinstance(network, FSDPModule):
+            network.reshard()
+        network.train()

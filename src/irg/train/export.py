@@ -5,30 +5,23 @@ One process reads it, whatever wrote it, and holds one file's worth of weights a
 
 import json
 import math
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
-from irg.core.files import put_in_place, write_atomically
-from irg.model import ModelConfig, UnifiedModel
-from irg.model.checkpoint import CheckpointError, weight_files
-from irg.model.config import write_config
+from irg.model import ModelConfig
+from irg.model.adapters import merged
+from irg.model.checkpoint import CheckpointError, CheckpointFolder, replaced
 from irg.model.embeddings import sincos_table
 from irg.model.low_bit import as_held, is_quantized
-from irg.model.names import unified_name
-from irg.pipeline.load import checkpoint_folder
-from irg.run.parallel import Precision
+from irg.model.unified import skeleton
 from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
-from irg.run.storage import delete
-from irg.train.assemble import Parts, parts_of
+from irg.train.assemble import RunParts, parts_of
 from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
@@ -63,18 +56,13 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     """
     if choice.dtype not in _FILES:
         raise ValueError(f"export as {choice.dtype}: expected one of {', '.join(map(str, _FILES))}")
-    if out.exists() and not (out / "llm_config.json").exists() and (out.is_file() or any(out.iterdir())):
-        raise ValueError(f"{out} is there and is no checkpoint folder: it is not overwritten")
     parts, state = parts_of(recipe), step_folder(states, choice.step)
     _check_model(state, parts.config)
-    partial = out.with_name(f".{out.name}.partial")
-    delete(partial)
-    partial.mkdir(parents=True)
-    _write_surroundings(recipe, parts, partial)
-    with _Source(recipe, parts.config, state, choice.weights) as source:
-        write_weights(source, parts.config, partial / _FILES[choice.dtype], choice.dtype)
-    delete(out)
-    return partial.rename(out)
+    with replaced(out) as folder:
+        _write_surroundings(parts, folder)
+        with _Source(recipe, parts.config, state, choice.weights) as source:
+            write_weights(source, folder, choice.dtype)
+    return out
 
 
 def newest(states: Path) -> int:
@@ -86,25 +74,11 @@ def newest(states: Path) -> int:
 
 
 def write_weights(
-    source: "_Source", config: ModelConfig, path: Path, dtype: torch.dtype, most_bytes: int = MOST_BYTES
+    source: "_Source", folder: CheckpointFolder, dtype: torch.dtype, most_bytes: int = MOST_BYTES
 ) -> None:
-    """Write all weights of a model under the reference's names, in as many files as it takes."""
-    with torch.device("meta"):
-        sizes = {
-            name: one.numel() * dtype.itemsize for name, one in UnifiedModel(config).state_dict().items()
-        }
-    groups = list(_groups(sizes, most_bytes))
-    stem, placed = path.name.removesuffix(".safetensors"), {}
-    for number, names in enumerate(groups, start=1):
-        file = path.name if len(groups) == 1 else f"{stem}-{number:05d}-of-{len(groups):05d}.safetensors"
-        tensors = {unified_name(name): source[name].to(dtype).contiguous() for name in names}
-        partial = path.with_name(f".{file}.partial")
-        save_file(tensors, partial, metadata={"format": "pt"})
-        put_in_place(partial, path.with_name(file))
-        placed |= dict.fromkeys(tensors, file)
-    if len(groups) > 1:
-        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": placed}
-        write_atomically(path.with_name(f"{path.name}.index.json"), json.dumps(index, indent=1))
+    """Write all weights of a model, in as many files as it takes."""
+    sizes = {name: shape.numel() * dtype.itemsize for name, shape in source.shapes.items()}
+    folder.write_model(_FILES[dtype], sizes, lambda name: source[name].to(dtype), most_bytes)
 
 
 class _Source:
@@ -117,12 +91,13 @@ class _Source:
         self.files, self.saved = Files(state), read_index(state)
         self.parts = ("ema", "model") if weights is Weights.EMA else ("model",)
         self.lora = recipe.lora
-        self.dtype = torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
-        with torch.device("meta"):
-            self.shapes = {name: one.shape for name, one in UnifiedModel(config).state_dict().items()}
+        self.dtype = recipe.parallel.master.dtype
+        self.shapes = {name: one.shape for name, one in skeleton(config).state_dict().items()}
         self._stack = ExitStack()
         self._stack.enter_context(self.files)
-        self._began = self._open(checkpoint_folder(recipe.init)) if recipe.init is not None else {}
+        self._began: Callable[[str], torch.Tensor | None] = lambda _: None
+        if recipe.init is not None:
+            self._began = self._stack.enter_context(CheckpointFolder.find(recipe.init).opened())
 
     def __enter__(self) -> Self:
         return self
@@ -132,15 +107,10 @@ class _Source:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The weight on the CPU. Raises CheckpointError where it is nowhere, or has another shape."""
-        module, _, leaf = name.rpartition(".")
-        tensor = self._saved(name)
+        scale = self.lora.scale if self.lora is not None else 1.0
+        tensor = merged(name, self._found, scale)
         if tensor is None:
-            tensor = self._frozen(module, leaf)
-        if self.lora is not None and leaf == "weight":
-            up, down = (self._saved(f"{module}.lora_{factor}.default.weight") for factor in "BA")
-            if up is not None and down is not None:
-                scale = 1.0 if self.lora.alpha is None else self.lora.alpha / self.lora.rank
-                tensor = tensor.float() + scale * (up.float() @ down.float())
+            raise CheckpointError(f"{self.files.folder}: {name} is neither in it nor where the run began")
         if tensor.shape != self.shapes[name]:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(self.shapes[name])}"
             raise CheckpointError(f"{self.files.folder}: {name} has shape {shapes}")
@@ -154,56 +124,32 @@ class _Source:
                 return self.files.whole(f"{part}/{name}", saved)
         return None
 
-    def _frozen(self, module: str, leaf: str) -> torch.Tensor:
-        """A weight that the run did not train: under an adapter, or only where the run began."""
-        name = f"{module}.{leaf}"
-        if (tensor := self._saved(f"{module}.base_layer.{leaf}")) is not None:
-            return tensor
-        if leaf == "table":
+    def _found(self, name: str) -> torch.Tensor | None:
+        """A tensor of the run's model; what was not trained may be only where the run began."""
+        tensor = self._saved(name)
+        if tensor is None and ".base_layer." in name:
+            return self._frozen(name.replace(".base_layer.", "."))
+        return tensor
+
+    def _frozen(self, name: str) -> torch.Tensor | None:
+        if name.endswith(".table"):
             side, width = math.isqrt(self.shapes[name][0]), self.shapes[name][1]
             return sincos_table(width, side)
-        file = self._began.get(unified_name(name))
-        if file is None:
-            raise CheckpointError(f"{self.files.folder}: {name} is neither in it nor where the run began")
-        tensor = file.get_tensor(unified_name(name))
-        tensor = (tensor.flatten(1) if tensor.ndim == 4 else tensor).to(self.dtype)
+        tensor = self._began(name)
+        if tensor is None:
+            return None
+        tensor = tensor.to(self.dtype)
         if self.lora is not None and is_quantized(name):
             return as_held(tensor, self.lora.quantize)
         return tensor
 
-    def _open(self, folder: Path) -> dict[str, Any]:
-        """The file that holds it, by the reference's name of each weight."""
-        found: dict[str, Any] = {}
-        for path in weight_files(folder):
-            file = self._stack.enter_context(safe_open(path, framework="pt"))
-            found |= dict.fromkeys(file.keys(), file)
-        return found
 
-
-def _groups(sizes: dict[str, int], most_bytes: int) -> Iterator[list[str]]:
-    """Names in order, as many together as fit."""
-    group: list[str] = []
-    total = 0
-    for name, size in sizes.items():
-        if group and total + size > most_bytes:
-            yield group
-            group, total = [], 0
-        group.append(name)
-        total += size
-    yield group
-
-
-def _write_surroundings(recipe: TrainRecipe, parts: Parts, folder: Path) -> None:
+def _write_surroundings(parts: RunParts, folder: CheckpointFolder) -> None:
     """Everything but the weights."""
-    write_config(parts.config, folder)
-    parts.tokenizer.save(folder)
-    settings = parts.settings
-    if recipe.settings is None:
-        settings = settings.model_copy(update={"scores": {}})  # they were measured of other weights
-    settings.save(folder)
-    partial = folder / ".ae.safetensors.partial"
-    shutil.copyfile(parts.folder / "ae.safetensors", partial)
-    put_in_place(partial, folder / "ae.safetensors")
+    folder.write_config(parts.config)
+    parts.tokenizer.save(folder.path)
+    parts.settings.save(folder.path)
+    folder.copy_autoencoder(parts.folder)
 
 
 def _check_model(state: Path, config: ModelConfig) -> None:

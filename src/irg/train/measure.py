@@ -3,7 +3,6 @@
 The parts are those of a run: objective, layout over processes, attention, optimizers. The data is made up.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -20,7 +19,9 @@ from irg.core import Packed
 from irg.core.files import write_atomically
 from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
-from irg.run.flops import matrix_product_rate, peak_flops, row_flops
+from irg.model.unified import skeleton
+from irg.run.flops import matrix_product_rate, now, peak_flops, row_flops
+from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings
 from irg.run.parallel import (
@@ -33,8 +34,8 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
-from irg.train.objective import Objective
-from irg.train.synthetic import Lengths, SyntheticRows
+from irg.train.assemble import reset_positions
+from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 _NUM_ROWS = 2
 """Different rows, taken by turns: with a single one, code compiled for its lengths alone would look good."""
@@ -85,7 +86,7 @@ class TrainBench:
     tokens: int = 36_864
     """Of a row, per process."""
     steps: int = 10
-    lengths: Lengths = field(default_factory=Lengths)
+    lengths: DocumentLengths = field(default_factory=DocumentLengths)
     optimizer: OptimizerKind = OptimizerKind.ADAMW
     checkpointing: Checkpointing = Checkpointing.NONE
     compile: bool = True
@@ -187,7 +188,7 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
     rows = _rows(bench, config)
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
-        objective = Objective(_random_model(config, layout.device, parallel.master))
+        objective = ModelLosses(_random_model(config, layout.device, parallel.master))
         lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
         trainer = _Trainer(objective, optimizers, layout, parallel)
@@ -215,29 +216,24 @@ class _Trainer:
     """Steps as a run makes them, each part waited for."""
 
     def __init__(
-        self, objective: Objective, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
+        self, objective: ModelLosses, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
     ) -> None:
         self.objective, self.optimizers = objective, optimizers
         self.layout, self.parallel = layout, parallel
 
     def step(self, row: Packed) -> StepTime:
-        clock = [self._now()]
+        clock = [now(self.layout.device)]
         with arithmetic(self.layout, self.parallel):
             losses = self.objective(row, attention(row, self.layout.device))
         loss = losses.text_N.mean() + losses.flow_MV.mean()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         loss.backward()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         nn.utils.clip_grad_norm_(self.optimizers.parameters, 1.0)
         self.optimizers.step(1.0)
         self.optimizers.zero_grad()
-        clock.append(self._now())
+        clock.append(now(self.layout.device))
         return StepTime(*(after - before for before, after in pairwise(clock)))
-
-    def _now(self) -> float:
-        if self.layout.device.type == "cuda":
-            torch.cuda.synchronize(self.layout.device)
-        return time.perf_counter()
 
 
 def _rows(bench: TrainBench, config: ModelConfig) -> list[Packed]:
@@ -261,20 +257,14 @@ def _work(bench: TrainBench, config: ModelConfig, rows: list[Packed], world: int
 
 def _random_model(config: ModelConfig, device: torch.device, master: Precision) -> UnifiedModel:
     """Ordinary weights: zeros would draw less power, and a GPU would run faster than it does in earnest."""
-    with torch.device("meta"):
-        model = UnifiedModel(config)
-    model = model.to(torch.bfloat16 if master is Precision.BFLOAT16 else torch.float32).to_empty(
-        device=device
-    )
+    model = skeleton(config).to(master.dtype).to_empty(device=device)
     generator = torch.Generator(device).manual_seed(0)
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.02, generator=generator)
         else:
             nn.init.constant_(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
-    for table in (model.view_positions, model.latent_positions):
-        table.float()
-        table.reset()
+    reset_positions(model)
     return model
 
 

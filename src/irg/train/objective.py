@@ -1,124 +1,118 @@
-"""What training minimises: the model and its two losses as one module, so that sharding and compiling see one
-forward.
+"""What IRGL minimises: cross-entropy of texts and velocity error of images, of stored documents."""
 
-Shape suffixes: N labelled tokens, M supervised latent tokens, V values of a latent token, D width, T tokens.
-"""
-
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
-from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
-from irg.core import IGNORE, Packed
-from irg.model import UnifiedModel
-from irg.model.attention import Attend
+from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
+from irg.data.compose import Composer
+from irg.data.learning import Mode
+from irg.model.parts import is_hidden
+from irg.run.flops import Backward, row_flops
+from irg.run.losses import Losses, LossShares, ModelLosses, shares
+from irg.run.parallel import Layout, ParallelSettings, arithmetic, attention
+from irg.run.step import Sums
+from irg.train.settings import LossSettings
 
-CHUNK = 2048
-"""Labelled tokens whose logits exist at one time: 152,064 values each in BAGEL."""
-
-
-class Reduction(StrEnum):
-    """How much each text or image counts in the mean: by its tokens, equally, or in between.
-
-    With weights 1, 1/n and 1/sqrt(n) on each of the n tokens of a text or image (BAGEL's `token`, `sample`
-    and `square` reweighting).
-    """
-
-    TOKEN = "token"
-    SAMPLE = "sample"
-    SQUARE = "square"
+MODES = (*Mode, "conversation")
+"""What losses are told apart by."""
+_FILLER = Document((Segment(Kind.TEXT, Role.PROMPT, (0,)),))
+"""Stands for the documents of a process that has none left, while the others still have some."""
 
 
 @dataclass(frozen=True, eq=False)
-class Losses:
-    """Unreduced losses, in the order of the row's labels and supervised latents."""
+class PackedForward:
+    """A row, and how its losses are to be averaged."""
 
-    text_N: torch.Tensor
-    """Cross-entropy of every labelled token."""
-    flow_MV: torch.Tensor
-    """Squared velocity error of every value of every supervised latent token."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shares:
-    """Which document each loss value belongs to, and how much it weighs in the mean."""
-
-    text_document_N: torch.Tensor
-    text_weight_N: torch.Tensor
-    flow_document_M: torch.Tensor
-    flow_weight_M: torch.Tensor
-
-
-class Objective(nn.Module):
-    """Forward over a packed row to unreduced losses."""
-
-    def __init__(self, model: UnifiedModel) -> None:
-        super().__init__()
-        self.model = model
+    packed: Packed
+    shares: LossShares
+    modes: tuple[int, ...]
+    """Of each document, its place in MODES."""
+    flops: float
 
     @property
-    def layers(self) -> list[nn.Module]:
-        """What is sharded, and whose activations are kept or computed again, one by one."""
-        return [*self.model.decoder.layers, *self.model.vision.layers]
+    def weight_K(self) -> torch.Tensor:
+        return torch.stack([self.shares.text_weight_N.sum(), self.shares.flow_weight_M.sum()])
 
-    def forward(self, packed: Packed, attend: Attend) -> Losses:
-        packed = touching_every_part(packed, self.model)
-        streams = self.model(packed, attend)
-        label_U = packed.label_T[packed.understanding_index_U]
-        wanted = label_U != IGNORE
-        text_N = self._cross_entropy(streams.understanding_UD[wanted], label_U[wanted])
-        supervised = packed.has_target_M
-        velocity_MV = self.model.latent_out(streams.generation_MD[supervised])
-        if packed.target_MC is None:
-            return Losses(text_N, velocity_MV.float())
-        error_MV = velocity_MV.float() - packed.target_MC[supervised].float()
-        return Losses(text_N, error_MV.square())
+    @property
+    def documents(self) -> int:
+        return len(self.modes)
 
-    def _cross_entropy(self, hidden_ND: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
-        """Logits exist for labelled tokens only, chunk by chunk, and are made again for the gradients."""
-        if len(hidden_ND) <= CHUNK:
-            return self._chunk_losses(hidden_ND, label_N)
-        chunks = zip(hidden_ND.split(CHUNK), label_N.split(CHUNK), strict=True)
-        return torch.cat(
-            [checkpoint(self._chunk_losses, hidden, label, use_reentrant=False) for hidden, label in chunks]
-        )
-
-    def _chunk_losses(self, hidden_ND: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(self.model.logits(hidden_ND).float(), label_N, reduction="none")
+    @property
+    def tokens(self) -> int:
+        return self.packed.num_tokens
 
 
-def touching_every_part(packed: Packed, model: UnifiedModel) -> Packed:
-    """The row with empty tensors in place of absent patches and latents.
+@dataclass(frozen=True, eq=False)
+class UnifiedObjective:
+    """The losses of a process's rows of prepared documents, in `accumulate` forwards."""
 
-    So that a row without images still gives every parameter a gradient (zero): sharded processes must agree
-    on which parameters have one.
-    """
-    if packed.patch_PD is None:
-        packed = replace(
-            packed, patch_PD=torch.zeros(0, model.config.vision.patch_values, device=model.device)
-        )
-    if packed.latent_MC is None:
-        packed = replace(packed, latent_MC=torch.zeros(0, model.config.latent_values, device=model.device))
-    return packed
+    network: ModelLosses
+    composer: Composer
+    special: SpecialTokens
+    layout: Layout
+    parallel: ParallelSettings
+    loss: LossSettings
+    accumulate: int = 1
+
+    @property
+    def model(self) -> nn.Module:
+        return self.network.model
+
+    @property
+    def terms(self) -> dict[str, float]:
+        return {"text": self.loss.text_weight, "flow": self.loss.flow_weight}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(f"{term}/{mode}" for term in self.terms for mode in MODES)
+
+    def is_hidden(self, name: str) -> bool:
+        return is_hidden(name)
+
+    def forwards(self, rows: Seq[Seq[Document]]) -> list[PackedForward]:
+        """This process's rows, as many in each forward."""
+        size = -(-len(rows) // self.accumulate)
+        groups = [rows[first : first + size] for first in range(0, len(rows), size)]
+        groups += [[]] * (self.accumulate - len(groups))
+        return [self._forward([document for row in group for document in row]) for group in groups]
+
+    def losses(self, packed: Packed) -> Losses:
+        """Unreduced: of every labelled token, and of every value of every supervised latent token."""
+        with arithmetic(self.layout, self.parallel):
+            return self.network(packed, attention(packed, self.layout.device))
+
+    def __call__(self, forward: PackedForward) -> Sums:
+        losses, weighed = self.losses(forward.packed), forward.shares
+        flow_M = losses.flow_MV.mean(-1)
+        terms = [(losses.text_N * weighed.text_weight_N).sum(), (flow_M * weighed.flow_weight_M).sum()]
+        mode_of = torch.tensor(forward.modes, device=self.layout.device)
+        by_mode = [
+            _by_mode(losses.text_N.detach(), mode_of[weighed.text_document_N]),
+            _by_mode(flow_M.detach(), mode_of[weighed.flow_document_M]),
+        ]
+        part_P, count_P = (torch.cat(both) for both in zip(*by_mode, strict=True))
+        return Sums(torch.stack(terms), part_P, count_P)
+
+    def _forward(self, documents: list[Document]) -> PackedForward:
+        composed = self.composer(documents)
+        modes = tuple(MODES.index(document.mode) for document in documents)
+        row = pack(composed or [_FILLER], self.special)
+        flops = row_flops(self.network.model.config, row, self._gradients)
+        packed = row.to(self.layout.device)
+        return PackedForward(packed, shares(packed, self.loss.text, self.loss.flow), modes or (0,), flops)
+
+    @cached_property
+    def _gradients(self) -> Backward:
+        return Backward.of(self.model)
 
 
-def shares(packed: Packed, text: Reduction, flow: Reduction) -> Shares:
-    """Documents and weights of the losses that `Objective` gives for the row."""
-    labelled_N = packed.understanding_index_U[packed.label_T[packed.understanding_index_U] != IGNORE]
-    target_M = packed.latent_index_M[packed.has_target_M]
-    return Shares(
-        packed.document_T[labelled_N],
-        _weights(packed.segment_T[labelled_N], text),
-        packed.document_T[target_M],
-        _weights(packed.segment_T[target_M], flow),
-    )
-
-
-def _weights(segment_N: torch.Tensor, reduction: Reduction) -> torch.Tensor:
-    if reduction is Reduction.TOKEN or not len(segment_N):
-        return torch.ones(len(segment_N), device=segment_N.device)
-    length_N = torch.bincount(segment_N)[segment_N].float()
-    return 1 / length_N if reduction is Reduction.SAMPLE else length_N.rsqrt()
+def _by_mode(loss_N: torch.Tensor, mode_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum of each mode's losses, and how many they are."""
+    sums, counts = torch.zeros(2, len(MODES), dtype=torch.float64, device=loss_N.device)
+    sums.index_add_(0, mode_N, loss_N.double())
+    counts.index_add_(0, mode_N, torch.ones_like(loss_N, dtype=torch.float64))
+    return sums, counts

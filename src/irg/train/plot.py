@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence as Seq
 from pathlib import Path
 
+from irg.report import plots
+
 _MEAN_OVER = 15
 """Recorded steps averaged into one point: single batches hold few documents of each mode."""
 
@@ -34,22 +36,18 @@ def smooth(points: Seq[tuple[int, float]], over: int = _MEAN_OVER) -> tuple[list
 
 def plot(runs: Seq[Path], out: Path) -> None:
     """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
+    figure, axes = plots.pyplot().subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
     colours: dict[str, str] = {}
+    labelled: set[str] = set()
     begin = 0.0
     for run in runs:
         metrics = read_metrics(run)
         for name, points in sorted(metrics.items()):
             kind, mode = name.split("/")
             axis = axes[0 if kind == "flow" else 1]
-            label = None if mode in colours and name in colours else mode.replace("_", " ")
-            colour = colours.setdefault(mode, f"C{len({key for key in colours if '/' not in key}) % 10}")
-            colours[name] = colour
+            label = None if name in labelled else mode.replace("_", " ")
+            labelled.add(name)
+            colour = colours.setdefault(mode, plots.COLOURS[len(colours) % len(plots.COLOURS)])
             steps, values = smooth(points)
             axis.plot([begin + step for step in steps], values, color=colour, label=label)
         end = begin + max(points[-1][0] for points in metrics.values())
@@ -62,7 +60,6 @@ def plot(runs: Seq[Path], out: Path) -> None:
         axes, ("flow error of drawn images", "cross-entropy of written texts"), strict=True
     ):
         axis.set(xlabel="step", ylabel=title, yscale="log")
-        axis.spines[["top", "right"]].set_visible(False)
+        plots.bare(axis)
         axis.legend(frameon=False, fontsize=8)
-    figure.savefig(out, dpi=110)
-    pyplot.close(figure)
+    plots.save(figure, out)

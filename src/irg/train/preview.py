@@ -1,19 +1,22 @@
 """The dry run: what a recipe would train, what that takes and how long, without loading a weight."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 
+from irg.core import Document, Kind
+from irg.core.segment import DELIMITERS
 from irg.core.trace import Trace, Turn
-from irg.data.document import Document, TextPart
-from irg.data.learning import IRGL, Mode, Questions, document
+from irg.data.learning import IRGL, Mode, ModeQuestions, document
 from irg.data.prepare import Preparer
-from irg.data.source import RowError, Sized
+from irg.data.source import RowError
 from irg.data.streams import Elsewhere, Stream, counted
 from irg.model import ModelConfig, bagel_7b
 from irg.model.checkpoint import CheckpointError
 from irg.model.device import usual_device
 from irg.pipeline import Settings
+from irg.prep import SizeOnly
 from irg.run.flops import RowCounts, peak_flops, peak_of
 from irg.run.freezing import parse_parts
 from irg.train.assemble import parts_of
@@ -55,7 +58,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         else:
             yield "the data is not there: planned for typical documents"
     except CheckpointError as absent:
-        config, settings = bagel_7b(), recipe.settings or Settings()
+        config, settings = bagel_7b(), Settings().changed_by(recipe.settings or {})
         yield f"planned for BAGEL-7B-MoT and typical documents: {absent}"
     if data is not None:
         row, documents = _planned(data, recipe, config, world)
@@ -105,16 +108,16 @@ def _sketch(stream: Stream, index: int, choice: int) -> Document | None:
 
 def _typical(recipe: TrainRecipe, config: ModelConfig, settings: Settings) -> tuple[RowCounts, int]:
     """A forward of documents of the recipe's modes, with pictures as large as the settings draw them."""
-    size = Sized((settings.width, settings.height))
-    turns = (Turn("thought", size), Turn("thought", size))  # type: ignore[arg-type] - only measured
-    trace = Trace("prompt", turns, 0, source=size, questions=(("question", "thought"),))  # type: ignore[arg-type]
-    clean, view = (recipe.clean or settings.clean).build(), (recipe.view or settings.view).build()
+    size = SizeOnly((settings.width, settings.height))
+    turns = (Turn("thought", size), Turn("thought", size))
+    trace = Trace("prompt", turns, 0, source=size, questions=(("question", "thought"),))
+    clean, view = recipe.clean or settings.clean, recipe.view or settings.view
     preparer = Preparer(config, _TypicalTokenizer(), clean, view)  # type: ignore[arg-type]
     weights: dict[Mode, float] = {}
     for one in recipe.data:
         for mode, weight in (one.modes or dict.fromkeys(IRGL, 1.0)).items():
             weights[mode] = weights.get(mode, 0.0) + weight * one.weight
-    asked = Questions("question", "question")
+    asked = ModeQuestions("question", "question")
     shapes = [
         _shape(document(trace, mode, "system", asked), preparer, recipe.noising.copies) for mode in weights
     ]
@@ -140,27 +143,19 @@ class _TypicalTokenizer:
 
 def _shape(made: Document, preparer: Preparer, copies: int) -> RowCounts:
     """What one document adds to a row."""
-    counts = RowCounts()
-    for part in made.parts:
-        if isinstance(part, TextPart):
-            length = len(preparer.tokenizer.encode(part.text))
-            counts = replace(
-                counts,
-                understanding=counts.understanding + length + 2,
-                labels=counts.labels + (length + 1) * part.loss,
-            )
-            continue
-        latent, view = (grid.num_tokens for grid in preparer.grids(part.image))
-        noisy = copies * part.noisy
-        counts = replace(
-            counts,
-            understanding=counts.understanding + 2 * (noisy + part.clean) + (view + 2) * part.view,
-            latents=counts.latents + latent * (noisy + part.clean),
-            patches=counts.patches + view * part.view,
-            view_pairs=counts.view_pairs + view**2 * part.view,
-            targets=counts.targets + latent * noisy,
-        )
-    return replace(counts, pairs=counts.tokens**2)
+    counts: Counter[str] = Counter()
+    for segment in preparer.sized(made):
+        content = segment.num_tokens - DELIMITERS
+        if segment.kind is Kind.TEXT:
+            counts.update(understanding=segment.num_tokens, labels=(content + 1) * segment.loss)
+        elif segment.kind is Kind.VIEW:
+            counts.update(understanding=segment.num_tokens, patches=content, view_pairs=content**2)
+        else:
+            num = copies if segment.kind is Kind.NOISY else 1
+            targets = num * content * segment.supervised
+            counts.update(understanding=num * DELIMITERS, latents=num * content, targets=targets)
+    shape = RowCounts(**counts)
+    return replace(shape, pairs=shape.tokens**2)
 
 
 def _mean(shapes: Iterable[RowCounts], parts: int) -> RowCounts:

@@ -1,38 +1,34 @@
 """What one training run of the unified model does: the recipe, `kind: unified`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from irg.core.recipe import Recipe
+from irg.core.settings import BaseSettings
 from irg.data.compose import Dropout, Noising
-from irg.data.learning import Mode, Questions
+from irg.data.learning import Mode, ModeQuestions
 from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
 from irg.pipeline import Settings
-from irg.pipeline.settings import ResizeSettings
+from irg.prep import Resize
+from irg.run.losses import Reduction
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.train.objective import Reduction
-from irg.train.recipe import Recipe
+from irg.run.settings import SavingSettings
 
 
-class Part(BaseModel):
-    """A part of a recipe. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataSettings(Part):
+class DataSettings(BaseSettings):
     """One dataset of the mixture."""
 
     path: Path | None = None
     """A store of traces, or parquet files with published `conversation` rows."""
     scenes: SceneKind | None = None
     """Instead of a path: scenes made on the fly."""
-    modes: dict[Mode, float] = {}
+    modes: dict[Mode, float] = Field(default_factory=dict)
     """Learning modes of a store of traces, with their weights in the mixture. Rows that are documents already
     keep their own; modes then choose among them, and none means all."""
     weight: float = 1.0
@@ -53,7 +49,7 @@ class DataSettings(Part):
         return self
 
 
-class BatchSettings(Part):
+class BatchSettings(BaseSettings):
     """How documents are packed into rows, and rows into steps."""
 
     tokens: int | None = Field(None, ge=1)
@@ -80,21 +76,14 @@ class BatchSettings(Part):
         return self
 
 
-class LossSettings(Part):
+class LossSettings(BaseSettings):
     text_weight: float = Field(default=1.0, ge=0)
     flow_weight: float = Field(default=1.0, ge=0)
     text: Reduction = Reduction.TOKEN
     flow: Reduction = Reduction.TOKEN
 
 
-class CheckpointSettings(Part):
-    every: int = Field(default=500, ge=1)
-    keep: int = Field(default=2, ge=1)
-    frozen: bool = True
-    """Whether weights that do not train are saved too; without, they are read from `init` again."""
-
-
-class EvaluationSettings(Part):
+class EvaluationSettings(BaseSettings):
     """Losses over held-out data, and pictures drawn during training."""
 
     every: int = Field(default=500, ge=1)
@@ -122,7 +111,7 @@ class TrainRecipe(Recipe):
     stop_at: int | None = Field(None, ge=1)
     """Leave off after this step, though the schedule is that of all `steps`."""
     data: tuple[DataSettings, ...]
-    questions: Questions = Questions()
+    questions: ModeQuestions = ModeQuestions()
     batch: BatchSettings
     global_batch: Literal["fixed", "scaled"] = "scaled"
     """Whether a step has the same rows on any number of processes, or more rows on more processes."""
@@ -144,14 +133,21 @@ class TrainRecipe(Recipe):
     workers: int = Field(0, ge=0)
     remember: int = Field(0, ge=0)
     """Pictures whose latents are kept, for small worlds whose pictures come again."""
-    checkpoint: CheckpointSettings = CheckpointSettings()
+    checkpoint: SavingSettings = SavingSettings()
     log: LogSettings = LogSettings()
     evaluation: EvaluationSettings | None = None
-    clean: ResizeSettings | None = None
-    view: ResizeSettings | None = None
+    clean: Resize | None = None
+    view: Resize | None = None
     """How training resizes images for the autoencoder and the vision tower; None: as the settings say."""
-    settings: Settings | None = None
-    """How the finished checkpoint wants to be used: its `irg.json`. None keeps that of `init`."""
+    settings: dict[str, Any] | None = None
+    """How the finished checkpoint wants to be used, its `irg.json`: what is given here changes what stands in
+    that of `init` (without one, of `parts`)."""
+
+    @field_validator("settings")
+    @classmethod
+    def _are_settings(cls, given: dict[str, Any] | None) -> dict[str, Any] | None:
+        Settings().changed_by(given or {})
+        return given
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainRecipe":

@@ -17,7 +17,7 @@ _SPREAD = 0.5
 
 
 @dataclass(frozen=True)
-class Lengths:
+class DocumentLengths:
     """Tokens of the texts, and pixels per side of the images (None: the most a model takes, up to 1024)."""
 
     system: int = 283
@@ -31,7 +31,7 @@ class SyntheticRows:
     """Draws rows for a model's sizes."""
 
     config: ModelConfig
-    lengths: Lengths
+    lengths: DocumentLengths
     generator: torch.Generator
 
     @property

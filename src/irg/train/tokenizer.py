@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from irg.data.learning import Questions
+from irg.core.recipe import Recipe
+from irg.data.learning import ModeQuestions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
-from irg.train.recipe import Recipe
 
 
 class TokenizerRecipe(Recipe):
@@ -18,6 +18,6 @@ class TokenizerRecipe(Recipe):
 
 def make_tokenizer(recipe: TokenizerRecipe) -> Path:
     """Leaves `tokenizer.json` in the recipe's folder."""
-    asked = Questions()
+    asked = ModeQuestions()
     train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, asked.plan, asked.compare))
     return recipe.out / "tokenizer.json"

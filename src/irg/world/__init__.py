@@ -32,7 +32,7 @@ from irg.world.language import (
     sample_edit,
     thought,
 )
-from irg.world.oracle import ObjectReading, Reading, Verdict, judge, perturb, read, repair
+from irg.world.oracle import ObjectReading, Reading, judge, perturb, read, repair
 from irg.world.render import render
 from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone, is_held_out
 
@@ -54,7 +54,6 @@ __all__ = [
     "Shape",
     "Size",
     "Split",
-    "Verdict",
     "Zone",
     "caption",
     "compare",

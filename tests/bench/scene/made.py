@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from irg.bench.scene.benchmark import COMBINATION_FAMILIES, FAMILIES, MAIN, Item
 from irg.bench.scene.comparison import Found
 from irg.bench.scene.conditions import Condition, name_of_other, turn_name
 from irg.bench.scene.fidelity import Fidelity
-from irg.bench.scene.records import Choice, Cost, Record, Result
-from irg.bench.scene.reflections import Check
+from irg.bench.scene.items import COMBINATION_FAMILIES, FAMILIES, MAIN, group_of, scene_item
+from irg.bench.scene.records import BestOfTwo, PictureCost, PromptRecord, Result
+from irg.bench.scene.reflections import ReflectionCheck
 from irg.world import Family, Split
 
 TURNS = 3
@@ -31,12 +31,14 @@ def found(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> Found:
     return Found(made, {100: made[:6], 2000: made[6:12]})
 
 
-def result(correct: bool, quality: float = 0.9, check: Check | None = None) -> Result:
+def result(correct: bool, quality: float = 0.9, check: ReflectionCheck | None = None) -> Result:
     flaws = () if correct else ("wanted 1 star, see none",)
-    return Result(correct, flaws, Fidelity(quality, 1.0, 1.0, 1.0), Cost(0.5, 60, 20), "a thought", check)
+    return Result(
+        correct, flaws, Fidelity(quality, 1.0, 1.0, 1.0), PictureCost(0.5, 60, 20), "a thought", check
+    )
 
 
-def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[Record]:
+def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[PromptRecord]:
     """Six families in turn, a combination and a compound for every sixth prompt; turn 2 right most often."""
     rng, made = np.random.default_rng(0), []
     for seed in seeds:
@@ -58,10 +60,10 @@ def records(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> list[Record]:
 
 def _record(
     rng: np.random.Generator, seed: int, index: int, prompt: str, family: str, split: Split
-) -> Record:
-    check = Check(("shape top star circle",), ("shape top star circle",), "plan", True)
-    item = Item(prompt, family, str(split), 7 + index)
-    few = seed == 0 and int(prompt.rpartition(" ")[2]) < (FEW_PROMPTS if item.group == MAIN else 2)
+) -> PromptRecord:
+    check = ReflectionCheck(("shape top star circle",), ("shape top star circle",), "plan", True)
+    item = scene_item(index, prompt, family, str(split), 7 + index)
+    few = seed == 0 and int(prompt.rpartition(" ")[2]) < (FEW_PROMPTS if group_of(item) == MAIN else 2)
     results = {
         name: result(
             bool(rng.random() < CHANCES.get(name, 0.7)),
@@ -70,5 +72,5 @@ def _record(
         )
         for name in (EVERY if few else MANY)
     }
-    choice = Choice((0, int(rng.random() < 0.5)), (-1.0, -2.0))
-    return Record(item, seed, index, results, choice)
+    choice = BestOfTwo((0, int(rng.random() < 0.5)), (-1.0, -2.0))
+    return PromptRecord(item, seed, index, results, choice)

@@ -1,5 +1,4 @@
 import json
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,95 +6,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from irg.bench.episodes import DrawnEpisode
 from irg.bench.intervals import wilson
-from irg.bench.scene.benchmark import (
-    COMBINATION_FAMILIES,
+from irg.bench.items import Item
+from irg.bench.judging import Judged, Judgement
+from irg.bench.scene.benchmark import PROTOCOL, SceneRun, run, save, sheet, summarise, verdict
+from irg.bench.scene.items import (
     COMBINATIONS,
     COMPOUNDS,
     FAMILIES,
     MAIN,
-    PROTOCOL,
-    Item,
-    Outcome,
     SceneOptions,
-    run,
-    save,
+    group_of,
+    scene_item,
     scene_items,
-    sheet,
-    summarise,
-    verdict,
 )
+from irg.bench.store import SeriesStore
 from irg.core.events import ImageDone, ThoughtDone
-from irg.core.trace import Verdict
+from irg.core.trace import Verdict, png
 from irg.pipeline import Pipeline, load_pipeline
-from irg.world import Family, Split, fulfil, parse, parse_thought, render
-from irg.world.grammar import is_held_out_text, requires_held_out
+from irg.world import Split, fulfil, parse, parse_thought, render
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 GREEN, RED = (0x2E, 0x9D, 0x4F), (0xD3, 0x3C, 0x3C)
-
-
-def prompts(options: SceneOptions) -> list[str]:
-    return [item.prompt for item in scene_items(options)]
-
-
-def of(group: str, items: list[Item]) -> list[Item]:
-    return [item for item in items if item.group == group]
-
-
-def test_a_seed_fixes_the_prompts_and_another_picks_others() -> None:
-    options = SceneOptions(60, seed=1)
-    assert scene_items(options) == scene_items(replace(options, turns=5, batch=1))
-    other = scene_items(replace(options, seed=2))
-    assert len(set(prompts(options)) & {item.prompt for item in other}) < 40
-    assert not {item.seed for item in scene_items(options)} & {item.seed for item in other}
-
-
-def test_items_have_seeds_of_their_own() -> None:
-    items = scene_items(SceneOptions(60))
-    assert len({item.seed for item in items}) == len(items)
-
-
-@pytest.mark.parametrize(("count", "added"), [(1, 1), (4, 1), (60, 12), (300, 60)])
-def test_as_many_as_asked_for_and_a_fifth_as_many_of_each_other_group(count: int, added: int) -> None:
-    items = scene_items(SceneOptions(count))
-    groups = [item.group for item in items]
-    assert groups == [MAIN] * count + [COMBINATIONS] * added + [COMPOUNDS] * added
-
-
-def test_families_are_balanced_and_named_rightly() -> None:
-    items = scene_items(SceneOptions(300))
-    main = Counter(item.family for item in of(MAIN, items))
-    assert main == dict.fromkeys(map(str, FAMILIES), 50)
-    combined = Counter(item.family for item in of(COMBINATIONS, items))
-    assert combined == dict.fromkeys(map(str, COMBINATION_FAMILIES), 20)
-    assert {item.family for item in of(COMPOUNDS, items)} == {str(Family.COMPOUND)}
-    assert all(parse(item.prompt).family == item.family for item in items)
-
-
-def test_main_prompts_are_held_out_texts_of_what_training_shows() -> None:
-    items = scene_items(SceneOptions(300))
-    for item in of(MAIN, items) + of(COMPOUNDS, items):
-        assert is_held_out_text(item.prompt)
-        assert not requires_held_out(parse(item.prompt))
-
-
-def test_combinations_need_what_training_never_showed() -> None:
-    for item in of(COMBINATIONS, scene_items(SceneOptions(300))):
-        assert requires_held_out(parse(item.prompt))
-
-
-def test_prompts_repeat_only_where_a_family_runs_out() -> None:
-    items = of(MAIN, scene_items(SceneOptions(120)))
-    repeated = Counter(item.prompt for item in items)
-    assert max(repeated.values()) <= 3 and len(repeated) > 105
-
-
-@pytest.mark.parametrize("wrong", [{"prompts": 0}, {"turns": 0}, {"batch": -1}])
-def test_options_below_one_are_named(wrong: dict[str, int]) -> None:
-    (name, value), *_ = wrong.items()
-    with pytest.raises(ValueError, match=f"{name} {value}: expected at least 1"):
-        SceneOptions(**wrong)
 
 
 def test_the_verdict_is_the_oracles() -> None:
@@ -105,31 +38,46 @@ def test_the_verdict_is_the_oracles() -> None:
     assert not judged.correct and "wanted 2 stars, see none" in judged.flaws
 
 
-def outcome(family: str, split: Split, verdicts: str) -> Outcome:
-    """`verdicts` draws the turns from 0: + right, - wrong."""
-    item = Item(f"a {family}", family, str(split), 7)
-    pictures = {turn: Image.new("RGB", (10, 8), "white") for turn in range(len(verdicts))}
-    judged = {
-        turn: Verdict(sign == "+", () if sign == "+" else ("no",)) for turn, sign in enumerate(verdicts)
-    }
-    thoughts = {turn: f"thought {turn}" for turn in range(1, len(verdicts))}
-    return Outcome(item, thoughts, pictures, judged)
+def made(*items: tuple[str, Split, str]) -> tuple[list[Item], Judged]:
+    """Items by family and split, and verdicts on their turns, drawn from turn 0: + right, - wrong."""
+    evidence = {"+": {"correct": True, "flaws": []}, "-": {"correct": False, "flaws": ["no"]}}
+    found, rows = [], []
+    for index, (family, split, verdicts) in enumerate(items):
+        found.append(scene_item(index, f"a {family}", family, str(split), 7))
+        rows += [
+            Judgement(found[-1].id, 0, turn, "verdict", evidence[sign]) for turn, sign in enumerate(verdicts)
+        ]
+    return found, Judged(rows, {})
 
 
-OUTCOMES = [
-    outcome("single", Split.HELD_OUT, "--+"),
-    outcome("single", Split.HELD_OUT, "+++"),
-    outcome("counting", Split.HELD_OUT, "-+-"),
-    outcome("position", Split.HELD_OUT, "-++"),
-    outcome("colors", Split.HELD_OUT, "--+"),
-    outcome("counting", Split.COMBINATIONS, "--+"),
-    outcome("colors", Split.COMBINATIONS, "-++"),
-    outcome("compound", Split.HELD_OUT, "--+"),
-]
+def drawn(folder: Path, items: list[Item], judged: Judged) -> SceneRun:
+    """White pictures of the items, with a thought from turn 1 on."""
+    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode.from_line) for name in ("direct", "turns"))
+    picture = png(Image.new("RGB", (10, 8), "white"))
+    for item in items:
+        later = [row.turn for row in judged.rows if row.item == item.id and row.turn]
+        names = {turn: f"{item.id}-{turn}" for turn in (0, *later)}
+        stores[0].add([DrawnEpisode(item.id, 0, {}, {0: names[0]})], {names[0]: picture})
+        thoughts = {turn: f"thought {turn}" for turn in later}
+        episode = DrawnEpisode(item.id, 0, thoughts, {turn: names[turn] for turn in later})
+        stores[1].add([episode], {names[turn]: picture for turn in later})
+    return SceneRun(items, stores, judged)
+
+
+ITEMS, JUDGED = made(
+    ("single", Split.HELD_OUT, "--+"),
+    ("single", Split.HELD_OUT, "+++"),
+    ("counting", Split.HELD_OUT, "-+-"),
+    ("position", Split.HELD_OUT, "-++"),
+    ("colors", Split.HELD_OUT, "--+"),
+    ("counting", Split.COMBINATIONS, "--+"),
+    ("colors", Split.COMBINATIONS, "-++"),
+    ("compound", Split.HELD_OUT, "--+"),
+)
 
 
 def test_the_summarys_arithmetic() -> None:
-    summary = summarise(OUTCOMES, SceneOptions(5, turns=2, seed=9), {"name": "m"})
+    summary = summarise(ITEMS, JUDGED, SceneOptions(5, turns=2, seed=9), {"name": "m"})
     assert (summary["protocol"], summary["prompts"], summary["seed"]) == (PROTOCOL, 5, 9)
     assert summary["model"] == {"name": "m"}
     assert [turn["turn"] for turn in summary["turns"]] == [0, 1, 2]
@@ -147,12 +95,13 @@ def test_the_summarys_arithmetic() -> None:
     assert [turn["combinations"]["score"] for turn in summary["turns"]] == [0.0, 0.5, 1.0]
     assert [turn["compounds"]["score"] for turn in summary["turns"]] == [0.0, 0.0, 1.0]
     assert summary["changes"] == [{"from": 1, "to": 2, "fixed": 2, "broken": 1}]
+    assert "incomplete" not in summary
     json.dumps(summary)
 
 
 def test_more_turns_have_more_changes() -> None:
-    outcomes = [outcome("single", Split.HELD_OUT, "-+-+"), outcome("two", Split.HELD_OUT, "+--+")]
-    summary = summarise(outcomes, SceneOptions(2, turns=3), {})
+    items, judged = made(("single", Split.HELD_OUT, "-+-+"), ("two", Split.HELD_OUT, "+--+"))
+    summary = summarise(items, judged, SceneOptions(2, turns=3), {})
     assert summary["changes"] == [
         {"from": 1, "to": 2, "fixed": 0, "broken": 1},
         {"from": 2, "to": 3, "fixed": 2, "broken": 0},
@@ -160,12 +109,12 @@ def test_more_turns_have_more_changes() -> None:
 
 
 def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
-    summary = summarise(OUTCOMES, SceneOptions(5), {"name": "m"})
-    save(OUTCOMES, summary, tmp_path / "new" / "folder")
+    summary, found = summarise(ITEMS, JUDGED, SceneOptions(5), {"name": "m"}), drawn(tmp_path, ITEMS, JUDGED)
+    save(found, summary, tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
     assert json.loads((folder / "summary.json").read_text()) == summary
     lines = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
-    assert len(lines) == len(OUTCOMES)
+    assert len(lines) == len(ITEMS)
     assert lines[0] == {
         "prompt": "a single",
         "family": "single",
@@ -179,18 +128,19 @@ def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
         },
     }
     with Image.open(folder / "sheet.png") as saved:
-        assert saved.size == sheet(OUTCOMES).size
+        assert saved.size == sheet(found).size
 
 
-def test_the_sheet_frames_what_is_right_in_green() -> None:
-    canvas = sheet(OUTCOMES, columns=4)
+def test_the_sheet_frames_what_is_right_in_green(tmp_path: Path) -> None:
+    found = drawn(tmp_path, ITEMS, JUDGED)
+    canvas = sheet(found, columns=4)
     width, height = 3 * 16 + 12, 14 + 12
     assert canvas.size == (4 * width, 2 * height)
-    for index, one in enumerate(OUTCOMES):
+    for index, item in enumerate(ITEMS):
         left, top = index % 4 * width + 6, index // 4 * height + 6
         for turn in range(3):
             corner = canvas.getpixel((left + 16 * turn, top))
-            assert corner == (GREEN if one.verdicts[turn].correct else RED)
+            assert corner == (GREEN if found.evidence(item)[turn]["correct"] else RED)
 
 
 @pytest.fixture(scope="module")
@@ -198,37 +148,91 @@ def pipeline() -> Pipeline:
     return Pipeline(random_model(), random_autoencoder(), tokenizer(), settings(128))
 
 
-def test_a_run_draws_the_base_and_then_the_turns(pipeline: Pipeline) -> None:
+def test_a_run_draws_the_base_and_then_the_turns(pipeline: Pipeline, tmp_path: Path) -> None:
     options = SceneOptions(1, turns=2, batch=1)
     told: list[tuple[int, int]] = []
-    outcomes = run(pipeline, options, lambda done, total: told.append((done, total)))
-    assert told == [(number, 6) for number in range(1, 7)]
-    assert [one.item for one in outcomes] == scene_items(options)
-    first = outcomes[0]
+    found = run(pipeline, options, tmp_path, lambda done, total: told.append((done, total)))
+    assert told == [(number, 6) for number in range(7)]
+    assert found.items == scene_items(options)
+    first = found.items[0]
     base, full = pipeline.settings.plan(turns=1, think=False), pipeline.settings.plan(turns=2)
     for plan, shift in ((base, -1), (full, 0)):
-        for event in pipeline.generate(first.item.prompt, plan, first.item.seed):
+        for event in pipeline.generate(first.prompt, plan, first.seeds[0]):
             if isinstance(event, ImageDone):
-                expected = first.pictures[event.turn + shift]
+                expected = found.picture(first, event.turn + shift)
                 assert (np.asarray(event.image) == np.asarray(expected)).all()
             elif isinstance(event, ThoughtDone):
-                assert first.thoughts[event.turn] == event.text
-    for one in outcomes:
-        assert sorted(one.pictures) == sorted(one.verdicts) == [0, 1, 2]
-        assert sorted(one.thoughts) == [1, 2]
-        assert all(one.verdicts[turn] == verdict(one.item.prompt, one.pictures[turn]) for turn in range(3))
-    assert summarise(outcomes, options, {})["turns"][2]["count"] == 1
+                assert found.thoughts(first)[event.turn] == event.text
+    for item in found.items:
+        assert sorted(found.evidence(item)) == [0, 1, 2]
+        assert sorted(found.thoughts(item)) == [1, 2]
+        for turn, seen in found.evidence(item).items():
+            judged = verdict(item.prompt, found.picture(item, turn))
+            assert seen == {"correct": judged.correct, "flaws": list(judged.flaws)}
+    assert summarise(found.items, found.judged, options, {})["turns"][2]["count"] == 1
 
 
-def test_batches_give_each_item_its_own(pipeline: Pipeline) -> None:
+def test_batches_give_each_item_its_own(pipeline: Pipeline, tmp_path: Path) -> None:
     """However items are put together, they get what they get alone, up to rounding."""
     options = SceneOptions(4, turns=1)
-    alone, together = (run(pipeline, replace(options, batch=batch)) for batch in (1, 3))
-    for one, other in zip(alone, together, strict=True):
-        assert one.item == other.item and one.thoughts == other.thoughts
-        for turn, picture in one.pictures.items():
-            difference = np.asarray(picture).astype(int) - np.asarray(other.pictures[turn])
-            assert np.abs(difference).max() <= 1
+    alone, together = (run(pipeline, replace(options, batch=batch), tmp_path) for batch in (1, 3))
+    assert alone.items == together.items
+    for item in alone.items:
+        assert alone.thoughts(item) == together.thoughts(item)
+        for turn in (0, 1):
+            one, other = (np.asarray(found.picture(item, turn)).astype(int) for found in (alone, together))
+            assert np.abs(one - other).max() <= 1
+
+
+def test_an_interrupted_run_goes_on_and_comes_to_the_same(pipeline: Pipeline, tmp_path: Path) -> None:
+    options, told = SceneOptions(2, turns=2, batch=2), list[int]()
+
+    def interrupt(done: int, total: int) -> None:
+        told.append(done)
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline, options, tmp_path / "torn", interrupt)
+    found = run(pipeline, options, tmp_path / "torn", lambda done, total: told.append(done))
+    assert told == [0, 2, 4, 6, 6, 8], "what was drawn is not drawn again"
+    whole = run(pipeline, options, tmp_path / "whole")
+    assert found.judged == whole.judged and len(whole.judged.rows) == 4 * 3
+    for item in whole.items:
+        assert found.thoughts(item) == whole.thoughts(item)
+        for turn in range(3):
+            assert found.picture(item, turn).tobytes() == whole.picture(item, turn).tobytes()
+
+
+def test_another_choice_of_prompts_is_another_run(pipeline: Pipeline, tmp_path: Path) -> None:
+    """A folder may be used again; what it holds of another run is neither taken nor lost."""
+    one, other = (SceneOptions(1, turns=1, seed=seed) for seed in (0, 1))
+    first, _ = run(pipeline, one, tmp_path), run(pipeline, other, tmp_path)
+    told: list[int] = []
+    again = run(pipeline, one, tmp_path, lambda done, total: told.append(done))
+    assert told == [6] and again.judged == first.judged
+
+
+def test_a_lost_picture_makes_the_report_incomplete(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Neither wrong nor forgotten: the score is of the pictures that there are, and says so."""
+    options = SceneOptions(3, turns=1)
+    whole = run(pipeline, options, tmp_path)
+    (where,) = tmp_path.iterdir()
+    (where / "judgements.jsonl").unlink()
+    (where / "pictures" / "turns-00001-0-1.png").unlink()
+    found = run(pipeline, options, tmp_path)
+    summary = summarise(found.items, found.judged, options, {})
+    missing = {"picture cannot be read": 1}
+    assert summary["incomplete"] == {"expected": 10, "judged": 9, "missing": missing}
+    assert [turn["count"] for turn in summary["turns"]] == [3, 2]
+    assert [row for row in whole.judged.rows if row in found.judged.rows] == found.judged.rows
+
+
+def test_a_model_of_another_size_is_refused_before_it_draws(tmp_path: Path) -> None:
+    pipeline = Pipeline(random_model(), random_autoencoder(), tokenizer(), settings(64))
+    with pytest.raises(ValueError, match="pictures of 64x64: the oracle reads 128x128"):
+        run(pipeline, SceneOptions(1), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def embedded() -> Pipeline:
@@ -241,8 +245,8 @@ def embedded() -> Pipeline:
     return Pipeline(whole.parts.model, whole.parts.autoencoder, whole.parts.tokenizer, coarse)
 
 
-def test_the_embedded_model_knows_the_benchmarks_prompts() -> None:
-    outcomes = run(embedded(), SceneOptions(2, turns=1))
-    assert [one.item.group for one in outcomes] == [MAIN, MAIN, COMBINATIONS, COMPOUNDS]
-    for one in outcomes:
-        assert parse_thought(one.thoughts[1]).objects
+def test_the_embedded_model_knows_the_benchmarks_prompts(tmp_path: Path) -> None:
+    found = run(embedded(), SceneOptions(2, turns=1), tmp_path)
+    assert [group_of(item) for item in found.items] == [MAIN, MAIN, COMBINATIONS, COMPOUNDS]
+    for item in found.items:
+        assert parse_thought(found.thoughts(item)[1]).objects

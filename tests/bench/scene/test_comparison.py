@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from irg.bench.checkpoints import Checkpoint
 from irg.bench.scene import comparison
-from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.scene.comparison import (
     SHOWN,
     CompareOptions,
@@ -22,9 +20,11 @@ from irg.bench.scene.comparison import (
     write_sheet,
 )
 from irg.bench.scene.conditions import Scope
-from irg.bench.scene.records import Record
-from irg.bench.store import Store
-from irg.model.checkpoint import save_autoencoder, save_model
+from irg.bench.scene.items import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
+from irg.bench.scene.records import PromptRecord
+from irg.bench.store import SeriesStore
+from irg.model.checkpoint import CheckpointFolder
+from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 pytest.importorskip("matplotlib")
@@ -32,21 +32,21 @@ OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_pr
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoint:
     folder = tmp_path_factory.mktemp("checkpoint")
-    save_model(random_model(), folder)
-    save_autoencoder(random_autoencoder(), folder)
+    CheckpointFolder(folder).save_model(random_model())
+    CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(128).save(folder)
-    return Checkpoint(str(folder), "cpu")
+    return NamedCheckpoint(str(folder), "cpu")
 
 
 @pytest.fixture(scope="module")
-def contestants(checkpoint: Checkpoint) -> Contestants:
+def contestants(checkpoint: NamedCheckpoint) -> Contestants:
     return Contestants(checkpoint, checkpoint, {"other": checkpoint}, {70: checkpoint})
 
 
-def essence(records: list[Record]) -> list[Any]:
+def essence(records: list[PromptRecord]) -> list[Any]:
     """All of the records but how long things took."""
     lines = [json.loads(record.as_line()) for record in records]
     for line in lines:
@@ -60,7 +60,7 @@ def test_the_prompts_are_the_benchmarks_with_every_seed() -> None:
     records = compare_items(CompareOptions(12, (3, 8), seed=3))
     assert [record.item for record in records[: len(plain)]] == plain
     assert [record.item.prompt for record in records[len(plain) :]] == [item.prompt for item in plain]
-    assert len({record.item.seed for record in records}) == len(records) == 2 * len(plain)
+    assert len({record.item.seeds for record in records}) == len(records) == 2 * len(plain)
     assert len({record.key for record in records}) == len(records)
 
 
@@ -87,7 +87,7 @@ def test_the_few_are_the_first_prompts_with_the_first_seed() -> None:
     few = some(records, 30)
     assert [record.index for record in few] == [*range(30), *range(60, 66), *range(72, 78)]
     assert {record.seed for record in few} == {4}
-    assert [record.item.group for record in few[29:]] == [MAIN, *[COMBINATIONS] * 6, *[COMPOUNDS] * 6]
+    assert [record.group for record in few[29:]] == [MAIN, *[COMBINATIONS] * 6, *[COMPOUNDS] * 6]
     assert some(records, 1000) == records[:84]
 
 
@@ -173,18 +173,47 @@ def test_the_sheet_shows_what_was_drawn(
         assert sheet.width == 3 * (3 * 134 + 14) + 14 and len(colours) > 1000
 
 
-def test_more_seeds_may_be_added_but_nothing_else_changed(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_records_of_earlier_versions_are_still_gone_on_from(contestants: Contestants) -> None:
+    """What a header holds is what `irg-scene-compare-3` has always held; another one refuses all of them."""
+    header = header_of(series_of(contestants, OPTIONS)[0], OPTIONS)
+    assert header.pop("model") == {
+        name: value for name, value in contestants.model.identity.items() if name != "name"
+    }
+    scope = {"turns": 2, "alternatives": True}
+    drawing = {"num_points": 3, "shift": 3.0, "clean": True, "view": True}
+    scales = {"text_scale": 3.0, "renorm": "global", "renorm_min": 0.0}
+    assert json.loads(json.dumps(header)) == {
+        "protocol": "irg-scene-compare-3",
+        "prompts": 2,
+        "texts": "f65dba014eec94da",
+        "few": 1,
+        "seed": 0,
+        "first_seed": 0,
+        "batch": 2,
+        "scopes": [scope | {"ablations": True}, scope | {"ablations": False}],
+        "system_prompt": "Think, draw, look and improve.",
+        "size": [128, 128],
+        "first": drawing | {"think": True, "guidance": scales | {"image_scale": 1.0, "interval": [0.4, 1.0]}},
+        "later": drawing | {"think": True, "guidance": scales | {"image_scale": 2.0, "interval": [0.0, 1.0]}},
+        "text": {"temperature": 0.0, "top_p": 1.0, "max_tokens": 6},
+    }
+
+
+def test_more_seeds_may_be_added_but_nothing_else_changed(
+    checkpoint: NamedCheckpoint, tmp_path: Path
+) -> None:
     def header(**changes: Any) -> dict[str, Any]:
         options = CompareOptions(**{"prompts": 2, "seeds": (0,), "turns": 2} | changes)
         return header_of(series_of(Contestants(checkpoint), options)[0], options)
 
     records = compare_items(CompareOptions(2, (0,)))
-    Store(tmp_path, "model", header()).add(records, {})
-    assert Store(tmp_path, "model", header(seeds=(0, 1))).has(records)
+    keys = [record.key for record in records]
+    SeriesStore(tmp_path, "model", header(), PromptRecord.from_line).add(records, {})
+    assert SeriesStore(tmp_path, "model", header(seeds=(0, 1)), PromptRecord.from_line).has(keys)
     with pytest.raises(ValueError, match=r"another run \(prompts, texts, scopes differ\)"):
-        Store(tmp_path, "model", header(prompts=3, turns=3))
+        SeriesStore(tmp_path, "model", header(prompts=3, turns=3), PromptRecord.from_line)
     with pytest.raises(ValueError, match=r"another run \(texts, seed differ\)"):
-        Store(tmp_path, "model", header(seed=1))
+        SeriesStore(tmp_path, "model", header(seed=1), PromptRecord.from_line)
 
 
 def test_plots_that_cannot_be_drawn_are_told_before_the_work(

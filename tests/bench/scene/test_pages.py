@@ -68,6 +68,12 @@ def test_the_checkpoints_are_named() -> None:
     assert "Other checkpoints" not in bare and "Over training" not in bare
 
 
+def test_names_are_text_and_not_markup() -> None:
+    hostile = page(RESULTS | {"model": {"name": "<script>"}, "others": {"a": {"name": "<b>"}}})
+    assert "model `&lt;script&gt;`" in hostile and "- a: `&lt;b&gt;`" in hostile
+    assert "<script" not in hostile and "<b>" not in hostile
+
+
 def test_the_curve_has_a_row_for_each_step() -> None:
     table = rows(page(RESULTS).partition("## Over training")[2].partition("##")[0])
     assert [row[0].strip() for row in table] == ["training steps", "---", "100", "2000"]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from irg.bench.scene.reflections import Check, Target, check, mark, planned_scene, tally
+from irg.bench.scene.reflections import ReflectionCheck, TargetSource, check, mark, planned_scene, tally
 from irg.world import (
     Background,
     Colour,
@@ -32,7 +32,7 @@ PLAN = Scene((CIRCLE, SQUARE), Background.SKY)
 PLANNED = "A large red circle left, a small blue square right, on sky."
 
 
-def checked(shown: Scene, text: str, plan: str | None = PLANNED) -> Check:
+def checked(shown: Scene, text: str, plan: str | None = PLANNED) -> ReflectionCheck:
     posed = shown.pose(np.random.default_rng(0))
     return check(parse(PROMPT), plan, clear_reading(posed), text)
 
@@ -41,7 +41,7 @@ def true_text(shown: Scene) -> str:
     return reflection(compare(clear_reading(shown), PLAN), PLAN)
 
 
-def shares(one: Check, kind: str | None = None) -> tuple[int, int, int]:
+def shares(one: ReflectionCheck, kind: str | None = None) -> tuple[int, int, int]:
     """How many flaws are present, named, and rightly named."""
     result = tally([one])
     found = result["kinds"][kind] if kind else result["all"]
@@ -126,11 +126,11 @@ def test_a_wrong_plan_is_replaced_by_the_scene_that_the_reflection_describes() -
     better = "A small blue square top, a large red circle left, on sky."
     shown = replace(PLAN, objects=(CIRCLE,))
     one = checked(shown, f"{added} Better: {better}", wrong)
-    assert one.target == Target.REFLECTION and shares(one, "missing") == (1, 1, 1)
+    assert one.target == TargetSource.REFLECTION and shares(one, "missing") == (1, 1, 1)
     silent = checked(shown, f"Nothing is wrong: keep it and sharpen it. Better: {wrong}", wrong)
-    assert silent.target == Target.ORACLE and not silent.described_right
+    assert silent.target == TargetSource.ORACLE and not silent.described_right
     assert [one.split()[0] for one in silent.present] == ["missing"]
-    assert checked(shown, "nonsense", None).target == Target.ORACLE
+    assert checked(shown, "nonsense", None).target == TargetSource.ORACLE
 
 
 def test_the_same_flaw_named_twice_counts_once() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from irg.bench.intervals import wilson
 from irg.bench.scene.comparison import CompareOptions, Found
-from irg.bench.scene.records import Choice, Record
-from irg.bench.scene.reflections import Check
+from irg.bench.scene.records import BestOfTwo, PromptRecord
+from irg.bench.scene.reflections import ReflectionCheck
 from irg.bench.scene.results import summarise
 from tests.bench.scene.made import EVERY, FEW_PROMPTS, HEAD, OTHER, TURNS, found, result
 
@@ -36,8 +36,8 @@ def right(name: str, group: str = "main", family: str | None = None, seed: int |
         record.results[name].correct
         for record in RECORDS
         if name in record.results
-        and record.item.group == group
-        and family in (None, record.item.family)
+        and record.group == group
+        and family in (None, record.family)
         and seed in (None, record.seed)
     ]
 
@@ -80,7 +80,7 @@ def both(better: str, than: str) -> list[tuple[bool, bool]]:
     return [
         (record.results[better].correct, record.results[than].correct)
         for record in RECORDS
-        if {better, than} <= set(record.results) and record.item.group == "main"
+        if {better, than} <= set(record.results) and record.group == "main"
     ]
 
 
@@ -139,8 +139,8 @@ def test_changes_count_what_a_turn_mended_and_broke(results: dict[str, Any]) -> 
 
 
 def test_changes_are_told_apart_by_what_the_reflection_says() -> None:
-    def reflected(number: int, named: tuple[str, ...] | None, before: bool, after: bool) -> Record:
-        first, second = result(before), result(after, check=Check((), named, "plan", True))
+    def reflected(number: int, named: tuple[str, ...] | None, before: bool, after: bool) -> PromptRecord:
+        first, second = result(before), result(after, check=ReflectionCheck((), named, "plan", True))
         return replace(RECORDS[number], results={"turn1": first, "turn2": second}, choice=None)
 
     records = [
@@ -164,9 +164,9 @@ def test_reflections_are_tallied_where_there_are_any(results: dict[str, Any]) ->
 
 
 def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
-    def pair(first: bool, second: bool, flaws: tuple[int, int]) -> Record:
+    def pair(first: bool, second: bool, flaws: tuple[int, int]) -> PromptRecord:
         both = {"turn1": result(first), "again": result(second)}
-        return replace(RECORDS[0], results=RECORDS[0].results | both, choice=Choice(flaws, (-1.0, -2.0)))
+        return replace(RECORDS[0], results=RECORDS[0].results | both, choice=BestOfTwo(flaws, (-1.0, -2.0)))
 
     made = [
         pair(True, False, (0, 1)),
@@ -183,5 +183,5 @@ def test_the_choice_is_judged_by_the_pairs_that_differ() -> None:
 
 
 def test_groups_without_records_are_left_out() -> None:
-    singles = [record for record in RECORDS if record.item.family == "single"]
+    singles = [record for record in RECORDS if record.family == "single"]
     assert list(summarise(Found(singles, {}), OPTIONS, HEAD)["counts"]) == ["overall", "single"]

@@ -1,14 +1,14 @@
 import numpy as np
 from PIL import Image
 
-from irg.bench.scene.sheet import Row, contact_sheet
+from irg.bench.scene.sheet import SheetRow, contact_sheet
 
 GREEN, RED = (0x2E, 0x9D, 0x4F), (0xD3, 0x3C, 0x3C)
 
 
-def row(prompt: str, *right: bool) -> Row:
+def row(prompt: str, *right: bool) -> SheetRow:
     pictures = tuple(Image.new("RGB", (40, 40), (0, 0, 100 + place)) for place in range(len(right)))
-    return Row(prompt, pictures, right)
+    return SheetRow(prompt, pictures, right)
 
 
 def test_pictures_stand_in_reading_order_in_frames_that_say_right_or_wrong() -> None:

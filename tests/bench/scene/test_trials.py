@@ -1,14 +1,18 @@
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from irg.bench.noise import forked
 from irg.bench.scene.comparison import CompareOptions, compare_items
 from irg.bench.scene.conditions import ABLATIONS, ALTERNATIVES, Condition, Scope
-from irg.bench.scene.records import Choice, Cost
+from irg.bench.scene.records import BestOfTwo, PictureCost
 from irg.bench.scene.trials import Trial, num_named, wrong_scene
 from irg.core.events import ImageDone, ThoughtDone
-from irg.pipeline import Pipeline
+from irg.pipeline import Pipeline, Rollout, TurnPlan
+from irg.pipeline.episode import RowEvent
 from irg.world import fulfil, fulfils, parse
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
@@ -57,7 +61,7 @@ def test_every_condition_is_drawn_and_scored(trial: Trial) -> None:
 
 
 def test_turns_and_drawing_at_once_are_those_of_the_plain_benchmark(pipeline: Pipeline, trial: Trial) -> None:
-    prompts, seeds = [item.prompt for item in trial.items], [item.seed for item in trial.items]
+    prompts, seeds = [item.prompt for item in trial.items], [item.seeds[0] for item in trial.items]
     for plan, shift in ((trial.plan, 0), (pipeline.settings.plan(turns=1, think=False), -1)):
         for row, event in pipeline.generate_batch(prompts, plan, seeds):
             if isinstance(event, ImageDone):
@@ -78,6 +82,27 @@ def test_variants_differ_from_the_second_turn_in_one_thing(trial: Trial) -> None
     assert results[Condition.OTHER_REFLECTION].thought == trial.records[1].results["turn2"].thought
     assert results[Condition.REDRAW].thought == results["turn1"].thought
     assert results[Condition.NO_IMAGE_BRANCH].thought == results["turn2"].thought
+
+
+def test_every_variant_begins_with_the_noise_of_the_second_turn(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the redraw with it. A copy of the draws is asked what noise comes next, so that it still comes."""
+    begun: list[list[torch.Tensor]] = []
+    draw, config = Rollout.draw, pipeline.parts.model.config
+    shape = (pipeline.settings.plan().grid(config).num_tokens, config.latent_values)
+
+    def spy(rollout: Rollout, turn_plan: TurnPlan) -> Iterator[RowEvent]:
+        begun.append([draws.normal(*shape) for draws in forked(rollout)])
+        return draw(rollout, turn_plan)
+
+    monkeypatch.setattr(Rollout, "draw", spy)
+    trial = run(pipeline, Scope(2, ablations=True))
+    _, first, second, *variants = begun
+    assert len(variants) == len(trial.records[0].results) - len(("direct", "turn1", "turn2"))
+    assert not any(torch.equal(*pair) for pair in zip(first, second, strict=True))
+    for noise in variants:
+        assert all(torch.equal(*pair) for pair in zip(noise, second, strict=True))
 
 
 def test_reflections_are_checked_where_the_model_wrote_them(trial: Trial) -> None:
@@ -127,11 +152,11 @@ def test_the_chosen_picture_is_one_of_the_two(trial: Trial) -> None:
 def test_fewer_flaws_win_then_the_likelier_praise(
     flaws: tuple[int | None, int | None], likelihoods: tuple[float, float], chosen: int
 ) -> None:
-    assert Choice(flaws, likelihoods).chosen == chosen
+    assert BestOfTwo(flaws, likelihoods).chosen == chosen
 
 
 def test_a_plan_without_guidance_is_compared_with_one_that_has_it(pipeline: Pipeline) -> None:
-    off = pipeline.settings.first.model_copy(update={"text_scale": 1.0})
+    off = replace(pipeline.settings.first, text_scale=1.0)
     trial = run(pipeline_of(first=off), Scope(2, alternatives=True))
     costs = {name: result.cost for name, result in trial.records[0].results.items()}
     assert costs["turn1"].evaluations == 2
@@ -156,7 +181,7 @@ def test_a_scope_leaves_out_what_it_does_not_hold_and_changes_nothing_else(
 
 def test_a_plan_without_an_image_branch_is_given_one() -> None:
     pipeline = pipeline_of()
-    later = pipeline.settings.later.model_copy(update={"image_scale": 1.0})
+    later = replace(pipeline.settings.later, image_scale=1.0)
     trial = run(pipeline_of(later=later), Scope(2, ablations=True))
     results = trial.records[0].results
     assert Condition.NO_IMAGE_BRANCH not in results
@@ -184,4 +209,4 @@ def test_named_flaws_are_counted() -> None:
 
 
 def test_costs_are_sums() -> None:
-    assert Cost(1.0, 2, 3) + Cost(0.5, 4, 0) == replace(Cost(1.5, 6, 3))
+    assert PictureCost(1.0, 2, 3) + PictureCost(0.5, 4, 0) == replace(PictureCost(1.5, 6, 3))

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageStat
 
 from irg.core.picture import Picture
-from irg.curate.records import Record
+from irg.curate.records import TraceRecord
 from tests.endpoint.fake_server import made_up
 
 DARK, GREY, BRIGHT, BLUE = (20, 20, 20), (120, 120, 120), (240, 240, 240), (0, 0, 255)
@@ -24,11 +24,11 @@ def picture(colour: tuple[int, int, int]) -> Picture:
     return Picture.of(Image.new("RGB", (16, 16), colour))
 
 
-def record(index: int = 0, prompt: str = "a bright thing", **parts: Any) -> Record:
-    return Record(f"id {index}", index, prompt, **parts)
+def record(index: int = 0, prompt: str = "a bright thing", **parts: Any) -> TraceRecord:
+    return TraceRecord(f"id {index}", index, prompt, **parts)
 
 
-def pair(first: tuple[int, int, int], second: tuple[int, int, int], index: int = 0) -> Record:
+def pair(first: tuple[int, int, int], second: tuple[int, int, int], index: int = 0) -> TraceRecord:
     return record(index, image1=picture(first), image2=picture(second))
 
 

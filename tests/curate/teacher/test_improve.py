@@ -2,15 +2,15 @@ import asyncio
 
 import pytest
 
-from irg.curate.records import Record
-from irg.curate.stage import run_endpoint
+from irg.curate.records import TraceRecord
 from irg.curate.teacher import EndpointImprove, Improvement
+from irg.stages.stage import run_endpoint
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BRIGHT, DARK, picture, record
 from tests.endpoint.fake_server import FakeServer
 
 
-def through(stage: EndpointImprove, *records: Record) -> list[Record]:
+def through(stage: EndpointImprove, *records: TraceRecord) -> list[TraceRecord]:
     return asyncio.run(run_endpoint(stage, records))
 
 

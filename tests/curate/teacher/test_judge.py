@@ -3,21 +3,21 @@ from dataclasses import replace
 
 import pytest
 
-from irg.curate.records import Record, Relation
-from irg.curate.stage import EndpointStage, run_endpoint
+from irg.curate.records import Relation, TraceRecord
 from irg.curate.teacher import JudgeSettings, TeacherJudge
 from irg.curate.teacher.templates import shipped
+from irg.stages.stage import EndpointStage, run_endpoint
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BLUE, BRIGHT, DARK, GREY, biased, first_wrong, look, pair, shape_of
 from tests.endpoint.fake_server import Behaviour, FakeServer
 
 
-def judged(stage: TeacherJudge, *records: Record) -> list[Record]:
+def judged(stage: TeacherJudge, *records: TraceRecord) -> list[TraceRecord]:
     assert isinstance(stage, EndpointStage)
     return asyncio.run(run_endpoint(stage, records))
 
 
-def reason(record: Record) -> str | None:
+def reason(record: TraceRecord) -> str | None:
     return record.rejected.reason if record.rejected else None
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from irg.curate.propose import Proposal
-from irg.curate.stage import StopRun
 from irg.curate.teacher import TeacherPrompts
+from irg.stages.stage import StopRun
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import words_of
 from tests.endpoint.fake_server import Behaviour, FakeServer

@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 
 from irg.core.trace import Verdict
-from irg.curate.records import Record, Relation
-from irg.curate.stage import run_endpoint
+from irg.curate.records import Relation, TraceRecord
 from irg.curate.teacher import TeacherReflect, TeacherThink
+from irg.stages.stage import run_endpoint
 from tests.curate.teacher.conftest import MakeTeacher
 from tests.curate.teacher.eyes import BRIGHT, DARK, first_wrong, look, pair, picture, record, words_of
 from tests.endpoint.fake_server import Behaviour, FakeServer
 
 
-def through(stage: TeacherThink | TeacherReflect, *records: Record) -> list[Record]:
+def through(stage: TeacherThink | TeacherReflect, *records: TraceRecord) -> list[TraceRecord]:
     return asyncio.run(run_endpoint(stage, records))
 
 

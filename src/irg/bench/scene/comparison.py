@@ -6,29 +6,32 @@ the prompts, with the first seed. Each checkpoint's share is a series; what of i
 batch (`store`), so that an interrupted run goes on where it stopped. Batches depend on the options alone.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from irg.bench.checkpoints import Checkpoint
-from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, of_group, scene_items
+from irg.bench.checkpoints import loaded, one_thread
+from irg.bench.episodes import drawing_header
+from irg.bench.harness import DrawnBatch, Progress, draw_missing
 from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
-from irg.bench.scene.records import Record
-from irg.bench.scene.sheet import Row, contact_sheet
-from irg.bench.store import Store
-from irg.bench.workers import Batch, Drawn, draw_all
+from irg.bench.scene.items import GROUPS, MAIN, SEED_STRIDE, SceneOptions, scene_items
+from irg.bench.scene.records import PromptRecord
+from irg.bench.scene.sheet import SheetRow, contact_sheet
+from irg.bench.scene.trials import Trial
+from irg.bench.store import Key, SeriesStore
 from irg.core.files import write_atomically
 from irg.core.trace import png
+from irg.pipeline.load import NamedCheckpoint
 
 PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
 SHOWN = 24
 """Prompts of the contact sheet: the first, not picked."""
-_SEED_STRIDE = 1_000_003
 _OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condition.BASE_THOUGHT)}
 
 
@@ -60,10 +63,44 @@ class Contestants:
     """The checkpoints: the model, the base that it was trained from, others by a label, and those of the
     curve by their training steps."""
 
-    model: Checkpoint
-    base: Checkpoint | None = None
-    others: Mapping[str, Checkpoint] = field(default_factory=dict)
-    curve: Mapping[int, Checkpoint] = field(default_factory=dict)
+    model: NamedCheckpoint
+    base: NamedCheckpoint | None = None
+    others: Mapping[str, NamedCheckpoint] = field(default_factory=dict)
+    curve: Mapping[int, NamedCheckpoint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialBatch:
+    """Some prompts that a checkpoint draws, for the series of that name. Of the rows `shown` the pictures
+    under the conditions `show` are kept as well. What to draw next depends on what the oracle has read, so
+    that pictures are judged as they are drawn. On a CPU one thread draws: see `one_thread`."""
+
+    series: str
+    checkpoint: NamedCheckpoint
+    records: tuple[PromptRecord, ...]
+    scope: Scope
+    show: tuple[str, ...] = ()
+    shown: tuple[int, ...] = ()
+
+    @property
+    def keys(self) -> list[Key]:
+        return [record.key for record in self.records]
+
+    @property
+    def amount(self) -> int:
+        return len(self.records) * self.scope.num_pictures
+
+    def draw(self) -> DrawnBatch[PromptRecord]:
+        on_cpu = self.checkpoint.torch_device.type == "cpu"
+        with one_thread() if on_cpu else contextlib.nullcontext():
+            trial = Trial(loaded(self.checkpoint), self.records, self.scope)
+            trial.run()
+        pictures = {
+            f"{name}-{self.records[row].index}": png(trial.images[name][row])
+            for name in self.show
+            for row in self.shown
+        }
+        return DrawnBatch(tuple(trial.records), pictures)
 
 
 @dataclass(frozen=True)
@@ -74,30 +111,30 @@ class Series:
     """
 
     name: str
-    checkpoint: Checkpoint
-    groups: tuple[tuple[tuple[Record, ...], Scope], ...]
+    checkpoint: NamedCheckpoint
+    groups: tuple[tuple[tuple[PromptRecord, ...], Scope], ...]
     names: Mapping[str, str] = field(default_factory=dict)
     show: tuple[str, ...] = ()
     step: int | None = None
 
     @property
-    def records(self) -> list[Record]:
+    def records(self) -> list[PromptRecord]:
         return [record for records, _ in self.groups for record in records]
 
-    def batches(self, size: int) -> Iterator[Batch]:
+    def batches(self, size: int) -> Iterator[TrialBatch]:
         first = self.records[0].seed
         for records, scope in self.groups:
             for part in in_batches(records, size):
                 shown = [row for row, one in enumerate(part) if one.seed == first and one.index < SHOWN]
-                yield Batch(self.name, self.checkpoint, part, scope, self.show, tuple(shown))
+                yield TrialBatch(self.name, self.checkpoint, part, scope, self.show, tuple(shown))
 
 
 @dataclass(frozen=True)
 class Found:
     """All records, with every checkpoint's results side by side, and those of each step of the curve."""
 
-    records: list[Record]
-    curve: dict[int, list[Record]]
+    records: list[PromptRecord]
+    curve: dict[int, list[PromptRecord]]
 
 
 def run(
@@ -105,9 +142,9 @@ def run(
     options: CompareOptions,
     folder: Path,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Found:
-    """Draw and score what `folder` does not hold yet, by so many processes; tells of pictures done and all.
+    """Draw and score what `folder` does not hold yet, by so many processes.
 
     Raises ValueError if the folder holds another run's records, or if plots cannot be drawn at the end.
     """
@@ -115,41 +152,29 @@ def run(
         raise ValueError("plots need matplotlib, which is missing: pip install 'irg[bench]'")
     folder.mkdir(parents=True, exist_ok=True)
     every = series_of(contestants, options)
-    stores = {one.name: Store(folder, one.name, header_of(one, options)) for one in every}
-    batches = [batch for one in every for batch in one.batches(options.batch)]
-    missing = [batch for batch in batches if not stores[batch.series].has(batch.records)]
-    total = sum(_num_pictures(batch) for batch in batches)
-    left = sum(_num_pictures(batch) for batch in missing)
-
-    def keep(batch: Batch, drawn: Drawn) -> None:
-        nonlocal left
-        stores[batch.series].add(drawn.records, drawn.pictures)
-        left -= _num_pictures(batch)
-        if progress is not None:
-            progress(total - left, total)
-
-    if progress is not None:
-        progress(total - left, total)
-    draw_all(missing, workers, keep)
+    stores = {one.name: store_of(one, options, folder) for one in every}
+    draw_missing([batch for one in every for batch in one.batches(options.batch)], stores, workers, progress)
     return _side_by_side(options, every, stores)
 
 
-def compare_items(options: CompareOptions) -> list[Record]:
+def compare_items(options: CompareOptions) -> list[PromptRecord]:
     """What is to be drawn: the prompts of `scene_items`, once with each seed, those of seed 0 as there."""
     items = scene_items(SceneOptions(options.prompts, seed=options.seed))
     return [
-        Record(replace(item, seed=seed * _SEED_STRIDE + index), seed, index)
+        PromptRecord(replace(item, seeds=(seed * SEED_STRIDE + index,)), seed, index)
         for seed in options.seeds
         for index, item in enumerate(items)
     ]
 
 
-def some(records: Seq[Record], prompts: int) -> list[Record]:
+def some(records: Seq[PromptRecord], prompts: int) -> list[PromptRecord]:
     """So many of the main prompts, and a fifth as many of each other group, with the first seed."""
     first = [record for record in records if record.seed == records[0].seed]
     added = max(prompts // 5, 1)
-    main, combined, compound = (of_group(first, group) for group in (MAIN, COMBINATIONS, COMPOUNDS))
-    return [*main[:prompts], *combined[:added], *compound[:added]]
+    found = []
+    for group in GROUPS:
+        found += [record for record in first if record.group == group][: prompts if group == MAIN else added]
+    return found
 
 
 def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]:
@@ -170,41 +195,35 @@ def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]
     for label, checkpoint in contestants.others.items():
         names = {name: name_of_other(label, name) for name in show}
         found.append(Series(f"also-{label}", checkpoint, ((tuple(few), Scope(2)),), names))
-    part = of_group(some(records, options.curve_prompts), MAIN)
+    part = [record for record in some(records, options.curve_prompts) if record.group == MAIN]
     for step, checkpoint in sorted(contestants.curve.items()):
         found.append(Series(f"step-{step:08d}", checkpoint, ((tuple(part), Scope(2)),), step=step))
     return found
 
 
+def store_of(series: Series, options: CompareOptions, folder: Path) -> SeriesStore[PromptRecord]:
+    return SeriesStore(folder, series.name, header_of(series, options), PromptRecord.from_line)
+
+
 def header_of(series: Series, options: CompareOptions) -> dict[str, Any]:
     """What has to agree for two runs to be one. More seeds may be added to a run."""
-    settings = series.checkpoint.settings
-    plan = settings.plan(turns=2)
-    # The same weights may have been given by another name.
-    model = {name: value for name, value in series.checkpoint.identity.items() if name != "name"}
     texts = dict.fromkeys(record.item.prompt for record in series.records)
-    few = options.ablation_prompts if series.step is None else options.curve_prompts
     return {
         "protocol": PROTOCOL,
-        "model": model,
+        **drawing_header(series.checkpoint.settings, series.checkpoint.identity),
         "prompts": options.prompts,
         "texts": hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16],
-        "few": few,
+        "few": options.ablation_prompts if series.step is None else options.curve_prompts,
         "seed": options.seed,
         "first_seed": options.seeds[0],
         "batch": options.batch,
         "scopes": [asdict(scope) for _, scope in series.groups],
-        "system_prompt": settings.system_prompt,
-        "size": [plan.width, plan.height],
-        "first": asdict(plan.turns[0]),
-        "later": asdict(plan.turns[1]),
-        "text": asdict(plan.text),
     }
 
 
-def in_batches(records: Seq[Record], size: int) -> list[tuple[Record, ...]]:
+def in_batches(records: Seq[PromptRecord], size: int) -> list[tuple[PromptRecord, ...]]:
     """Batches of one seed each, and of at least two if there are two: one borrows another's reflection."""
-    batches: list[tuple[Record, ...]] = []
+    batches: list[tuple[PromptRecord, ...]] = []
     for seed in dict.fromkeys(record.seed for record in records):
         ours = [record for record in records if record.seed == seed]
         parts = [tuple(ours[start : start + size]) for start in range(0, len(ours), size)]
@@ -219,9 +238,9 @@ def write_sheet(contestants: Contestants, options: CompareOptions, records: Path
     every = {one.name: one for one in series_of(contestants, options)}
     columns = [("base" if "base" in every else "model", str(Condition.DIRECT))]
     columns += [("model", turn_name(1)), ("model", turn_name(2))]
-    stores = {name: Store(records, name, header_of(every[name], options)) for name, _ in columns}
+    stores = {name: store_of(every[name], options, records) for name, _ in columns}
     rows = [
-        Row(
+        SheetRow(
             record.item.prompt,
             tuple(stores[name].picture(f"{condition}-{record.index}") for name, condition in columns),
             tuple(stores[name].records[record.key].results[condition].correct for name, condition in columns),
@@ -233,13 +252,11 @@ def write_sheet(contestants: Contestants, options: CompareOptions, records: Path
     write_atomically(path, png(contact_sheet(headings, rows)))
 
 
-def _num_pictures(batch: Batch) -> int:
-    return len(batch.records) * batch.scope.num_pictures
-
-
-def _side_by_side(options: CompareOptions, every: Seq[Series], stores: Mapping[str, Store]) -> Found:
+def _side_by_side(
+    options: CompareOptions, every: Seq[Series], stores: Mapping[str, SeriesStore[PromptRecord]]
+) -> Found:
     merged = {record.key: replace(record, results={}) for record in every[0].records}
-    curve: dict[int, list[Record]] = {}
+    curve: dict[int, list[PromptRecord]] = {}
     for one in every:
         drawn = [stores[one.name].records[record.key] for record in one.records]
         if one.step is not None:

@@ -6,15 +6,14 @@ from typing import Any
 
 from irg.bench.scene.conditions import Condition, turn_name
 from irg.bench.scene.results import OVERALL
-from irg.core.files import put_in_place
+from irg.report import plots
 
 Json = dict[str, Any]
-_COLOURS = ("#b9b2a6", "#7a6ff0", "#e0972f", "#2f8f5b", "#c8503c", "#2b7bb9")
 _COLOUR_OF = {
-    str(Condition.BASE): _COLOURS[0],
-    str(Condition.DIRECT): _COLOURS[1],
-    turn_name(1): _COLOURS[2],
-    turn_name(2): _COLOURS[3],
+    str(Condition.BASE): plots.COLOURS[0],
+    str(Condition.DIRECT): plots.COLOURS[1],
+    turn_name(1): plots.COLOURS[2],
+    turn_name(2): plots.COLOURS[3],
 }
 """Of what several plots show, which shall look the same in all of them."""
 _MEASURES = ("score", "fidelity")
@@ -36,8 +35,7 @@ def _draw_turns(results: Json, path: Path) -> Path:
 
     Solid over all pictures, dashed over those that have every turn.
     """
-    pyplot = _pyplot()
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
+    figure, axes = plots.pyplot().subplots(1, 2, figsize=(10, 4), constrained_layout=True)
     turns = _turns(results)
     whole = [found for found in turns if found["count"] == turns[0]["count"]]
     for axis, measure in zip(axes, _MEASURES, strict=True):
@@ -46,7 +44,7 @@ def _draw_turns(results: Json, path: Path) -> Path:
             *_with_errors([found[measure][OVERALL] for found in whole]),
             marker="o",
             capsize=4,
-            color=_COLOURS[1],
+            color=plots.COLOURS[1],
             label=f"n = {turns[0]['count']}",
         )
         if len(whole) < len(turns):
@@ -58,7 +56,7 @@ def _draw_turns(results: Json, path: Path) -> Path:
                 linestyle="--",
                 linewidth=1,
                 capsize=2,
-                color=_COLOURS[0],
+                color=plots.COLOURS[0],
                 label=f"n = {results['counts_of_few'][OVERALL]}",
             )
         _mark_alternatives(axis, results, measure)
@@ -67,7 +65,7 @@ def _draw_turns(results: Json, path: Path) -> Path:
     axes[0].set_ylim(0, 1.02)
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, frameon=False, fontsize=8, ncols=3, loc="outside upper center")
-    return _save(figure, path)
+    return plots.save(figure, path)
 
 
 def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
@@ -86,7 +84,7 @@ def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
             *_with_errors([found[measure][OVERALL]]),
             marker="s",
             capsize=4,
-            color=_COLOURS[number],
+            color=plots.COLOURS[number],
             linestyle="none",
             label=found["title"],
         )
@@ -94,8 +92,7 @@ def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
 
 def _draw_training(results: Json, path: Path) -> Path:
     """Score, fidelity and the rightness of reflections against training steps."""
-    pyplot = _pyplot()
-    figure, axes = pyplot.subplots(1, 3, figsize=(14, 4), constrained_layout=True)
+    figure, axes = plots.pyplot().subplots(1, 3, figsize=(14, 4), constrained_layout=True)
     points = results["curve"]
     steps = [point["step"] for point in points]
     reflections = [point["reflections"]["all"] for point in points]
@@ -106,7 +103,7 @@ def _draw_training(results: Json, path: Path) -> Path:
             style = {"marker": "o", "capsize": 3, "color": _COLOUR_OF[name], "label": label}
             axis.errorbar(steps, *_with_errors(found), **style)
         axis.set(xlabel="training steps", ylabel=measure)
-    for share, colour in zip(("precision", "recall"), _COLOURS[-2:], strict=True):
+    for share, colour in zip(("precision", "recall"), plots.COLOURS[4:6], strict=True):
         known = [(step, found) for step, found in zip(steps, reflections, strict=True) if found[share]]
         style = {"marker": "o", "capsize": 3, "color": colour, "label": share}
         axes[2].errorbar(
@@ -118,15 +115,14 @@ def _draw_training(results: Json, path: Path) -> Path:
     for axis in (axes[0], axes[2]):
         axis.set_ylim(0, 1.02)
         axis.legend(frameon=False, fontsize=8)
-    return _save(figure, path)
+    return plots.save(figure, path)
 
 
 def _draw_families(results: Json, path: Path) -> Path:
     """Scores by family for the base, for drawing at once and for the first two turns, with intervals."""
-    pyplot = _pyplot()
     groups = list(results["counts"])
     shown = [found for found in results["conditions"] if found["name"] in _COLOUR_OF]
-    figure, axis = pyplot.subplots(figsize=(11, 4), constrained_layout=True)
+    figure, axis = plots.pyplot().subplots(figsize=(11, 4), constrained_layout=True)
     width = 0.84 / len(shown)
     for number, condition in enumerate(shown):
         places = [group + (number - (len(shown) - 1) / 2) * width for group in range(len(groups))]
@@ -143,9 +139,9 @@ def _draw_families(results: Json, path: Path) -> Path:
             label=condition["title"],
         )
     axis.set(ylabel="score", ylim=(0, 1.02), xticks=range(len(groups)), xticklabels=groups)
-    axis.spines[["top", "right"]].set_visible(False)
+    plots.bare(axis)
     axis.legend(frameon=False, fontsize=8, ncols=len(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    return _save(figure, path)
+    return plots.save(figure, path)
 
 
 def _turns(results: Json) -> list[Json]:
@@ -154,7 +150,7 @@ def _turns(results: Json) -> list[Json]:
 
 
 def _plain(axis: Any) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
+    plots.bare(axis)
     axis.grid(axis="y", color="0.92")
 
 
@@ -163,20 +159,3 @@ def _with_errors(found: Seq[Json]) -> tuple[list[float], list[list[float]]]:
     values = [one["value"] for one in found]
     below = [max(one["value"] - one["low"], 0.0) for one in found]
     return values, [below, [max(one["high"] - one["value"], 0.0) for one in found]]
-
-
-def _pyplot() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot
-
-
-def _save(figure: Any, path: Path) -> Path:
-    partial = path.with_suffix(".partial.png")
-    figure.savefig(partial, dpi=110)
-    _pyplot().close(figure)
-    put_in_place(partial, path)
-    return path

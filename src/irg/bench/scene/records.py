@@ -4,13 +4,15 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from irg.bench.scene.benchmark import Item
+from irg.bench.items import Item
 from irg.bench.scene.fidelity import Fidelity
-from irg.bench.scene.reflections import Check
+from irg.bench.scene.items import family_of, group_of, scene_item
+from irg.bench.scene.reflections import ReflectionCheck
+from irg.bench.store import Key
 
 
 @dataclass(frozen=True)
-class Cost:
+class PictureCost:
     """What a picture took from the prompt on: wall-clock seconds (of its batch, shared equally), runs of the
     model to draw, and tokens of text that it wrote."""
 
@@ -18,8 +20,8 @@ class Cost:
     evaluations: int = 0
     tokens: int = 0
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
+    def __add__(self, other: "PictureCost") -> "PictureCost":
+        return PictureCost(
             self.seconds + other.seconds, self.evaluations + other.evaluations, self.tokens + other.tokens
         )
 
@@ -32,13 +34,13 @@ class Result:
     correct: bool
     flaws: tuple[str, ...]
     fidelity: Fidelity
-    cost: Cost
+    cost: PictureCost
     thought: str | None = None
-    check: Check | None = None
+    check: ReflectionCheck | None = None
 
 
 @dataclass(frozen=True)
-class Choice:
+class BestOfTwo:
     """How the model chose between two first turns: flaws it named in each (None: unreadable), and how
     likely it found it to write that nothing is wrong."""
 
@@ -56,44 +58,53 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Record:
+class PromptRecord:
     """One prompt with one seed: its pictures by condition."""
 
     item: Item
     seed: int
     index: int
     results: dict[str, Result] = field(default_factory=dict)
-    choice: Choice | None = None
+    choice: BestOfTwo | None = None
 
     @property
-    def key(self) -> tuple[int, int]:
+    def key(self) -> Key:
         return self.seed, self.index
+
+    @property
+    def family(self) -> str:
+        return family_of(self.item)
+
+    @property
+    def group(self) -> str:
+        return group_of(self.item)
 
     def as_line(self) -> str:
         return json.dumps(
             {
                 "prompt": self.item.prompt,
-                "family": self.item.family,
-                "split": self.item.split,
+                "family": self.family,
+                "split": self.item.facts["split"],
                 "seed": self.seed,
                 "index": self.index,
-                "picture_seed": self.item.seed,
+                "picture_seed": self.item.seeds[0],
                 "choice": asdict(self.choice) if self.choice else None,
                 "results": {name: _result_as_json(result) for name, result in self.results.items()},
             }
         )
 
     @classmethod
-    def from_line(cls, line: str) -> "Record":
+    def from_line(cls, line: str) -> "PromptRecord":
         content = json.loads(line)
-        item = Item(content["prompt"], content["family"], content["split"], content["picture_seed"])
+        index, seed = content["index"], content["picture_seed"]
+        item = scene_item(index, content["prompt"], content["family"], content["split"], seed)
         chosen = content["choice"]
         return cls(
             item,
             content["seed"],
-            content["index"],
+            index,
             {name: _result_from_json(result) for name, result in content["results"].items()},
-            Choice(tuple(chosen["flaws"]), tuple(chosen["log_likelihoods"])) if chosen else None,
+            BestOfTwo(tuple(chosen["flaws"]), tuple(chosen["log_likelihoods"])) if chosen else None,
         )
 
 
@@ -118,15 +129,15 @@ def _result_from_json(content: dict[str, Any]) -> Result:
         content["correct"],
         tuple(content.get("flaws", ())),
         Fidelity(**content["fidelity"]),
-        Cost(**content["cost"]),
+        PictureCost(**content["cost"]),
         content.get("thought"),
         _check_from_json(check) if check else None,
     )
 
 
-def _check_from_json(content: dict[str, Any]) -> Check:
+def _check_from_json(content: dict[str, Any]) -> ReflectionCheck:
     named = content["named"]
-    return Check(
+    return ReflectionCheck(
         tuple(content["present"]),
         None if named is None else tuple(named),
         content["target"],

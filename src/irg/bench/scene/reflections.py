@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.intervals import wilson
+from irg.bench.intervals import share
 from irg.world import (
     Flaw,
     FlawKind,
@@ -34,7 +34,7 @@ from irg.world import (
 )
 
 
-class Target(StrEnum):
+class TargetSource(StrEnum):
     """Where the scene comes from that a picture is compared with."""
 
     PLAN = "plan"
@@ -43,7 +43,7 @@ class Target(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class ReflectionCheck:
     """One reflection beside the truth: the flaws that are present and those that it names, each as `mark`.
 
     `named` is None where the reflection cannot be read.
@@ -56,7 +56,7 @@ class Check:
     """Whether the reflection ends in the description of a scene that fulfils the prompt."""
 
 
-def check(request: Request, plan_text: str | None, reading: Reading, reflection: str) -> Check:
+def check(request: Request, plan_text: str | None, reading: Reading, reflection: str) -> ReflectionCheck:
     """Compare a reflection on a picture (given by its reading) with what is wrong there.
 
     `plan_text` is the text that the picture was drawn from: a thought, or an earlier reflection.
@@ -65,14 +65,16 @@ def check(request: Request, plan_text: str | None, reading: Reading, reflection:
     plan = planned_scene(plan_text) if plan_text is not None else None
     described_right = described is not None and fulfils(described, request)
     if plan is not None and fulfils(plan, request):
-        target = Target.PLAN
+        target = TargetSource.PLAN
     elif described_right:
-        plan, target = described, Target.REFLECTION
+        plan, target = described, TargetSource.REFLECTION
     else:
-        target = Target.ORACLE
+        target = TargetSource.ORACLE
     # The oracle's own choice among right scenes is random; a fixed seed makes it repeatable.
     _, flaws = repair(request, reading, plan, np.random.default_rng(0))
-    return Check(_marks(flaws), None if named is None else _marks(named), str(target), described_right)
+    return ReflectionCheck(
+        _marks(flaws), None if named is None else _marks(named), str(target), described_right
+    )
 
 
 def mark(flaw: Flaw) -> str:
@@ -100,7 +102,7 @@ def planned_scene(text: str) -> Scene | None:
         return None
 
 
-def tally(checks: Seq[Check]) -> dict[str, Any]:
+def tally(checks: Seq[ReflectionCheck]) -> dict[str, Any]:
     """Precision and recall by kind of flaw and overall, with 95% Wilson intervals, as JSON.
 
     An unreadable reflection names nothing: its picture's flaws count as not named. `places` asks only
@@ -110,7 +112,7 @@ def tally(checks: Seq[Check]) -> dict[str, Any]:
         "reflections": len(checks),
         "unreadable": sum(one.named is None for one in checks),
         "described_right": sum(one.described_right for one in checks),
-        "targets": {str(target): sum(one.target == target for one in checks) for target in Target},
+        "targets": {str(target): sum(one.target == target for one in checks) for target in TargetSource},
         "all": _agreement(checks, lambda marks: set(marks)),
         "kinds": {str(kind): _agreement(checks, partial(_of_kind, kind)) for kind in FlawKind},
         "places": _agreement(checks, lambda marks: {one.split()[1] for one in marks}),
@@ -135,7 +137,7 @@ def _read(reflection: str) -> tuple[tuple[Flaw, ...] | None, Scene | None]:
         return None, planned_scene(reflection)
 
 
-def _agreement(checks: Seq[Check], compared: Callable[[Seq[str]], set[str]]) -> dict[str, Any]:
+def _agreement(checks: Seq[ReflectionCheck], compared: Callable[[Seq[str]], set[str]]) -> dict[str, Any]:
     present = named = right = 0
     for one in checks:
         theirs, ours = compared(one.present), compared(one.named or ())
@@ -149,15 +151,7 @@ def _agreement(checks: Seq[Check], compared: Callable[[Seq[str]], set[str]]) -> 
     }
 
 
-def share(part: int, total: int) -> dict[str, float] | None:
-    """A share with its 95% Wilson interval, or None of nothing."""
-    if not total:
-        return None
-    low, high = wilson(part, total)
-    return {"value": round(part / total, 4), "low": round(low, 4), "high": round(high, 4)}
-
-
-def _said(checks: Iterable[Check]) -> dict[str, int]:
+def _said(checks: Iterable[ReflectionCheck]) -> dict[str, int]:
     """Of some pictures: on how many the reflection names flaws, says that nothing is wrong, says neither."""
     said = Counter(
         "unreadable" if one.named is None else "flaws_named" if one.named else "nothing_wrong"

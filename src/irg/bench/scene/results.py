@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.intervals import bootstrap_means
-from irg.bench.scene.benchmark import COMBINATIONS, COMPOUNDS, FAMILIES, MAIN, of_group
+from irg.bench.intervals import bootstrap_means, share
 from irg.bench.scene.comparison import CompareOptions, Contestants, Found
 from irg.bench.scene.conditions import Condition, comparisons, in_order, kind, title, turn_name
 from irg.bench.scene.fidelity import Fidelity
-from irg.bench.scene.records import Record, Result
-from irg.bench.scene.reflections import Check, share, tally
+from irg.bench.scene.items import FAMILIES, GROUPS, MAIN
+from irg.bench.scene.records import PromptRecord, Result
+from irg.bench.scene.reflections import ReflectionCheck, tally
 
 OVERALL = "overall"
 PARTS = tuple(part.name for part in fields(Fidelity))
@@ -73,7 +73,11 @@ class _Table:
     that have the condition, or both conditions."""
 
     def __init__(
-        self, records: Seq[Record], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
+        self,
+        records: Seq[PromptRecord],
+        names: Seq[str],
+        pairs: Seq[tuple[str, str]],
+        options: CompareOptions,
     ) -> None:
         self.records, self.options = records, options
         values = {name: np.array([_values(one.results.get(name)) for one in records]) for name in names}
@@ -117,7 +121,7 @@ class _Table:
 
 
 def _tables(
-    records: Seq[Record], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
+    records: Seq[PromptRecord], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
 ) -> dict[str, _Table]:
     return {group: _Table(found, names, pairs, options) for group, found in _groups(records).items() if found}
 
@@ -130,16 +134,15 @@ def _values(result: Result | None) -> list[float]:
     return [float(result.correct), fidelity.score, *(getattr(fidelity, part) for part in PARTS)]
 
 
-def _groups(records: Seq[Record]) -> dict[str, list[Record]]:
-    main, combined, compound = (of_group(records, group) for group in (MAIN, COMBINATIONS, COMPOUNDS))
-    families = {
-        str(family): [record for record in main if record.item.family == family] for family in FAMILIES
-    }
-    return {OVERALL: main, **families, COMBINATIONS: combined, COMPOUNDS: compound}
+def _groups(records: Seq[PromptRecord]) -> dict[str, list[PromptRecord]]:
+    by_group = {group: [record for record in records if record.group == group] for group in GROUPS}
+    main = by_group.pop(MAIN)
+    families = {str(family): [record for record in main if record.family == family] for family in FAMILIES}
+    return {OVERALL: main, **families, **by_group}
 
 
 def _condition(
-    name: str, tables: Mapping[str, _Table], few: Mapping[str, _Table], main: Seq[Record]
+    name: str, tables: Mapping[str, _Table], few: Mapping[str, _Table], main: Seq[PromptRecord]
 ) -> dict[str, Any]:
     having = [record for record in main if name in record.results]
     costs = [record.results[name].cost for record in having]
@@ -166,7 +169,7 @@ def _condition(
     }
 
 
-def _point(step: int, records: Seq[Record], options: CompareOptions) -> dict[str, Any]:
+def _point(step: int, records: Seq[PromptRecord], options: CompareOptions) -> dict[str, Any]:
     """A point of the curve over training."""
     names = [str(Condition.DIRECT), turn_name(1), turn_name(2)]
     table = _Table(records, names, [], options)
@@ -175,7 +178,7 @@ def _point(step: int, records: Seq[Record], options: CompareOptions) -> dict[str
     return {"step": step, "count": len(records), "conditions": conditions, "reflections": reflections}
 
 
-def _changes(records: Seq[Record], turn: int) -> dict[str, Any]:
+def _changes(records: Seq[PromptRecord], turn: int) -> dict[str, Any]:
     """How many pictures the next turn put right, and how many right ones it broke; also by what it said."""
     before, after = turn_name(turn), turn_name(turn + 1)
     having = [record.results for record in records if {before, after} <= set(record.results)]
@@ -195,7 +198,7 @@ def _changed(pairs: Seq[tuple[bool, bool]]) -> dict[str, int]:
     return {"count": len(pairs), "flawed": flawed, **changed}
 
 
-def _said(reflection: Check | None) -> str:
+def _said(reflection: ReflectionCheck | None) -> str:
     if reflection is None:
         return "nothing"
     if reflection.named is None:
@@ -203,12 +206,12 @@ def _said(reflection: Check | None) -> str:
     return "that something is wrong" if reflection.named else "that nothing is wrong"
 
 
-def _checks(records: Seq[Record], name: str) -> list[Any]:
+def _checks(records: Seq[PromptRecord], name: str) -> list[Any]:
     checks = [record.results[name].check for record in records if name in record.results]
     return [one for one in checks if one is not None]
 
 
-def _choice(records: Seq[Record]) -> dict[str, Any]:
+def _choice(records: Seq[PromptRecord]) -> dict[str, Any]:
     """How the model chose between its two first turns, and how well."""
     made = [(record, record.choice) for record in records if record.choice is not None]
     rights = [

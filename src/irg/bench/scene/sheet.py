@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from irg.pipeline.typeset import draw_block, fit
+from irg.report.typeset import draw_block, fit
 
 _RIGHT, _WRONG, _INK, _FAINT = "#2e9d4f", "#d33c3c", "#222222", "#6b6b6b"
 _FRAME, _GAP, _CAPTION, _HEAD = 3, 14, 34, 24
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class SheetRow:
     """A prompt, its pictures under the sheet's headings, and which of them are right."""
 
     prompt: str
@@ -20,7 +20,7 @@ class Row:
     right: tuple[bool, ...]
 
 
-def contact_sheet(headings: Seq[str], rows: Seq[Row], columns: int = 3) -> Image.Image:
+def contact_sheet(headings: Seq[str], rows: Seq[SheetRow], columns: int = 3) -> Image.Image:
     """Prompts in reading order, in so many columns; each picture framed green where right and red where not.
 
     All pictures are of one size.
@@ -39,11 +39,12 @@ def contact_sheet(headings: Seq[str], rows: Seq[Row], columns: int = 3) -> Image
         block = fit(row.prompt, across - _GAP, _CAPTION, (14, 12, 10))
         draw_block(draw, (left, top + _CAPTION - block.height), block, _INK)
         for place, (picture, right) in enumerate(zip(row.pictures, row.right, strict=True)):
-            sheet.paste(_framed(picture, right), (left + place * width, top + _CAPTION))
+            sheet.paste(framed(picture, right), (left + place * width, top + _CAPTION))
     return sheet
 
 
-def _framed(picture: Image.Image, right: bool) -> Image.Image:
+def framed(picture: Image.Image, right: bool) -> Image.Image:
+    """In a green frame if it is right, else in a red one."""
     size = (picture.width + 2 * _FRAME, picture.height + 2 * _FRAME)
     frame = Image.new("RGB", size, _RIGHT if right else _WRONG)
     frame.paste(picture, (_FRAME, _FRAME))

@@ -15,8 +15,8 @@ from PIL import Image
 from irg.bench.noise import PairedDraws, fork, forked
 from irg.bench.scene.conditions import Condition, Scope, turn_name
 from irg.bench.scene.fidelity import fidelity
-from irg.bench.scene.records import Choice, Cost, Record, Result
-from irg.bench.scene.reflections import Check, check, planned_scene
+from irg.bench.scene.records import BestOfTwo, PictureCost, PromptRecord, Result
+from irg.bench.scene.reflections import ReflectionCheck, check, planned_scene
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Rollout, TurnPlan
 from irg.pipeline.rollout import Place
@@ -56,14 +56,14 @@ class Taken:
 
     thoughts: tuple[str | None, ...]
     images: tuple[Image.Image, ...]
-    thinking: tuple[Cost, ...]
-    drawing: tuple[Cost, ...]
+    thinking: tuple[PictureCost, ...]
+    drawing: tuple[PictureCost, ...]
 
 
 class Trial:
     """The conditions for some prompts. `run` draws them all; `records` and `images` then hold the results."""
 
-    def __init__(self, pipeline: Pipeline, records: Seq[Record], scope: Scope) -> None:
+    def __init__(self, pipeline: Pipeline, records: Seq[PromptRecord], scope: Scope) -> None:
         self.pipeline, self.scope = pipeline, scope
         self.plan = pipeline.settings.plan(turns=max(scope.turns, 2))
         self.records = [replace(record, results={}, choice=None) for record in records]
@@ -106,7 +106,7 @@ class Trial:
         return [item.prompt for item in self.items]
 
     def _draws(self, offset: int) -> list[PairedDraws]:
-        return [PairedDraws(SeededDraws(item.seed + offset)) for item in self.items]
+        return [PairedDraws(SeededDraws(item.seeds[0] + offset)) for item in self.items]
 
     def _draw_at_once(self) -> None:
         plan = self.pipeline.settings.plan(turns=1, think=False)
@@ -162,7 +162,7 @@ class Trial:
         for item, request, reading, thought in zip(
             self.items, self.requests, self.readings[turn_name(1)], first.thoughts, strict=True
         ):
-            rng = np.random.default_rng([item.seed, 11])
+            rng = np.random.default_rng([item.seeds[0], 11])
             plan = planned_scene(thought or "")
             target, flaws = repair(request, reading, plan, rng)
             true.append(reflection(flaws, target, request))
@@ -183,12 +183,12 @@ class Trial:
         images, costs, chosen_thoughts = [], [], []
         for row, drawn in enumerate(rollout.drawn):
             named = (num_named(second.thoughts[row]), num_named(drawn.thought))
-            choice = Choice(named, (praise[row], praise_of_other[row]))
+            choice = BestOfTwo(named, (praise[row], praise_of_other[row]))
             self.records[row] = replace(self.records[row], choice=choice)
             images.append((first, other)[choice.chosen].images[row])
             chosen_thoughts.append((first, other)[choice.chosen].thoughts[row])
             first_cost = first.thinking[row] + first.drawing[row] + second.thinking[row]
-            other_cost = other.thinking[row] + other.drawing[row] + Cost(seconds, 0, drawn.num_tokens)
+            other_cost = other.thinking[row] + other.drawing[row] + PictureCost(seconds, 0, drawn.num_tokens)
             costs.append(first_cost + other_cost)
         chosen = replace(first, thoughts=tuple(chosen_thoughts), images=tuple(images))
         self._keep(Condition.BEST_OF_2, chosen, costs)
@@ -217,29 +217,31 @@ class Trial:
         return Taken(
             tuple(drawn.thought for drawn in rollout.drawn),
             tuple(drawn.image for drawn in rollout.drawn if drawn.image is not None),
-            tuple(Cost(thought_seconds, 0, drawn.num_tokens) for drawn in rollout.drawn),
-            tuple(Cost(seconds, drawn.evaluations, 0) for drawn in rollout.drawn),
+            tuple(PictureCost(thought_seconds, 0, drawn.num_tokens) for drawn in rollout.drawn),
+            tuple(PictureCost(seconds, drawn.evaluations, 0) for drawn in rollout.drawn),
         )
 
-    def _keep(self, name: str, taken: Taken, costs: Seq[Cost], reflected_on: str | None = None) -> None:
+    def _keep(
+        self, name: str, taken: Taken, costs: Seq[PictureCost], reflected_on: str | None = None
+    ) -> None:
         """Score the pictures. `reflected_on` names the pictures that the thoughts are reflections on."""
         self.images[name] = taken.images
         self.readings[name] = [read(np.asarray(image)) for image in taken.images]
         for row, (image, reading) in enumerate(zip(taken.images, self.readings[name], strict=True)):
-            verdict, thought = judge(self.requests[row], reading), taken.thoughts[row]
+            flaws, thought = judge(self.requests[row], reading), taken.thoughts[row]
             checked = (
                 self._check(row, reflected_on, thought) if reflected_on and thought is not None else None
             )
             self.records[row].results[str(name)] = Result(
-                verdict.correct,
-                verdict.flaws,
+                not flaws,
+                flaws,
                 fidelity(np.asarray(image), reading),
                 costs[row],
                 thought,
                 checked,
             )
 
-    def _check(self, row: int, picture: str, thought: str) -> Check:
+    def _check(self, row: int, picture: str, thought: str) -> ReflectionCheck:
         plan = self.records[row].results[picture].thought
         return check(self.requests[row], plan, self.readings[picture][row], thought)
 
@@ -264,9 +266,9 @@ def num_named(text: str | None) -> int | None:
         return None
 
 
-def _total(taken: Taken) -> tuple[Cost, ...]:
+def _total(taken: Taken) -> tuple[PictureCost, ...]:
     return _sum(taken.thinking, taken.drawing)
 
 
-def _sum(first: Seq[Cost], second: Seq[Cost]) -> tuple[Cost, ...]:
+def _sum(first: Seq[PictureCost], second: Seq[PictureCost]) -> tuple[PictureCost, ...]:
     return tuple(one + other for one, other in zip(first, second, strict=True))

@@ -5,10 +5,10 @@ from dataclasses import replace
 from enum import StrEnum
 
 from irg.core.picture import Picture
-from irg.curate.records import Record
-from irg.curate.stage import Resource
-from irg.curate.teacher.asking import Case, Teacher, each
+from irg.curate.records import TraceRecord
 from irg.endpoint import Call, Estimate, ImageRequest
+from irg.endpoint.asking import Case, Respondent, each
+from irg.stages.stage import Resource
 
 
 class Improvement(StrEnum):
@@ -25,7 +25,7 @@ class EndpointImprove:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: Respondent,
         size: tuple[int, int] = (1024, 1024),
         how: Improvement = Improvement.DRAW,
         seed: int = 0,
@@ -35,16 +35,13 @@ class EndpointImprove:
         identity = teacher.identity("improve", {self.template: None}, seed)
         self.identity = replace(identity, settings={"size": list(size), "how": how})
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._improve)
-
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])
 
-    async def _improve(self, case: Case) -> Record:
+    async def _improve(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         edits = self.how is Improvement.EDIT
         assert record.image1 is not None or not edits, "repainting needs a picture"

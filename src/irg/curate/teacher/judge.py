@@ -15,17 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.core.trace import Verdict
-from irg.curate.records import Check, Record, Relation
-from irg.curate.stage import Resource
-from irg.curate.teacher.asking import Case, Teacher, each, gathered
+from irg.curate.records import PictureCheck, Relation, TraceRecord
 from irg.endpoint import Estimate
+from irg.endpoint.asking import Case, Respondent, each, gathered
+from irg.stages.stage import Resource
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(BaseSettings):
     """What a pair has to fulfil to be kept."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     questions: int = Field(default=8, ge=1, le=30)
     """Questions per prompt, at the most."""
@@ -40,7 +39,7 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Questions(_Shape):
+class QuestionList(_Shape):
     questions: Annotated[list[Annotated[str, Field(min_length=5)]], Field(min_length=1)]
 
 
@@ -66,9 +65,9 @@ class Comparison(_Shape):
 
 
 @cache
-def questions_up_to(most: int) -> type[Questions]:
+def questions_up_to(most: int) -> type[QuestionList]:
     items = Annotated[list[Annotated[str, Field(min_length=5)]], Field(min_length=1, max_length=most)]
-    return create_model("Questions", __base__=Questions, questions=(items, ...))
+    return create_model("Questions", __base__=QuestionList, questions=(items, ...))
 
 
 @cache
@@ -104,18 +103,15 @@ class TeacherJudge:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, settings: JudgeSettings | None = None, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, settings: JudgeSettings | None = None, seed: int = 0) -> None:
         self.teacher, self.settings = teacher, settings or JudgeSettings()
-        schemas = {"judge_questions": Questions, "judge_checks": Checklist, "judge_compare": Comparison}
+        schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}
         identity = teacher.identity("judge", schemas, seed)
         demands = self.settings.model_dump(mode="json")
         self.identity = replace(identity, settings=identity.settings | demands)
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._judge)
-
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         call, questions = self.teacher.call, self.settings.questions
@@ -127,7 +123,7 @@ class TeacherJudge:
             ]
         )
 
-    async def _judge(self, case: Case) -> Record:
+    async def _judge(self, case: Case[TraceRecord]) -> TraceRecord:
         record, image1, image2 = case.record, case.record.image1, case.record.image2
         assert image1 is not None and image2 is not None, "judging needs both pictures"
         questions = await self._questions(case)
@@ -158,7 +154,7 @@ class TeacherJudge:
             return "image 2 is not better"
         return None
 
-    async def _questions(self, case: Case) -> list[str]:
+    async def _questions(self, case: Case[TraceRecord]) -> list[str]:
         """They depend on the prompt alone: records that share it share them."""
         prompt, most = case.record.prompt, self.settings.questions
         seed = int(digest_of(self.identity.seed, prompt)[:8], 16)
@@ -167,14 +163,14 @@ class TeacherJudge:
         return reply.value.questions
 
     async def _check(
-        self, case: Case, number: int, picture: Picture, questions: Sequence[str]
-    ) -> tuple[tuple[Check, ...], Verdict]:
+        self, case: Case[TraceRecord], number: int, picture: Picture, questions: Sequence[str]
+    ) -> tuple[tuple[PictureCheck, ...], Verdict]:
         numbered = "\n".join(f"{place}. {question}" for place, question in enumerate(questions, start=1))
         fields = {"count": len(questions), "questions": numbered}
         schema, seed = checklist_of(len(questions)), self.identity.seed_for(case.record)
         answers = (await case.ask("judge_checks", fields, schema, seed, (picture,))).value.answers
         checks = tuple(
-            Check(number, question, answer.passed)
+            PictureCheck(number, question, answer.passed)
             for question, answer in zip(questions, answers, strict=True)
         )
         flaws = tuple(
@@ -185,7 +181,7 @@ class TeacherJudge:
         share = sum(check.passed for check in checks) / len(checks)
         return checks, Verdict(not flaws, flaws, {"passed": share})
 
-    async def _compare(self, case: Case, image1: Picture, image2: Picture) -> _Opinion:
+    async def _compare(self, case: Case[TraceRecord], image1: Picture, image2: Picture) -> _Opinion:
         def shown(first: Picture, second: Picture) -> tuple[str | Picture, ...]:
             return ("The first picture:", first, "The second picture:", second)
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from irg.core.digest import digest_of
 from irg.curate.propose import Proposal
-from irg.curate.stage import StopRun
-from irg.curate.teacher.asking import Teacher
 from irg.endpoint import ChatRequest, EndpointError, Estimate, Message
+from irg.endpoint.asking import Respondent
+from irg.stages.stage import StopRun
 
 SUBJECTS = (
     "people at work",
@@ -43,16 +43,16 @@ SUBJECTS = (
 OnePrompt = Annotated[str, Field(min_length=3, max_length=600)]
 
 
-class Prompts(BaseModel):
+class PromptList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     prompts: list[str]
 
 
 @cache
-def batch_of(count: int) -> type[Prompts]:
+def batch_of(count: int) -> type[PromptList]:
     items = Annotated[list[OnePrompt], Field(min_length=count, max_length=count)]
-    return create_model("Prompts", __base__=Prompts, prompts=(items, ...))
+    return create_model("Prompts", __base__=PromptList, prompts=(items, ...))
 
 
 class TeacherPrompts:
@@ -61,7 +61,7 @@ class TeacherPrompts:
 
     def __init__(
         self,
-        teacher: Teacher,
+        teacher: Respondent,
         subjects: Sequence[str] = SUBJECTS,
         batch: int = 20,
         licence: str = "",

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from irg.curate.records import Record, Reflection, Relation
-from irg.curate.stage import Resource
-from irg.curate.teacher.asking import Case, Teacher, each
+from irg.curate.records import Reflection, Relation, TraceRecord
 from irg.endpoint import Estimate
+from irg.endpoint.asking import Case, Respondent, each
+from irg.stages.stage import Resource
 
 
 class Thought(BaseModel):
@@ -25,24 +25,21 @@ class TeacherThink:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, look: bool = False, words: int = 150, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, look: bool = False, words: int = 150, seed: int = 0) -> None:
         self.teacher, self.look, self.words = teacher, look, words
         self.template = "think_from_picture" if look else "think"
         identity = teacher.identity("think", {self.template: Thought}, seed)
         self.identity = replace(identity, settings=identity.settings | {"look": look, "words": words})
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._think)
-
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate(
             [self.teacher.call(count, self.template, self.look, self.words * 3 // 2)]
         )
 
-    async def _think(self, case: Case) -> Record:
+    async def _think(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         if self.look and record.image2 is None:
             return record.reject(self.identity.name, "no picture to think from")
@@ -93,20 +90,17 @@ class TeacherReflect:
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Teacher, seed: int = 0) -> None:
+    def __init__(self, teacher: Respondent, seed: int = 0) -> None:
         self.teacher = teacher
         self.identity = teacher.identity("reflect", {"reflect": FourParts}, seed)
 
-    async def run_async(self, records: Sequence[Record]) -> list[Record]:
+    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._reflect)
-
-    def retire(self) -> None:
-        """Nothing is kept open between shards."""
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([self.teacher.call(count, "reflect", 2, 500)])
 
-    async def _reflect(self, case: Case) -> Record:
+    async def _reflect(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         assert record.image1 is not None and record.image2 is not None, "reflecting needs both pictures"
         shown = ("The first picture:", record.image1, "What it will look like, for you alone:", record.image2)
@@ -117,7 +111,7 @@ class TeacherReflect:
         return replace(noted, reflection=in_four_parts(reply.value))
 
 
-def _findings(record: Record) -> str:
+def _findings(record: TraceRecord) -> str:
     """What judges found wrong with the first picture."""
     if record.relation is Relation.EQUAL:
         return "The first picture does all that the prompt says: say so, and only how to make it finer."

@@ -1,0 +1,118 @@
+"""Settings: what a user says in a file. They are frozen, and a key that nobody reads is an error."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from itertools import chain
+from typing import Any, Self, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+_MOST_FAULTS = 10
+_LONGEST = 80
+"""Characters of a value that a message repeats."""
+
+Location = tuple[int | str, ...]
+"""A place as pydantic tells it."""
+
+
+class BaseSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def changed_by(self, given: Mapping[str, Any]) -> Self:
+        """These settings with what is given in the place of theirs, however deep. Raises ValidationError."""
+        return type(self).model_validate(_merged(self.model_dump(), given))
+
+
+Checked = TypeVar("Checked", bound=BaseSettings)
+
+
+def checked(model: type[Checked], content: Any, name: str) -> Checked:
+    """Settings from the content of a file; `name` says in errors which.
+
+    Raises ValueError with all that is wrong: where it stands, the value, and what is expected.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as wrong:
+        errors = list(_errors(wrong))
+        faults = [_fault(error, model, content) for error in errors[:_MOST_FAULTS]]
+        if len(errors) > _MOST_FAULTS:
+            faults.append(f"and {len(errors) - _MOST_FAULTS} more")
+        raise ValueError(f"{name}: {'; '.join(faults)}") from wrong
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it: not all of a long one."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return new
+    return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
+
+
+def _errors(wrong: ValidationError) -> Iterator[ErrorDetails]:
+    """All that is wrong. Where a validator checks something as settings of its own, what is wrong in them."""
+    for error in wrong.errors(include_url=False):
+        inner = error.get("ctx", {}).get("error")
+        if isinstance(inner, ValidationError):
+            for one in _errors(inner):
+                one["loc"] = (*error["loc"], *one["loc"])
+                yield one
+        else:
+            yield error
+
+
+def _fault(error: ErrorDetails, model: type, content: Any) -> str:
+    is_missing = error["type"].startswith("missing")
+    place = ".".join(_place(error["loc"], content, is_missing))
+    said = error["msg"].removeprefix("Value error, ")
+    types = _types_on_the_way(error["loc"], model)
+    is_secret = any(getattr(one, "model_config", {}).get("hide_input_in_errors") for one in chain(*types))
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = [str(name) for one in types[-1] for name in _fields(one)]
+        near = get_close_matches(str(error["loc"][-1]), known, 1)
+        said = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    elif place and not is_missing and not is_secret and not isinstance(error["input"], dict):
+        said = f"{shown(error['input'])}: {said}"
+    return f"{place}: {said}" if place else said
+
+
+def _place(location: Location, content: Any, is_missing: bool) -> Iterator[str]:
+    """The keys and indexes of a place in a file, without pydantic's names for the variants of a choice."""
+    for number, name in enumerate(location, start=1):
+        if isinstance(content, list | tuple):
+            content = dict(enumerate(content))
+        if isinstance(content, dict) and name in content:
+            content = content[name]
+            yield str(name)
+        elif is_missing and number == len(location):
+            yield str(name)
+
+
+def _types_on_the_way(location: Location, model: type) -> list[list[type]]:
+    """The types from the root down to a place; where there is a choice, all that it may be of."""
+    way = [[model]]
+    for name in location:
+        annotations = [known[name] for known in map(_fields, way[-1]) if name in known]
+        if annotations:
+            way.append([inner for annotation in annotations for inner in _types_within(annotation)])
+    return way
+
+
+def _types_within(annotation: Any) -> Iterator[type]:
+    if isinstance(annotation, type):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _types_within(argument)
+
+
+def _fields(owner: type) -> dict[int | str, Any]:
+    """The types of the fields of settings, by name; of anything else, none."""
+    if issubclass(owner, BaseModel):
+        return {name: field.annotation for name, field in owner.model_fields.items()}
+    return {field.name: field.type for field in fields(owner)} if is_dataclass(owner) else {}

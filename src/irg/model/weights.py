@@ -1,0 +1,173 @@
+"""Weight files: safetensors under the reference's names, read and written a tensor or a file at a time."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as Seq
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from irg.core.files import put_in_place, write_atomically
+
+WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
+AUTOENCODER_FILE = "ae.safetensors"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be loaded; the message names every offending file or tensor."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """A safetensors file: its size, and how many values it holds of each type."""
+
+    name: str
+    num_bytes: int
+    num_tensors: int
+    values: dict[str, int]
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files with a folder's weights: one, or its shards. Raises CheckpointError if they are not there."""
+    for name in WEIGHT_FILES:
+        if (folder / name).exists():
+            return [folder / name]
+        index = folder / f"{name}.index.json"
+        if index.exists():
+            try:
+                shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            except (ValueError, KeyError, TypeError, AttributeError) as broken:
+                raise CheckpointError(f"{index} is not a whole index of shards: {broken!r}") from broken
+            missing = [shard for shard in shards if not (folder / shard).exists()]
+            if missing:
+                raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")
+            return [folder / shard for shard in shards]
+    raise CheckpointError(
+        f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)"
+    )
+
+
+def read_weights(
+    files: Seq[Path], wanted: Mapping[str, torch.Size], device: torch.device | str = "cpu"
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Each tensor that is wanted, by name and shape, one at a time.
+
+    A convolution's weight may stand where a matrix of the same rows is meant. Raises CheckpointError, at the
+    end, where tensors were missing, unexpected or of another shape.
+    """
+    found: dict[str, torch.Size] = {}
+    for path in files:
+        try:
+            with safe_open(path, framework="pt", device=str(device)) as file:
+                for name in file.keys():  # noqa: SIM118 - the handle is no mapping
+                    found[name] = torch.Size(file.get_slice(name).get_shape())
+                    if name in wanted and _fits(found[name], wanted[name]):
+                        yield name, file.get_tensor(name).view(wanted[name])
+        except SafetensorError as broken:
+            raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
+    if problems := differences(found, wanted):
+        where = ", ".join(map(str, files))
+        raise CheckpointError(f"{where}: {len(problems)} problem(s): " + "; ".join(sorted(problems)))
+
+
+@contextmanager
+def opened(files: Seq[Path]) -> Iterator[Mapping[str, Any]]:
+    """For the length of the block, the safetensors handle that each tensor can be read from, by its name."""
+    found: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for path in files:
+            file = stack.enter_context(safe_open(path, framework="pt"))
+            found |= dict.fromkeys(file.keys(), file)
+        yield found
+
+
+def differences(found: Mapping[str, torch.Size], wanted: Mapping[str, torch.Size]) -> list[str]:
+    """What is wrong with tensors of these shapes, in words, by name."""
+    problems = []
+    for name in sorted(found.keys() | wanted.keys()):
+        if name not in found:
+            problems.append(f"missing {name}")
+        elif name not in wanted:
+            problems.append(f"unexpected {name}")
+        elif not _fits(found[name], wanted[name]):
+            problems.append(f"{name} has shape {tuple(found[name])}, expected {tuple(wanted[name])}")
+    return problems
+
+
+def _fits(found: torch.Size, wanted: torch.Size) -> bool:
+    folded = len(found) == 4 and len(wanted) == 2 and (found[0], found[1:].numel()) == wanted
+    return folded or found == wanted
+
+
+def write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Write a file, which takes the place of an earlier one once it is whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        save_file(tensors, partial, metadata={"format": "pt"})
+        put_in_place(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_weights(
+    path: Path, sizes: Mapping[str, int], read: Callable[[str], torch.Tensor], most_bytes: int | None = None
+) -> None:
+    """Write the tensors that `sizes` names, in bytes, and `read` gives, holding one file's at a time.
+
+    They become the file `path` or, where they are more than `most_bytes`, shards with an index.
+    """
+    groups = [list(sizes)] if most_bytes is None else list(_groups(sizes, most_bytes))
+    stem, placed = path.name.removesuffix(".safetensors"), dict[str, str]()
+    for number, names in enumerate(groups, start=1):
+        file = path.name if len(groups) == 1 else f"{stem}-{number:05d}-of-{len(groups):05d}.safetensors"
+        write_tensors({name: read(name).contiguous() for name in names}, path.with_name(file))
+        placed |= dict.fromkeys(names, file)
+    if len(groups) > 1:
+        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": placed}
+        write_atomically(path.with_name(f"{path.name}.index.json"), json.dumps(index, indent=1))
+
+
+def _groups(sizes: Mapping[str, int], most_bytes: int) -> Iterator[list[str]]:
+    """Names in order, as many together as fit."""
+    group: list[str] = []
+    total = 0
+    for name, size in sizes.items():
+        if group and total + size > most_bytes:
+            yield group
+            group, total = [], 0
+        group.append(name)
+        total += size
+    yield group
+
+
+def read_header(path: Path) -> tuple[WeightFile, dict[str, torch.Size]]:
+    """What a file holds, and the shape of each tensor. The file is not mapped: 30 GB may be more than fits.
+
+    Raises CheckpointError where it is missing or not whole.
+    """
+    if not path.exists():
+        raise CheckpointError(f"{path.parent} is not a whole checkpoint folder: {path.name} is missing")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > size - 8:
+            raise CheckpointError(f"{path} is not a whole safetensors file: it ends inside its header")
+        header = file.read(length)
+    values: Counter[str] = Counter()
+    try:
+        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        shapes = {name: torch.Size(entry["shape"]) for name, entry in tensors.items()}
+        for name, entry in tensors.items():
+            values[entry["dtype"]] += shapes[name].numel()
+        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken
+    if end != size:
+        raise CheckpointError(f"{path} is not a whole safetensors file: it has {size:,} bytes of {end:,}")
+    return WeightFile(path.name, size, len(tensors), dict(values.most_common())), shapes

@@ -1,0 +1,159 @@
+"""What a stage is: a small typed transformation of records, the same wherever and whenever it runs.
+
+A stage gets live records (nothing rejected among them) and returns as many, in the same order: changed, or
+rejected with a reason. It must be pure given its identity, the records and their seeds (`Identity.seed_for`),
+since what it made is kept under its key and never made twice. It is built without loading;
+what is heavy it loads at its first use, in whatever process that is.
+
+A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+from irg.core.digest import digest_of
+from irg.stages.records import Item, Record, StageStep
+
+
+class Resource(StrEnum):
+    """What a stage is bound by, which tells a runner how much of it to run at once."""
+
+    CPU = "cpu"
+    DEVICE = "device"
+    ENDPOINT = "endpoint"
+
+
+class StopRun(Exception):
+    """Ends the run in good order, say when a budget is spent: what is finished stays, the rest waits for
+    another run. A stage raises it; its message is for the user."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything but the input that decides what a stage makes of a record. All values are JSON.
+
+    `version` counts changes of the stage's own code that change what it makes; `model` says which weights or
+    which endpoint's model; `templates` maps the names of prompt templates to the hashes of their texts;
+    `settings` are those that matter to the result (not how many run at once).
+    """
+
+    name: str
+    version: int
+    model: dict[str, Any] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(self.name, self.version, self.model, self.templates, self.settings, self.seed)
+
+    def key(self, input_id: str) -> str:
+        """The id of what this stage makes of the input with that id."""
+        return digest_of(self.digest, input_id)
+
+    def seed_for(self, record: Record) -> int:
+        """A seed (60 bits) for all that is random about this stage's work on this record."""
+        return int(self.key(record.id)[:15], 16)
+
+    def step(self, record: Record) -> StageStep:
+        """What a record's provenance says of this stage."""
+        return StageStep(
+            self.name, self.version, self.key(record.id), self.model, self.templates, self.seed_for(record)
+        )
+
+
+class Stage(Protocol):
+    """What every stage says of itself."""
+
+    @property
+    def identity(self) -> Identity: ...
+
+    @property
+    def resource(self) -> Resource: ...
+
+
+@runtime_checkable
+class Loaded(Protocol):
+    """A stage that keeps what it has loaded. `retire` frees it, when a runner is done with the stage.
+
+    Not a `Stage` in types, lest asking whether a stage is one has it find out its identity.
+    """
+
+    def retire(self) -> None: ...
+
+
+@runtime_checkable
+class DirectStage(Stage, Protocol[Item]):
+    """A stage that computes. `run` may be called from several threads at a time, with different records."""
+
+    def run(self, records: Sequence[Item]) -> list[Item]: ...
+
+
+@runtime_checkable
+class EndpointStage(Stage, Protocol[Item]):
+    """A stage that waits for endpoints."""
+
+    async def run_async(self, records: Sequence[Item]) -> list[Item]: ...
+
+
+AnyStage = DirectStage[Item] | EndpointStage[Item]
+
+
+def live(records: Sequence[Item]) -> list[Item]:
+    """The records that are still going: what a stage's `run` takes."""
+    return [record for record in records if record.rejected is None]
+
+
+def settle(identity: Identity, records: Sequence[Item], results: Sequence[Item]) -> list[Item]:
+    """All records after a stage: the results, under their new ids and with this step in their provenance, in
+    the places of the live records they were made of; what had been rejected before stays as it was."""
+    assert len(results) == len(live(records)), f"{identity.name} must return a record for each it gets"
+    remaining, settled = iter(results), []
+    for record in records:
+        if record.rejected is None:
+            step = identity.step(record)
+            result = next(remaining)
+            assert result.index == record.index, f"{identity.name} must keep the order of records"
+            record = replace(result, id=step.key, steps=(*record.steps, step))
+        settled.append(record)
+    return settled
+
+
+def run_direct(
+    stage: DirectStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+) -> list[Item]:
+    """One shard through one stage that computes. The whole of what a worker has to do.
+
+    `known` holds what the stage has made of some of the records already, by the id that it gave them.
+    """
+    going = _unknown(stage.identity, records, known)
+    return _settled(stage.identity, records, stage.run(going) if going else [], known)
+
+
+async def run_endpoint(
+    stage: EndpointStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+) -> list[Item]:
+    """One shard through one stage that waits for endpoints."""
+    going = _unknown(stage.identity, records, known)
+    return _settled(stage.identity, records, await stage.run_async(going) if going else [], known)
+
+
+def _unknown(identity: Identity, records: Sequence[Item], known: Mapping[str, Item] | None) -> list[Item]:
+    return [record for record in live(records) if not known or identity.key(record.id) not in known]
+
+
+def _settled(
+    identity: Identity,
+    records: Sequence[Item],
+    results: Sequence[Item],
+    known: Mapping[str, Item] | None,
+) -> list[Item]:
+    if not known:
+        return settle(identity, records, results)
+    fresh = iter(results)
+    keys = [identity.key(record.id) for record in live(records)]
+    return settle(identity, records, [known[key] if key in known else next(fresh) for key in keys])

@@ -1,0 +1,123 @@
+"""Training the unified model: from a recipe to a run, and from the run to a checkpoint folder.
+
+irg train RECIPE.yaml
+torchrun --nproc-per-node N -m irg train RECIPE.yaml
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from irg.core import Document
+from irg.data.compose import Composer
+from irg.model import ModelConfig
+from irg.run.loop import CHECKPOINTS, Run, already, newest_step
+from irg.run.parallel import Layout, Precision, joined
+from irg.run.settings import RunSettings
+from irg.train.assemble import build, parts_of
+from irg.train.dataset import data_of
+from irg.train.evaluation import UnifiedEvaluator
+from irg.train.export import Choice, export_run
+from irg.train.feed import StoredFeed
+from irg.train.objective import PackedForward, UnifiedObjective
+from irg.train.settings import TrainRecipe
+
+EXPORTED = "checkpoint"
+"""In a run's folder: the finished model."""
+
+UnifiedRun = Run[tuple[tuple[Document, ...], ...], PackedForward]
+
+_console = Console(stderr=True, highlight=False)
+
+
+def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Path:
+    """Run the recipe; leaves a checkpoint folder of averaged weights at `recipe.out / "checkpoint"`.
+
+    `resume` goes on from the newest checkpoint in `recipe.out`, if there is one; without it, a folder that
+    already holds a run is an error. `strict` stops at the first row that cannot be used. Asked to stop (by
+    Ctrl-C or SIGTERM), it saves its state after the current step and raises KeyboardInterrupt.
+    """
+    if not resume and (step := newest_step(recipe.out)) is not None:  # known before a model is loaded
+        raise already(recipe.out, step)
+    with joined(recipe.device) as layout:
+        run = run_of(recipe, layout, strict)
+        run.begin(resume)
+        if layout.is_first:
+            recipe.save()
+        run.go_on()
+        return finish(recipe, run)
+
+
+def run_of(recipe: TrainRecipe, layout: Layout, strict: bool = False) -> UnifiedRun:
+    """The run that a recipe describes, not yet begun."""
+    parts = parts_of(recipe)
+    network = build(recipe, parts.config, layout)
+    with _first_alone(layout):  # the others find its survey of the data
+        data = data_of(recipe, recipe.data, parts, layout.world, strict)
+    precise = recipe.parallel.precision is Precision.FLOAT32
+    autoencoder = parts.autoencoder(layout.device, torch.float32 if precise else torch.bfloat16)
+    composer = Composer(parts.config, autoencoder, recipe.noising, recipe.dropout, recipe.remember)
+    objective = UnifiedObjective(
+        network,
+        composer,
+        parts.tokenizer.special,
+        layout,
+        recipe.parallel,
+        recipe.loss,
+        recipe.batch.accumulate,
+    )
+    evaluator = UnifiedEvaluator(recipe, parts, objective, strict) if recipe.evaluation else None
+    feed = StoredFeed(data, layout, recipe.workers, strict)
+    return Run(objective, feed, _settings(recipe, parts.config), layout, evaluator)
+
+
+def finish(recipe: TrainRecipe, run: UnifiedRun) -> Path:
+    """Export the averaged weights as a checkpoint folder, and tell of what the data lacked."""
+    run.report()
+    folder = recipe.out / EXPORTED
+    if run.layout.is_first:
+        assert isinstance(run.feed, StoredFeed)
+        for stream, count in run.feed.missing.items():
+            _console.print(f"{count} steps had no room for a document of {stream}", style="yellow")
+        export_run(recipe, recipe.out / CHECKPOINTS, folder, Choice(run.step))
+    run.layout.wait()
+    return folder
+
+
+def _settings(recipe: TrainRecipe, config: ModelConfig) -> RunSettings:
+    return RunSettings(
+        out=recipe.out,
+        identity=_identity(recipe) | {"model": asdict(config)},
+        optimizer=recipe.optimizer,
+        seed=recipe.seed,
+        steps=recipe.steps,
+        stop_at=recipe.stop_at,
+        schedule=recipe.schedule,
+        clip=recipe.clip,
+        ema=recipe.ema,
+        ema_warmup=recipe.ema_warmup,
+        checkpoint=recipe.checkpoint,
+        log=recipe.log,
+    )
+
+
+def _identity(recipe: TrainRecipe) -> dict[str, Any]:
+    """What must not change between a run and its continuation."""
+    kept = {"init", "preset", "parts", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
+    content = recipe.model_dump(mode="json", include=kept)
+    return content | {"optimizer": str(recipe.optimizer.kind)}
+
+
+@contextmanager
+def _first_alone(layout: Layout) -> Iterator[None]:
+    """The first process goes through the block before the others."""
+    if not layout.is_first:
+        layout.wait()
+    yield
+    if layout.is_first:
+        layout.wait()

@@ -1,0 +1,13 @@
+"""Names made of what they name."""
+
+from typing import Any
+
+import pytest
+
+from irg.core.digest import digest_of
+
+
+@pytest.mark.parametrize("other", [(1, "a"), ("a", "1"), ("a1",), ("a", 1, None)])
+def test_a_digest_depends_on_parts_and_their_order(other: tuple[Any, ...]) -> None:
+    assert digest_of("a", 1) == digest_of("a", 1) != digest_of(*other)
+    assert len(digest_of("a", 1)) == 32

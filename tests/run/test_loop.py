@@ -1,0 +1,123 @@
+"""A run of any objective on any feed: it stops, goes on bit for bit, evaluates its average, and ends."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from irg.model.checkpoint import CheckpointError
+from irg.run.loop import CHECKPOINTS, Run, newest_step
+from irg.run.rng import restore_rng, rng_state
+from irg.run.saved import steps_in
+from irg.run.settings import SavingSettings
+from tests.run.toy import ALONE, Drawing, Line, Looking, Points, settings
+
+MEASURED = {"seconds", "data_wait", "samples_per_second", "tokens_per_second", "tflops", "memory"}
+
+
+@pytest.fixture(autouse=True)
+def generators() -> Any:
+    """Runs seed the global generators."""
+    before = rng_state(ALONE)
+    yield
+    restore_rng(before, ALONE)
+
+
+def made(out: Path, length: int | None = None, **changes: Any) -> Run[torch.Tensor, Points]:
+    torch.manual_seed(1)
+    line = Line(accumulate=2)
+    feed = Drawing(line.model, 6, length)
+    return Run(line, feed, settings(out, **changes), ALONE, Looking(line.model))
+
+
+def lines(out: Path, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (out / file).read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name not in MEASURED} for line in found]
+
+
+def test_a_run_steps_to_its_end_and_tells_of_everything(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    run.begin(resume=False)
+    run.go_on()
+    found = lines(tmp_path)
+    assert [line["step"] for line in found] == list(range(1, 9))
+    assert list(found[0]) == ["step", "loss", "error", "slope", "below", "above", "norm", "rate", "padding"]
+    assert found[0]["padding"] == pytest.approx(1 - 12 / 100)
+    assert steps_in(tmp_path / CHECKPOINTS) == [6, 8]
+    assert newest_step(tmp_path) == 8
+    assert isinstance(run.feed, Drawing) and run.feed.left
+    rejected = [json.loads(line)["step"] for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
+    assert rejected == [0, 0], "by the feed and by the evaluation, both before the first step"
+
+
+def test_what_is_looked_at_is_the_average(tmp_path: Path) -> None:
+    run = made(tmp_path)
+    run.begin(resume=False)
+    run.go_on()
+    looked = lines(tmp_path, "evaluation.jsonl")
+    assert [line["step"] for line in looked] == [3, 6, 8]
+    assert looked[-1]["bias"] == run.average.values["bias"].item() != run.objective.model.bias.item()
+
+
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    """Though its feed draws with the weights, and with the global generator."""
+    whole, stopped = made(tmp_path / "whole"), made(tmp_path / "stopped")
+    whole.begin(resume=False)
+    whole.go_on()
+    stopped.begin(resume=False)
+
+    def ask(*_: object) -> None:
+        if stopped.step == 3:
+            hook.remove()  # asked twice, it would stop at once
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    hook = stopped.objective.model.register_forward_hook(ask)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.go_on()
+    (*_, saved) = steps_in(tmp_path / "stopped" / CHECKPOINTS)
+    assert saved in (4, 5)
+    later = made(tmp_path / "stopped")
+    later.begin(resume=True)
+    assert later.step == saved
+    later.go_on()
+    for file in ("metrics.jsonl", "evaluation.jsonl"):
+        assert lines(tmp_path / "stopped", file) == lines(tmp_path / "whole", file)
+    for name, value in whole.objective.model.state_dict().items():
+        assert torch.equal(value, later.objective.model.state_dict()[name])
+        assert torch.equal(whole.average.values[name], later.average.values[name])
+
+
+def test_a_run_ends_with_its_feed(tmp_path: Path) -> None:
+    run = made(tmp_path, length=4, steps=None)
+    run.begin(resume=False)
+    run.go_on()
+    assert run.step == 4 and steps_in(tmp_path / CHECKPOINTS) == [3, 4]
+    assert [line["step"] for line in lines(tmp_path, "evaluation.jsonl")] == [3, 4]
+    again = made(tmp_path, length=4, steps=None)
+    again.begin(resume=True)
+    again.go_on()
+    assert again.step == 4, "there is nothing left"
+
+
+def test_a_run_may_leave_off_before_the_end_of_its_schedule(tmp_path: Path) -> None:
+    run = made(tmp_path, stop_at=2, checkpoint=SavingSettings(every=100))
+    run.begin(resume=False)
+    run.go_on()
+    assert run.step == 2 and steps_in(tmp_path / CHECKPOINTS) == [2]
+
+
+def test_a_folder_with_a_run_is_refused_unless_it_is_the_same_run(tmp_path: Path) -> None:
+    assert newest_step(tmp_path) is None
+    run = made(tmp_path, stop_at=1)
+    run.begin(resume=False)
+    run.go_on()
+    with pytest.raises(ValueError, match="already holds a run, at step 1: go on with --resume"):
+        made(tmp_path).begin(resume=False)
+    other = made(tmp_path)
+    other.checkpoints.identity["kind"] = "other"
+    with pytest.raises(CheckpointError, match="kind was 'toy', is 'other'"):
+        other.begin(resume=True)
