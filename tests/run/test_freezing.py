@@ -22,15 +22,6 @@ def trained(model: nn.Module) -> set[str]:
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def test_every_parameter_is_in_a_part_and_every_part_has_parameters(fresh: UnifiedModel) -> None:
-    parts = {name: part_of(name) for name, _ in fresh.named_parameters()}
-    assert set(parts.values()) == set(ModelPart)
-    assert parts["vision.position_embedding.weight"] is ModelPart.VISION
-    assert parts["decoder.understanding_norm.weight"] is ModelPart.UNDERSTANDING
-    assert parts["decoder.layers.2.generation.query_norm.weight"] is ModelPart.GENERATION
-    assert parts["timestep.up.weight"] is ModelPart.LATENTS
-
-
 def test_parts_are_frozen_and_nothing_else_is(fresh: UnifiedModel) -> None:
     everything = trained(fresh)
     freeze(fresh, ["vision", "understanding"])
@@ -59,12 +50,6 @@ def test_an_unknown_part_is_named_and_all_are_listed(fresh: UnifiedModel) -> Non
 def test_freezing_everything_is_refused(fresh: UnifiedModel) -> None:
     with pytest.raises(ValueError, match="nothing is left to train"):
         freeze(fresh, list(ModelPart))
-
-
-def test_position_tables_are_no_parameters(fresh: UnifiedModel) -> None:
-    names = {name for name, _ in fresh.named_parameters()}
-    assert not any("positions" in name for name in names)
-    assert {name for name, _ in fresh.named_buffers()} == {"view_positions.table", "latent_positions.table"}
 
 
 def test_a_parameter_of_no_part_is_an_error() -> None:
