@@ -16,10 +16,9 @@ def holding(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -> None:
+def test_the_one_loaded_last_is_kept(tmp_path: Path) -> None:
     checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
     pipeline = loaded(checkpoint)
-    assert checkpoint.identity == pipeline.identity and checkpoint.settings == pipeline.settings
     assert loaded(NamedCheckpoint(checkpoint.name, "cpu", torch.bfloat16)) is pipeline, "loaded once"
     assert loaded(NamedCheckpoint(checkpoint.name, "cpu")).parts.model.dtype == torch.float32
 

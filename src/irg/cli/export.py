@@ -1,8 +1,7 @@
 """`irg export`: a training run's weights as a checkpoint folder."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,16 +15,6 @@ EXAMPLES = """[bold]Examples[/bold]
 Needs no GPU, and memory for one file of weights (5 GB)."""
 
 
-class WeightsName(StrEnum):
-    EMA = "ema"
-    RAW = "raw"
-
-
-class DtypeName(StrEnum):
-    BFLOAT16 = "bfloat16"
-    FLOAT32 = "float32"
-
-
 def register(app: typer.Typer) -> None:
     app.command("export", epilog=EXAMPLES)(export)
 
@@ -35,10 +24,12 @@ def export(
     step: Annotated[
         int | None, typer.Option(min=0, help="Which checkpoint. Default: the newest.", show_default=False)
     ] = None,
-    weights: Annotated[WeightsName, typer.Option(help="Averaged over the run, or as they are.")] = (
-        WeightsName.EMA
-    ),
-    dtype: Annotated[DtypeName, typer.Option(help="Type of the exported weights.")] = DtypeName.BFLOAT16,
+    weights: Annotated[
+        Literal["ema", "raw"], typer.Option(help="Averaged over the run, or as they are.")
+    ] = "ema",
+    dtype: Annotated[
+        Literal["bfloat16", "float32"], typer.Option(help="Type of the exported weights.")
+    ] = "bfloat16",
     folder: Annotated[
         Path | None,
         typer.Option("--out", help="Where to. Default: a folder of its own in the run.", show_default=False),

@@ -50,7 +50,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Run a recipe: make a tokenizer, train an autoencoder, or train the model.
+    """Run a recipe: train the model, or make the embedded model's tokenizer or autoencoder.
 
     The resolved recipe is saved beside what it makes.
     """

@@ -39,6 +39,11 @@ class Precision(StrEnum):
     AUTOCAST = "autocast"
     """Matrix products in bfloat16, the rest in float32."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of weights that are held in it."""
+        return torch.bfloat16 if self is Precision.BFLOAT16 else torch.float32
+
 
 class Checkpointing(StrEnum):
     """Which activations are kept for the backward pass of a layer."""

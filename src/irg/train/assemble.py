@@ -15,7 +15,7 @@ from irg.pipeline import Settings
 from irg.prep import Tokenizer
 from irg.run.freezing import freeze
 from irg.run.losses import ModelLosses
-from irg.run.parallel import Layout, Precision, lay_out
+from irg.run.parallel import Layout, lay_out
 from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
@@ -79,28 +79,24 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLoss
     lay_out(objective, objective.layers, layout, recipe.parallel)
     if spread:
         assert recipe.init is not None
-        CheckpointFolder.find(recipe.init).fill(objective.model, layout.device, _master(recipe))
+        CheckpointFolder.find(recipe.init).fill(objective.model, layout.device, recipe.parallel.master.dtype)
         reset_positions(objective.model)
     return objective
 
 
 def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
-        model = CheckpointFolder.find(recipe.init).load_model(dtype=_master(recipe))
+        model = CheckpointFolder.find(recipe.init).load_model(dtype=recipe.parallel.master.dtype)
     else:
         model = UnifiedModel(config)
         initialise(model, torch.Generator().manual_seed(recipe.seed))
-        model = model.to(_master(recipe))
+        model = model.to(recipe.parallel.master.dtype)
     reset_positions(model)
     return ModelLosses(model.train())
 
 
 def _empty(config: ModelConfig) -> ModelLosses:
     return ModelLosses(skeleton(config).train())
-
-
-def _master(recipe: TrainRecipe) -> torch.dtype:
-    return torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
 
 
 def reset_positions(model: UnifiedModel) -> None:

@@ -29,7 +29,7 @@ from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
 from irg.run.flops import Backward, RowCounts, row_flops
 from irg.run.optimizers import OptimizerKind, OptimizerSettings, split_parameters
-from irg.run.parallel import ParallelSettings, Precision
+from irg.run.parallel import ParallelSettings
 from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
 
 _LOW_BIT = {Quantize.NF4: 0.5 + (1 + 4 / 256) / 64, Quantize.INT8: 1.0}
@@ -148,7 +148,7 @@ def budget(
 def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tuple[str, int], ...]:
     sizes, parallel, group = _sizes(config), workload.parallel, workload.group
     arithmetic = arithmetic_of(parallel, workload.world)
-    trained_size = 4 if workload.lora is not None else _size(parallel.master)
+    trained_size = 4 if workload.lora is not None else parallel.master.dtype.itemsize
     shared = trained * trained_size
     weights = _weights(sizes, workload)
     accumulating = workload.forwards > 1 and workload.world > 1
@@ -169,7 +169,7 @@ def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tupl
 
 def _weights(sizes: "_Sizes", workload: Workload) -> int:
     """Bytes of all parameters of a model, adapters and low-bit projections included."""
-    lora, master = workload.lora, _size(workload.parallel.master)
+    lora, master = workload.lora, workload.parallel.master.dtype.itemsize
     whole = sum(sizes.parts.values())
     if lora is None:
         return whole * master
@@ -257,10 +257,6 @@ def _sizes(config: ModelConfig) -> _Sizes:
 
 def _numel(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _size(precision: Precision) -> int:
-    return 2 if precision is Precision.BFLOAT16 else 4
 
 
 def _bytes(size: int) -> str:

@@ -20,7 +20,6 @@ from irg.model.checkpoint import CheckpointError, CheckpointFolder, replaced
 from irg.model.embeddings import sincos_table
 from irg.model.low_bit import as_held, is_quantized
 from irg.model.unified import skeleton
-from irg.run.parallel import Precision
 from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
 from irg.train.assemble import RunParts, parts_of
 from irg.train.settings import TrainRecipe
@@ -92,7 +91,7 @@ class _Source:
         self.files, self.saved = Files(state), read_index(state)
         self.parts = ("ema", "model") if weights is Weights.EMA else ("model",)
         self.lora = recipe.lora
-        self.dtype = torch.bfloat16 if recipe.parallel.master is Precision.BFLOAT16 else torch.float32
+        self.dtype = recipe.parallel.master.dtype
         self.shapes = {name: one.shape for name, one in skeleton(config).state_dict().items()}
         self._stack = ExitStack()
         self._stack.enter_context(self.files)

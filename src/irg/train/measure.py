@@ -257,11 +257,7 @@ def _work(bench: TrainBench, config: ModelConfig, rows: list[Packed], world: int
 
 def _random_model(config: ModelConfig, device: torch.device, master: Precision) -> UnifiedModel:
     """Ordinary weights: zeros would draw less power, and a GPU would run faster than it does in earnest."""
-    model = (
-        skeleton(config)
-        .to(torch.bfloat16 if master is Precision.BFLOAT16 else torch.float32)
-        .to_empty(device=device)
-    )
+    model = skeleton(config).to(master.dtype).to_empty(device=device)
     generator = torch.Generator(device).manual_seed(0)
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1:

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from irg.model.checkpoint import CheckpointError
+from irg.pipeline import load_pipeline
+from irg.pipeline.load import NamedCheckpoint
+from tests.data.small import write_checkpoint
+
+
+def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -> None:
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", torch.bfloat16)
+    pipeline = checkpoint.load()
+    assert checkpoint.identity == pipeline.identity and checkpoint.settings == pipeline.settings
+    assert pipeline.parts.model.dtype == torch.bfloat16
+    assert load_pipeline(tmp_path, "cpu", torch.bfloat16).identity == pipeline.identity
+
+
+def test_no_name_is_the_embedded_model() -> None:
+    nameless, named = NamedCheckpoint(device="cpu"), NamedCheckpoint("embedded", "cpu")
+    assert nameless.folder == named.folder
+    assert nameless.identity == named.identity
+    assert nameless.identity["name"] == "embedded"
+
+
+def test_weights_that_changed_have_another_fingerprint(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path)
+    before = NamedCheckpoint(str(folder), "cpu").identity
+    path = folder / "ema.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    after = NamedCheckpoint(str(folder), "cpu").identity
+    assert {key for key in before if before[key] != after[key]} == {"fingerprint"}
+
+
+def test_what_is_no_checkpoint_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"tokenizer\.json is missing"):
+        NamedCheckpoint(str(tmp_path)).load()
+    with pytest.raises(CheckpointError, match="neither a folder nor a hub id"):
+        load_pipeline(tmp_path / "nowhere")
