@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from irg.model import ModelConfig, UnifiedModel
-from irg.model.checkpoint import CheckpointError, CheckpointFolder
+from irg.model.checkpoint import CheckpointFolder
 from irg.model.weights import (
     CheckpointError,
     differences,
