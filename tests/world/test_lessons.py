@@ -1,3 +1,5 @@
+"""Questions, editing instructions, and the vocabulary of all texts."""
+
 import numpy as np
 
 from irg.world.grammar import random_scene

@@ -1,3 +1,5 @@
+"""Thoughts and reflections: one spelling each, and its reading."""
+
 import re
 from dataclasses import replace
 
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 
 from irg.world.edits import perturb
-from irg.world.flaws import Flaw, FlawKind, compare
+from irg.world.flaws import compare
 from irg.world.grammar import random_scene
 from irg.world.reading import clear_reading
 from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone
@@ -95,23 +97,6 @@ def test_reflections_are_spelt_so(picture, criticism):
     text = reflection(flaws, TARGET)
     assert text == f"{criticism} Better: {THOUGHT}"
     assert parse_reflection(text) == (flaws, TARGET)
-
-
-def test_an_unclear_object_is_only_that():
-    picture = seen(RED_CIRCLE, replace(BLUE_STAR, shape=Shape.SQUARE, size=Size.LARGE))
-    reading = clear_reading(picture)
-    reading = replace(reading, objects=(reading.objects[0], replace(reading.objects[1], clear=False)))
-    flaws = compare(reading, TARGET)
-    assert flaws == (Flaw(FlawKind.UNCLEAR, Zone.RIGHT, BLUE_STAR, BLUE_STAR),)
-    text = reflection(flaws, TARGET)
-    assert text.startswith("The blue shape right is unclear: make it a clean star. Better:")
-    assert parse_reflection(text) == (flaws, TARGET)
-
-
-def test_flaws_come_in_reading_order_and_the_background_last():
-    picture = seen(replace(BLUE_STAR, size=Size.LARGE), background=Background.SKY)
-    kinds = [flaw.kind for flaw in compare(clear_reading(picture), TARGET)]
-    assert kinds == [FlawKind.MISSING, FlawKind.SIZE, FlawKind.BACKGROUND]
 
 
 @pytest.mark.parametrize(

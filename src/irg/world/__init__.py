@@ -1,7 +1,8 @@
 """The scene world: pictures of simple objects, a grammar that asks for them, an oracle that reads them back.
 
-`scene` says what a picture contains, `render` draws it, `grammar` asks for it, `sentences` put it in words,
-and `oracle` reads a picture, judges it and says what to change. It needs numpy, and nothing else of irg.
+`scene` says what a picture contains, `render` draws it, `grammar` asks for it (in the English of `wording`),
+`oracle` reads a picture, `judging` says what is wrong with it and what to change, `sentences` and `lessons`
+put that in words. It needs numpy, and nothing else of irg.
 """
 
 from irg.world.edits import malform, perturb
