@@ -6,12 +6,12 @@ import numpy as np
 
 from irg.world2.parsing import parse
 from irg.world2.request import Request
-from irg.world2.scene import Background, Colour, Kind, Pose, Scene, SceneObject, Shape, Size, Texture
+from irg.world2.scene import Background, Colour, Looks, Pose, Scene, SceneObject, Shape, Size, Texture
 
 _RADII = {Size.SMALL: 9.2, Size.MEDIUM: 13.0, Size.LARGE: 18.0}
 
 
-def kind(words: str) -> Kind:
+def kind(words: str) -> Looks:
     """A kind from words in any order: "small red star"."""
     said = words.split()
     found = {
@@ -19,13 +19,13 @@ def kind(words: str) -> Kind:
         for name, values in {"shape": Shape, "colour": Colour, "texture": Texture, "size": Size}.items()
     }
     assert len(said) == sum(value is not None for value in found.values()), words
-    return Kind(**found)
+    return Looks(**found)
 
 
 def thing(words: str, x: float, y: float, layer: int = 0, angle: float = 0.0) -> SceneObject:
     """An object at a place; plain, medium and red where nothing else is said."""
     said = kind(words)
-    whole = Kind(
+    whole = Looks(
         said.shape, said.colour or Colour.RED, said.texture or Texture.PLAIN, said.size or Size.MEDIUM
     )
     assert whole.size is not None

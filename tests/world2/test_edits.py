@@ -1,13 +1,13 @@
 import pytest
 
-from irg.world2.edits import Change, changed, malform, perturb, reference, sample_edit
+from irg.world2.edits import Alteration, changed, malform, perturb, reference, sample_edit
 from irg.world2.fulfil import random_scene
 from irg.world2.reading import same_content
 from irg.world2.scene import is_held_out
 from tests.world2.builders import STAR_IN_SQUARE, rng, scene, thing
 
 
-@pytest.mark.parametrize("change", Change)
+@pytest.mark.parametrize("change", Alteration)
 def test_a_change_is_of_its_kind_and_keeps_the_rest(change):
     generator, num_found = rng(1), 0
     for _ in range(30):
@@ -19,8 +19,10 @@ def test_a_change_is_of_its_kind_and_keeps_the_rest(change):
         after, old, new = found
         rest = set(before.objects) - {old}
         assert rest <= set(after.objects) and not is_held_out(after)
-        assert (old is None) == (change is Change.EXTRA) and (new is None) == (change is Change.MISSING)
-        if old and new and change is Change.PLACE:
+        assert (old is None) == (change is Alteration.EXTRA) and (new is None) == (
+            change is Alteration.MISSING
+        )
+        if old and new and change is Alteration.PLACE:
             assert old.kind == new.kind and old.zone is not new.zone
         elif old and new:
             assert old.kind.differences(new.kind) == (change.value,) and old.zone is new.zone
@@ -38,9 +40,9 @@ def test_perturbed_scenes_differ_and_keep_most():
 
 def test_layered_objects_keep_all_but_their_texture():
     generator = rng(3)
-    for change in Change:
+    for change in Alteration:
         found = changed(scene(*STAR_IN_SQUARE), change, generator)
-        if change not in (Change.TEXTURE, Change.EXTRA, Change.MISSING):
+        if change not in (Alteration.TEXTURE, Alteration.EXTRA, Alteration.MISSING):
             assert found is None
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from irg.world2.grammar import handwritten_prompts
 from irg.world2.parsing import OutsideWorld, parse
-from irg.world2.request import Group, Link, Order, Relation, Request
+from irg.world2.request import CountOrder, Group, Link, Request, SpatialRelation
 from irg.world2.wording import is_wording
 from tests.world2.builders import kind
 
@@ -17,13 +17,13 @@ from tests.world2.builders import kind
 )
 def test_wordings_of_one_request(text):
     circles, square = Group(2, kind("red circle")), Group(1, kind("blue square"))
-    assert parse(text) == Request((circles, square), (Link(Relation.LEFT, 0, 1),))
+    assert parse(text) == Request((circles, square), (Link(SpatialRelation.LEFT, 0, 1),))
 
 
 def test_comparisons_and_exclusions():
     hearts = Group(None, kind("red heart")), Group(None, kind("blue heart"))
-    assert parse("more red hearts than blue ones") == Request(hearts, (), Order.MORE)
-    assert parse("the same number of red hearts and blue hearts") == Request(hearts, (), Order.EQUAL)
+    assert parse("more red hearts than blue ones") == Request(hearts, (), CountOrder.MORE)
+    assert parse("the same number of red hearts and blue hearts") == Request(hearts, (), CountOrder.EQUAL)
     assert parse("four objects without stars and nothing red") == Request(
         (Group(4, kind("")),), (), None, (kind("star"), kind("red"))
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from irg.world2.overlap import GAP, Overlap, are_apart
-from irg.world2.placing import Bounds, is_allowed, is_stacked, placed, slid_under, stacked
+from irg.world2.placing import Region, is_allowed, is_stacked, placed, slid_under, stacked
 from irg.world2.scene import ZONE_BORDERS, ZONE_MARGIN, Zone
 from tests.world2.builders import kind, rng, thing
 
@@ -12,7 +12,7 @@ def test_what_is_placed_is_free_within_bounds_and_off_the_borders_of_zones():
     generator = rng(1)
     taken = [thing("large blue circle", 64, 64), thing("ring", 20, 100)]
     for _ in range(100):
-        found = placed(kind("medium striped green heart"), taken, Bounds(), generator)
+        found = placed(kind("medium striped green heart"), taken, Region(), generator)
         assert found is not None and all(are_apart(found, other, GAP) for other in taken)
         for place in (found.pose.x, found.pose.y):
             assert min(abs(place - border) for border in ZONE_BORDERS) >= ZONE_MARGIN
@@ -20,13 +20,13 @@ def test_what_is_placed_is_free_within_bounds_and_off_the_borders_of_zones():
 
 @pytest.mark.parametrize("zone", Zone)
 def test_an_object_can_be_placed_in_each_zone(zone):
-    found = placed(kind("large plain red star"), (), Bounds.of(zone), rng())
+    found = placed(kind("large plain red star"), (), Region.of(zone), rng())
     assert found is not None and found.zone is zone
 
 
 def test_there_is_no_place_where_there_is_no_room():
-    assert placed(SMALL_STAR, [thing("large circle", 64, 64)], Bounds.of(Zone.CENTER), rng()) is None
-    assert placed(SMALL_STAR, (), Bounds(right=5.0), rng()) is None
+    assert placed(SMALL_STAR, [thing("large circle", 64, 64)], Region.of(Zone.CENTER), rng()) is None
+    assert placed(SMALL_STAR, (), Region(right=5.0), rng()) is None
 
 
 @pytest.mark.parametrize(
@@ -41,15 +41,15 @@ def test_there_is_no_place_where_there_is_no_room():
 def test_objects_are_stacked_from_above_and_from_below(overlap, upper, lower):
     generator = rng(2)
     base = thing(lower, 64, 62)
-    on_top = stacked(overlap, kind(upper), base, (), Bounds(), generator)
+    on_top = stacked(overlap, kind(upper), base, (), Region(), generator)
     assert on_top is not None and is_stacked(overlap, on_top, base) and on_top.pose.layer == 1
     top = thing(upper, 64, 62)
-    below = slid_under(overlap, kind(lower), top, (), Bounds(), generator)
+    below = slid_under(overlap, kind(lower), top, (), Region(), generator)
     assert below is not None and is_stacked(overlap, top, below) and below.pose.layer == -1
 
 
 def test_the_picture_s_edge_and_the_bounds_count():
-    assert is_allowed(thing("star", 30, 30), Bounds())
-    assert not is_allowed(thing("star", 8, 30), Bounds())
-    assert not is_allowed(thing("star", 42, 30), Bounds())
-    assert not is_allowed(thing("star", 30, 30), Bounds(left=50.0))
+    assert is_allowed(thing("star", 30, 30), Region())
+    assert not is_allowed(thing("star", 8, 30), Region())
+    assert not is_allowed(thing("star", 42, 30), Region())
+    assert not is_allowed(thing("star", 30, 30), Region(left=50.0))

@@ -1,6 +1,6 @@
 import pytest
 
-from irg.world2.request import Group, Link, Order, Relation, Request, options, requires_held_out
+from irg.world2.request import CountOrder, Group, Link, Request, SpatialRelation, options, requires_held_out
 from irg.world2.scene import Shape
 from tests.world2.builders import asked, kind
 
@@ -17,13 +17,19 @@ STAR, SQUARE, RING = (Group(1, kind(shape)) for shape in ("star", "square", "rin
         (((Group(None, kind("star")),), ()), "left open only"),
         (((Group(1, kind("small dotted star")),), ()), "Nothing small is dotted"),
         (((STAR, Group(1, kind("red star"))), ()), "two of the groups"),
-        (((STAR, SQUARE), (Link(Relation.LEFT, 0, 2),)), "two different groups"),
-        (((STAR, SQUARE), (Link(Relation.LEFT, 0, 1), Link(Relation.ABOVE, 1, 0))), "two relations"),
-        (((STAR, RING), (Link(Relation.INSIDE, 0, 1),)), "What lies inside"),
-        (((STAR, RING), (Link(Relation.BEHIND, 0, 1),)), "neither is a ring"),
-        (((Group(2, kind("star")), SQUARE), (Link(Relation.INSIDE, 0, 1),)), "one object and one other"),
+        (((STAR, SQUARE), (Link(SpatialRelation.LEFT, 0, 2),)), "two different groups"),
         (
-            ((STAR, SQUARE, RING), (Link(Relation.INSIDE, 0, 1), Link(Relation.INSIDE, 2, 1))),
+            ((STAR, SQUARE), (Link(SpatialRelation.LEFT, 0, 1), Link(SpatialRelation.ABOVE, 1, 0))),
+            "two relations",
+        ),
+        (((STAR, RING), (Link(SpatialRelation.INSIDE, 0, 1),)), "What lies inside"),
+        (((STAR, RING), (Link(SpatialRelation.BEHIND, 0, 1),)), "neither is a ring"),
+        (
+            ((Group(2, kind("star")), SQUARE), (Link(SpatialRelation.INSIDE, 0, 1),)),
+            "one object and one other",
+        ),
+        (
+            ((STAR, SQUARE, RING), (Link(SpatialRelation.INSIDE, 0, 1), Link(SpatialRelation.INSIDE, 2, 1))),
             "one other at most",
         ),
     ],
@@ -50,15 +56,17 @@ def test_exclusions_that_make_no_sense_are_refused(groups, excluded, problem):
 
 def test_the_last_two_counts_are_open_in_a_comparison():
     compared = (Group(None, kind("star")), Group(None, kind("ring")))
-    assert Request((SQUARE, *compared), (), Order.MORE).comparison is Order.MORE
+    assert Request((SQUARE, *compared), (), CountOrder.MORE).comparison is CountOrder.MORE
     with pytest.raises(ValueError, match="left open"):
-        Request((*compared, SQUARE), (), Order.MORE)
+        Request((*compared, SQUARE), (), CountOrder.MORE)
 
 
-@pytest.mark.parametrize(("order", "pairs"), [(Order.MORE, "21"), (Order.FEWER, "12"), (Order.EQUAL, "22")])
+@pytest.mark.parametrize(
+    ("order", "pairs"), [(CountOrder.MORE, "21"), (CountOrder.FEWER, "12"), (CountOrder.EQUAL, "22")]
+)
 def test_orders_compare_counts(order, pairs):
     first, second = map(int, pairs)
-    assert [other for other in Order if other.holds(first, second)] == [order]
+    assert [other for other in CountOrder if other.holds(first, second)] == [order]
 
 
 def test_what_a_kind_may_become():

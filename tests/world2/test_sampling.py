@@ -2,7 +2,7 @@ import pytest
 
 from irg.world2.constraints import CHALLENGES, Constraint, constraints, is_challenge
 from irg.world2.families import Family, infer_family
-from irg.world2.request import Order, Relation
+from irg.world2.request import CountOrder, SpatialRelation
 from irg.world2.sampling import sample_challenge, sample_request
 from tests.world2.builders import rng
 
@@ -26,8 +26,8 @@ def test_relations_and_orders_all_occur():
     generator = rng(3)
     families = (Family.POSITION, Family.OVERLAP, Family.COMPARISON)
     requests = [sample_request(generator, family) for family in families for _ in range(60)]
-    assert {link.relation for request in requests for link in request.links} == set(Relation)
-    assert {request.comparison for request in requests} >= set(Order)
+    assert {link.relation for request in requests for link in request.links} == set(SpatialRelation)
+    assert {request.comparison for request in requests} >= set(CountOrder)
 
 
 def test_every_challenge_is_drawn():

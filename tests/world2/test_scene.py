@@ -4,7 +4,7 @@ import pytest
 
 from irg.world2.scene import (
     RADIUS_RANGES,
-    Kind,
+    Looks,
     Pose,
     Scene,
     SceneObject,
@@ -42,7 +42,7 @@ def test_kinds_differ_only_in_what_both_say():
 
 def test_an_object_has_whole_looks():
     with pytest.raises(ValueError, match="a texture and a size"):
-        SceneObject(Kind(Shape.STAR), Pose(64, 64, 10))
+        SceneObject(Looks(Shape.STAR), Pose(64, 64, 10))
 
 
 def test_objects_come_in_reading_order_and_what_is_behind_first():

@@ -2,7 +2,7 @@ import pytest
 
 from irg.world2.families import Family
 from irg.world2.parsing import parse
-from irg.world2.request import Group, Order, Request
+from irg.world2.request import CountOrder, Group, Request
 from irg.world2.sampling import sample_challenge, sample_request
 from irg.world2.wording import forms, group_text, is_wording, kind_text, phrase
 from tests.world2.builders import asked, kind, rng
@@ -63,6 +63,8 @@ def test_kinds_and_groups_in_words():
     assert kind_text(kind("small striped red cross"), plural=True) == "small striped red crosses"
     assert group_text(Group(1, kind("orange"))) == "an orange object"
     assert (
-        group_text(Request((Group(None, kind("star")), Group(None, kind("ring"))), (), Order.MORE).groups[0])
+        group_text(
+            Request((Group(None, kind("star")), Group(None, kind("ring"))), (), CountOrder.MORE).groups[0]
+        )
         == "stars"
     )

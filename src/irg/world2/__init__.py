@@ -8,7 +8,7 @@ so in English, `fulfil` and `mend` find scenes that are what was asked for, and 
 from irg.world2.check import Check, check, check_text
 from irg.world2.check_parsing import parse_check
 from irg.world2.constraints import CHALLENGES, Constraint, constraints, is_challenge
-from irg.world2.edits import Change, changed, malform, perturb, sample_edit
+from irg.world2.edits import Alteration, changed, malform, perturb, sample_edit
 from irg.world2.families import Family, infer_family
 from irg.world2.fulfil import fulfil, random_scene
 from irg.world2.grammar import (
@@ -17,22 +17,22 @@ from irg.world2.grammar import (
     is_held_out_text,
     sample_prompt,
 )
-from irg.world2.inventory import Inventory, Listed, parse_seen, posed, seen_text, take_inventory
+from irg.world2.inventory import Listed, SceneInventory, parse_seen, posed, seen_text, take_inventory
 from irg.world2.lessons import questions
 from irg.world2.matching import Seating, assignments, fulfils
 from irg.world2.mend import mend
 from irg.world2.oracle import read
 from irg.world2.overlap import Overlap, Stacking, stackings
 from irg.world2.parsing import OutsideWorld, parse
-from irg.world2.plan import Plan, parse_plan, plan_of, plan_text
+from irg.world2.plan import ScenePlan, parse_plan, plan_of, plan_text
 from irg.world2.reading import ObjectReading, Reading, clear_reading, same_content
 from irg.world2.render import render
-from irg.world2.request import Group, Link, Order, Relation, Request, requires_held_out
+from irg.world2.request import CountOrder, Group, Link, Request, SpatialRelation, requires_held_out
 from irg.world2.sampling import sample_challenge, sample_request
 from irg.world2.scene import (
     Background,
     Colour,
-    Kind,
+    Looks,
     Pose,
     Scene,
     SceneObject,
@@ -42,41 +42,41 @@ from irg.world2.scene import (
     Zone,
     is_held_out,
 )
-from irg.world2.verdict import Verdict, judge, repair
+from irg.world2.verdict import Judgement, judge, repair
 from irg.world2.vocabulary import vocabulary, vocabulary_lessons, words_in
 from irg.world2.wording import phrase
 
 __all__ = [
     "CHALLENGES",
+    "Alteration",
     "Background",
-    "Change",
     "Check",
     "Colour",
     "Constraint",
+    "CountOrder",
     "Family",
     "Group",
-    "Inventory",
-    "Kind",
+    "Judgement",
     "Link",
     "Listed",
+    "Looks",
     "ObjectReading",
-    "Order",
     "OutsideWorld",
     "Overlap",
-    "Plan",
     "Pose",
     "Reading",
-    "Relation",
     "Request",
     "Scene",
+    "SceneInventory",
     "SceneObject",
+    "ScenePlan",
     "Seating",
     "Shape",
     "Size",
+    "SpatialRelation",
     "Split",
     "Stacking",
     "Texture",
-    "Verdict",
     "Zone",
     "assignments",
     "changed",

@@ -12,9 +12,9 @@ from numpy.random import Generator
 
 from irg.world2.matching import MARGIN
 from irg.world2.overlap import stackings
-from irg.world2.placing import Bounds, placed, slid_under, stacked
-from irg.world2.request import Link, Relation, Request
-from irg.world2.scene import IMAGE_SIZE, SIZES, Kind, SceneObject
+from irg.world2.placing import Region, placed, slid_under, stacked
+from irg.world2.request import Link, Request, SpatialRelation
+from irg.world2.scene import IMAGE_SIZE, SIZES, Looks, SceneObject
 
 _HALF_MARGIN = MARGIN / 2 + 1  # to either side of a line, a little more than must be
 _WIDEST = (18.0, IMAGE_SIZE - 18.0)  # where lines are drawn
@@ -27,7 +27,7 @@ class Wanted:
     """An object that a group asks for: of what kind, and the object itself where it stays as it is."""
 
     group: int
-    kind: Kind
+    kind: Looks
     thing: SceneObject | None = None
 
 
@@ -77,13 +77,13 @@ def _limits(link: Link, first: Sequence[SceneObject], second: Sequence[SceneObje
     return low, high
 
 
-_HORIZONTAL = (Relation.LEFT, Relation.RIGHT)
-_DOWNWARD = (Relation.RIGHT, Relation.BELOW)  # the first group has the greater coordinate
+_HORIZONTAL = (SpatialRelation.LEFT, SpatialRelation.RIGHT)
+_DOWNWARD = (SpatialRelation.RIGHT, SpatialRelation.BELOW)  # the first group has the greater coordinate
 
 
-def _bounds(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[Bounds]:
+def _bounds(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[Region]:
     """Where each group's new objects may be: on their sides of a random line for each relation."""
-    bounds = [Bounds() for _ in request.groups]
+    bounds = [Region() for _ in request.groups]
     for link in request.links:
         if link.relation.overlap:
             continue
@@ -93,9 +93,9 @@ def _bounds(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[
         line = _line(link, first, second, _share(request, wanted, lower, upper, horizontal), rng)
         before, after = line - _HALF_MARGIN, line + _HALF_MARGIN
         sides = (
-            (Bounds(right=before), Bounds(left=after))
+            (Region(right=before), Region(left=after))
             if horizontal
-            else (Bounds(bottom=before), Bounds(top=after))
+            else (Region(bottom=before), Region(top=after))
         )
         for group, side in zip((lower, upper), sides, strict=True):
             bounds[group] = bounds[group].within(side)
@@ -130,7 +130,7 @@ def _share(request: Request, wanted: Sequence[Wanted], lower: int, upper: int, h
 
 
 def _placed_in_turn(
-    request: Request, wanted: Sequence[Wanted], bounds: Sequence[Bounds], rng: Generator
+    request: Request, wanted: Sequence[Wanted], bounds: Sequence[Region], rng: Generator
 ) -> tuple[SceneObject, ...] | None:
     found: dict[int, SceneObject] = {i: one.thing for i, one in enumerate(wanted) if one.thing is not None}
     carried = {link.layers[0] for link in request.links if link.relation.overlap}
@@ -154,7 +154,7 @@ def _placed_one(
     wanted: Sequence[Wanted],
     index: int,
     found: Mapping[int, SceneObject],
-    bounds: Bounds,
+    bounds: Region,
     rng: Generator,
 ) -> SceneObject | None:
     """A place for one object among those found: on or under its partner, if that is there already."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from irg.world2.inventory import (
     NOTHING,
     UNCLEAR,
-    Inventory,
     Listed,
+    SceneInventory,
     kind_words,
     listing,
     take_inventory,
@@ -34,8 +34,8 @@ from irg.world2.matching import (
 )
 from irg.world2.overlap import stackings
 from irg.world2.reading import Reading
-from irg.world2.request import Group, Order, Relation, Request
-from irg.world2.scene import Kind, Scene, Zone
+from irg.world2.request import CountOrder, Group, Request, SpatialRelation
+from irg.world2.scene import Looks, Scene, Zone
 from irg.world2.wording import NUMBER_WORDS
 
 RIGHT, WRONG, MISSING = "right", "wrong", "missing"
@@ -68,7 +68,7 @@ class Part:
 class RelationLine:
     """A relation between two groups and where the objects are that decide it; None where there is none."""
 
-    relation: Relation
+    relation: SpatialRelation
     first: Group
     second: Group
     zones: tuple[Zone | None, Zone | None]
@@ -77,9 +77,9 @@ class RelationLine:
 
 @dataclass(frozen=True)
 class ComparisonLine:
-    order: Order
-    first: Kind
-    second: Kind
+    order: CountOrder
+    first: Looks
+    second: Looks
     counts: tuple[int, int]
 
     @property
@@ -91,7 +91,7 @@ class ComparisonLine:
 class AbsenceLine:
     """What is excluded, and how much of it is there."""
 
-    excluded: Kind
+    excluded: Looks
     count: int
 
 
@@ -99,13 +99,13 @@ class AbsenceLine:
 class Check:
     """A picture beside its request; `better` is what it should show instead, None if nothing."""
 
-    seen: Inventory
+    seen: SceneInventory
     parts: tuple[Part, ...]
     extras: tuple[Listed, ...]
     relations: tuple[RelationLine, ...]
     comparison: ComparisonLine | None
     absences: tuple[AbsenceLine, ...]
-    better: Inventory | None
+    better: SceneInventory | None
 
     @property
     def finds_nothing_wrong(self) -> bool:
@@ -139,7 +139,7 @@ def check(request: Request, reading: Reading, target: Scene) -> Check:
     )
 
 
-def in_named_order(request: Request, scene: Scene) -> Inventory:
+def in_named_order(request: Request, scene: Scene) -> SceneInventory:
     """The objects of a scene in words, group by group as the request names them."""
     seating = assignments(request, scene.objects)
     order = [seat.index for seat in seating.seats if seat.index is not None]
@@ -170,19 +170,19 @@ def part_words(group: Group) -> str:
     return f"{NUMBER_WORDS[group.count]} {kind_words(group.kind, group.count > 1)}"
 
 
-def comparison_words(order: Order, first: Kind, second: Kind) -> str:
-    link = "as" if order is Order.EQUAL else "than"
+def comparison_words(order: CountOrder, first: Looks, second: Looks) -> str:
+    link = "as" if order is CountOrder.EQUAL else "than"
     return f"{order} {kind_words(first, plural=True)} {link} {kind_words(second, plural=True)}"
 
 
-def absence_words(kind: Kind) -> str:
+def absence_words(kind: Looks) -> str:
     if kind.shape is not None:
         return f"no {kind.shape.plural}"
     (word,) = kind.attributes.values()
     return f"nothing {word}"
 
 
-def _part(request: Request, index: int, seating: Seating, seen: Inventory, scene: Scene) -> Part:
+def _part(request: Request, index: int, seating: Seating, seen: SceneInventory, scene: Scene) -> Part:
     group = request.groups[index]
     slots = []
     for seat in seating.seats:

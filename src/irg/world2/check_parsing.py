@@ -21,8 +21,8 @@ from irg.world2.inventory import (
     parse_listed,
     parse_listing,
 )
-from irg.world2.request import Group, Order, Relation
-from irg.world2.scene import ATTRIBUTES, Colour, Kind, Shape, Size, Texture, Zone
+from irg.world2.request import CountOrder, Group, SpatialRelation
+from irg.world2.scene import ATTRIBUTES, Colour, Looks, Shape, Size, Texture, Zone
 from irg.world2.wording import NUMBER_WORDS
 
 _SHAPE_OF_PLURAL = {shape.plural: shape for shape in Shape}
@@ -107,7 +107,7 @@ def _wrong(verdict: str) -> tuple[str, ...]:
 
 
 def _relation(words: str, zones: str, verdict: str, parts: tuple[Part, ...]) -> RelationLine:
-    for relation in Relation:
+    for relation in SpatialRelation:
         first, separator, second = words.partition(f" {relation} ")
         if separator:
             groups = [_mentioned(one, parts) for one in (first, second)]
@@ -127,19 +127,19 @@ def _mentioned(words: str, parts: tuple[Part, ...]) -> Group:
 
 
 def _comparison(words: str, counts: str) -> ComparisonLine:
-    order = next(order for order in Order if words.startswith(order))
+    order = next(order for order in CountOrder if words.startswith(order))
     rest = words.removeprefix(f"{order} ")
-    first, separator, second = rest.partition(" as " if order is Order.EQUAL else " than ")
+    first, separator, second = rest.partition(" as " if order is CountOrder.EQUAL else " than ")
     numbers = [NUMBER_WORDS.index(word) for word in counts.split(", ")]
     if not separator or len(numbers) != 2:
         raise ValueError(f"not a comparison: {words!r}: {counts!r}")
     return ComparisonLine(order, parse_kind(first), parse_kind(second), (numbers[0], numbers[1]))
 
 
-def _excluded(words: str) -> Kind:
+def _excluded(words: str) -> Looks:
     start, _, word = words.partition(" ")
     if start == "no":
-        return Kind(shape=_SHAPE_OF_PLURAL.get(word) or Shape(word))
+        return Looks(shape=_SHAPE_OF_PLURAL.get(word) or Shape(word))
     if word in set(Colour):
-        return Kind(colour=Colour(word))
-    return Kind(texture=Texture(word)) if word in set(Texture) else Kind(size=Size(word))
+        return Looks(colour=Colour(word))
+    return Looks(texture=Texture(word)) if word in set(Texture) else Looks(size=Size(word))

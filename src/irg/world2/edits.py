@@ -16,7 +16,7 @@ from irg.world2.fulfil import random_kind
 from irg.world2.inventory import kind_words
 from irg.world2.mend import redrawn
 from irg.world2.overlap import stackings
-from irg.world2.placing import Bounds, is_free, placed
+from irg.world2.placing import Region, is_free, placed
 from irg.world2.scene import (
     COLOURS,
     MAX_OBJECTS,
@@ -25,7 +25,7 @@ from irg.world2.scene import (
     SIZES,
     SPACE,
     TEXTURES,
-    Kind,
+    Looks,
     Scene,
     SceneObject,
     Wave,
@@ -40,7 +40,7 @@ AMPLITUDES = (0.02, 0.14)  # of all waves of an outline together, in radii
 _NUM_TRIES = 40
 
 
-class Change(StrEnum):
+class Alteration(StrEnum):
     COLOUR = "colour"
     SHAPE = "shape"
     TEXTURE = "texture"
@@ -50,12 +50,17 @@ class Change(StrEnum):
     EXTRA = "extra"
 
 
-ATTRIBUTE_CHANGES = (Change.COLOUR, Change.SHAPE, Change.TEXTURE, Change.SIZE)
-_VALUES = {Change.COLOUR: COLOURS, Change.SHAPE: SHAPES, Change.TEXTURE: TEXTURES, Change.SIZE: SIZES}
+ATTRIBUTE_CHANGES = (Alteration.COLOUR, Alteration.SHAPE, Alteration.TEXTURE, Alteration.SIZE)
+_VALUES = {
+    Alteration.COLOUR: COLOURS,
+    Alteration.SHAPE: SHAPES,
+    Alteration.TEXTURE: TEXTURES,
+    Alteration.SIZE: SIZES,
+}
 
 
 def changed(
-    scene: Scene, change: Change, rng: Generator, keep: Collection[SceneObject] = ()
+    scene: Scene, change: Alteration, rng: Generator, keep: Collection[SceneObject] = ()
 ) -> tuple[Scene, SceneObject | None, SceneObject | None] | None:
     """The scene with one random change, the object before it and the one after; None if none was found.
 
@@ -72,8 +77,8 @@ def changed(
 def perturb(scene: Scene, rng: Generator) -> Scene:
     """The scene with one or two random changes, to different objects."""
     number, kept = int(rng.integers(1, 3)), list[SceneObject]()
-    for index in rng.permutation(len(Change)):
-        found = changed(scene, tuple(Change)[index], rng, kept)
+    for index in rng.permutation(len(Alteration)):
+        found = changed(scene, tuple(Alteration)[index], rng, kept)
         if found is None:
             continue
         scene, _, after = found
@@ -98,7 +103,7 @@ def malform(scene: Scene, rng: Generator) -> Scene:
 def sample_edit(scene: Scene, rng: Generator) -> tuple[str, Scene]:
     """A random instruction and what the scene is after it; what it does not mention keeps its pose."""
     while True:
-        change = pick(tuple(Change), rng)
+        change = pick(tuple(Alteration), rng)
         found = changed(scene, change, rng)
         if found is None:
             continue
@@ -110,7 +115,7 @@ def reference(scene: Scene, thing: SceneObject) -> str:
     """The fewest words that tell an object from all others: "the star", or "the red star"."""
     kind, others = thing.kind, [other for other in scene.objects if other is not thing]
     for names in (("shape",), ("colour", "shape"), ("texture", "colour", "shape"), tuple(kind.attributes)):
-        said = Kind(**{name: kind.attributes[name] for name in names})  # pyright: ignore[reportArgumentType]
+        said = Looks(**{name: kind.attributes[name] for name in names})  # pyright: ignore[reportArgumentType]
         if not any(said.matches(other.kind) for other in others):
             return f"the {kind_words(said)}"
     return f"the {kind_words(kind)} {thing.zone}"
@@ -125,34 +130,34 @@ def is_told_apart(scene: Scene, thing: SceneObject) -> bool:
 
 
 def _changed_once(
-    scene: Scene, change: Change, rng: Generator, keep: Collection[SceneObject]
+    scene: Scene, change: Alteration, rng: Generator, keep: Collection[SceneObject]
 ) -> tuple[Scene, SceneObject | None, SceneObject | None] | None:
-    if change is Change.EXTRA:
+    if change is Alteration.EXTRA:
         added = _added(scene, rng)
         return (scene.with_object(added), None, added) if added else None
-    if not scene.objects or (change is Change.MISSING and len(scene.objects) == 1):
+    if not scene.objects or (change is Alteration.MISSING and len(scene.objects) == 1):
         return None
     old = pick(scene.objects, rng)
     if any(old is one for one in keep) or not is_told_apart(scene, old):
         return None
     rest = scene.without(old)
-    if change is Change.MISSING:
+    if change is Alteration.MISSING:
         return rest, old, None
     is_layered = any(
         old in (scene.objects[one.upper], scene.objects[one.lower]) for one in stackings(scene.objects)
     )
-    if is_layered and change is not Change.TEXTURE:
+    if is_layered and change is not Alteration.TEXTURE:
         return None
-    if change is Change.PLACE:
+    if change is Alteration.PLACE:
         others = [zone for zone in Zone if zone is not old.zone]
-        new = placed(old.kind, rest.objects, Bounds.of(pick(others, rng)), rng)
+        new = placed(old.kind, rest.objects, Region.of(pick(others, rng)), rng)
     else:
         new = _altered(old, change, rest, rng, is_layered)
     return None if new is None else (rest.with_object(new), old, new)
 
 
 def _altered(
-    old: SceneObject, change: Change, rest: Scene, rng: Generator, is_layered: bool
+    old: SceneObject, change: Alteration, rest: Scene, rng: Generator, is_layered: bool
 ) -> SceneObject | None:
     values = [value for value in _VALUES[change] if value is not old.kind.attributes[change]]
     kind = replace(old.kind, **{change.value: pick(values, rng)})
@@ -163,7 +168,7 @@ def _altered(
 
 
 def _added(scene: Scene, rng: Generator) -> SceneObject | None:
-    kind = random_kind(Kind(), rng)
+    kind = random_kind(Looks(), rng)
     taken = sum(SPACE[thing.size] for thing in scene.objects)
     if (
         kind is None
@@ -172,19 +177,19 @@ def _added(scene: Scene, rng: Generator) -> SceneObject | None:
         or taken + SPACE[kind.size] > MAX_SPACE
     ):
         return None
-    return placed(kind, scene.objects, Bounds(), rng)
+    return placed(kind, scene.objects, Region(), rng)
 
 
-def _instruction(scene: Scene, change: Change, old: SceneObject | None, new: SceneObject | None) -> str:
+def _instruction(scene: Scene, change: Alteration, old: SceneObject | None, new: SceneObject | None) -> str:
     if old is None:
         assert new is not None, "a change is to something that was or is"
         return f"add a {kind_words(new.kind)} {new.zone}"
     told = reference(scene, old)
     if new is None:
         return f"remove {told}"
-    if change is Change.PLACE:
+    if change is Alteration.PLACE:
         return f"move {told} to {new.zone}"
-    if change is Change.SHAPE:
+    if change is Alteration.SHAPE:
         return f"turn {told} into a {new.shape}"
     return f"make {told} {new.kind.attributes[change]}"
 

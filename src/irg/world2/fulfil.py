@@ -10,15 +10,15 @@ from numpy.random import Generator
 from irg.world2.arrange import Wanted, arranged
 from irg.world2.matching import fulfils
 from irg.world2.overlap import Overlap, can_overlap
-from irg.world2.placing import Bounds, placed, stacked
-from irg.world2.request import Group, Link, Relation, Request, options, requires_held_out
+from irg.world2.placing import Region, placed, stacked
+from irg.world2.request import Group, Link, Request, SpatialRelation, options, requires_held_out
 from irg.world2.scene import (
     BACKGROUNDS,
     MAX_OBJECTS,
     MAX_SPACE,
     SIZES,
     SPACE,
-    Kind,
+    Looks,
     Scene,
     SceneObject,
     Size,
@@ -57,10 +57,10 @@ def random_scene(rng: Generator, allow_held_out: bool = False) -> Scene:
         things = _random_pair(rng) if num_objects > 1 and rng.random() < _OVERLAP_SHARE else []
         while things is not None and len(things) < num_objects:
             left = MAX_SPACE - sum(SPACE[thing.size] for thing in things)
-            kind = random_kind(Kind(), rng, avoid_held_out=not allow_held_out)
+            kind = random_kind(Looks(), rng, avoid_held_out=not allow_held_out)
             if kind is None or least_space_of(kind) > left:
-                kind = random_kind(Kind(size=Size.SMALL), rng, avoid_held_out=not allow_held_out)
-            thing = placed(kind, things, Bounds(), rng) if kind and least_space_of(kind) <= left else None
+                kind = random_kind(Looks(size=Size.SMALL), rng, avoid_held_out=not allow_held_out)
+            thing = placed(kind, things, Region(), rng) if kind and least_space_of(kind) <= left else None
             if thing is None:
                 break
             things.append(thing)
@@ -71,14 +71,14 @@ def random_scene(rng: Generator, allow_held_out: bool = False) -> Scene:
             return scene
 
 
-def least_space_of(kind: Kind) -> int:
+def least_space_of(kind: Looks) -> int:
     assert kind.size is not None
     return SPACE[kind.size]
 
 
 def random_kind(
-    base: Kind, rng: Generator, request: Request | None = None, avoid_held_out: bool = True
-) -> Kind | None:
+    base: Looks, rng: Generator, request: Request | None = None, avoid_held_out: bool = True
+) -> Looks | None:
     """A whole kind that keeps what the base says and that the request allows; None if there is none.
 
     A held-out combination is avoided where the rest can be chosen so.
@@ -86,7 +86,7 @@ def random_kind(
     found = options(base, request)
     if not found:
         return None
-    kind: Kind | None = None
+    kind: Looks | None = None
     for _ in range(_NUM_KIND_TRIES):
         surface = pick(found["surface"], rng)
         kind = replace(
@@ -98,8 +98,8 @@ def random_kind(
 
 
 def layered_kinds(
-    link: Link, upper: Kind, lower: Kind, request: Request, rng: Generator, avoid_held_out: bool = True
-) -> tuple[Kind, Kind] | None:
+    link: Link, upper: Looks, lower: Looks, request: Request, rng: Generator, avoid_held_out: bool = True
+) -> tuple[Looks, Looks] | None:
     """Whole kinds for two objects of which the one is to lie on the other; None if none were found."""
     overlap = link.relation.overlap
     assert overlap is not None
@@ -161,7 +161,7 @@ def shrunk_to_fit(wanted: Sequence[Wanted], request: Request, rng: Generator) ->
     return fitted
 
 
-def _smaller(kind: Kind) -> Kind | None:
+def _smaller(kind: Looks) -> Looks | None:
     assert kind.size is not None
     place = SIZES.index(kind.size)
     smaller = replace(kind, size=SIZES[place - 1]) if place else None
@@ -172,7 +172,7 @@ def _wanted(request: Request, allow_held_out: bool, rng: Generator) -> list[Want
     """Whole kinds for all objects of a request; None if a random choice did not work out."""
     request = pick(settlements(request), rng)
     wanted: list[Wanted] = []
-    layered: dict[int, Kind] = {}
+    layered: dict[int, Looks] = {}
     for link in request.links:
         if link.relation.overlap:
             upper, lower = link.layers
@@ -192,11 +192,11 @@ def _wanted(request: Request, allow_held_out: bool, rng: Generator) -> list[Want
 
 def _random_pair(rng: Generator) -> list[SceneObject]:
     """Two objects of which one lies on the other; none if no place was found."""
-    relation = pick((Relation.INSIDE, Relation.IN_FRONT), rng)
-    anything = Request((Group(1, Kind()),))
-    kinds = layered_kinds(Link(relation, 0, 1), Kind(), Kind(), anything, rng)
-    lower = placed(kinds[1], (), Bounds(), rng) if kinds else None
+    relation = pick((SpatialRelation.INSIDE, SpatialRelation.IN_FRONT), rng)
+    anything = Request((Group(1, Looks()),))
+    kinds = layered_kinds(Link(relation, 0, 1), Looks(), Looks(), anything, rng)
+    lower = placed(kinds[1], (), Region(), rng) if kinds else None
     if kinds is None or lower is None or relation.overlap is None:
         return []
-    upper = stacked(relation.overlap, kinds[0], lower, (), Bounds(), rng)
+    upper = stacked(relation.overlap, kinds[0], lower, (), Region(), rng)
     return [lower, upper] if upper else []

@@ -14,12 +14,12 @@ from enum import StrEnum
 from numpy.random import Generator
 
 from irg.world2.overlap import Overlap, stackings
-from irg.world2.placing import Bounds, placed, stacked
+from irg.world2.placing import Region, placed, stacked
 from irg.world2.scene import (
     MAX_OBJECTS,
     Background,
     Colour,
-    Kind,
+    Looks,
     Scene,
     SceneObject,
     Shape,
@@ -46,7 +46,7 @@ class Listed:
     """An object in words. Of an unclear one the looks are a guess."""
 
     zone: Zone
-    kind: Kind
+    kind: Looks
     clear: bool = True
     on: Layered | None = None
 
@@ -60,7 +60,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class SceneInventory:
     """All objects of a picture in words, and its background."""
 
     objects: tuple[Listed, ...]
@@ -74,7 +74,7 @@ class Inventory:
 
 def take_inventory(
     scene: Scene, unclear: Collection[SceneObject] = (), order: Sequence[int] | None = None
-) -> Inventory:
+) -> SceneInventory:
     """What a scene holds, in reading order or in that of the given indices."""
     listed = [
         Listed(thing.zone, thing.kind, not any(thing is one for one in unclear)) for thing in scene.objects
@@ -83,29 +83,29 @@ def take_inventory(
         lower = scene.objects[found.lower]
         on = Layered(found.overlap, lower.colour, lower.shape)
         listed[found.upper] = replace(listed[found.upper], on=on)
-    return Inventory(tuple(listed[index] for index in order or range(len(listed))), scene.background)
+    return SceneInventory(tuple(listed[index] for index in order or range(len(listed))), scene.background)
 
 
 def listing(objects: Sequence[Listed]) -> str:
     return ", ".join(thing.text for thing in objects) or NOTHING
 
 
-def seen_text(inventory: Inventory) -> str:
+def seen_text(inventory: SceneInventory) -> str:
     """ "Seen: top-left small striped red star, sky." """
     return f"Seen: {inventory.text}."
 
 
-def parse_seen(text: str) -> Inventory:
+def parse_seen(text: str) -> SceneInventory:
     if not (text.startswith("Seen: ") and text.endswith(".")):
         raise ValueError(f"not a list of what is seen: {text!r}")
     return parse_inventory(text[len("Seen: ") : -1])
 
 
-def parse_inventory(text: str) -> Inventory:
+def parse_inventory(text: str) -> SceneInventory:
     words, separator, background = text.rpartition(", ")
     if not separator or background not in set(Background):
         raise ValueError(f"a list ends with its background: {text!r}")
-    return Inventory(parse_listing(words), Background(background))
+    return SceneInventory(parse_listing(words), Background(background))
 
 
 def parse_listing(text: str) -> tuple[Listed, ...]:
@@ -125,13 +125,13 @@ def parse_listed(text: str) -> Listed:
     on = None
     if match["overlap"]:
         on = Layered(Overlap(match["overlap"]), Colour(match["on_colour"]), Shape(match["on_shape"]))
-    kind = Kind(
+    kind = Looks(
         Shape(match["shape"]), Colour(match["colour"]), Texture(match["texture"]), Size(match["size"])
     )
     return Listed(Zone(match["zone"]), kind, match["unclear"] is None, on)
 
 
-def kind_words(kind: Kind, plural: bool = False) -> str:
+def kind_words(kind: Looks, plural: bool = False) -> str:
     """ "small red stars": what is said of a kind, in canonical words."""
     noun = ANYTHING if kind.shape is None else kind.shape.value
     if plural:
@@ -139,12 +139,12 @@ def kind_words(kind: Kind, plural: bool = False) -> str:
     return " ".join([*(value.value for value in _in_order(kind) if value is not kind.shape), noun])
 
 
-def parse_kind(text: str) -> Kind:
+def parse_kind(text: str) -> Looks:
     """The kind behind words in the singular or the plural."""
     match = _KIND.fullmatch(text)
     if match is None:
         raise ValueError(f"not a kind of object: {text!r}")
-    return Kind(
+    return Looks(
         _SHAPE_OF[match["noun"]],
         Colour(match["colour"]) if match["colour"] else None,
         Texture(match["texture"]) if match["texture"] else None,
@@ -152,7 +152,7 @@ def parse_kind(text: str) -> Kind:
     )
 
 
-def posed(inventory: Inventory, rng: Generator) -> Scene:
+def posed(inventory: SceneInventory, rng: Generator) -> Scene:
     """A scene with these objects somewhere in their zones; ValueError if there is no room for them."""
     for _ in range(_NUM_TRIES):
         things: list[SceneObject] = []
@@ -168,7 +168,7 @@ def posed(inventory: Inventory, rng: Generator) -> Scene:
 
 
 def _posed_one(one: Listed, things: Sequence[SceneObject], rng: Generator) -> SceneObject | None:
-    bounds = Bounds.of(one.zone)
+    bounds = Region.of(one.zone)
     if one.on is None:
         return placed(one.kind, things, bounds, rng)
     carriers = [thing for thing in things if (thing.colour, thing.shape) == (one.on.colour, one.on.shape)]
@@ -180,11 +180,11 @@ def _posed_one(one: Listed, things: Sequence[SceneObject], rng: Generator) -> Sc
     return None
 
 
-def _size_rank(kind: Kind) -> int:
+def _size_rank(kind: Looks) -> int:
     return 0 if kind.size is None else tuple(Size).index(kind.size)
 
 
-def _in_order(kind: Kind) -> list[StrEnum]:
+def _in_order(kind: Looks) -> list[StrEnum]:
     said = (kind.size, kind.texture, kind.colour, kind.shape)
     return [value for value in said if value is not None]
 

@@ -13,7 +13,7 @@ from irg.world2.inventory import kind_words, listing, seen_text, take_inventory
 from irg.world2.matching import MARGIN, lead
 from irg.world2.overlap import Overlap, stackings
 from irg.world2.request import DIRECTIONS
-from irg.world2.scene import COLOURS, SHAPES, SIZES, TEXTURES, ZONES, Kind, Scene, SceneObject, pick
+from irg.world2.scene import COLOURS, SHAPES, SIZES, TEXTURES, ZONES, Looks, Scene, SceneObject, pick
 from irg.world2.wording import NUMBER_WORDS
 
 Lesson = tuple[str, str]
@@ -36,14 +36,14 @@ def questions(scene: Scene, rng: Generator) -> list[Lesson]:
 
 def _how_many(scene: Scene, rng: Generator) -> Iterator[Lesson]:
     kinds = [
-        Kind(shape=pick(SHAPES, rng)),
-        Kind(colour=pick(COLOURS, rng)),
-        Kind(texture=pick(TEXTURES, rng)),
+        Looks(shape=pick(SHAPES, rng)),
+        Looks(colour=pick(COLOURS, rng)),
+        Looks(texture=pick(TEXTURES, rng)),
     ]
-    kinds += [Kind(size=pick(SIZES, rng))]
+    kinds += [Looks(size=pick(SIZES, rng))]
     if scene.objects:
         kind = pick(scene.objects, rng).kind
-        kinds += [Kind(shape=kind.shape), Kind(shape=kind.shape, colour=kind.colour)]
+        kinds += [Looks(shape=kind.shape), Looks(shape=kind.shape, colour=kind.colour)]
     for kind in dict.fromkeys(kinds):
         count = sum(kind.matches(thing.kind) for thing in scene.objects)
         yield f"how many {kind_words(kind, plural=True)} are there?", f"{NUMBER_WORDS[count]}."
@@ -70,7 +70,7 @@ def _reference_without(scene: Scene, thing: SceneObject, name: str) -> str | Non
     left = replace(thing.kind, **{name: None})
     for kept in (("shape",), ("colour", "shape"), ("size", "shape"), tuple(left.attributes)):
         said = {one: value for one, value in left.attributes.items() if one in kept}
-        kind = Kind(**said)  # pyright: ignore[reportArgumentType]
+        kind = Looks(**said)  # pyright: ignore[reportArgumentType]
         if not any(kind.matches(other) for other in others):
             return f"the {kind_words(kind)}"
     return None

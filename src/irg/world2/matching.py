@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from irg.world2.overlap import Stacking, stackings
-from irg.world2.request import Group, Link, Relation, Request
+from irg.world2.request import Group, Link, Request, SpatialRelation
 from irg.world2.scene import ATTRIBUTES, Scene, SceneObject
 
 MARGIN = 6.0  # pixels by which one centre lies left of, or above, another at least
@@ -83,7 +83,7 @@ def link_holds(
     if not first or not second:
         return False
     if link.relation.overlap:
-        upper, lower = (second, first) if link.relation is Relation.BEHIND else (first, second)
+        upper, lower = (second, first) if link.relation is SpatialRelation.BEHIND else (first, second)
         pairs = {(one.upper, one.lower) for one in found if one.overlap is link.relation.overlap}
         return all((i, j) in pairs for i in upper for j in lower)
     i, j = deciding_pair(link.relation, objects, first, second)
@@ -91,7 +91,7 @@ def link_holds(
 
 
 def deciding_pair(
-    relation: Relation, objects: Sequence[SceneObject], first: Collection[int], second: Collection[int]
+    relation: SpatialRelation, objects: Sequence[SceneObject], first: Collection[int], second: Collection[int]
 ) -> tuple[int, int]:
     """The objects of two groups for which a relation between places holds least."""
     return min(
@@ -100,15 +100,15 @@ def deciding_pair(
     )
 
 
-def lead(relation: Relation, first: SceneObject, second: SceneObject) -> float:
+def lead(relation: SpatialRelation, first: SceneObject, second: SceneObject) -> float:
     """How many pixels farther in a relation's direction the first centre lies; of layers, how much nearer."""
-    if relation is Relation.LEFT:
+    if relation is SpatialRelation.LEFT:
         return second.pose.x - first.pose.x
-    if relation is Relation.RIGHT:
+    if relation is SpatialRelation.RIGHT:
         return first.pose.x - second.pose.x
-    if relation is Relation.ABOVE:
+    if relation is SpatialRelation.ABOVE:
         return second.pose.y - first.pose.y
-    if relation is Relation.BELOW:
+    if relation is SpatialRelation.BELOW:
         return first.pose.y - second.pose.y
     return -abs(first.pose.x - second.pose.x) - abs(first.pose.y - second.pose.y)
 

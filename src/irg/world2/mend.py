@@ -17,13 +17,13 @@ from irg.world2.arrange import Wanted, arranged, can_stay
 from irg.world2.fulfil import fulfil, layered_kinds, random_kind, settlements, shrunk_to_fit
 from irg.world2.matching import assignments, exact_members, fulfils, wrong_attributes
 from irg.world2.overlap import can_overlap, extent, stackings
-from irg.world2.placing import EDGE, Bounds, is_allowed, is_free
+from irg.world2.placing import EDGE, Region, is_allowed, is_free
 from irg.world2.request import Request
 from irg.world2.scene import (
     MAX_ANGLE,
     RADIUS_RANGES,
     ZONE_MARGIN,
-    Kind,
+    Looks,
     Scene,
     SceneObject,
     is_possible,
@@ -102,7 +102,9 @@ def _changed_in_place(
     return wanted
 
 
-def _nearest_kind(request: Request, wanted: Kind, seen: Kind, wrong: Sequence[str], rng: Generator) -> Kind:
+def _nearest_kind(
+    request: Request, wanted: Looks, seen: Looks, wrong: Sequence[str], rng: Generator
+) -> Looks:
     """What was seen, with what is wrong as wanted, and with as little else changed as the world allows."""
     base = replace(seen, **{name: wanted.attributes.get(name) for name in wrong})
     for opened in (
@@ -120,14 +122,14 @@ def _nearest_kind(request: Request, wanted: Kind, seen: Kind, wrong: Sequence[st
     raise AssertionError(f"nothing can be {wanted} in {request}")
 
 
-def redrawn(thing: SceneObject, kind: Kind, rng: Generator) -> SceneObject:
+def redrawn(thing: SceneObject, kind: Looks, rng: Generator) -> SceneObject:
     """An object of another kind in the place of this one, well-formed, and within the picture."""
     assert kind.size is not None
     low, high = RADIUS_RANGES[kind.size]
     radius = thing.pose.radius if low <= thing.pose.radius <= high else float(rng.uniform(low, high))
     angle = min(max(thing.pose.angle, -MAX_ANGLE), MAX_ANGLE)
     changed = SceneObject(kind, replace(thing.pose, radius=radius, angle=angle, waves=()))
-    frame = Bounds.of(thing.zone).shrunk(ZONE_MARGIN).within(Bounds().shrunk(extent(changed) + EDGE))
+    frame = Region.of(thing.zone).shrunk(ZONE_MARGIN).within(Region().shrunk(extent(changed) + EDGE))
     x, y = min(max(thing.pose.x, frame.left), frame.right), min(max(thing.pose.y, frame.top), frame.bottom)
     return replace(changed, pose=replace(changed.pose, x=x, y=y))
 
@@ -174,7 +176,7 @@ def _apart(request: Request, wanted: Sequence[Wanted], rng: Generator) -> list[W
 
 
 def _is_new(thing: SceneObject) -> bool:
-    return is_allowed(thing, Bounds())
+    return is_allowed(thing, Region())
 
 
 def _partners(request: Request, wanted: Sequence[Wanted], one: Wanted) -> list[SceneObject]:
@@ -199,7 +201,7 @@ def _nudged(thing: SceneObject, others: Sequence[SceneObject], rng: Generator) -
         moved = replace(
             thing, pose=replace(thing.pose, x=thing.pose.x + float(dx), y=thing.pose.y + float(dy))
         )
-        if is_allowed(moved, Bounds.of(thing.zone)) and is_free(moved, others):
+        if is_allowed(moved, Region.of(thing.zone)) and is_free(moved, others):
             return moved
     return None
 

@@ -14,7 +14,7 @@ import numpy as np
 from irg.world2.blobs import Blob, filled, find_background, find_blobs, grown, has_colourless_thing
 from irg.world2.hidden import fit_hidden
 from irg.world2.reading import ObjectReading, Reading
-from irg.world2.scene import IMAGE_SIZE, MAX_OBJECTS, Kind, Pose, SceneObject, Shape, Size
+from irg.world2.scene import IMAGE_SIZE, MAX_OBJECTS, Looks, Pose, SceneObject, Shape, Size
 from irg.world2.templates import Fit, best_fit
 from irg.world2.textures import TextureFit, read_texture
 
@@ -128,7 +128,7 @@ def _behind(upper: Blob, lower: _Sighting) -> _Sighting | None:
 def _object_reading(seen: _Sighting, pixels: Array) -> ObjectReading:
     fit = seen.fit
     texture = read_texture(seen.blob, pixels)
-    kind = Kind(fit.shape, seen.blob.colour, texture.texture, _size_of(fit.pose.radius))
+    kind = Looks(fit.shape, seen.blob.colour, texture.texture, _size_of(fit.pose.radius))
     thing = SceneObject(kind, replace(fit.pose, layer=seen.layer))
     return ObjectReading(thing, _is_clear(seen, texture), fit.overlap)
 

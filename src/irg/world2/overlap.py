@@ -14,7 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
-from irg.world2.scene import Kind, SceneObject, Shape, Size, Texture
+from irg.world2.scene import Looks, SceneObject, Shape, Size, Texture
 from irg.world2.shapes import distance_to, outline_points, reach, signed_distance
 
 Array = np.ndarray
@@ -44,7 +44,7 @@ class Stacking:
     lower: int
 
 
-def can_overlap(overlap: Overlap, upper: Kind, lower: Kind) -> bool:
+def can_overlap(overlap: Overlap, upper: Looks, lower: Looks) -> bool:
     """Whether the world shows the one on the other; what is left open may be chosen to suit."""
     if upper.colour is not None and upper.colour is lower.colour:
         return False

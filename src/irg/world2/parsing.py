@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from irg.world2.request import Group, Link, Order, Relation, Request
-from irg.world2.scene import COLOURS, MAX_OBJECTS, SHAPES, TEXTURES, Colour, Kind, Shape, Size, Texture
+from irg.world2.request import CountOrder, Group, Link, Request, SpatialRelation
+from irg.world2.scene import COLOURS, MAX_OBJECTS, SHAPES, TEXTURES, Colour, Looks, Shape, Size, Texture
 from irg.world2.wording import (
     ANYTHING,
     NUMBER_WORDS,
@@ -39,9 +39,9 @@ _RELATIONS = sorted(
     key=lambda found: -len(found[0]),
 )
 _COMPARING = {
-    Order.MORE: (["more"], ["than"]),
-    Order.FEWER: (["fewer"], ["than"]),
-    Order.EQUAL: (["as", "many"], ["as"]),
+    CountOrder.MORE: (["more"], ["than"]),
+    CountOrder.FEWER: (["fewer"], ["than"]),
+    CountOrder.EQUAL: (["as", "many"], ["as"]),
 }
 _SAME_NUMBER = ["the", "same", "number", "of"]
 _JOINERS = {",", "and", "with"}
@@ -88,8 +88,8 @@ class _Reader:
     place: int = 0
     groups: list[Group] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
-    comparison: Order | None = None
-    excluded: list[Kind] = field(default_factory=list)
+    comparison: CountOrder | None = None
+    excluded: list[Looks] = field(default_factory=list)
 
     @property
     def at_end(self) -> bool:
@@ -119,7 +119,7 @@ class _Reader:
         if self.at_end:
             raise OutsideWorld("The prompt ends too early.")
         if self.take(_SAME_NUMBER):
-            self.compare(Order.EQUAL, ["and"])
+            self.compare(CountOrder.EQUAL, ["and"])
             return
         for order, (start, middle) in _COMPARING.items():
             if self.take(start):
@@ -139,7 +139,7 @@ class _Reader:
                 self.groups.append(self.group())
                 self.links.append(Link(relation, len(self.groups) - 2, len(self.groups) - 1))
 
-    def compare(self, order: Order, middle: list[str]) -> None:
+    def compare(self, order: CountOrder, middle: list[str]) -> None:
         if self.comparison is not None:
             raise OutsideWorld("A picture has one comparison at most.")
         first = self.kind(None)
@@ -158,7 +158,7 @@ class _Reader:
         self.place += 1
         return Group(count, self.kind(None))
 
-    def kind(self, shape_of_ones: Shape | None) -> Kind:
+    def kind(self, shape_of_ones: Shape | None) -> Looks:
         size: Size | None = None
         texture: Texture | None = None
         colour: Colour | None = None
@@ -174,23 +174,23 @@ class _Reader:
             self.place += 1
         if word == "ones":
             self.place += 1
-            return Kind(shape_of_ones, colour, texture, size)
+            return Looks(shape_of_ones, colour, texture, size)
         if word not in _SHAPE_OF:
             raise self.lost("A shape was expected")
         self.place += 1
-        return Kind(_SHAPE_OF[word], colour, texture, size)
+        return Looks(_SHAPE_OF[word], colour, texture, size)
 
-    def exclusion(self) -> Kind:
+    def exclusion(self) -> Looks:
         word = self.token or ""
         self.place += 1
         if word in _PLURALS and _SHAPE_OF[word] is not None:
-            return Kind(shape=_SHAPE_OF[word])
+            return Looks(shape=_SHAPE_OF[word])
         if word in _COLOUR_OF:
-            return Kind(colour=_COLOUR_OF[word])
+            return Looks(colour=_COLOUR_OF[word])
         if word in _TEXTURE_OF:
-            return Kind(texture=_TEXTURE_OF[word])
+            return Looks(texture=_TEXTURE_OF[word])
         if word in _SIZE_OF:
-            return Kind(size=_SIZE_OF[word])
+            return Looks(size=_SIZE_OF[word])
         self.place -= 1
         raise self.lost("What is excluded was expected")
 
@@ -202,7 +202,7 @@ class _Reader:
                 return index
         raise self.lost("A group that was named before was expected")
 
-    def relation(self) -> Relation | None:
+    def relation(self) -> SpatialRelation | None:
         for words, relation in _RELATIONS:
             if self.take(words):
                 return relation
@@ -220,9 +220,10 @@ class _Reader:
 
 
 def _world_summary() -> str:
+    relations = ", ".join(SpatialRelation)
     return (
         f"It knows the shapes {', '.join(SHAPES)}, or objects of any; the colors {', '.join(COLOURS)}; "
         f"the textures {', '.join(TEXTURES)}; the sizes {', '.join(Size)}; counts from one to nine, and nine "
-        f"objects in all; up to two relations between groups ({', '.join(Relation)}); 'more stars than "
+        f"objects in all; up to two relations between groups ({relations}); 'more stars than "
         "circles', 'fewer ... than ...', 'as many ... as ...'; and 'no circles', 'nothing red'."
     )

@@ -23,7 +23,7 @@ from irg.world2.scene import (
     RADIUS_RANGES,
     ZONE_BORDERS,
     ZONE_MARGIN,
-    Kind,
+    Looks,
     Pose,
     SceneObject,
     Zone,
@@ -38,7 +38,7 @@ _NUM_STACKING_TRIES = 120
 
 
 @dataclass(frozen=True)
-class Bounds:
+class Region:
     """Where a centre may be, in pixels."""
 
     left: float = 0.0
@@ -47,32 +47,32 @@ class Bounds:
     bottom: float = float(IMAGE_SIZE)
 
     @staticmethod
-    def of(zone: Zone) -> Bounds:
+    def of(zone: Zone) -> Region:
         edges = (0.0, *ZONE_BORDERS, float(IMAGE_SIZE))
         row, column = zone.row, zone.column
-        return Bounds(edges[column], edges[column + 1], edges[row], edges[row + 1])
+        return Region(edges[column], edges[column + 1], edges[row], edges[row + 1])
 
-    def within(self, other: Bounds) -> Bounds:
-        return Bounds(
+    def within(self, other: Region) -> Region:
+        return Region(
             max(self.left, other.left),
             min(self.right, other.right),
             max(self.top, other.top),
             min(self.bottom, other.bottom),
         )
 
-    def shrunk(self, margin: float) -> Bounds:
-        return Bounds(self.left + margin, self.right - margin, self.top + margin, self.bottom - margin)
+    def shrunk(self, margin: float) -> Region:
+        return Region(self.left + margin, self.right - margin, self.top + margin, self.bottom - margin)
 
     def holds(self, x: float, y: float) -> bool:
         return self.left <= x <= self.right and self.top <= y <= self.bottom
 
 
-def placed(kind: Kind, taken: Sequence[SceneObject], bounds: Bounds, rng: Generator) -> SceneObject | None:
+def placed(kind: Looks, taken: Sequence[SceneObject], bounds: Region, rng: Generator) -> SceneObject | None:
     """An object of a whole kind at a random free place within bounds; None if none was found."""
     pose = random_pose(kind, rng)
     assert kind.shape is not None
     extent = reach(kind.shape) * pose.radius
-    bounds = bounds.within(Bounds().shrunk(extent + EDGE))
+    bounds = bounds.within(Region().shrunk(extent + EDGE))
     if bounds.left > bounds.right or bounds.top > bounds.bottom:
         return None
     x = rng.uniform(bounds.left, bounds.right, _NUM_CANDIDATES)
@@ -90,10 +90,10 @@ def placed(kind: Kind, taken: Sequence[SceneObject], bounds: Bounds, rng: Genera
 
 def stacked(
     overlap: Overlap,
-    kind: Kind,
+    kind: Looks,
     lower: SceneObject,
     taken: Sequence[SceneObject],
-    bounds: Bounds,
+    bounds: Region,
     rng: Generator,
 ) -> SceneObject | None:
     """An object of a whole kind inside, or in front of, another, apart from all others; None if none fits."""
@@ -106,10 +106,10 @@ def stacked(
 
 def slid_under(
     overlap: Overlap,
-    kind: Kind,
+    kind: Looks,
     upper: SceneObject,
     taken: Sequence[SceneObject],
-    bounds: Bounds,
+    bounds: Region,
     rng: Generator,
 ) -> SceneObject | None:
     """The reverse of `stacked`: an object around, or behind, one that is there already."""
@@ -120,7 +120,7 @@ def slid_under(
     return None
 
 
-def _poses_around(overlap: Overlap, kind: Kind, other: SceneObject, rng: Generator) -> Iterator[Pose]:
+def _poses_around(overlap: Overlap, kind: Looks, other: SceneObject, rng: Generator) -> Iterator[Pose]:
     for _ in range(_NUM_STACKING_TRIES):
         pose = random_pose(kind, rng)
         radii = pose.radius + other.pose.radius
@@ -135,10 +135,10 @@ def _poses_around(overlap: Overlap, kind: Kind, other: SceneObject, rng: Generat
         )
 
 
-def is_allowed(thing: SceneObject, bounds: Bounds) -> bool:
+def is_allowed(thing: SceneObject, bounds: Region) -> bool:
     """Whether an object lies within the picture, its centre within bounds and off the borders of zones."""
     pose = thing.pose
-    frame = Bounds().shrunk(reach(thing.shape) * pose.radius + EDGE)
+    frame = Region().shrunk(reach(thing.shape) * pose.radius + EDGE)
     off_borders = _off_borders(np.array([pose.x, pose.y])).all()
     return bool(off_borders) and frame.within(bounds).holds(pose.x, pose.y)
 
@@ -155,7 +155,7 @@ def is_stacked(overlap: Overlap, upper: SceneObject, lower: SceneObject) -> bool
     return low <= hidden_share(upper, lower) <= high
 
 
-def random_pose(kind: Kind, rng: Generator) -> Pose:
+def random_pose(kind: Looks, rng: Generator) -> Pose:
     """A random radius and angle for a kind of known size, at no place yet."""
     assert kind.size is not None
     return Pose(0.0, 0.0, rng.uniform(*RADIUS_RANGES[kind.size]), rng.uniform(-MAX_ANGLE, MAX_ANGLE))

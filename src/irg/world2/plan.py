@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from irg.world2.inventory import kind_words, parse_kind
 from irg.world2.matching import exact_members
-from irg.world2.request import Link, Relation, Request
-from irg.world2.scene import IMAGE_SIZE, Background, Kind, Scene, SceneObject, Zone
+from irg.world2.request import Link, Request, SpatialRelation
+from irg.world2.scene import IMAGE_SIZE, Background, Looks, Scene, SceneObject, Zone
 from irg.world2.wording import NUMBER_WORDS
 
 ORDINALS = ("first", "second", "third")
@@ -42,12 +42,12 @@ class PlannedGroup:
     """So many objects that have this in common, in a zone or a half of the picture."""
 
     count: int
-    kind: Kind
+    kind: Looks
     area: Zone | Half
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScenePlan:
     """What a picture is to show; links are between groups by index."""
 
     groups: tuple[PlannedGroup, ...]
@@ -55,16 +55,16 @@ class Plan:
     background: Background
 
 
-def plan_of(request: Request, scene: Scene) -> Plan:
+def plan_of(request: Request, scene: Scene) -> ScenePlan:
     """The plan of a scene that fulfils the request: its groups as the request names them."""
     members = exact_members(request, scene.objects)
     groups = tuple(_planned([scene.objects[index] for index in indices]) for indices in members if indices)
     if sum(group.count for group in groups) != len(scene.objects) or len(groups) != len(request.groups):
         raise ValueError("only a scene that fulfils the request has a plan")
-    return Plan(groups, request.links, scene.background)
+    return ScenePlan(groups, request.links, scene.background)
 
 
-def agrees(plan: Plan, request: Request) -> bool:
+def agrees(plan: ScenePlan, request: Request) -> bool:
     """Whether a picture drawn to the plan would be what the request asks for, as far as the plan says."""
     if len(plan.groups) != len(request.groups) or set(plan.links) != set(request.links):
         return False
@@ -78,7 +78,7 @@ def agrees(plan: Plan, request: Request) -> bool:
     return request.comparison is None or request.comparison.holds(counts[0].count, counts[1].count)
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: ScenePlan) -> str:
     parts = [
         f"{NUMBER_WORDS[group.count]} {kind_words(group.kind, group.count > 1)} {group.area}"
         for group in plan.groups
@@ -87,7 +87,7 @@ def plan_text(plan: Plan) -> str:
     return f"Plan: {', '.join(parts)}, on {plan.background}."
 
 
-def parse_plan(text: str) -> Plan:
+def parse_plan(text: str) -> ScenePlan:
     """The plan behind a text of `plan_text`; ValueError for any other."""
     if not (text.startswith("Plan: ") and text.endswith(".")):
         raise ValueError(f"not a plan: {text!r}")
@@ -97,7 +97,7 @@ def parse_plan(text: str) -> Plan:
     is_link = [part.split(" ")[0] in ORDINALS for part in parts]
     groups = tuple(_parse_group(part) for part, linked in zip(parts, is_link, strict=True) if not linked)
     links = tuple(_parse_link(part) for part, linked in zip(parts, is_link, strict=True) if linked)
-    plan = Plan(groups, links, Background(last.removeprefix("on ")))
+    plan = ScenePlan(groups, links, Background(last.removeprefix("on ")))
     if not groups or plan_text(plan) != text:
         raise ValueError(f"not a plan: {text!r}")
     return plan
@@ -115,7 +115,7 @@ def _planned(things: Sequence[SceneObject]) -> PlannedGroup:
         area: Zone | Half = things[0].zone
     else:
         area = next(half for half in Half if all(half.holds(thing) for thing in things))
-    return PlannedGroup(len(things), Kind(**shared), area)  # pyright: ignore[reportArgumentType]
+    return PlannedGroup(len(things), Looks(**shared), area)  # pyright: ignore[reportArgumentType]
 
 
 def _parse_group(part: str) -> PlannedGroup:
@@ -131,4 +131,4 @@ def _parse_link(part: str) -> Link:
     first, *relation, second = part.split(" ")
     if second not in ORDINALS:
         raise ValueError(f"not a planned relation: {part!r}")
-    return Link(Relation(" ".join(relation)), ORDINALS.index(first), ORDINALS.index(second))
+    return Link(SpatialRelation(" ".join(relation)), ORDINALS.index(first), ORDINALS.index(second))

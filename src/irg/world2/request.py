@@ -18,7 +18,7 @@ from irg.world2.scene import (
     SIZES,
     SPACE,
     TEXTURES,
-    Kind,
+    Looks,
     Shape,
     Size,
     is_held_out_kind,
@@ -30,7 +30,7 @@ MAX_LINKS = 2
 MAX_EXCLUDED = 2
 
 
-class Relation(StrEnum):
+class SpatialRelation(StrEnum):
     LEFT = "left of"
     RIGHT = "right of"
     ABOVE = "above"
@@ -42,16 +42,16 @@ class Relation(StrEnum):
     @property
     def overlap(self) -> Overlap | None:
         """What the two objects' layers are like, if the relation is between layers."""
-        if self in (Relation.IN_FRONT, Relation.BEHIND):
+        if self in (SpatialRelation.IN_FRONT, SpatialRelation.BEHIND):
             return Overlap.IN_FRONT
-        return Overlap.INSIDE if self is Relation.INSIDE else None
+        return Overlap.INSIDE if self is SpatialRelation.INSIDE else None
 
 
-DIRECTIONS = tuple(relation for relation in Relation if relation.overlap is None)
-LAYERINGS = tuple(relation for relation in Relation if relation.overlap is not None)
+DIRECTIONS = tuple(relation for relation in SpatialRelation if relation.overlap is None)
+LAYERINGS = tuple(relation for relation in SpatialRelation if relation.overlap is not None)
 
 
-class Order(StrEnum):
+class CountOrder(StrEnum):
     """How two open counts compare: the first is more than the second, fewer, or as many."""
 
     MORE = "more"
@@ -59,9 +59,9 @@ class Order(StrEnum):
     EQUAL = "as many"
 
     def holds(self, first: int, second: int) -> bool:
-        if self is Order.EQUAL:
+        if self is CountOrder.EQUAL:
             return first == second
-        return first > second if self is Order.MORE else first < second
+        return first > second if self is CountOrder.MORE else first < second
 
 
 @dataclass(frozen=True)
@@ -69,21 +69,25 @@ class Group:
     """So many objects of a kind; of an open count (None) at least one."""
 
     count: int | None
-    kind: Kind
+    kind: Looks
 
 
 @dataclass(frozen=True)
 class Link:
     """Every object of the group at index `first` is so related to every one of that at `second`."""
 
-    relation: Relation
+    relation: SpatialRelation
     first: int
     second: int
 
     @property
     def layers(self) -> tuple[int, int]:
         """The groups in front (or inside) and behind (or around), of a relation between layers."""
-        return (self.second, self.first) if self.relation is Relation.BEHIND else (self.first, self.second)
+        return (
+            (self.second, self.first)
+            if self.relation is SpatialRelation.BEHIND
+            else (self.first, self.second)
+        )
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,15 @@ class Request:
 
     groups: tuple[Group, ...]
     links: tuple[Link, ...] = ()
-    comparison: Order | None = None
-    excluded: tuple[Kind, ...] = ()
+    comparison: CountOrder | None = None
+    excluded: tuple[Looks, ...] = ()
 
     def __post_init__(self) -> None:
         problem = next(_problems(self), None)
         if problem:
             raise ValueError(problem)
 
-    def allows(self, kind: Kind) -> bool:
+    def allows(self, kind: Looks) -> bool:
         """Whether nothing that is excluded is of the kind."""
         return not any(one.attributes.items() <= kind.attributes.items() for one in self.excluded)
 
@@ -124,7 +128,7 @@ def requires_held_out(request: Request) -> bool:
     return any((count, shape) in HELD_OUT_COUNTS for shape, count in counts.items())
 
 
-def _only_held_out(base: Kind, request: Request) -> bool:
+def _only_held_out(base: Looks, request: Request) -> bool:
     """Whether all whole kinds that a base can become are held out."""
     if base.shape is None:
         return False
@@ -136,15 +140,15 @@ def _only_held_out(base: Kind, request: Request) -> bool:
     )
 
 
-def options(base: Kind, request: Request | None = None) -> dict[str, list[Kind]]:
+def options(base: Looks, request: Request | None = None) -> dict[str, list[Looks]]:
     """What a kind can be beyond what its base says, if the world is to show it and the request allows it.
 
     Independent choices of a shape, of a colour, and of a texture with a size; empty if there is no such kind.
     """
-    shapes = [Kind(shape=shape) for shape in SHAPES if base.shape in (None, shape)]
-    colours = [Kind(colour=colour) for colour in COLOURS if base.colour in (None, colour)]
+    shapes = [Looks(shape=shape) for shape in SHAPES if base.shape in (None, shape)]
+    colours = [Looks(colour=colour) for colour in COLOURS if base.colour in (None, colour)]
     surfaces = [
-        Kind(texture=texture, size=size)
+        Looks(texture=texture, size=size)
         for texture in TEXTURES
         for size in SIZES
         if base.texture in (None, texture) and base.size in (None, size)
@@ -156,7 +160,7 @@ def options(base: Kind, request: Request | None = None) -> dict[str, list[Kind]]
     return found if all(found.values()) else {}
 
 
-def least_space(base: Kind, request: Request) -> int:
+def least_space(base: Looks, request: Request) -> int:
     """What an object of the kind takes up at least."""
     surfaces = options(base, request).get("surface", [])
     return min((SPACE[kind.size] for kind in surfaces if kind.size is not None), default=0)
@@ -181,8 +185,8 @@ def _problems_of_groups(request: Request) -> list[str]:
     if any(group.count is not None and not 1 <= group.count <= MAX_OBJECTS for group in groups):
         problems.append(f"A count goes from one to {MAX_OBJECTS}.")
     least = [1 if group.count is None else group.count for group in groups]
-    if request.comparison in (Order.MORE, Order.FEWER):
-        least[-2 if request.comparison is Order.MORE else -1] += 1
+    if request.comparison in (CountOrder.MORE, CountOrder.FEWER):
+        least[-2 if request.comparison is CountOrder.MORE else -1] += 1
     if sum(least) > MAX_OBJECTS:
         problems.append(f"{sum(least)} objects are too many: a picture has at most {MAX_OBJECTS}.")
     if (
@@ -232,12 +236,12 @@ def _problems_of_exclusions(request: Request) -> list[str]:
     return problems
 
 
-def _needed(request: Request) -> list[Kind]:
+def _needed(request: Request) -> list[Looks]:
     """The kinds that must be there, with the sizes that relations ask for."""
     needed = [group.kind for group in request.groups]
     for link in request.links:
         upper, lower = (request.groups[index].kind for index in link.layers)
-        if link.relation is Relation.INSIDE:
+        if link.relation is SpatialRelation.INSIDE:
             needed += [replace(upper, size=Size.SMALL), replace(lower, size=Size.LARGE)]
     return needed
 

@@ -137,7 +137,7 @@ HELD_OUT_TEXTURES = frozenset(
 
 
 @dataclass(frozen=True)
-class Kind:
+class Looks:
     """Looks; None leaves an attribute open. An object's kind leaves nothing open."""
 
     shape: Shape | None = None
@@ -155,14 +155,14 @@ class Kind:
     def is_whole(self) -> bool:
         return len(self.attributes) == len(ATTRIBUTES)
 
-    def differences(self, other: Kind) -> tuple[str, ...]:
+    def differences(self, other: Looks) -> tuple[str, ...]:
         """The names of the attributes in which both say something, and not the same."""
         mine, others = self.attributes, other.attributes
         return tuple(
             name for name in ATTRIBUTES if name in mine and others.get(name, mine[name]) != mine[name]
         )
 
-    def matches(self, other: Kind) -> bool:
+    def matches(self, other: Looks) -> bool:
         """Whether something could be of both kinds; of a whole kind, whether it is of this one."""
         return not self.differences(other)
 
@@ -202,7 +202,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class SceneObject:
-    kind: Kind
+    kind: Looks
     pose: Pose
 
     def __post_init__(self) -> None:
@@ -261,7 +261,7 @@ def pick(options: Sequence[T], rng: Generator) -> T:
     return options[int(rng.integers(len(options)))]
 
 
-def is_possible(kind: Kind) -> bool:
+def is_possible(kind: Looks) -> bool:
     """Whether the world shows the kind: of dots, a small object has too few to be told from shading."""
     return not (kind.size is Size.SMALL and kind.texture is Texture.DOTTED)
 
@@ -274,5 +274,5 @@ def is_held_out(scene: Scene) -> bool:
     )
 
 
-def is_held_out_kind(kind: Kind) -> bool:
+def is_held_out_kind(kind: Looks) -> bool:
     return (kind.colour, kind.shape) in HELD_OUT_PAIRS or (kind.texture, kind.shape) in HELD_OUT_TEXTURES

@@ -14,18 +14,18 @@ from irg.world2.scene import Scene
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """Whether a picture is exactly what was asked for, and if not, why not, in plain words."""
 
     correct: bool
     flaws: tuple[str, ...]
 
 
-def judge(request: Request, reading: Reading) -> Verdict:
+def judge(request: Request, reading: Reading) -> Judgement:
     """Right is a picture of the requested objects and no others, all clear, in the asked relations."""
     found = check(request, reading, reading.scene)
     flaws = (*reading.problems, *_flaws(found))
-    return Verdict(found.finds_nothing_wrong and not reading.problems, flaws)
+    return Judgement(found.finds_nothing_wrong and not reading.problems, flaws)
 
 
 def repair(request: Request, reading: Reading, rng: Generator) -> tuple[Scene, Check]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from irg.world2.request import Group, Order, Relation, Request
-from irg.world2.scene import Kind, Size, pick
+from irg.world2.request import CountOrder, Group, Request, SpatialRelation
+from irg.world2.scene import Looks, Size, pick
 
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 PREFIXES = (
@@ -25,14 +25,14 @@ PREFIXES = (
     "show me",
     "paint",
 )
-RELATION_PHRASES: dict[Relation, tuple[str, ...]] = {
-    Relation.LEFT: ("left of", "to the left of", "on the left of"),
-    Relation.RIGHT: ("right of", "to the right of", "on the right of"),
-    Relation.ABOVE: ("above", "over"),
-    Relation.BELOW: ("below", "under", "beneath"),
-    Relation.INSIDE: ("inside", "within"),
-    Relation.IN_FRONT: ("in front of",),
-    Relation.BEHIND: ("behind",),
+RELATION_PHRASES: dict[SpatialRelation, tuple[str, ...]] = {
+    SpatialRelation.LEFT: ("left of", "to the left of", "on the left of"),
+    SpatialRelation.RIGHT: ("right of", "to the right of", "on the right of"),
+    SpatialRelation.ABOVE: ("above", "over"),
+    SpatialRelation.BELOW: ("below", "under", "beneath"),
+    SpatialRelation.INSIDE: ("inside", "within"),
+    SpatialRelation.IN_FRONT: ("in front of",),
+    SpatialRelation.BEHIND: ("behind",),
 }
 SIZE_WORDS: dict[Size, tuple[str, ...]] = {
     Size.SMALL: ("small", "little"),
@@ -43,7 +43,7 @@ ANYTHING = "object"  # of no shape in particular
 
 
 @dataclass(frozen=True)
-class Choice:
+class Alternatives:
     """One of several texts; the first is the canonical one, and the others together have a chance."""
 
     options: tuple[str, ...]
@@ -55,8 +55,8 @@ class Choice:
         return pick(self.options[1:], rng)
 
 
-Form = tuple[Choice, ...]
-_PREFIX = Choice(("", *(f"{prefix} " for prefix in PREFIXES)), 0.5)
+Form = tuple[Alternatives, ...]
+_PREFIX = Alternatives(("", *(f"{prefix} " for prefix in PREFIXES)), 0.5)
 _FORM_CHANCE = 0.2  # of another form than the canonical one
 
 
@@ -88,7 +88,7 @@ def forms(request: Request) -> list[Form]:
     return found
 
 
-def kind_text(kind: Kind, plural: bool = False) -> str:
+def kind_text(kind: Looks, plural: bool = False) -> str:
     """ "small striped red stars", canonically."""
     return "".join(choice.options[0] for choice in _kind(kind, plural))
 
@@ -130,22 +130,22 @@ def _listed(groups: tuple[Group, ...]) -> Form:
     for index, group in enumerate(groups):
         if index:
             last, joiners = index == len(groups) - 1, (" and ", " with ") if len(groups) == 2 else (" and ",)
-            form += (Choice(joiners, 0.2) if last else _said(", "),)
+            form += (Alternatives(joiners, 0.2) if last else _said(", "),)
         form += _group(group)
     return form
 
 
-def _comparisons(order: Order, first: Kind, second: Kind) -> Iterator[Form]:
+def _comparisons(order: CountOrder, first: Looks, second: Looks) -> Iterator[Form]:
     one, other = _kind(first, plural=True), _kind(second, plural=True)
     said_short = second.shape is first.shape and len(second.attributes) > 1
     short = (*_adjectives(second), _said("ones"))
     others = (other, short) if said_short else (other,)
     for last in others:
-        if order is Order.EQUAL:
+        if order is CountOrder.EQUAL:
             yield (_said("as many "), *one, _said(" as "), *last)
         else:
             yield (_said(f"{order.value} "), *one, _said(" than "), *last)
-    if order is Order.EQUAL:
+    if order is CountOrder.EQUAL:
         yield (_said("the same number of "), *one, _said(" and "), *other)
 
 
@@ -153,12 +153,12 @@ def _group(group: Group) -> Form:
     assert group.count is not None, "a group of an open count is said in a comparison"
     kind = _kind(group.kind, plural=group.count > 1)
     if group.count > 1:
-        return (Choice((NUMBER_WORDS[group.count], str(group.count)), 0.15), _said(" "), *kind)
+        return (Alternatives((NUMBER_WORDS[group.count], str(group.count)), 0.15), _said(" "), *kind)
     article = "an" if kind[0].options[0][0] in "aeiou" else "a"
-    return (Choice((article, "one"), 0.15), _said(" "), *kind)
+    return (Alternatives((article, "one"), 0.15), _said(" "), *kind)
 
 
-def _kind(kind: Kind, plural: bool) -> Form:
+def _kind(kind: Looks, plural: bool) -> Form:
     if kind.shape is None:
         noun = f"{ANYTHING}s" if plural else ANYTHING
     else:
@@ -166,10 +166,10 @@ def _kind(kind: Kind, plural: bool) -> Form:
     return (*_adjectives(kind), _said(noun))
 
 
-def _adjectives(kind: Kind) -> Form:
+def _adjectives(kind: Looks) -> Form:
     form: Form = ()
     if kind.size is not None:
-        form += (Choice(SIZE_WORDS[kind.size], 0.3), _said(" "))
+        form += (Alternatives(SIZE_WORDS[kind.size], 0.3), _said(" "))
     if kind.texture is not None:
         form += (_said(f"{kind.texture} "),)
     if kind.colour is not None:
@@ -177,8 +177,8 @@ def _adjectives(kind: Kind) -> Form:
     return form
 
 
-def _relation(relation: Relation) -> Choice:
-    return Choice(RELATION_PHRASES[relation], 0.5)
+def _relation(relation: SpatialRelation) -> Alternatives:
+    return Alternatives(RELATION_PHRASES[relation], 0.5)
 
 
 def _link(request: Request, index: int) -> Form:
@@ -200,15 +200,15 @@ def _exclusion(request: Request, index: int) -> Form:
         ways = tuple(f"{joiner}no " for joiner in start)
         if not index:
             ways += (" without ",)
-        return (Choice(ways, 0.5), _said(kind.shape.plural))
+        return (Alternatives(ways, 0.5), _said(kind.shape.plural))
     (word,) = kind.attributes.values()
     options = [f"{joiner}nothing {word}" for joiner in start]
     if kind.colour is not None:
         options += [f"{joiner}no {word}" for joiner in start]
         if not index:
             options.append(f" without {word}")
-    return (Choice(tuple(options), 0.5),)
+    return (Alternatives(tuple(options), 0.5),)
 
 
-def _said(text: str) -> Choice:
-    return Choice((text,))
+def _said(text: str) -> Alternatives:
+    return Alternatives((text,))
