@@ -61,9 +61,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300, help="mutants to test, of all there are")
     parser.add_argument("--seed", type=int, default=0, help="decides on the sample")
     parser.add_argument("--minutes", type=float, default=20, help="what is not tested by then is left out")
-    parser.add_argument(
-        "--only", default="", help="those with this in their name, such as core.packing"
-    )
+    parser.add_argument("--only", default="", help="those with this in their name, such as core.packing")
     options = parser.parse_args()
     shutil.rmtree(FOLDER, ignore_errors=True)
     mutmut("run", FIRST)

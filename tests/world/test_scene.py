@@ -12,6 +12,7 @@ from irg.world.scene import (
     Shape,
     Size,
     Zone,
+    fitted_pose,
     is_held_out,
     resized,
     validate,
@@ -76,3 +77,9 @@ def test_held_out_counts_are_exact(count, shape):
     objects = tuple(thing(zone, shape, Colour.RED) for zone in Zone)
     assert is_held_out(Scene(objects[:count], Background.SKY))
     assert not is_held_out(Scene(objects[: count - 1], Background.SKY))
+
+
+def test_a_larger_object_fits_where_a_small_one_was():
+    fitted = fitted_pose(Pose(19.5, 66.0, 14.2, -11.0), Zone.LEFT, Size.LARGE)
+    assert fitted == Pose(19.8, 65.7, 18.5, -8.0)
+    assert fitted_pose(fitted, Zone.LEFT, Size.LARGE) == fitted

@@ -40,7 +40,7 @@ def train(
         option("With --dry-run: plan for so many processes, one per GPU. Default: 1.", metavar="N", least=1),
     ] = None,
 ) -> None:
-    """Run a recipe: make a tokenizer, train an autoencoder, or train the model.
+    """Run a recipe: train the model, or make the embedded model's tokenizer or autoencoder.
 
     The resolved recipe is saved beside what it makes.
     """

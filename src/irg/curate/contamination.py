@@ -11,7 +11,8 @@ from functools import cached_property
 from irg.core.digest import digest_of
 from irg.data.sets import plain
 from irg.world import OutsideWorld, Split, parse
-from irg.world.grammar import is_held_out_text, requires_held_out
+from irg.world.grammar import is_held_out_text
+from irg.world.request import requires_held_out
 
 
 @dataclass(frozen=True)

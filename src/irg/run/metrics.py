@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from irg.core.files import write_atomically
 from irg.core.settings import BaseSettings
+from irg.run.lines import lines_until
 
 Writer = Callable[[int, Mapping[str, float]], None]
 """Takes a step and its numbers."""
@@ -167,7 +168,7 @@ def _shown(values: Mapping[str, float], timing: Mapping[str, float]) -> str:
 def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
     """Appends lines to a file, after dropping those of steps past `start`."""
     if path.exists():
-        write_atomically(path, "".join(line + "\n" for line in _kept(path, start)))
+        write_atomically(path, "".join(line + "\n" for line in lines_until(path, start)))
     file = opening.enter_context(path.open("a"))
 
     def write(step: int, values: Mapping[str, float]) -> None:
@@ -175,22 +176,6 @@ def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
         file.flush()
 
     return write
-
-
-def _kept(path: Path, start: int) -> list[str]:
-    """The lines of steps up to `start`. A process that was killed may have left half a line at the end."""
-    lines = path.read_text().splitlines()
-    kept: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            step = json.loads(line)["step"]
-        except ValueError as broken:
-            if number == len(lines):
-                break
-            raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
-        if step <= start:
-            kept.append(line)
-    return kept
 
 
 def _tensorboard(folder: Path, start: int, opening: ExitStack) -> Writer:

@@ -11,6 +11,7 @@ from rich.console import Console
 from irg.core.files import write_atomically
 from irg.data.source import Fault
 from irg.data.streams import Rejected
+from irg.run.lines import lines_until
 from irg.run.parallel import Layout
 
 FILE = "rejected.jsonl"
@@ -77,21 +78,10 @@ def _files(folder: Path) -> list[Path]:
 def _met_until(folder: Path, step: int) -> list[str]:
     """The lines about rows that were met while reading, up to a step.
 
-    Each once: a process that is killed here may have gathered them already. Nor may its last line be whole.
+    Each once: a process that is killed here may have gathered them already.
     """
-    kept: dict[str, None] = {}
-    for path in _files(folder):
-        lines = path.read_text().splitlines()
-        for number, line in enumerate(lines, start=1):
-            try:
-                met = json.loads(line)["step"]
-            except ValueError as broken:
-                if number == len(lines):
-                    break
-                raise ValueError(f"{path}, line {number} is not valid JSON: {broken}") from broken
-            if 0 < met <= step:
-                kept[line] = None
-    return list(kept)
+    lines = (line for path in _files(folder) for line in lines_until(path, step, after=0))
+    return list(dict.fromkeys(lines))
 
 
 def _line(one: Rejected, step: int) -> str:

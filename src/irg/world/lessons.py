@@ -9,8 +9,9 @@ from numpy.random import Generator
 
 from irg.world.edits import CHANGE_KINDS, allowed_change, perturb
 from irg.world.flaws import FlawKind, compare
-from irg.world.grammar import Family, Split, random_scene, sample_prompt
+from irg.world.grammar import Split, random_scene, sample_prompt
 from irg.world.reading import clear_reading
+from irg.world.request import Family
 from irg.world.scene import COLOURS, SHAPES, ZONES, Scene, Shape, Zone, pick
 from irg.world.sentences import reflection, sentence, thought, words_for
 from irg.world.wording import NUMBER_WORDS
