@@ -1,7 +1,7 @@
 import json
 import time
 from collections import Counter
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -234,3 +234,13 @@ def test_refuses_what_cannot_be() -> None:
     virtual = survey([Stream(VirtualSource([episode(0)]), Mode.DIRECT)], Measuring(tiny_preparer())).streams
     with pytest.raises(ValueError, match="is virtual"):
         fitting_budget(virtual, PackingOptions(tokens=1000), 0)
+
+
+def test_a_sample_that_has_waited_goes_before_a_required_stream() -> None:
+    """One that never fits beside it goes first every eighth step after it was drawn, and not before."""
+    wide, needed = stream("wide", [50] * 9), stream("needed", [60] * 9, 1e-9, required=True)
+    planner = Planner([wide, needed], PackingOptions(tokens=100, lookahead=1), seed=0)
+    steps = list(islice(planner, 40))
+    without = [step.step for step in steps if step.missing]
+    assert without[0] == 8 and all(later - earlier >= 8 for earlier, later in pairwise(without))
+    assert len(without) >= 4
