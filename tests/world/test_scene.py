@@ -45,10 +45,9 @@ def test_pose_fills_only_what_is_missing_and_keeps_the_content():
     assert posed == scene.pose(np.random.default_rng(0))
 
 
-def test_same_content_can_ignore_the_background():
+def test_another_background_is_other_content():
     here, there = (Scene((thing(Zone.TOP),), background) for background in (Background.SKY, Background.ROSE))
     assert not here.same_content(there)
-    assert here.same_content(there, ignore_background=True)
 
 
 def test_poses_stay_in_the_picture_and_apart_even_after_resizing():

@@ -7,26 +7,23 @@ put that in words. It needs numpy, and nothing else of irg.
 
 from irg.world.edits import malform, perturb
 from irg.world.flaws import Flaw, FlawKind, compare
-from irg.world.grammar import Split, fulfil, random_scene, sample_prompt, sample_request
+from irg.world.grammar import Split, fulfil, random_scene, sample_prompt
 from irg.world.judging import judge, repair
-from irg.world.lessons import caption, questions, sample_edit
+from irg.world.lessons import questions, sample_edit
 from irg.world.oracle import read
-from irg.world.reading import ObjectReading, Reading
+from irg.world.reading import Reading
 from irg.world.render import render
-from irg.world.request import Direction, Family, Group, Request, fulfils
+from irg.world.request import Family, Request, fulfils
 from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone, is_held_out
 from irg.world.sentences import parse_reflection, parse_thought, reflection, thought
-from irg.world.wording import OutsideWorld, parse, phrase
+from irg.world.wording import OutsideWorld, parse
 
 __all__ = [
     "Background",
     "Colour",
-    "Direction",
     "Family",
     "Flaw",
     "FlawKind",
-    "Group",
-    "ObjectReading",
     "OutsideWorld",
     "Pose",
     "Reading",
@@ -37,7 +34,6 @@ __all__ = [
     "Size",
     "Split",
     "Zone",
-    "caption",
     "compare",
     "fulfil",
     "fulfils",
@@ -48,7 +44,6 @@ __all__ = [
     "parse_reflection",
     "parse_thought",
     "perturb",
-    "phrase",
     "questions",
     "random_scene",
     "read",
@@ -57,6 +52,5 @@ __all__ = [
     "repair",
     "sample_edit",
     "sample_prompt",
-    "sample_request",
     "thought",
 ]

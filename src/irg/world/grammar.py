@@ -3,8 +3,6 @@
 The types are in `request`, and their English (`phrase`, `parse`) in `wording`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from enum import StrEnum
 from hashlib import sha256

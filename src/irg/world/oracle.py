@@ -4,8 +4,6 @@ Strict on purpose: an object is clear only if one shape fits it well and no othe
 model is not praised for squarish circles. What a reading means for a prompt is `judging`.
 """
 
-from __future__ import annotations
-
 import colorsys
 from dataclasses import dataclass
 from functools import cache
