@@ -31,8 +31,8 @@ def test_the_scene_recipe_needs_nothing_from_elsewhere() -> None:
     build = Build(read_recipe(RECIPES / "scene.yaml", ["out=runs/elsewhere", "propose.count=500"]))
     assert names(build) == ["think", "draw", "improve", "judge", "reflect", "filter"]
     assert not any(isinstance(stage, EndpointStage) for stage in build.stages)
-    assert build.recipe.asked == () and build.recipe.draw.model is None and build.limits.device == 2
-    assert build.recipe.propose.contamination.scenes and build.emit.system_prompt
+    assert build.recipe.asked == () and build.recipe.draw.model is None and build.recipe.run.device == 2
+    assert build.recipe.propose.contamination.scenes and build.system_prompt
 
 
 def test_the_teachers_recipe_is_planned_without_its_model_or_keys(
@@ -113,6 +113,8 @@ PAIRS = {"by": "files", "files": ["x.jsonl"], "count": 1, "image": "image"}
         ({"improve": {"by": "checkpoint"}, "draw": {"candidates": 2}}, "expected improve.by to be oracle"),
         ({"improve": {"by": "given"}}, "expected propose.image"),
         ({"improve": {"by": "given"}, "propose": {**PAIRS, "image": None}}, "expected propose.image"),
+        ({"draw": {"flawed": 1.5}}, "draw.flawed: 1.5"),
+        ({"draw": {"untouched": -0.1}}, "draw.untouched: -0.1"),
         ({"emit": {"held_out": 1.0}}, "held_out"),
         ({"budget": {"max_cost": -1}}, "max_cost"),
     ],

@@ -113,12 +113,11 @@ def run(
     if dry_run:
         _print_plan(changed, console, as_json)
         return
-    from irg.curate.session import curate, here, on_cluster
+    from irg.curate.session import curate
     from irg.stages.cluster import Cluster
 
-    runner = here if ray is None else on_cluster(Cluster(ray))
     with _Bars(console, changed.propose.count) as bars:
-        curated = curate(changed, bars.watch, runner, again)
+        curated = curate(changed, bars.watch, None if ray is None else Cluster(ray), again)
     _print_outcome(changed, curated, console, as_json)
     if curated.progress.stopped is not None:
         raise typer.Exit(1)

@@ -107,7 +107,7 @@ class TeacherJudge:
         self.teacher, self.settings = teacher, settings or JudgeSettings()
         schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}
         identity = teacher.identity("judge", schemas, seed)
-        demands = self.settings.model_dump(mode="json")
+        demands = self.settings.model_dump(mode="json", include=set(JudgeSettings.model_fields))
         self.identity = replace(identity, settings=identity.settings | demands)
 
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:

@@ -67,8 +67,6 @@ class TeacherPrompts:
         licence: str = "",
         seed: int = 0,
     ) -> None:
-        if not subjects or batch < 1:
-            raise ValueError(f"{len(subjects)} subjects, batches of {batch}: expected at least 1 of each")
         self.teacher, self.subjects, self.batch = teacher, tuple(subjects), batch
         self.licence = licence
         identity = teacher.identity("teacher prompts", {"propose": batch_of(batch)}, seed)
