@@ -63,3 +63,18 @@ def scenes_checkpoint(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
     )
     settings.save(folder)
     return folder
+
+
+@pytest.fixture
+def refuse(run: Run, work: Path):
+    """Run a command that must fail, and return its message."""
+
+    def check(*arguments: object, code: int = 2) -> str:
+        before = sorted(work.rglob("*"))
+        result = run(*arguments)
+        assert result.exit_code == code, result.output
+        assert result.stdout == "" and "Traceback" not in result.stderr
+        assert sorted(work.rglob("*")) == before
+        return " ".join(result.stderr.split())
+
+    return check

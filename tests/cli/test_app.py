@@ -4,13 +4,19 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import typer
 from typer.main import get_command
 
+import irg.cli
 from irg import __version__
 from irg.cli.app import app
+from irg.cli.compare import Contest
+from irg.cli.options import ModelChoice, Overrides, Telling
+from irg.cli.order import Order
 from tests.cli.conftest import ENVIRONMENT, Run
 
 
@@ -46,6 +52,14 @@ def test_no_option_goes_unread(name: str) -> None:
     assert parameters <= names_read(callback), f"irg {name}: options that nobody reads"
 
 
+@pytest.mark.parametrize("group", [Contest, ModelChoice, Order, Overrides, Telling])
+def test_no_option_of_a_group_goes_unread(group: type) -> None:
+    sources = Path(irg.cli.__file__).parent.glob("*.py")
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text()))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert {option.name for option in fields(group)} <= read
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_teaches(name: str, run: Run) -> None:
     result = run(*name.split()[1:], "--help")
@@ -71,54 +85,6 @@ def test_the_module_runs_too() -> None:
     assert __version__ in subprocess.check_output(
         [sys.executable, "-m", "irg", "--version"], text=True, env=ENVIRONMENT
     )
-
-
-class TestErrors:
-    @pytest.fixture
-    def failing(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
-        """Makes `irg info` raise what is put into the list."""
-        errors: list[BaseException] = []
-
-        def fail(checkpoint: str | None = None) -> None:
-            raise errors[0]
-
-        command = next(known for known in app.registered_commands if known.name == "info")
-        monkeypatch.setattr(command, "callback", fail)
-        yield errors
-
-    def test_an_expected_error_is_one_line(self, failing: list[BaseException], run: Run) -> None:
-        failing.append(ValueError("7 is not [red]enough"))
-        result = run("info")
-        assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == "error: 7 is not [red]enough\n"
-
-    def test_debug_keeps_its_traceback(
-        self, failing: list[BaseException], run: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        failing.append(ValueError("7"))
-        with pytest.raises(ValueError, match="7"):
-            run("--debug", "info")
-        monkeypatch.setenv("IRG_DEBUG", "1")
-        with pytest.raises(ValueError, match="7"):
-            run("info")
-
-    def test_our_own_mistakes_keep_theirs(self, failing: list[BaseException], run: Run) -> None:
-        failing.append(AssertionError("ours"))
-        with pytest.raises(AssertionError, match="ours"):
-            run("info")
-
-    def test_a_file_error_names_the_file(self, failing: list[BaseException], run: Run) -> None:
-        failing.append(PermissionError(13, "Permission denied", "some/file"))
-        assert run("info").stderr == "error: some/file: Permission denied\n"
-
-    def test_out_of_memory_says_what_helps(self, failing: list[BaseException], run: Run) -> None:
-        failing.append(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
-        assert "--dtype bfloat16" in run("info").stderr
-
-    def test_an_interrupt_is_130(self, failing: list[BaseException], run: Run) -> None:
-        failing.append(KeyboardInterrupt())
-        result = run("info")
-        assert result.exit_code == 130 and "interrupted" in result.stderr
 
 
 def test_every_command_is_registered_once() -> None:

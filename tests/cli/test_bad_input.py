@@ -2,39 +2,18 @@
 
 import io
 import os
-import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import tomllib
 import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from irg.cli.errors import EXTRAS, explain
-from irg.cli.output import EpisodeFolder
 from tests.cli.conftest import ENVIRONMENT, SMALL, Run
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def refuse(run: Run, work: Path):
-    """Run a command that must fail, and return its message."""
-
-    def check(*arguments: object, code: int = 2) -> str:
-        before = sorted(work.rglob("*"))
-        result = run(*arguments)
-        assert result.exit_code == code, result.output
-        assert result.stdout == "" and "Traceback" not in result.stderr
-        assert sorted(work.rglob("*")) == before
-        return " ".join(result.stderr.split())
-
-    return check
 
 
 @pytest.mark.parametrize(
@@ -170,32 +149,6 @@ class TestOptions:
         assert "No such command" in refuse("destroy")
 
 
-class TestOutput:
-    def test_a_folder_of_somebody_else(self, refuse, checkpoint: Path, work: Path) -> None:
-        (work / "mine").mkdir()
-        (work / "mine" / "thesis.txt").write_text("words")
-        assert "mine holds 'thesis.txt' and no episode" in refuse(
-            "generate", "dog", "--out", "mine", "--model", checkpoint
-        )
-
-    @pytest.mark.parametrize("options", [("dog",), ("--prompts", "file")])
-    def test_a_place_that_cannot_be_written(self, refuse, checkpoint: Path, work: Path, options) -> None:
-        (work / "file").write_text("words")
-        # The checkpoint is no better: that the output is what is complained of shows that it was tried first.
-        message = refuse("generate", *options, "--out", "file/below", "--model", work / "nothing")
-        assert "cannot write to file/below: Not a directory" in message
-
-    def test_previews_of_a_broken_run_are_taken_away(self, tmp_path: Path) -> None:
-        with pytest.raises(KeyboardInterrupt), EpisodeFolder(tmp_path / "a" / "b") as folder:
-            from irg.core.events import DenoisingStep
-
-            step = DenoisingStep(1, 3, 9, None, Image.new("RGB", (8, 8)))  # type: ignore[arg-type]
-            folder.preview(1, step)
-            assert (tmp_path / "a" / "b" / "previews" / "image1-step0003.png").exists()
-            raise KeyboardInterrupt
-        assert not any(tmp_path.iterdir())
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_leaves_nothing(checkpoint: Path, work: Path) -> None:
     options = ("--temperature", "3", "--max-thought-tokens", "1000000", "--model", str(checkpoint))
@@ -217,16 +170,3 @@ def test_ctrl_c_leaves_nothing(checkpoint: Path, work: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in stderr and "Traceback" not in stderr
     assert not any(work.iterdir())
-
-
-def test_a_missing_extra_is_named() -> None:
-    missing = explain(ModuleNotFoundError("No module named 'peft.tuners'", name="peft.tuners"))
-    assert missing == "this needs peft, which is not installed: pip install 'irg[train]'"
-    assert explain(ModuleNotFoundError("No module named 'irg.nothing'", name="irg.nothing")) is None
-
-
-def test_extras_are_those_of_the_package() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra, packages in EXTRAS.items():
-        names = {re.split(r"[\[<>=]", one)[0].removesuffix("_torch") for one in declared[extra]}
-        assert set(packages) <= names, extra

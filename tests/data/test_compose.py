@@ -9,7 +9,7 @@ from irg.core import BranchKind, Document, Grid, Kind, Role, Segment, SpecialTok
 from irg.core.trace import Trace, Turn
 from irg.data.compose import Composer, Dropout, Noising, dropped, noised, noised_copies
 from irg.data.learning import Mode, document
-from irg.data.prepare import Preparer, seed_of
+from irg.data.prepare import Preparer
 from irg.model import Autoencoder
 from irg.model.autoencoder import to_tokens
 from irg.prep import Resize, to_pixels
@@ -226,9 +226,3 @@ def test_each_kind_of_dropout_happens_as_often_as_asked_on_its_own() -> None:
     assert abs(share(lambda one: "V1" not in one) - 0.1) < 0.025
     assert abs(share(lambda one: "C1" not in one and "V1" not in one) - 0.02) < 0.012
     assert abs(share(lambda one: "T2" not in one and "C1" not in one) - 0.06) < 0.02
-
-
-def test_seeds_depend_on_every_part_and_its_place() -> None:
-    assert seed_of(0, "a", 1) == seed_of(0, "a", 1) != seed_of(0, "a", 2)
-    assert len({seed_of(1, 23), seed_of(12, 3), seed_of(3, 12), seed_of("1", "2", "3")}) == 4
-    assert 0 <= seed_of("x") < 2**63

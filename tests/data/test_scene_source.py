@@ -14,7 +14,6 @@ from irg.world import (
     Family,
     FlawKind,
     Size,
-    caption,
     compare,
     fulfil,
     fulfils,
@@ -112,7 +111,7 @@ def test_answers_are_true_and_captions_as_frequent_as_meant() -> None:
         for question, answer in trace.questions:
             assert answers.get(question, answer) == answer
             checked += question in answers
-        first_are_captions.append(trace.questions[0][1] == caption(parse_thought(thoughts(trace)[0])))
+        first_are_captions.append(trace.questions[0][1] == thought(parse_thought(thoughts(trace)[0])))
     assert checked > 200
     assert abs(np.mean(first_are_captions) - CAPTIONS) < 0.2
 

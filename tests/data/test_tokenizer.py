@@ -13,7 +13,7 @@ from irg.data.tokenizer import train_tokenizer
 from irg.prep import Tokenizer
 from irg.prep.text import DELIMITERS
 from irg.world import Background, Colour, Shape, Size, Zone
-from irg.world.language import VOCABULARY_TEXTS
+from irg.world.lessons import VOCABULARY_TEXTS
 from tests.data.small import tokenizer
 
 

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from irg.model import Autoencoder, embedded, tiny
-from irg.model.autoencoder import Moments, from_tokens, to_tokens
+from irg.model.autoencoder import Moments, encode_by_size, from_tokens, to_tokens
 from irg.model.config import AutoencoderConfig
 
 CONFIGS = {"kl": tiny().autoencoder, "patch": embedded(900).autoencoder}
@@ -92,3 +93,28 @@ def test_the_embedded_autoencoder_does_not_import_diffusers() -> None:
 def test_pixels_per_latent_cell() -> None:
     assert AutoencoderConfig("kl", (32, 32), 1, 8).downsample == 2
     assert CONFIGS["kl"].downsample == CONFIGS["patch"].downsample == 8
+
+
+@pytest.mark.parametrize("most", [None, 2])
+def test_pictures_of_one_size_are_encoded_together_and_to_the_same(
+    autoencoder: Autoencoder, most: int | None
+) -> None:
+    sizes = [(16, 32), (32, 16), (16, 32), (16, 32)]
+    pictures = [np.random.default_rng(seed).integers(0, 256, (*size, 3)) for seed, size in enumerate(sizes)]
+    batches: list[int] = []
+
+    def batch(some: list[np.ndarray]) -> torch.Tensor:
+        batches.append(len(some))
+        return torch.from_numpy(np.stack(some)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    def noise(index: int, shape: tuple[int, int, int]) -> torch.Tensor:
+        return torch.randn(shape, generator=torch.Generator().manual_seed(index))
+
+    with torch.no_grad():
+        together = encode_by_size(autoencoder, pictures, batch, noise, 2, most)
+        assert batches == ([3, 1] if most is None else [2, 1, 1]) and sorted(together) == [0, 1, 2, 3]
+        for index, picture in enumerate(pictures):
+            pixels = batch([picture])
+            drawn = noise(index, autoencoder.latent_shape(*sizes[index]))[None]
+            alone = to_tokens(autoencoder.encode(pixels, drawn if autoencoder.sampled else None), 2)[0]
+            assert torch.allclose(together[index], alone, atol=1e-5)

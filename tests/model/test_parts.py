@@ -1,7 +1,9 @@
+"""Which part of the model a parameter belongs to."""
+
 import pytest
 
 from irg.model import ModelConfig, UnifiedModel
-from irg.model.parts import ModelPart, is_hidden, part_of
+from irg.model.parts import ModelPart, is_hidden, part_of, plain_name
 from irg.model.unified import skeleton
 
 
@@ -29,3 +31,12 @@ def test_matrices_at_the_edges_are_no_maps_between_hidden_states() -> None:
     assert is_hidden("decoder.layers.0.generation.query.weight") and is_hidden("vision.layers.0.up.weight")
     edges = ("decoder.embedding", "decoder.head", "latent_out", "timestep.up", "vision.patch_embedding")
     assert not any(is_hidden(f"{name}.weight") for name in edges)
+
+
+def test_a_parameter_keeps_its_part_in_the_modules_around_it() -> None:
+    assert plain_name("model._orig_mod.decoder.head.weight") == "decoder.head.weight"
+    assert part_of("model._orig_mod.decoder.head.weight") is ModelPart.HEAD
+    adapter = "decoder.layers.1.generation.up.lora_A.default.weight"
+    assert part_of(adapter) is ModelPart.GENERATION
+    with pytest.raises(ValueError, match=r"'decoder\.rest\.weight' is in no part"):
+        part_of("decoder.rest.weight")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.prep import ImageError, Resize, decode_image, open_image, patches, to_pixels, to_uint8
+from irg.prep import ImageError, Resize, SizeOnly, decode_image, open_image, patches, to_pixels, to_uint8
 from irg.prep.images import MAX_PIXELS, flatten
 
 
@@ -196,3 +196,10 @@ def test_patches_are_laid_out_row_column_channel() -> None:
     assert cut.shape == (4, 12)
     assert cut[1].tolist() == [102, 202, 302, 103, 203, 303, 112, 212, 312, 113, 213, 313]
     assert cut[2, 0].item() == 120
+
+
+def test_a_picture_without_pixels_has_a_size_and_nothing_else() -> None:
+    picture = SizeOnly((7, 0))
+    assert picture.size == (7, 0) and isinstance(picture, Image.Image)
+    with pytest.raises(ValueError, match="7x0 have not been read"):
+        picture.convert("L")

@@ -7,7 +7,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from irg.prep import Tokenizer
+from irg.prep import RememberingTokenizer, Tokenizer
 from irg.prep.text import DELIMITERS
 
 WORDS = ("a", "red", "circle", "?")
@@ -76,3 +76,14 @@ def test_a_tokenizer_without_delimiters_in_a_folder(tmp_path: Path) -> None:
     fast(()).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(ValueError, match=r"tokenizer\.json lacks the tokens <\|im_start\|>"):
         Tokenizer.from_folder(tmp_path)
+
+
+def test_a_remembering_tokenizer_gives_the_same_without_asking_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Tokenizer(fast())
+    remembering, asked = RememberingTokenizer(plain), []
+    encode = Tokenizer.encode
+    monkeypatch.setattr(Tokenizer, "encode", lambda self, text: asked.append(text) or encode(self, text))
+    counting = RememberingTokenizer(plain)
+    for text in ("a red circle", "a circle", "a red circle"):
+        assert counting.encode(text) == remembering.encode(text) == encode(plain, text)
+    assert asked == ["a red circle", "a circle"]

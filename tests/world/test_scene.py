@@ -12,6 +12,7 @@ from irg.world.scene import (
     Shape,
     Size,
     Zone,
+    fitted_pose,
     is_held_out,
     resized,
     validate,
@@ -44,10 +45,9 @@ def test_pose_fills_only_what_is_missing_and_keeps_the_content():
     assert posed == scene.pose(np.random.default_rng(0))
 
 
-def test_same_content_can_ignore_the_background():
+def test_another_background_is_other_content():
     here, there = (Scene((thing(Zone.TOP),), background) for background in (Background.SKY, Background.ROSE))
     assert not here.same_content(there)
-    assert here.same_content(there, ignore_background=True)
 
 
 def test_poses_stay_in_the_picture_and_apart_even_after_resizing():
@@ -76,3 +76,9 @@ def test_held_out_counts_are_exact(count, shape):
     objects = tuple(thing(zone, shape, Colour.RED) for zone in Zone)
     assert is_held_out(Scene(objects[:count], Background.SKY))
     assert not is_held_out(Scene(objects[: count - 1], Background.SKY))
+
+
+def test_a_larger_object_fits_where_a_small_one_was():
+    fitted = fitted_pose(Pose(19.5, 66.0, 14.2, -11.0), Zone.LEFT, Size.LARGE)
+    assert fitted == Pose(19.8, 65.7, 18.5, -8.0)
+    assert fitted_pose(fitted, Zone.LEFT, Size.LARGE) == fitted

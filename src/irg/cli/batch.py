@@ -49,7 +49,7 @@ def generate_file(order: Order, file: Path, seed: int, folder: Path) -> BatchOut
 def _generate_all(
     order: Order, pipeline: "Pipeline", prompts: list[str], seed: int, folder: Path
 ) -> BatchOutcome:
-    outcome, console = BatchOutcome(), order.console
+    outcome, console = BatchOutcome(), order.telling.console
     for number, prompt in enumerate(prompts):
         place = folder / f"{number:04d}"
         console.print(Text.assemble(f"\n[{number + 1}/{len(prompts)}] ", (prompt, "bold")))
@@ -101,7 +101,7 @@ def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder:
 
 def _print_outcome(order: Order, outcome: BatchOutcome) -> None:
     counts = f"{len(outcome.made)} made, {len(outcome.skipped)} skipped, {len(outcome.failed)} failed"
-    order.console.print(f"\n{counts}", style="bold")
+    order.telling.console.print(f"\n{counts}", style="bold")
     for number, prompt, error in outcome.failed:
         reason = error.splitlines()[0]
         err.print(f"failed {number:04d} {prompt[:80]!r}: {reason}", markup=False, soft_wrap=True)

@@ -92,14 +92,14 @@ class Segment:
     target: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
-        if not self.kind.is_image:
-            if not isinstance(self.data, str | tuple):
+        if self.kind is Kind.TEXT:
+            if not isinstance(self.data, (str, tuple)):
                 got = type(self.data).__name__.lower()
                 raise ValueError(f"a TEXT segment takes a tuple of token ids, not a {got}, or a text")
         elif not isinstance(self.data, Image.Image):
             if self.grid is None:
                 raise ValueError(f"a {self.kind.name} segment needs a grid")
-            shape = None if isinstance(self.data, str | tuple) else tuple(self.data.shape)
+            shape = None if isinstance(self.data, (str, tuple)) else tuple(self.data.shape)
             if shape is None or (isinstance(self.data, torch.Tensor) and shape[0] != self.grid.num_tokens):
                 got = shape or type(self.data).__name__
                 raise ValueError(f"a {self.kind.name} segment of grid {tuple(self.grid)} got data {got}")
@@ -107,10 +107,10 @@ class Segment:
     @property
     def num_tokens(self) -> int:
         """Tokens in the row, the two delimiters included."""
-        if self.kind.is_image:
-            assert self.grid is not None, "a picture has tokens only once it is prepared"
-            return self.grid.num_tokens + DELIMITERS
-        return len(self.ids) + DELIMITERS
+        if self.kind is Kind.TEXT:
+            return len(self.ids) + DELIMITERS
+        assert self.grid is not None, "a picture has tokens only once it is prepared"
+        return self.grid.num_tokens + DELIMITERS
 
     @property
     def advance(self) -> int:

@@ -16,7 +16,8 @@ from irg.core.settings import BaseSettings
 from irg.curate.texts import FIELDS, prompt_files, read_prompts
 from irg.data.sets import plain
 from irg.world import OutsideWorld, Split, parse
-from irg.world.grammar import is_held_out_text, requires_held_out
+from irg.world.grammar import is_held_out_text
+from irg.world.request import requires_held_out
 
 
 class Contamination(BaseSettings):

@@ -17,10 +17,10 @@ from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
-from irg.data import conversation
+from irg.data import conversation, learning
 from irg.data.episodes import EpisodeSource
 from irg.data.fields import RowPlace
-from irg.data.learning import Mode, ModeQuestions, UnfitError, document
+from irg.data.learning import Mode, ModeQuestions, UnfitError
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import encode
 from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
@@ -124,18 +124,13 @@ def to_traces(
 def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
     """What a trace teaches in each of the modes wished for, with an id for each. Modes it lacks the parts for
     are left out."""
-    system_prompt = trace.system_prompt if wish.system_prompt is None else wish.system_prompt
     trace_id = trace.id or content_id(trace)
-    for mode in wish.modes:
-        num_choices = max(len(trace.questions), 1) if mode is Mode.QUESTION else 1
-        for choice in range(num_choices):
-            try:
-                made = document(trace, mode, system_prompt, wish.questions, choice)
-            except UnfitError:
-                continue
-            kept = made.segments[1:] if _texts(made, Role.SYSTEM) == [""] else made.segments
-            if all(one.text.strip() for one in kept if one.kind is Kind.TEXT):
-                yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(kept, mode)
+    for mode, choice, made in learning.documents(trace, wish.modes, wish.system_prompt, wish.questions):
+        if isinstance(made, UnfitError):
+            continue
+        kept = made.segments[1:] if _texts(made, Role.SYSTEM) == [""] else made.segments
+        if all(one.text.strip() for one in kept if one.kind is Kind.TEXT):
+            yield f"{trace_id}/{mode}" + (f"/{choice}" if choice else ""), Document(kept, mode)
 
 
 def messages(written: Document) -> list[dict[str, Any]]:

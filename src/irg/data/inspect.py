@@ -15,9 +15,10 @@ import numpy as np
 
 from irg.core import Document, pieces
 from irg.core.trace import Trace
+from irg.data import learning
 from irg.data.fields import RowPlace
 from irg.data.formats import DataSource
-from irg.data.learning import Mode, ModeQuestions, UnfitError, document
+from irg.data.learning import Mode, ModeQuestions, UnfitError
 from irg.data.prepare import Preparer
 from irg.data.source import Fault, RowError
 
@@ -172,15 +173,9 @@ def documents(row: Trace | Document, settings: Inspecting) -> Iterator[tuple[str
     if isinstance(row, Document):
         yield row.mode, row
         return
-    prompt = row.system_prompt if settings.system_prompt is None else settings.system_prompt
-    for mode in Mode:
-        num_choices = max(len(row.questions), 1) if mode is Mode.QUESTION else 1
-        for choice in range(num_choices):
-            try:
-                yield mode, document(row, mode, prompt, settings.questions, choice)
-            except UnfitError as unfit:
-                if mode in row.modes:
-                    yield mode, unfit
+    for mode, _, made in learning.documents(row, Mode, settings.system_prompt, settings.questions):
+        if isinstance(made, Document) or mode in row.modes:
+            yield mode, made
 
 
 def _add(

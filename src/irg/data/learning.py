@@ -4,6 +4,7 @@ IRGL's six modes (arXiv 2509.06945, figure 3) and the base modes before them, as
 holds. A starred part carries loss. A supervised image is NOISY; one that is only looked at is CLEAN and VIEW.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,17 +72,34 @@ def document(
     return Document(tuple(segment for token in tokens for segment in maker.segments(token)), mode)
 
 
+def num_choices(trace: Trace, mode: Mode | None) -> int:
+    """How many documents of a mode the trace gives: one for each of its own questions, where it asks them."""
+    return max(len(trace.questions), 1) if mode is Mode.QUESTION else 1
+
+
+def documents(
+    trace: Trace,
+    modes: Iterable[Mode] = Mode,
+    system_prompt: str | None = None,
+    questions: ModeQuestions | None = None,
+) -> Iterator[tuple[Mode, int, Document | UnfitError]]:
+    """The trace in each of the modes, with the choice of its question, or why it does not lend itself to one.
+
+    `system_prompt` None takes the trace's own.
+    """
+    prompt = trace.system_prompt if system_prompt is None else system_prompt
+    for mode in modes:
+        for choice in range(num_choices(trace, mode)):
+            try:
+                yield mode, choice, document(trace, mode, prompt, questions, choice)
+            except UnfitError as unfit:
+                yield mode, choice, unfit
+
+
 def modes_of(trace: Trace) -> tuple[Mode, ...]:
     """Every mode that the trace can teach."""
-
-    def fits(mode: Mode) -> bool:
-        try:
-            document(trace, mode, "-")
-        except UnfitError:
-            return False
-        return True
-
-    return tuple(mode for mode in Mode if fits(mode))
+    fitting = (mode for mode, _, made in documents(trace) if isinstance(made, Document))
+    return tuple(dict.fromkeys(fitting))
 
 
 @dataclass(frozen=True)

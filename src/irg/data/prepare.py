@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from irg.core import Document, Grid, Kind, Segment, pieces
+from irg.core.segment import DELIMITERS
 from irg.model import ModelConfig
 from irg.prep import RememberingTokenizer, Resize, Tokenizer
 
@@ -30,7 +31,9 @@ class Preparer:
 
     def measure(self, document: Document, copies: int = 1) -> int:
         """Tokens of the document in a row, nothing dropped; reads no pixels. `copies` of each NOISY image."""
-        return self.sized(document).tokens_with(copies)
+        return sum(
+            self._num_tokens(segment) * (copies if segment.kind is Kind.NOISY else 1) for segment in document
+        )
 
     def sized(self, document: Document) -> Document:
         """The document with token ids and grids, but pictures as they are: only their size is read."""
@@ -40,11 +43,20 @@ class Preparer:
         """The same, for measuring many documents that share their texts, in this process."""
         return Preparer(self.config, RememberingTokenizer(self.tokenizer), self.clean, self.view)
 
+    def _num_tokens(self, segment: Segment) -> int:
+        """Those of `_sized`, of which a survey of large data sets can do without making it."""
+        if segment.kind is Kind.TEXT:
+            return len(self.tokenizer.encode(segment.text)) + DELIMITERS
+        return self._grid(segment).num_tokens + DELIMITERS
+
     def _sized(self, segment: Segment) -> Segment:
         if segment.kind is Kind.TEXT:
             return replace(segment, data=self.tokenizer.encode(segment.text))
+        return replace(segment, grid=self._grid(segment))
+
+    def _grid(self, segment: Segment) -> Grid:
         resize, side = self._cells(segment.kind)
-        return replace(segment, grid=Grid.of(resize.size(*segment.picture.size), side))
+        return Grid.of(resize.size(*segment.picture.size), side)
 
     def _with_pixels(self, piece: tuple[Segment, ...]) -> Iterator[Segment]:
         """Forms of a picture that are resized alike share their pixels."""

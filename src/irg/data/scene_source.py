@@ -17,7 +17,6 @@ from irg.world import (
     Scene,
     Split,
     Zone,
-    caption,
     compare,
     fulfil,
     fulfils,
@@ -173,7 +172,7 @@ def _mirrored(scene: Scene, rng: Generator) -> Scene:
 
 def _asked(scene: Scene, rng: Generator) -> tuple[tuple[str, str], ...]:
     asked = questions(scene, rng)
-    everything = ("What is in the picture?", caption(scene))
+    everything = ("What is in the picture?", thought(scene))
     others = [pair for pair in asked if pair != everything]
     rng.shuffle(others)
     captions_first = rng.random() < CAPTIONS

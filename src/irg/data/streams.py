@@ -134,7 +134,7 @@ class Stream:
 
     def num_choices(self, row: Trace | Document) -> int:
         """How many documents the row can be, one for each of its own questions."""
-        return max(len(row.questions), 1) if self.mode is Mode.QUESTION and isinstance(row, Trace) else 1
+        return learning.num_choices(row, self.mode) if isinstance(row, Trace) else 1
 
     def error(self, index: int, reason: Fault, detail: str) -> RowError:
         """An error of the row, naming its file where the source knows it."""

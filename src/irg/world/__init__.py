@@ -1,50 +1,29 @@
 """The scene world: pictures of simple objects, a grammar that asks for them, an oracle that reads them back.
 
-`scene` says what a picture contains, `render` draws it, `grammar` asks for it, `language` puts it in words,
-and `oracle` reads a picture, judges it and says what to change. It needs numpy, and nothing else of irg.
+`scene` says what a picture contains, `render` draws it, `grammar` asks for it (in the English of `wording`),
+`oracle` reads a picture, `judging` says what is wrong with it and what to change, `sentences` and `lessons`
+put that in words. It needs numpy, and nothing else of irg.
 """
 
-from irg.world.edits import malform
-from irg.world.grammar import (
-    Direction,
-    Family,
-    Group,
-    OutsideWorld,
-    Request,
-    Split,
-    fulfil,
-    fulfils,
-    parse,
-    phrase,
-    random_scene,
-    sample_prompt,
-    sample_request,
-)
-from irg.world.language import (
-    Flaw,
-    FlawKind,
-    caption,
-    compare,
-    parse_reflection,
-    parse_thought,
-    questions,
-    reflection,
-    sample_edit,
-    thought,
-)
-from irg.world.oracle import ObjectReading, Reading, judge, perturb, read, repair
+from irg.world.edits import malform, perturb
+from irg.world.flaws import Flaw, FlawKind, compare
+from irg.world.grammar import Split, fulfil, random_scene, sample_prompt
+from irg.world.judging import judge, repair
+from irg.world.lessons import questions, sample_edit
+from irg.world.oracle import read
+from irg.world.reading import Reading
 from irg.world.render import render
+from irg.world.request import Family, Request, fulfils
 from irg.world.scene import Background, Colour, Pose, Scene, SceneObject, Shape, Size, Zone, is_held_out
+from irg.world.sentences import parse_reflection, parse_thought, reflection, thought
+from irg.world.wording import OutsideWorld, parse
 
 __all__ = [
     "Background",
     "Colour",
-    "Direction",
     "Family",
     "Flaw",
     "FlawKind",
-    "Group",
-    "ObjectReading",
     "OutsideWorld",
     "Pose",
     "Reading",
@@ -55,7 +34,6 @@ __all__ = [
     "Size",
     "Split",
     "Zone",
-    "caption",
     "compare",
     "fulfil",
     "fulfils",
@@ -66,7 +44,6 @@ __all__ = [
     "parse_reflection",
     "parse_thought",
     "perturb",
-    "phrase",
     "questions",
     "random_scene",
     "read",
@@ -75,6 +52,5 @@ __all__ = [
     "repair",
     "sample_edit",
     "sample_prompt",
-    "sample_request",
     "thought",
 ]

@@ -1,7 +1,5 @@
 """Finding objects in a picture: connected regions that are more colourful than the background."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise

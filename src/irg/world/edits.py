@@ -1,7 +1,5 @@
 """Random changes to a scene, one at a time or as flaws. Whatever is unchanged keeps its pose."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 

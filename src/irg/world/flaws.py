@@ -1,7 +1,5 @@
 """Flaws: how what was seen differs from what was wanted, zone by zone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum

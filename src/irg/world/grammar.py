@@ -1,9 +1,7 @@
 """Requests to the scene world: random ones, their texts and splits, and the scenes that fulfil them.
 
-The types are in `request` and their English (`phrase`, `parse`) in `wording`; both are re-exported here.
+The types are in `request`, and their English (`phrase`, `parse`) in `wording`.
 """
-
-from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
@@ -35,26 +33,7 @@ from irg.world.scene import (
     is_held_out,
     pick,
 )
-from irg.world.wording import OutsideWorld, parse, phrase
-
-__all__ = [
-    "COMBINATION_FAMILIES",
-    "Direction",
-    "Family",
-    "Group",
-    "OutsideWorld",
-    "Request",
-    "Split",
-    "fulfil",
-    "fulfils",
-    "is_held_out_text",
-    "parse",
-    "phrase",
-    "random_scene",
-    "requires_held_out",
-    "sample_prompt",
-    "sample_request",
-]
+from irg.world.wording import phrase
 
 
 class Split(StrEnum):

@@ -1,7 +1,5 @@
 """What a reading means for a request: whether the picture is right, and what the next one should be."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 

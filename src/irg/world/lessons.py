@@ -1,6 +1,4 @@
-"""Captions, questions with answers, and editing instructions: what a model learns seeing and editing from."""
-
-from __future__ import annotations
+"""Questions with answers, and editing instructions: what a model learns seeing and editing from."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,25 +7,22 @@ from numpy.random import Generator
 
 from irg.world.edits import CHANGE_KINDS, allowed_change, perturb
 from irg.world.flaws import FlawKind, compare
-from irg.world.grammar import Family, Split, random_scene, sample_prompt
+from irg.world.grammar import Split, random_scene, sample_prompt
 from irg.world.reading import clear_reading
-from irg.world.scene import COLOURS, SHAPES, ZONES, Scene, Shape, Zone, pick
+from irg.world.request import Family
+from irg.world.scene import COLOURS, SHAPES, ZONES, Scene, SceneObject, Shape, Zone, pick
 from irg.world.sentences import reflection, sentence, thought, words_for
-from irg.world.wording import NUMBER_WORDS
-
-
-def caption(scene: Scene) -> str:
-    return thought(scene)
+from irg.world.wording import NUMBER_WORDS, article
 
 
 def questions(scene: Scene, rng: Generator) -> list[tuple[str, str]]:
     """One or two questions of every kind that the scene allows, with their answers."""
-    asked = [("What is in the picture?", caption(scene))]
-    shapes = dict.fromkeys((pick(SHAPES, rng), *_some_shape(scene, rng)))
-    asked += [_how_many(scene, shape) for shape in shapes]
+    asked = [("What is in the picture?", thought(scene))]
+    shapes = [pick(SHAPES, rng), *(thing.shape for thing in _some(scene, rng))]
+    asked += [_how_many(scene, shape) for shape in dict.fromkeys(shapes)]
     asked += _about_a_unique_object(scene, rng)
-    zones = dict.fromkeys((pick(ZONES, rng), *_some_zone(scene, rng)))
-    asked += [_what_is(scene, zone) for zone in zones]
+    zones = [pick(ZONES, rng), *(thing.zone for thing in _some(scene, rng))]
+    asked += [_what_is(scene, zone) for zone in dict.fromkeys(zones)]
     asked += _is_there(scene, rng)
     return asked
 
@@ -59,10 +54,6 @@ def _how_many(scene: Scene, shape: Shape) -> tuple[str, str]:
     return f"How many {shape}s are there?", sentence(NUMBER_WORDS[count] if count else "none")
 
 
-def _some_shape(scene: Scene, rng: Generator) -> tuple[Shape, ...]:
-    return (pick(scene.objects, rng).shape,) if scene.objects else ()
-
-
 def _about_a_unique_object(scene: Scene, rng: Generator) -> Iterator[tuple[str, str]]:
     shapes = [thing.shape for thing in scene.objects]
     only_shape = [thing for thing in scene.objects if shapes.count(thing.shape) == 1]
@@ -81,8 +72,9 @@ def _what_is(scene: Scene, zone: Zone) -> tuple[str, str]:
     return f"What is {zone}?", sentence(f"a {words_for(thing)}" if thing else "nothing")
 
 
-def _some_zone(scene: Scene, rng: Generator) -> tuple[Zone, ...]:
-    return (pick(scene.objects, rng).zone,) if scene.objects else ()
+def _some(scene: Scene, rng: Generator) -> list[SceneObject]:
+    """One of the scene's objects, if it has any."""
+    return [pick(scene.objects, rng)] if scene.objects else []
 
 
 def _is_there(scene: Scene, rng: Generator) -> Iterator[tuple[str, str]]:
@@ -90,13 +82,9 @@ def _is_there(scene: Scene, rng: Generator) -> Iterator[tuple[str, str]]:
     absent = [(colour, shape) for colour in COLOURS for shape in SHAPES if (colour, shape) not in present]
     if present:
         colour, shape = pick(sorted(present), rng)
-        yield f"Is there {_article(colour)} {colour} {shape}?", "Yes."
+        yield f"Is there {article(colour)} {colour} {shape}?", "Yes."
     colour, shape = pick(absent, rng)
-    yield f"Is there {_article(colour)} {colour} {shape}?", "No."
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "aeiou" else "a"
+    yield f"Is there {article(colour)} {colour} {shape}?", "No."
 
 
 def _instruction(kind: FlawKind, zone: Zone, before: Scene, after: Scene) -> str:

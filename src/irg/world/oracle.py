@@ -1,10 +1,8 @@
 """Reads a picture of the scene world back: what is where, and whether it is drawn well enough to be sure.
 
 Strict on purpose: an object is clear only if one shape fits it well and no other nearly as well, so that a
-model is not praised for squarish circles. What a reading means for a prompt is `judging`, re-exported here.
+model is not praised for squarish circles. What a reading means for a prompt is `judging`.
 """
-
-from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
@@ -13,14 +11,10 @@ from functools import cache
 import numpy as np
 
 from irg.world.blobs import Blob, find_background, find_blobs, has_colourless_thing
-from irg.world.edits import perturb
-from irg.world.judging import judge, repair
 from irg.world.reading import ObjectReading, Reading
 from irg.world.render import PALETTE
 from irg.world.scene import IMAGE_SIZE, MAX_OBJECTS, Colour, Pose, SceneObject, Shape, Size, Zone
 from irg.world.shapes import signed_distance
-
-__all__ = ["ObjectReading", "Reading", "judge", "perturb", "read", "repair"]
 
 Array = np.ndarray
 

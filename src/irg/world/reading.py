@@ -1,7 +1,5 @@
 """What the oracle saw in a picture."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from irg.world.scene import Background, Scene, SceneObject, Zone

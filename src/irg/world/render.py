@@ -3,8 +3,6 @@
 Deterministic: everything random about a picture is in the scene's poses.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

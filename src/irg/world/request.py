@@ -1,7 +1,5 @@
 """A request: what a prompt asks of a picture, and whether a scene is that."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What a picture of the scene world contains: objects with shape, colour, size and place, on a background.
 
-Pure data. How a scene is drawn is `render`, how it is asked for `grammar`, how it is put in words `language`.
+Pure data. How a scene is drawn is `render`, how it is asked for `grammar`, and its words are `sentences`.
 """
 
 from __future__ import annotations
@@ -164,10 +164,9 @@ class Scene:
     def content(self) -> Scene:
         return replace(self, objects=tuple(thing.content for thing in self.objects))
 
-    def same_content(self, other: Scene, ignore_background: bool = False) -> bool:
-        """Equal but for poses (and, if asked, but for the background)."""
-        same_objects = self.content.objects == other.content.objects
-        return same_objects and (ignore_background or self.background is other.background)
+    def same_content(self, other: Scene) -> bool:
+        """Equal but for poses."""
+        return self.content == other.content
 
     def pose(self, rng: Generator) -> Scene:
         """The scene with a random pose for each object that has none."""

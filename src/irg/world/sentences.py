@@ -1,7 +1,5 @@
 """Thoughts and reflections: one spelling for each thing to say of a scene or a flaw, and its reading."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -68,46 +66,56 @@ def sentence(words: str) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
+_FLAWS = {
+    FlawKind.COLOUR: "The {shape} {zone} is {colour}: make it {wanted}.",
+    FlawKind.SHAPE: "The {colour} {shape} {zone} should be a {wanted}.",
+    FlawKind.SIZE: "The {colour} {shape} {zone} is {size}: make it {wanted}.",
+    FlawKind.MISSING: "A {size} {colour} {shape} is missing {zone}: add it.",
+    FlawKind.EXTRA: "The {colour} {shape} {zone} is extra: remove it.",
+    FlawKind.UNCLEAR: "The {colour} shape {zone} is unclear: make it a clean {wanted}.",
+    FlawKind.BACKGROUND: "The background is {background}: make it {wanted}.",
+}
+"""What is said of each flaw, and read back by the same words."""
+_ATTRIBUTES: dict[str, type[StrEnum]] = {"shape": Shape, "colour": Colour, "size": Size}
+_WANTED: dict[FlawKind, type[StrEnum]] = {
+    **{FlawKind(name): values for name, values in _ATTRIBUTES.items()},
+    FlawKind.UNCLEAR: Shape,
+    FlawKind.BACKGROUND: Background,
+}
+
+
 def _describe(flaw: Flaw, target: Scene) -> str:
-    seen, wanted, zone = flaw.seen, flaw.wanted, flaw.zone
     if flaw.kind is FlawKind.BACKGROUND:
-        return f"The background is {flaw.background}: make it {target.background}."
-    if flaw.kind is FlawKind.MISSING and wanted:
-        return f"A {words_for(wanted)} is missing {zone}: add it."
-    if flaw.kind is FlawKind.EXTRA and seen:
-        return f"The {seen.colour} {seen.shape} {zone} is extra: remove it."
-    if not (seen and wanted):
+        return _FLAWS[flaw.kind].format(background=flaw.background, wanted=target.background)
+    thing = flaw.wanted if flaw.kind is FlawKind.MISSING else flaw.seen
+    if thing is None or (flaw.wanted is None and flaw.kind is not FlawKind.EXTRA):
         raise ValueError(f"a flaw of this kind needs what was seen and what was wanted: {flaw}")
-    if flaw.kind is FlawKind.COLOUR:
-        return f"The {seen.shape} {zone} is {seen.colour}: make it {wanted.colour}."
-    if flaw.kind is FlawKind.SHAPE:
-        return f"The {seen.colour} {seen.shape} {zone} should be a {wanted.shape}."
-    if flaw.kind is FlawKind.SIZE:
-        return f"The {seen.colour} {seen.shape} {zone} is {seen.size}: make it {wanted.size}."
-    return f"The {seen.colour} shape {zone} is unclear: make it a clean {wanted.shape}."
+    said = {name: getattr(thing, name) for name in _ATTRIBUTES}
+    wanted = getattr(flaw.wanted, _attribute(flaw.kind), None)
+    return _FLAWS[flaw.kind].format(**said, zone=flaw.zone, wanted=wanted)
+
+
+def _attribute(kind: FlawKind) -> str:
+    """What a flaw is about; an unclear object is to get the right shape."""
+    return "shape" if kind is FlawKind.UNCLEAR else kind.value
 
 
 def _any(values: Iterable[StrEnum], name: str) -> str:
     return f"(?P<{name}>{'|'.join(values)})"
 
 
-_SHAPE, _COLOUR = _any(Shape, "shape"), _any(Colour, "colour")
-_SIZE, _ZONE = _any(Size, "size"), _any(Zone, "zone")
-_BACKGROUND = _any(Background, "background")
-_PLACED_OBJECT = re.compile(rf"[Aa] {_SIZE} {_COLOUR} {_SHAPE} {_ZONE}(?=,|$)")
-_UNNAMED = re.sub(r"\?P<\w+>", "?:", f"{_SIZE} {_COLOUR} {_SHAPE} {_ZONE}")
-_THOUGHT = re.compile(rf"(?P<objects>Nothing|A {_UNNAMED}(?:, a {_UNNAMED})*), on {_BACKGROUND}\.")
-_FLAWS = {
-    FlawKind.COLOUR: rf"The {_SHAPE} {_ZONE} is {_COLOUR}: make it {_any(Colour, 'wanted')}\.",
-    FlawKind.SHAPE: rf"The {_COLOUR} {_SHAPE} {_ZONE} should be a {_any(Shape, 'wanted')}\.",
-    FlawKind.SIZE: rf"The {_COLOUR} {_SHAPE} {_ZONE} is {_SIZE}: make it {_any(Size, 'wanted')}\.",
-    FlawKind.MISSING: rf"A {_SIZE} {_COLOUR} {_SHAPE} is missing {_ZONE}: add it\.",
-    FlawKind.EXTRA: rf"The {_COLOUR} {_SHAPE} {_ZONE} is extra: remove it\.",
-    FlawKind.UNCLEAR: rf"The {_COLOUR} shape {_ZONE} is unclear: make it a clean {_any(Shape, 'wanted')}\.",
-    FlawKind.BACKGROUND: rf"The background is {_BACKGROUND}: make it {_any(Background, 'wanted')}\.",
+_NAMED = {
+    name: _any(values, name)
+    for name, values in {**_ATTRIBUTES, "zone": Zone, "background": Background}.items()
 }
-_FLAW_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _FLAWS.items()}
-_ATTRIBUTES = {"shape": Shape, "colour": Colour, "size": Size}
+_PLACED = "{size} {colour} {shape} {zone}".format(**_NAMED)
+_PLACED_OBJECT = re.compile(rf"[Aa] {_PLACED}(?=,|$)")
+_UNNAMED = re.sub(r"\?P<\w+>", "?:", _PLACED)
+_THOUGHT = re.compile(rf"(?P<objects>Nothing|A {_UNNAMED}(?:, a {_UNNAMED})*), on {_NAMED['background']}\.")
+_FLAW_PATTERNS = {
+    kind: re.compile(text.replace(".", r"\.").format(**_NAMED, wanted=_any(_WANTED.get(kind, ()), "wanted")))
+    for kind, text in _FLAWS.items()
+}
 
 
 def _object_from(match: re.Match[str]) -> SceneObject:
@@ -150,7 +158,7 @@ def _flaw_from(
     if kind is FlawKind.MISSING:
         _agree(match, _object_from(match), wanted)
         return Flaw(kind, zone, None, wanted)
-    _agree(match, match["wanted"], getattr(wanted, "shape" if kind is FlawKind.UNCLEAR else kind.value))
+    _agree(match, match["wanted"], getattr(wanted, _attribute(kind)))
     return Flaw(kind, zone, replace(wanted, **stated[zone]), wanted)
 
 

@@ -4,8 +4,6 @@ Shapes of one radius have comparable areas and stay within about that radius of 
 The formulas are exact distances collected by Inigo Quilez (iquilezles.org/articles/distfunctions2d).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The English of requests: `phrase` words one, `parse` reads any of those wordings back."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -105,8 +103,12 @@ def group_text(group: Group, rng: Generator | None = None) -> str:
     elif rng and rng.random() < 0.15:
         quantity = "one"
     else:
-        quantity = "an" if words[0][0] in "aeiou" else "a"
+        quantity = article(words[0])
     return " ".join([quantity, *words])
+
+
+def article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def parse(text: str) -> Request:

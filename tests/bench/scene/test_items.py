@@ -16,7 +16,8 @@ from irg.bench.scene.items import (
     scene_items,
 )
 from irg.world import Family, parse
-from irg.world.grammar import is_held_out_text, requires_held_out
+from irg.world.grammar import is_held_out_text
+from irg.world.request import requires_held_out
 
 
 def prompts(options: SceneOptions) -> list[str]:

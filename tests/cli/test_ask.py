@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from irg.core.trace import Trace
 from tests.cli.conftest import Run
 
 
@@ -29,23 +28,3 @@ def test_ask_json_holds_the_same_answer(run: Run, scenes_checkpoint: Path, pictu
     )
     assert "".join(content["answer"].split()) == "".join(said.split())
     assert (content["question"], content["seed"], content["capped"]) == ("What is it?", 3, True)
-
-
-def test_edit_saves_the_source_too(run: Run, scenes_checkpoint: Path, picture: Path) -> None:
-    small = ("--points", 3, "--max-thought-tokens", 4)
-    result = run("edit", picture, "Make it blue", "--think", *small, "--model", scenes_checkpoint)
-    assert result.exit_code == 0, result.output
-    folder = Path("runs/make-it-blue-0")
-    trace = Trace.load(folder)
-    assert trace.source is not None and trace.source.size == (300, 200)
-    assert len(trace.turns) == 1 and trace.turns[0].thought is not None
-    assert {path.name for path in folder.iterdir()} == {
-        "source.png", "turn1.png", "trace.json", "strip.png", "index.html"
-    }  # fmt: skip
-
-
-def test_edit_does_not_think_unless_the_checkpoint_does(
-    run: Run, scenes_checkpoint: Path, picture: Path
-) -> None:
-    run("edit", picture, "Make it blue", "--out", "x", "--points", 3, "--model", scenes_checkpoint)
-    assert Trace.load(Path("x")).turns[0].thought is None

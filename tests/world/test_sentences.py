@@ -1,25 +1,18 @@
+"""Thoughts and reflections: one spelling each, and its reading."""
+
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from irg.world.grammar import parse, random_scene
-from irg.world.language import (
-    VOCABULARY_TEXTS,
-    Flaw,
-    FlawKind,
-    compare,
-    parse_reflection,
-    parse_thought,
-    questions,
-    reflection,
-    sample_edit,
-    thought,
-)
-from irg.world.oracle import perturb
+from irg.world.edits import perturb
+from irg.world.flaws import compare
+from irg.world.grammar import random_scene
 from irg.world.reading import clear_reading
-from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone, is_held_out
+from irg.world.scene import Background, Colour, Scene, SceneObject, Shape, Size, Zone
+from irg.world.sentences import parse_reflection, parse_thought, reflection, thought
+from irg.world.wording import parse
 
 RED_CIRCLE = SceneObject(Shape.CIRCLE, Colour.RED, Size.LARGE, Zone.TOP_LEFT)
 BLUE_STAR = SceneObject(Shape.STAR, Colour.BLUE, Size.SMALL, Zone.RIGHT)
@@ -106,23 +99,6 @@ def test_reflections_are_spelt_so(picture, criticism):
     assert parse_reflection(text) == (flaws, TARGET)
 
 
-def test_an_unclear_object_is_only_that():
-    picture = seen(RED_CIRCLE, replace(BLUE_STAR, shape=Shape.SQUARE, size=Size.LARGE))
-    reading = clear_reading(picture)
-    reading = replace(reading, objects=(reading.objects[0], replace(reading.objects[1], clear=False)))
-    flaws = compare(reading, TARGET)
-    assert flaws == (Flaw(FlawKind.UNCLEAR, Zone.RIGHT, BLUE_STAR, BLUE_STAR),)
-    text = reflection(flaws, TARGET)
-    assert text.startswith("The blue shape right is unclear: make it a clean star. Better:")
-    assert parse_reflection(text) == (flaws, TARGET)
-
-
-def test_flaws_come_in_reading_order_and_the_background_last():
-    picture = seen(replace(BLUE_STAR, size=Size.LARGE), background=Background.SKY)
-    kinds = [flaw.kind for flaw in compare(clear_reading(picture), TARGET)]
-    assert kinds == [FlawKind.MISSING, FlawKind.SIZE, FlawKind.BACKGROUND]
-
-
 @pytest.mark.parametrize(
     "criticism",
     [
@@ -146,42 +122,3 @@ def test_random_reflections_read_back():
         read_flaws, read_target = parse_reflection(reflection(flaws, target))
         assert read_target == target.content
         assert reflection(read_flaws, read_target) == reflection(flaws, target)
-
-
-def test_questions_are_answered():
-    asked = {}
-    for seed in range(60):
-        asked |= dict(questions(TARGET, np.random.default_rng(seed)))
-    expected = {
-        "What is in the picture?": THOUGHT,
-        "How many circles are there?": "One.",
-        "How many hearts are there?": "None.",
-        "What color is the star?": "Blue.",
-        "Where is the red circle?": "Top-left.",
-        "What is top-left?": "A large red circle.",
-        "What is bottom?": "Nothing.",
-        "Is there a blue star?": "Yes.",
-    }
-    assert expected.items() <= asked.items()
-    assert asked[next(question for question in asked if question.startswith("Is there an orange"))] == "No."
-
-
-def test_edits_change_one_thing_and_keep_the_rest_in_place():
-    rng = np.random.default_rng(1)
-    verbs = set()
-    for _ in range(150):
-        before = random_scene(rng)
-        instruction, after = sample_edit(before, rng)
-        verbs.add(instruction.split()[0])
-        changed = set(before.objects) ^ set(after.objects)
-        assert len({thing.zone for thing in changed}) == 1
-        assert next(iter(changed)).zone in instruction.split()
-        assert not is_held_out(after)
-    assert verbs == {"add", "remove", "turn", "make"}
-
-
-def test_the_vocabulary_is_closed_and_the_texts_repeatable():
-    texts = list(VOCABULARY_TEXTS(np.random.default_rng(0), 500))
-    assert len(texts) == 500
-    assert texts == list(VOCABULARY_TEXTS(np.random.default_rng(0), 500))
-    assert len({word.strip(".,:?").lower() for text in texts for word in text.split()}) < 130

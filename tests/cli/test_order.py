@@ -1,0 +1,28 @@
+"""What was asked for reaches the plan, and what is wrong with it is told before a model is loaded."""
+
+from pathlib import Path
+
+from irg.core.trace import Trace
+from tests.cli.conftest import Run
+
+
+def test_every_option_reaches_the_plan(run: Run, checkpoint: Path) -> None:
+    options = ("--width", 32, "--height", 48, "--points", 4, "--temperature", 0, "--max-thought-tokens", 3)
+    run(
+        "generate",
+        "dog",
+        *options,
+        "--dtype",
+        "bfloat16",
+        "--device",
+        "cpu",
+        "--out",
+        "x",
+        "--model",
+        checkpoint,
+    )
+    trace = Trace.load(Path("x"))
+    assert trace.turns[1].image.size == (32, 48)
+    assert [turn["num_points"] for turn in trace.settings["turns"]] == [4, 4]
+    assert trace.settings["text"] | {"temperature": 0, "max_tokens": 3} == trace.settings["text"]
+    assert (trace.model["dtype"], trace.model["device"]) == ("bfloat16", "cpu")
