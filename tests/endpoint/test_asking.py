@@ -100,7 +100,9 @@ class Judges:
 
     async def _judge(self, case: Case[BenchItem]) -> BenchItem:
         seed = self.identity.seed_for(case.record)
-        reply = await case.ask("ask", {"words": case.record.words}, Seen, seed, case.record.pictures)
+        reply = await case.paid(
+            self.judge.ask("ask", {"words": case.record.words}, Seen, seed, case.record.pictures)
+        )
         return replace(case.record, right=reply.value.right)
 
 

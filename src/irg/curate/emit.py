@@ -11,7 +11,8 @@ the same run gives the same bytes, however often it was interrupted.
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +51,7 @@ class Emitted:
     """How many traces each part holds, and every reject by stage and reason."""
 
     parts: dict[str, int] = field(default_factory=dict)
-    rejects: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def num_traces(self) -> int:
@@ -136,22 +137,21 @@ def _write(
     provenance: dict[str, Any],
     system_prompt: str,
 ) -> Emitted:
-    rejects: dict[str, dict[str, int]] = {}
-    parts: dict[str, int] = {}
+    rejects: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    parts: Counter[str] = Counter()
     with ExitStack() as stack:
         writers: dict[str, TraceWriter] = {}
         for record in records:
             if record.rejected is not None:
-                reasons = rejects.setdefault(record.rejected.stage, {})
-                reasons[record.rejected.reason] = reasons.get(record.rejected.reason, 0) + 1
+                rejects[record.rejected.stage][record.rejected.reason] += 1
                 continue
             part = HELD_OUT if is_held_out(record.prompt, settings.held_out) else TRAIN
             if part not in writers:
                 writer = TraceWriter(folder / part, provenance, jpeg_quality=settings.jpeg_quality)
                 writers[part] = stack.enter_context(writer)
             writers[part].write(trace_of(record, system_prompt))
-            parts[part] = parts.get(part, 0) + 1
-    return Emitted(dict(sorted(parts.items(), reverse=True)), rejects)
+            parts[part] += 1
+    return Emitted(dict(sorted(parts.items(), reverse=True)), dict(rejects))
 
 
 def _records(store: Store, marks: Sequence[Mark]) -> Iterator[TraceRecord]:

@@ -55,7 +55,9 @@ class TeacherThink:
             return record.reject(self.identity.name, "no picture to think from")
         shown = (record.image2,) if self.look and record.image2 is not None else ()
         fields = {"prompt": record.prompt, "words": self.words}
-        reply = await case.ask(self.template, fields, Thought, self._asking.seed_for(record), shown)
+        reply = await case.paid(
+            self.teacher.ask(self.template, fields, Thought, self._asking.seed_for(record), shown)
+        )
         noted = record.noted({"thought": "teacher", "thought model": reply.served})
         return replace(noted, thought=" ".join(reply.value.thought.split()))
 
@@ -116,7 +118,7 @@ class TeacherReflect:
         shown = ("The first picture:", record.image1, "What it will look like, for you alone:", record.image2)
         fields = {"prompt": record.prompt, "findings": _findings(record)}
         seed = self.identity.seed_for(record)
-        reply = await case.ask("reflect", fields, FourParts, seed, shown)
+        reply = await case.paid(self.teacher.ask("reflect", fields, FourParts, seed, shown))
         noted = record.noted({"reflection": "teacher", "reflection model": reply.served})
         return replace(noted, reflection=in_four_parts(reply.value))
 
