@@ -12,7 +12,7 @@ from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
 from irg.model.checkpoint import CheckpointFolder
-from irg.run.freezing import freeze
+from irg.model.parts import ModelPart, freeze
 from irg.run.losses import ModelLosses
 from irg.run.optimizers import Optimizers, OptimizerSettings
 from tests.samples import Sampler
@@ -159,7 +159,7 @@ def test_adapters_of_a_bfloat16_model_are_float32(model: UnifiedModel, row: Pack
 
 def test_adapters_can_be_frozen_by_part(model: UnifiedModel) -> None:
     twin = adapted(model, ALL)
-    freeze(twin, ["understanding"])
+    freeze(twin, [ModelPart.UNDERSTANDING])
     trained = [name for name, one in twin.named_parameters() if one.requires_grad]
     assert trained and all(".generation." in name for name in trained)
 

@@ -54,7 +54,8 @@ class Saved:
 
 def steps_in(states: Path) -> list[int]:
     """The steps of the whole checkpoints in a run's folder of them, oldest first."""
-    found = (_WHOLE.fullmatch(path.name) for path in states.iterdir())
+    names = [path.name for path in states.iterdir()] if states.is_dir() else []
+    found = map(_WHOLE.fullmatch, names)
     return sorted(int(match[1]) for match in found if match)
 
 
