@@ -146,7 +146,7 @@ _VISION_KEYS = {
     "norm_eps": "layer_norm_eps",
 }
 """What the vision tower's calls them, of which it counts one layer more than runs, and the side in pixels."""
-_DEFAULTS = {"rope_theta": 1e6, "rms_norm_eps": 1e-6, "layer_norm_eps": 1e-6}
+_DEFAULTS: dict[str, Any] = {"rope_theta": 1e6, "rms_norm_eps": 1e-6, "layer_norm_eps": 1e-6}
 """What files may leave out."""
 
 
