@@ -89,7 +89,9 @@ def test_company_of_other_sizes_does_not_change_what_is_sampled_of_a_document() 
     class Sampled(Autoencoder):
         """Draws, as one whose posterior is sampled, and shows what it drew."""
 
-        sampled = True
+        @property
+        def sampled(self) -> bool:
+            return True
 
         def encode(self, image_BCHW: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
             assert noise is not None

@@ -24,9 +24,9 @@ from irg.core.files import write_atomically
 from irg.core.picture import Picture
 from irg.core.trace import Trace, Turn
 from irg.curate.records import TraceRecord
-from irg.data.fields import RowPlace
 from irg.data.pictures import decode
 from irg.data.sets import HELD_OUT, MANIFEST, TRAIN, VERSION, is_held_out, read_manifest
+from irg.data.source import RowPlace
 from irg.data.traces import TraceWriter
 from irg.stages.shards import Mark
 from irg.stages.store import Store

@@ -137,7 +137,7 @@ class Composer:
         autoencoder = self.autoencoder
         dtype = next(autoencoder.parameters()).dtype
         noises: list[torch.Tensor] = []
-        if autoencoder.sampled:  # in the order of each document's pictures: by size, it would be the company's
+        if autoencoder.sampled:  # in each document's own order: that of the sizes depends on its company
             noises = [
                 torch.randn(autoencoder.latent_shape(*pixels.shape[:2]), generator=generator)
                 for pixels, generator in zip(pictures, generators, strict=True)

@@ -18,10 +18,7 @@ from PIL import Image
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation, learning
-from irg.data.episodes import EpisodeSource
-from irg.data.fields import RowPlace
 from irg.data.learning import Mode, ModeQuestions, UnfitError
-from irg.data.parquet import ParquetSource
 from irg.data.pictures import encode
 from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
 from irg.data.source import Fault, RowError, Source
@@ -30,10 +27,6 @@ from irg.data.traces import TraceWriter
 
 if TYPE_CHECKING:
     import pyarrow
-
-
-_PLACED = ParquetSource | EpisodeSource
-"""Sources that know the file of a row."""
 
 
 @dataclass
@@ -99,7 +92,7 @@ def to_conversations(
             writer.write(row_id, written)
         if writer.num_rows == num_before:
             detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
-            found.rejected.append(_place(source, index).error(Fault.UNFIT, detail))
+            found.rejected.append(source.place(index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
 
@@ -110,7 +103,7 @@ def to_traces(
     """Write every row of a source as a trace, those that cannot be one excepted."""
     found = Conversion()
     for index, row in _rows(source, found, done):
-        place = _place(source, index)
+        place = source.place(index)
         try:
             writer.write(row if isinstance(row, Trace) else trace_of(row))
         except UnfitError as unfit:
@@ -203,10 +196,6 @@ def _rows(
         else:
             yield index, row
         done(index)
-
-
-def _place(source: Source, index: int) -> RowPlace:
-    return RowPlace(*source.place(index)) if isinstance(source, _PLACED) else RowPlace(source.name, index)
 
 
 def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:

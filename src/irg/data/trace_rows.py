@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from irg.core.trace import Trace, Turn, Verdict
-from irg.data.fields import Fields, RowPlace, shown
+from irg.data.fields import Fields, shown
 from irg.data.learning import Mode
 from irg.data.pictures import decode, encode
-from irg.data.source import Fault
+from irg.data.source import Fault, RowPlace
 from irg.prep.images import SizeOnly, flatten
 
 if TYPE_CHECKING:

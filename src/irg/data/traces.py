@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from irg.core.trace import Trace
-from irg.data.fields import RowPlace
 from irg.data.learning import modes_of
-from irg.data.parquet import CACHE_BYTES, ParquetSource
-from irg.data.shards import ShardFormat, ShardLimits, ShardWriter, verify
-from irg.data.source import Fault
+from irg.data.parquet import ParquetSource
+from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.source import Fault, RowPlace
 from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
 
 FORMAT = "irg-traces"
@@ -83,18 +82,10 @@ class TraceWriter:
 class TraceStore(ParquetSource[Trace]):
     """Reads a store, or any parquet files with its columns, as a source of traces."""
 
-    def __init__(self, path: Path | str, cache_bytes: int = CACHE_BYTES) -> None:
-        super().__init__(path, COLUMNS, cache_bytes)
+    COLUMNS = COLUMNS
 
-    def verify(self) -> tuple[str, ...]:
-        """What is not as the manifest says; empty if all is. Raises ValueError if there is no manifest."""
-        return tuple(verify(self.path))
-
-    def from_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
-        return trace_of(row, place)
-
-    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
-        return sketch_of(row, place)
+    def from_row(self, row: dict[str, Any], place: RowPlace, sketch: bool = False) -> Trace:
+        return sketch_of(row, place) if sketch else trace_of(row, place)
 
     def is_sketched(self, leaf: str) -> bool:
         return not leaf.endswith(".bytes")
