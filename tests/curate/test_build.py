@@ -34,8 +34,8 @@ def test_the_scene_recipe_needs_nothing_from_elsewhere() -> None:
     build = Build(read_recipe(RECIPES / "scene.yaml", ["out=runs/elsewhere", "propose.count=500"]))
     assert names(build) == ["think", "draw", "improve", "judge", "reflect", "filter"]
     assert not any(isinstance(stage, EndpointStage) for stage in build.stages)
-    assert build.recipe.asked == () and build.recipe.draw.model is None and build.limits.device == 2
-    assert build.recipe.propose.contamination.scenes and build.emit.system_prompt
+    assert build.recipe.asked == () and build.recipe.draw.model is None and build.recipe.run.device == 2
+    assert build.recipe.propose.contamination.scenes and build.system_prompt
 
 
 def test_a_run_does_not_begin_without_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
 """Drawing by a student: in batches, by seeds, and what it cannot draw."""
 
-import pytest
-
-from irg.curate.draw import Draw, Flawing
+from irg.curate.draw import Draw
 from irg.curate.oracle import OracleThink
 from irg.curate.records import TraceRecord
 from irg.curate.student import DrawingCheckpoint, Student
@@ -46,15 +44,7 @@ def test_flawed_scenes_take_their_share() -> None:
     student = Student(DrawingCheckpoint(threads=1))
     prompts = [TraceRecord(f"id{n}", n, "a red circle left of a blue square") for n in range(60)]
     thought = OracleThink().run(prompts)
-    drawn = Draw(student, flawing=Flawing(1.0, untouched=0.5)).run(thought)
+    drawn = Draw(student, flawed=1.0, untouched=0.5).run(thought)
     assert {record.notes["image 1"] for record in drawn} == {"programmatic flaws"}
-    (lost,) = Draw(student, flawing=Flawing(1.0)).run(
-        [TraceRecord("id", 0, "a red circle", thought="a riddle")]
-    )
+    (lost,) = Draw(student, flawed=1.0).run([TraceRecord("id", 0, "a red circle", thought="a riddle")])
     assert lost.rejected is not None and lost.rejected.reason == "no scene to flaw"
-
-
-@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"untouched": -0.1}])
-def test_refuses_shares_that_are_none(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        Flawing(**wrong)

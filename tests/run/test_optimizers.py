@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
-from irg.run.freezing import freeze
+from irg.model.parts import ModelPart, freeze
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings, split_parameters
 from tests.run.sharded_steps import MESHES, SETTINGS, UNUSED, compare, fresh, set_gradients
 
@@ -60,7 +60,7 @@ def test_muon_gets_the_matrices_inside_the_transformers() -> None:
 
 def test_frozen_parameters_are_in_none() -> None:
     model = fresh()
-    freeze(model, ["vision"])
+    freeze(model, [ModelPart.VISION])
     hidden, other = split_parameters(model)
     assert not any(name.startswith("vision.") for name in names(model, hidden + other))
     before = copy.deepcopy(model.vision)
@@ -70,7 +70,7 @@ def test_frozen_parameters_are_in_none() -> None:
 
 def test_where_only_edges_are_trained_muon_has_nothing_to_do() -> None:
     model = fresh()
-    freeze(model, ["vision", "connector", "understanding", "generation"])
+    freeze(model, [ModelPart.VISION, ModelPart.CONNECTOR, ModelPart.UNDERSTANDING, ModelPart.GENERATION])
     (member,) = Optimizers(model, MUON).members
     assert isinstance(member, torch.optim.AdamW)
 

@@ -123,7 +123,7 @@ class Proposer:
         if not prompt:
             return record.reject("propose", "empty prompt")
         if problem := self.guard.problem(prompt):
-            return record.reject("propose", problem.reason, problem.detail)
+            return record.reject("propose", *problem)
         text = plain(prompt)
         if seen.count(text) >= self.proposing.repeats:
             return record.reject("propose", "duplicate prompt")
