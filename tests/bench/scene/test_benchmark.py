@@ -52,7 +52,7 @@ def made(*items: tuple[str, Split, str]) -> tuple[list[Item], Judged]:
 
 def drawn(folder: Path, items: list[Item], judged: Judged) -> SceneRun:
     """White pictures of the items, with a thought from turn 1 on."""
-    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode.from_line) for name in ("direct", "turns"))
+    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode) for name in ("direct", "turns"))
     picture = png(Image.new("RGB", (10, 8), "white"))
     for item in items:
         later = [row.turn for row in judged.rows if row.item == item.id and row.turn]

@@ -80,14 +80,14 @@ def run(
     header = _header(pipeline, options, items)
     place = folder / fingerprint(header)
     place.mkdir(parents=True, exist_ok=True)
-    stores = {name: SeriesStore(place, name, header, DrawnEpisode.from_line) for name in plans}
+    stores = {name: SeriesStore(place, name, header, DrawnEpisode) for name in plans}
     batches = [
         EpisodeBatch(name, pipeline, plan, pictures, first)
         for first, (name, plan) in enumerate(plans.items())
         for pictures in in_batches(items, options.batch)
     ]
     draw_missing(batches, stores, progress=progress)
-    rows = SeriesStore(place, "judgements", header, Judgement.from_line)
+    rows = SeriesStore(place, "judgements", header, Judgement)
     drawn = tuple(stores.values())
     return SceneRun(items, drawn, judge_missing(items, drawn, _evidence, rows))
 

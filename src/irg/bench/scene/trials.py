@@ -234,9 +234,9 @@ class Trial:
             )
             self.records[row].results[str(name)] = Result(
                 not flaws,
-                flaws,
                 fidelity(np.asarray(image), reading),
                 costs[row],
+                flaws,
                 thought,
                 checked,
             )
