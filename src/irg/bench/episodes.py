@@ -47,7 +47,7 @@ class EpisodeBatch:
         return len(self.pictures)
 
     def draw(self) -> DrawnBatch[DrawnEpisode]:
-        episodes = [DrawnEpisode(*key, {}, {}) for key in self.keys]
+        episodes = [DrawnEpisode(item.id, number, {}, {}) for item, number in self.pictures]
         content: dict[str, bytes] = {}
         prompts = [item.prompt for item, _ in self.pictures]
         seeds = [item.seeds[number] for item, number in self.pictures]
