@@ -21,7 +21,7 @@ from irg.bench.harness import DrawnBatch, Progress, draw_missing
 from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
 from irg.bench.scene.items import GROUPS, MAIN, SEED_STRIDE, SceneOptions, family_of, scene_items
 from irg.bench.scene.records import PromptRecord
-from irg.bench.scene.sheet import SheetRow, contact_sheet
+from irg.bench.scene.sheet import SHOWN, SheetRow, contact_sheet
 from irg.bench.scene.trials import Trial
 from irg.bench.store import Key, SeriesStore
 from irg.core.files import write_atomically
@@ -30,8 +30,6 @@ from irg.pipeline.load import NamedCheckpoint
 
 PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
-SHOWN = 24
-"""Prompts of the contact sheet: the first, not picked."""
 _OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condition.BASE_THOUGHT)}
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Condition(StrEnum):
-    """All but the turns (`turn_name`) and what other checkpoints draw (`name_of_other`), with their titles."""
+    """All but the turns (`turn_name`) and what others draw (`name_of_other`), with what tables call them."""
 
     words: str
 
