@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irg.core.trace import Trace, Turn, Verdict, verdict_as_json, verdict_from_json
+from irg.core.trace import Trace, Turn, Verdict
 
 
 def image(value: int) -> Image.Image:
@@ -82,9 +82,14 @@ def test_a_verdict_is_right_where_there_are_no_flaws() -> None:
 
 
 @pytest.mark.parametrize("verdict", [None, Verdict(True, (), {"share": 0.5}), Verdict(False, ("a", "b"))])
-def test_a_verdict_comes_back_from_json(verdict: Verdict | None) -> None:
-    assert verdict_from_json(json.loads(json.dumps(verdict_as_json(verdict)))) == verdict
+def test_a_verdict_comes_back_from_a_folder(verdict: Verdict | None, tmp_path: Path) -> None:
+    replace(TRACE, turns=(Turn(None, image(10), verdict),)).save(tmp_path)
+    assert Trace.load(tmp_path).turns[0].verdict == verdict
 
 
-def test_a_verdict_from_before_there_were_scores_has_none() -> None:
-    assert verdict_from_json({"correct": True, "flaws": []}) == Verdict(True)
+def test_a_verdict_from_before_there_were_scores_has_none(tmp_path: Path) -> None:
+    TRACE.save(tmp_path)
+    content = json.loads((tmp_path / "trace.json").read_text())
+    content["turns"][0]["verdict"] = {"correct": True, "flaws": []}
+    (tmp_path / "trace.json").write_text(json.dumps(content))
+    assert Trace.load(tmp_path).turns[0].verdict == Verdict(True)

@@ -95,12 +95,12 @@ def run(
     if dry_run:
         _print_plan(changed, telling)
         return
-    from irg.curate.session import curate, here, on_cluster
+    from irg.curate.session import curate
     from irg.stages.cluster import Cluster
 
-    runner = here if ray is None else on_cluster(Cluster(ray))
+    cluster = None if ray is None else Cluster(ray)
     with bars(telling.console) as move:
-        curated = curate(changed, _watching(move, changed.propose.count), runner, again)
+        curated = curate(changed, _watching(move, changed.propose.count), cluster, again)
     _print_outcome(changed, curated, telling)
     if curated.progress.stopped is not None:
         raise typer.Exit(1)

@@ -44,7 +44,7 @@ def train(
 
     The resolved recipe is saved beside what it makes.
     """
-    from irg.train.recipes import Manner, read_recipe, run_recipe
+    from irg.train.recipes import read_recipe, run_recipe
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
@@ -53,7 +53,7 @@ def train(
     if processes is not None:
         raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
     try:
-        result = run_recipe(chosen, Manner(resume, strict))
+        result = run_recipe(chosen, resume, strict)
     except KeyboardInterrupt:
         _tell_where_it_stands(chosen)
         raise typer.Exit(130) from None

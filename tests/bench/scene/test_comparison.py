@@ -26,6 +26,7 @@ from irg.bench.store import SeriesStore, as_line
 from irg.model.checkpoint import CheckpointFolder
 from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
+from tests.models import save_model
 
 pytest.importorskip("matplotlib")
 OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_prompts=1)
@@ -34,7 +35,7 @@ OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_pr
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoint:
     folder = tmp_path_factory.mktemp("checkpoint")
-    CheckpointFolder(folder).save_model(random_model())
+    save_model(random_model(), folder)
     CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(128).save(folder)
