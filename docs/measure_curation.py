@@ -112,7 +112,7 @@ def overhead(count: int) -> None:
         made = stages(side=128)
         work = job(folder, count, made)
         began, wall = process_time(), perf_counter()
-        run(work, Concurrency(4, 1, 1))
+        run(work, Concurrency(shards=4, cpu=1, device=1))
         middle = process_time()
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         after = process_time()
@@ -140,7 +140,7 @@ def memory(count: int) -> None:
                 print(f"{(outcome.shard.number + 1) * SHARD:>9,} records   {told[-1]:>6} MB", flush=True)
 
         print(f"{'at first':>17}   {_resident():>6} MB")
-        run(work, Concurrency(4, 1, 1), watch)
+        run(work, Concurrency(shards=4, cpu=1, device=1), watch)
         emit(work.store, work.selector.marks, folder, EmitSettings(), {})
         print(f"{'set is written':>17}   {_resident():>6} MB")
         write_report(folder)

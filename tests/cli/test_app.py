@@ -4,13 +4,19 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import typer
 from typer.main import get_command
 
+import irg.cli
 from irg import __version__
 from irg.cli.app import app
+from irg.cli.compare import Contest
+from irg.cli.options import ModelChoice, Overrides, Telling
+from irg.cli.order import Order
 from tests.cli.conftest import ENVIRONMENT, Run
 
 
@@ -44,6 +50,14 @@ def test_no_option_goes_unread(name: str) -> None:
     own = {parameter.name for parameter in command.params if parameter.callback}  # type: ignore[attr-defined]
     parameters = set(inspect.signature(callback).parameters) - own
     assert parameters <= names_read(callback), f"irg {name}: options that nobody reads"
+
+
+@pytest.mark.parametrize("group", [Contest, ModelChoice, Order, Overrides, Telling])
+def test_no_option_of_a_group_goes_unread(group: type) -> None:
+    sources = Path(irg.cli.__file__).parent.glob("*.py")
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text()))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    assert {option.name for option in fields(group)} <= read
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from irg.cli.console import choose_console, err, out, print_json, printable
+from irg.cli.console import err, out, print_json, printable
+from irg.cli.options import Telling
 
 
 def test_progress_goes_where_no_result_does() -> None:
-    assert choose_console(quiet=False, as_json=False) is out
-    assert choose_console(quiet=False, as_json=True) is err
-    assert choose_console(quiet=True, as_json=True).quiet and not out.quiet
+    assert Telling(quiet=False, as_json=False).console is out
+    assert Telling(quiet=False, as_json=True).console is err
+    assert Telling(quiet=True, as_json=True).console.quiet and not out.quiet
 
 
 def test_json_is_not_wrapped_to_the_terminal(

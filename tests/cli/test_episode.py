@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from irg.cli.episode import record, unjudged
+from irg.cli.episode import record
 from irg.cli.output import EpisodeFolder
 from irg.core.events import DenoisingStep, Done, Event, ImageDone
 from irg.core.trace import Trace, Turn, Verdict
@@ -37,11 +37,11 @@ def test_verdicts_and_previews_go_to_their_turns(tmp_path: Path) -> None:
 
 def test_without_a_judge_nothing_is_said(tmp_path: Path) -> None:
     with EpisodeFolder(tmp_path / "x") as folder:
-        trace = record(events(), folder, unjudged, Console(quiet=True))
+        trace = record(events(), folder, lambda image: None, Console(quiet=True))
     assert [turn.verdict for turn in trace.turns] == [None, None]
 
 
 def test_an_episode_that_breaks_off_is_a_mistake_of_ours(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="ends with Done"), EpisodeFolder(tmp_path / "x") as folder:
-        record(iter([ImageDone(1, IMAGES[0], LATENTS)]), folder, unjudged, Console(quiet=True))
+        record(iter([ImageDone(1, IMAGES[0], LATENTS)]), folder, lambda image: None, Console(quiet=True))
     assert not (tmp_path / "x").exists()

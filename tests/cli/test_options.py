@@ -16,13 +16,13 @@ def test_what_is_not_given_leaves_the_plan() -> None:
 
 
 def test_what_is_given_changes_every_turn() -> None:
-    given = Overrides(points=5, temperature=0.0, max_thought_tokens=9, preview_every=2, think=False)
+    given = Overrides(points=5, temperature=0.0, max_thought_tokens=9, preview_every=2)
     changed = given.apply(PLAN)
     assert [turn.num_points for turn in changed.turns] == [5, 5]
-    assert not any(turn.think for turn in changed.turns) and changed.preview_every == 2
+    assert changed.preview_every == 2
     assert (changed.text.temperature, changed.text.max_tokens) == (0.0, 9)
     assert changed.text.top_p == PLAN.text.top_p
-    assert [replace(turn, think=True, num_points=50) for turn in changed.turns] == list(PLAN.turns)
+    assert [replace(turn, num_points=50) for turn in changed.turns] == list(PLAN.turns)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from irg.core.files import put_in_place, write_atomically
+from irg.core.files import delete, put_in_place, read_json, write_atomically
 
 
 @pytest.mark.parametrize("content", ["für alle\n", b"\x00\xff"])
@@ -36,3 +37,37 @@ def test_put_in_place_replaces_and_lets_everyone_read(tmp_path: Path) -> None:
     put_in_place(partial, old)
     assert old.read_text() == "new" and not partial.exists()
     assert old.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_is_written_beside_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename from another file system would not be one step, and a hidden name is no reader's."""
+    seen: list[Path] = []
+    replace = os.replace
+
+    def watched(source: str, target: Path) -> None:
+        seen.append(Path(source))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    write_atomically(tmp_path / "file", "content")
+    assert seen[0].parent == tmp_path and seen[0].name.startswith(".file.")
+
+
+def test_deleting_what_is_there_or_not(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    for name in ("folder", "file", "nothing"):
+        delete(tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [("{", "is not valid JSON"), ("[1]", "expected a JSON object, got list"), ("3", "object, got int")],
+)
+def test_json_that_is_no_object_is_told(content: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(ValueError, match=rf"x\.json.*{told}"):
+        read_json(tmp_path / "x.json")
+    (tmp_path / "x.json").write_text('{"größe": 1}', encoding="utf-8")
+    assert read_json(tmp_path / "x.json") == {"größe": 1}

@@ -105,6 +105,19 @@ def test_runs_of_tokens_continue_their_documents() -> None:
     assert packed.document_T.tolist() == [0, 1, 1]
     assert packed.column_T.tolist() == [0, 0, 1]
     assert packed.document_lengths == packed.document_advances == (1, 2)
+    assert packed.label_T.tolist() == [IGNORE] * 3
+    assert packed.text_index_N.tolist() == [0, 1, 2]
+
+
+def test_runs_of_tokens_have_no_images() -> None:
+    """All that is of images is there, and empty: as in a row of texts."""
+    packed, texts = pack_tokens([[5], [6, 7]], [3, 10]), pack([Document((text(1, 2),))], SPECIAL)
+    assert packed.view_lengths == texts.view_lengths == ()
+    for name, value in vars(texts).items():
+        if name.endswith(("_M", "_MC", "_P", "_PD")):
+            mine = getattr(packed, name)
+            assert (mine is None) == (value is None), name
+            assert mine is None or (mine.shape, mine.dtype) == (value.shape, value.dtype), name
 
 
 def test_moving_a_row_moves_every_tensor(sampler: Sampler) -> None:

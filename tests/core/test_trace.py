@@ -23,14 +23,20 @@ TRACE = Trace(
     system_prompt="think",
     settings={"width": 6},
     model={"name": "tiny"},
+    questions=(("How many?", "One."),),
+    modes=("direct", "question"),
+    provenance={"source": "drawn"},
+    id="a1",
 )
 
 
 @pytest.mark.parametrize("source", [None, image(30)])
 def test_a_trace_comes_back_from_its_folder(source: Image.Image | None, tmp_path: Path) -> None:
-    replace(TRACE, source=source).save(tmp_path / "episode")
-    loaded = Trace.load(tmp_path / "episode")
-    for name in ("prompt", "seed", "system_prompt", "settings", "model"):
+    folder = tmp_path / "run" / "episode"
+    replace(TRACE, source=source).save(folder)
+    loaded = Trace.load(folder)
+    named = ("prompt", "seed", "system_prompt", "settings", "model", "questions", "modes", "provenance", "id")
+    for name in named:
         assert getattr(loaded, name) == getattr(TRACE, name)
     assert [turn.thought for turn in loaded.turns] == ["a plan", None]
     assert [turn.verdict for turn in loaded.turns] == [Verdict(False, ("too dark",)), None]
@@ -52,3 +58,38 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "trace.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="has version 99, expected"):
         Trace.load(tmp_path)
+
+
+def test_a_trace_from_before_there_were_questions_has_none(tmp_path: Path) -> None:
+    TRACE.save(tmp_path)
+    content = json.loads((tmp_path / "trace.json").read_text())
+    for name in ("questions", "modes", "provenance", "id"):
+        del content[name]
+    (tmp_path / "trace.json").write_text(json.dumps(content))
+    loaded = Trace.load(tmp_path)
+    assert (loaded.questions, loaded.modes, loaded.provenance, loaded.id) == ((), (), {}, "")
+
+
+def test_the_json_of_a_trace_is_for_people_too(tmp_path: Path) -> None:
+    replace(TRACE, prompt="größer").save(tmp_path)
+    lines = (tmp_path / "trace.json").read_text(encoding="utf-8").splitlines()
+    assert ' "prompt": "größer",' in lines
+
+
+def test_a_verdict_is_right_where_there_are_no_flaws() -> None:
+    assert Verdict.of(()) == Verdict(True)
+    assert Verdict.of(("too dark",)) == Verdict(False, ("too dark",))
+
+
+@pytest.mark.parametrize("verdict", [None, Verdict(True, (), {"share": 0.5}), Verdict(False, ("a", "b"))])
+def test_a_verdict_comes_back_from_a_folder(verdict: Verdict | None, tmp_path: Path) -> None:
+    replace(TRACE, turns=(Turn(None, image(10), verdict),)).save(tmp_path)
+    assert Trace.load(tmp_path).turns[0].verdict == verdict
+
+
+def test_a_verdict_from_before_there_were_scores_has_none(tmp_path: Path) -> None:
+    TRACE.save(tmp_path)
+    content = json.loads((tmp_path / "trace.json").read_text())
+    content["turns"][0]["verdict"] = {"correct": True, "flaws": []}
+    (tmp_path / "trace.json").write_text(json.dumps(content))
+    assert Trace.load(tmp_path).turns[0].verdict == Verdict(True)

@@ -45,6 +45,7 @@ MERGES = "a0: &a0 {x: 1, y: 2}\n" + "".join(
         ("- 1\n" * 65_000, "x has too many values"),
         ("a" * (MOST_CHARACTERS + 1), "x is too long: expected at most 262,144 characters"),
     ],
+    ids=lambda _: "",  # pytest numbers them; the texts themselves are no names
 )
 def test_what_no_settings_need_is_refused_at_once(text: str, told: str) -> None:
     began = process_time()
@@ -65,6 +66,7 @@ def test_what_no_settings_need_is_refused_at_once(text: str, told: str) -> None:
         "a: 190:20:30",
         "",
     ],
+    ids=lambda _: "",
 )
 def test_what_is_within_bounds_is_what_yaml_says(text: str) -> None:
     assert parse_yaml(text, "x") == yaml.safe_load(text)
@@ -139,3 +141,15 @@ def test_any_text_is_content_or_an_error_with_a_name(text: str) -> None:
         assert str(refused).startswith("x ")
     else:
         assert size(content) <= MOST_VALUES
+
+
+@pytest.mark.parametrize("aliases", [97, 98, 99, 100])
+def test_what_aliases_repeat_counts_wherever_it_stands(aliases: int) -> None:
+    text = f"a: &a [{', '.join('0' * 99)}]\nb: [{', '.join(['*a'] * aliases)}]"
+    whole = size(yaml.safe_load(text))
+    assert whole == 5 + 99 + 100 * aliases
+    if whole <= MOST_VALUES:
+        assert parse_yaml(text, "x") == yaml.safe_load(text)
+    else:
+        with pytest.raises(ValueError, match="x has too many values"):
+            parse_yaml(text, "x")

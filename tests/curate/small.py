@@ -7,8 +7,8 @@ from typing import Any
 
 from pyarrow import parquet
 
-from irg.curate.contamination import Guard
-from irg.curate.draw import Draw, Flawing
+from irg.curate.contamination import Contamination, Guard
+from irg.curate.draw import Draw
 from irg.curate.filters import Filter, FilterSettings
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import ScenePrompts
@@ -23,11 +23,11 @@ from irg.stages.stage import AnyStage
 PROMPTS = ScenePrompts({"single": 1, "position": 2, "counting": 1}, seed=3)
 
 
-def stages(flawing: Flawing | None = None, **filters: Any) -> list[AnyStage]:
+def stages(flawed: float = 1.0, **filters: Any) -> list[AnyStage]:
     """Those of a run in which every first picture is flawed on purpose."""
     return [
         OracleThink(seed=1),
-        Draw(Student(DrawingCheckpoint(threads=1)), flawing=flawing or Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawed=flawed, seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),
@@ -43,7 +43,7 @@ def job(
     select: SelectSettings | None = None,
 ) -> Job:
     store = work_of(folder)
-    proposer = Proposer(PROMPTS, Guard(scenes=True), Proposing(count, shard), store)
+    proposer = Proposer(PROMPTS, Guard((), Contamination(scenes=True)), Proposing(count, shard), store)
     selector = Selector(store, Select(select or SelectSettings(hash_distance=2)))
     return Job(proposer, tuple(stages() if through is None else through), selector, store)
 

@@ -1,7 +1,6 @@
 """The set: its traces, where they come from, and which are held out."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from irg.stages.flow import Job
 from irg.stages.runner import run
 from tests.curate.small import job, selected, set_in
 
-SETTINGS = EmitSettings(held_out=0.4, system_prompt="Think.")
+SETTINGS = EmitSettings(held_out=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +31,11 @@ def done(folder: Path) -> Job:
 
 
 def write(done: Job, out: Path, settings: EmitSettings = SETTINGS) -> dict[str, int]:
-    return emit(done.store, done.selector.marks, out, settings, {"made": "by a test"}).parts
+    return emit(done.store, done.selector.marks, out, settings, {"made": "by a test"}, "Think.").parts
 
 
 def test_every_record_is_a_trace_or_a_counted_reject(done: Job, tmp_path: Path) -> None:
-    emitted = emit(done.store, done.selector.marks, tmp_path, SETTINGS, {})
+    emitted = emit(done.store, done.selector.marks, tmp_path, SETTINGS, {}, "Think.")
     records = selected(done)
     kept = [record for record in records if record.rejected is None]
     assert emitted.num_traces == len(kept) and 0 < len(kept) < 16
@@ -90,7 +89,7 @@ def test_a_set_that_is_there_is_left_alone_and_another_takes_its_place(done: Job
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*.parquet")}
     assert write(done, tmp_path) == parts
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*.parquet")} == times
-    assert write(done, tmp_path, replace(SETTINGS, held_out=0.0)) == {"train": sum(parts.values())}
+    assert write(done, tmp_path, EmitSettings()) == {"train": sum(parts.values())}
     assert not (tmp_path / "data" / "held_out").exists()
 
 
@@ -104,5 +103,5 @@ def test_a_set_whose_writing_was_cut_short_is_written_again(done: Job, tmp_path:
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_refuses_a_share_that_leaves_nothing(share: float) -> None:
-    with pytest.raises(ValueError, match="below 1"):
+    with pytest.raises(ValueError, match="held_out"):
         EmitSettings(held_out=share)

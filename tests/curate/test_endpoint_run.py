@@ -16,7 +16,7 @@ from irg.curate.contamination import Guard
 from irg.curate.emit import EmitSettings, emit
 from irg.curate.filters import Filter, FilterSettings
 from irg.curate.propose import Proposal, Proposer, Proposing
-from irg.curate.records import PASSING, TraceRecord, as_json, work_of
+from irg.curate.records import CODEC, PASSING, TraceRecord, work_of
 from irg.curate.select import Select, SelectSettings
 from irg.curate.teacher import TeacherJudge, TeacherReflect, TeacherThink, read_templates
 from irg.endpoint import Account, EndpointSettings, NoAnswer, spent
@@ -127,7 +127,7 @@ def test_all_records_come_to_an_end_and_the_failed_ones_to_another(
     assert Counter(r.rejected.reason for r in mended.values() if r.rejected) == rejected - Counter(passing)
     for record in records:
         if record.rejected is None:
-            assert as_json(mended[record.index]) == as_json(record)
+            assert CODEC.as_json(mended[record.index]) == CODEC.as_json(record)
     assert retry(again.store, "select") == {}
 
 
@@ -137,12 +137,12 @@ def test_answers_that_are_known_are_never_asked_for_again(server: FakeServer, tm
     run(first)
     bodies = Counter(str(seen.body) for seen in server.requests)
     assert set(bodies.values()) == {1} and len(bodies) == 24 * PER_RECORD
-    known = [as_json(record) for record in selected(first)]
+    known = [CODEC.as_json(record) for record in selected(first)]
     shutil.rmtree(tmp_path / "work")  # all work is lost, the answers are not
     second = build(server, tmp_path, 24)
     run(second)
     assert server.num_requests == len(bodies)
-    assert [as_json(record) for record in selected(second)] == known
+    assert [CODEC.as_json(record) for record in selected(second)] == known
 
 
 def test_a_spent_budget_stops_the_run_where_more_goes_on(server: FakeServer, tmp_path: Path) -> None:

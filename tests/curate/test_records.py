@@ -9,14 +9,7 @@ from PIL import Image
 from irg.core.cost import Cost
 from irg.core.picture import Picture, StoredPicture
 from irg.core.trace import Verdict
-from irg.curate.records import (
-    PictureCheck,
-    Reflection,
-    Relation,
-    TraceRecord,
-    as_json,
-    from_json,
-)
+from irg.curate.records import CODEC, PictureCheck, Reflection, Relation, TraceRecord
 from irg.stages.records import StageStep
 
 RED, BLUE = (Picture.of(Image.new("RGB", (8, 8), colour)) for colour in ("red", "blue"))
@@ -45,17 +38,17 @@ FULL = TraceRecord(
 
 
 def test_a_record_is_the_same_after_being_stored() -> None:
-    stored = json.loads(json.dumps(as_json(FULL)))
+    stored = json.loads(json.dumps(CODEC.as_json(FULL)))
     assert set(stored) == {field.name for field in fields(TraceRecord)}
-    assert from_json(stored, {RED.digest: RED, BLUE.digest: BLUE}.__getitem__) == FULL
+    assert CODEC.from_json(stored, {RED.digest: RED, BLUE.digest: BLUE}.__getitem__) == FULL
     bare = TraceRecord("id", 0, "a cat")
-    assert from_json(json.loads(json.dumps(as_json(bare))), {}.__getitem__) == bare
+    assert CODEC.from_json(json.loads(json.dumps(CODEC.as_json(bare))), {}.__getitem__) == bare
 
 
 def test_pictures_may_stay_in_the_store() -> None:
-    light = from_json(as_json(FULL), StoredPicture)
+    light = CODEC.from_json(CODEC.as_json(FULL), StoredPicture)
     assert light.image2 is not None and light.image2.digest == BLUE.digest
-    assert as_json(replace(light, candidates=FULL.candidates)) == as_json(FULL)
+    assert CODEC.as_json(replace(light, candidates=FULL.candidates)) == CODEC.as_json(FULL)
     with pytest.raises(AssertionError, match="not loaded"):
         light.image2.open()
 

@@ -7,7 +7,6 @@ from irg.core import Document, pieces
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter, Wish, documents, to_conversations, to_traces
-from irg.data.episodes import EpisodeSource
 from irg.data.formats import open_source
 from irg.data.learning import Mode, document
 from irg.data.source import Fault
@@ -117,29 +116,6 @@ def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> N
         assert turn.image.tobytes() == before.image.tobytes()
     size = (tmp_path / "back" / "traces-00000.parquet").stat().st_size
     assert size < 1.2 * (tmp_path / "traces" / "traces-00000.parquet").stat().st_size
-
-
-def test_episodes_as_they_were_saved_become_traces(tmp_path: Path) -> None:
-    for number in range(3):
-        trace(number, np.random.default_rng(number)).save(tmp_path / "runs" / f"{number:04d}")
-    trace(9, RNG).save(tmp_path / "runs" / "0003")
-    whole = (tmp_path / "runs" / "0001" / "trace.json").read_text()
-    (tmp_path / "runs" / "0001" / "trace.json").write_text(whole[:50])
-    image = (tmp_path / "runs" / "0002" / "turn2.png").read_bytes()
-    (tmp_path / "runs" / "0002" / "turn2.png").write_bytes(image[:100])
-    twin = (tmp_path / "runs" / "0000" / "trace.json").read_text()
-    (tmp_path / "runs" / "0003" / "trace.json").write_text(twin)
-    episodes = open_source(tmp_path / "runs")
-    assert isinstance(episodes, EpisodeSource) and len(episodes) == 4
-    with TraceWriter(tmp_path / "traces") as writer:
-        found = to_traces(episodes, writer)
-    reasons = [error.reason for error in found.rejected]
-    assert reasons == [Fault.BAD_JSON, Fault.BROKEN_IMAGE, Fault.DUPLICATE] and found.rows_written == 1
-    surveyed = [getattr(row, "reason", None) for row in episodes.survey()]
-    assert surveyed == [None, *reasons]
-    read, first = TraceStore(tmp_path / "traces").read(0), trace(0, np.random.default_rng(0))
-    assert (read.id, read.prompt) == (first.id, first.prompt)
-    assert [turn.image.tobytes() for turn in read.turns] == [turn.image.tobytes() for turn in first.turns]
 
 
 def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: Path) -> None:

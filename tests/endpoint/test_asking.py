@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from irg.endpoint import Account, EndpointSettings, NoAnswer
 from irg.endpoint.asking import Case, Respondent, each
 from irg.endpoint.templates import parse_templates
 from irg.stages.flow import Job, Selector
-from irg.stages.records import JSON, Codec, Find, Reject, StageStep
+from irg.stages.records import Codec, Reject, StageStep
 from irg.stages.retry import retry
 from irg.stages.runner import run
 from irg.stages.shards import Mark, Outcome, Shard, Tally
@@ -48,24 +48,7 @@ class BenchItem:
         return () if self.drawn is None else (self.drawn,)
 
 
-def as_json(item: BenchItem) -> JSON:
-    return {**asdict(item), "drawn": item.drawn.digest if item.drawn else None}
-
-
-def from_json(content: JSON, find: Find) -> BenchItem:
-    return BenchItem(
-        content["id"],
-        content["index"],
-        content["words"],
-        find(content["drawn"]) if content["drawn"] else None,
-        content["right"],
-        tuple(StageStep(**step) for step in content["steps"]),
-        Cost(**content["cost"]),
-        Reject(**content["rejected"]) if content["rejected"] else None,
-    )
-
-
-CODEC = Codec(as_json, from_json, frozenset({NoAnswer.SERVER.value}))
+CODEC = Codec(BenchItem, frozenset({NoAnswer.SERVER.value}))
 
 
 class Items:
@@ -117,7 +100,9 @@ class Judges:
 
     async def _judge(self, case: Case[BenchItem]) -> BenchItem:
         seed = self.identity.seed_for(case.record)
-        reply = await case.ask("ask", {"words": case.record.words}, Seen, seed, case.record.pictures)
+        reply = await case.paid(
+            self.judge.ask("ask", {"words": case.record.words}, Seen, seed, case.record.pictures)
+        )
         return replace(case.record, right=reply.value.right)
 
 

@@ -149,8 +149,10 @@ def test_guidance_is_run_within_its_interval(
     """Times 1, 0.75, 0.5, 0.25: lo < t <= hi."""
     guidance = Guidance(4.0, 1.0, (0.25, 0.75))
     schedule = shifted_schedule(5, 1.0)
-    list(denoise(model, canvas(model, special), torch.cat(noises(model)), schedule, guidance, special))
+    noise = torch.cat(noises(model))
+    steps = list(denoise(model, canvas(model, special), noise, schedule, guidance, special))
     assert calls == [1, 0.75, 0.75, 0.5, 0.5, 0.25]
+    assert [step.evaluations for step in steps] == [1, 2, 2, 1]
 
 
 def test_an_absent_branch_is_not_missed(

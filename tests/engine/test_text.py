@@ -249,3 +249,11 @@ def test_asking_for_a_likelihood_changes_nothing(
     assert last(model, asked, GREEDY, special).ids == before.ids
     with pytest.raises(ValueError, match="2 texts for a context of 1 rows"):
         log_likelihood(model, asked, [(1,), (2,)], special)
+
+
+def test_of_tokens_with_equal_shares_the_first_comes_first() -> None:
+    """Many of them, which an unstable order would mix."""
+    logits = torch.zeros(1, 300)
+    for number in (0.0, 0.25, 0.5, 0.999):
+        chosen = choose(logits, TextSampling(temperature=1.0), [Fixed(number)], [False])
+        assert chosen == [int(number * 300)]

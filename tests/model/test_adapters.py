@@ -10,11 +10,12 @@ from safetensors.torch import load_file
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
-from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
+from irg.model.adapters import LoraSettings, adapt, num_adapter_parameters
 from irg.model.checkpoint import CheckpointFolder
-from irg.run.freezing import freeze
+from irg.model.parts import ModelPart, freeze
 from irg.run.losses import ModelLosses
 from irg.run.optimizers import Optimizers, OptimizerSettings
+from tests.models import merge, save_model
 from tests.samples import Sampler
 
 ALL = LoraSettings(rank=4, alpha=8.0)
@@ -129,7 +130,7 @@ def test_merged_weights_are_exported_under_the_references_names(
 ) -> None:
     twin = adapted(model, ALL)
     train(twin, row)
-    CheckpointFolder(tmp_path).save_model(plain(model.config, merge(twin)), "ema.safetensors")
+    save_model(plain(model.config, merge(twin)), tmp_path, "ema.safetensors")
     names = load_file(tmp_path / "ema.safetensors")
     assert "language_model.model.layers.0.self_attn.q_proj_moe_gen.weight" in names
     assert not any("lora" in name or "base_layer" in name for name in names)
@@ -159,7 +160,7 @@ def test_adapters_of_a_bfloat16_model_are_float32(model: UnifiedModel, row: Pack
 
 def test_adapters_can_be_frozen_by_part(model: UnifiedModel) -> None:
     twin = adapted(model, ALL)
-    freeze(twin, ["understanding"])
+    freeze(twin, [ModelPart.UNDERSTANDING])
     trained = [name for name, one in twin.named_parameters() if one.requires_grad]
     assert trained and all(".generation." in name for name in trained)
 

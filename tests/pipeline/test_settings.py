@@ -56,6 +56,8 @@ def test_an_edits_plan_is_one_turn_with_its_own_guidance() -> None:
     assert len(plan.turns) == 1 and plan.turns[0].think
     assert plan.turns[0].guidance.text_scale == 7.0 and (plan.width, plan.height) == (48, 32)
     assert not settings(32).edit_plan(32, 32).turns[0].think
+    assert settings(32).edit_plan(32, 32, think=True).turns[0].think
+    assert not edits.edit_plan(32, 32, think=False).turns[0].think
 
 
 @pytest.mark.parametrize("turns", [0, -1])

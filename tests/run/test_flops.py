@@ -6,9 +6,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel, bagel_7b
 from irg.model.adapters import LoraSettings, adapt
-from irg.model.parts import ModelPart
+from irg.model.parts import ModelPart, freeze
 from irg.run.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
-from irg.run.freezing import freeze
 from irg.run.losses import ModelLosses
 from tests.samples import Sampler
 

@@ -8,8 +8,7 @@ from torch import nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
-from irg.run.freezing import freeze
-from irg.run.muon import Muon, orthogonalised
+from irg.model.parts import ModelPart, freeze
 from irg.run.optimizers import OptimizerKind, Optimizers, OptimizerSettings, split_parameters
 from tests.run.sharded_steps import MESHES, SETTINGS, UNUSED, compare, fresh, set_gradients
 
@@ -61,7 +60,7 @@ def test_muon_gets_the_matrices_inside_the_transformers() -> None:
 
 def test_frozen_parameters_are_in_none() -> None:
     model = fresh()
-    freeze(model, ["vision"])
+    freeze(model, [ModelPart.VISION])
     hidden, other = split_parameters(model)
     assert not any(name.startswith("vision.") for name in names(model, hidden + other))
     before = copy.deepcopy(model.vision)
@@ -71,7 +70,7 @@ def test_frozen_parameters_are_in_none() -> None:
 
 def test_where_only_edges_are_trained_muon_has_nothing_to_do() -> None:
     model = fresh()
-    freeze(model, ["vision", "connector", "understanding", "generation"])
+    freeze(model, [ModelPart.VISION, ModelPart.CONNECTOR, ModelPart.UNDERSTANDING, ModelPart.GENERATION])
     (member,) = Optimizers(model, MUON).members
     assert isinstance(member, torch.optim.AdamW)
 
@@ -130,32 +129,6 @@ def test_the_first_step_of_adamw_is_the_gradients_sign() -> None:
         assert torch.allclose(parameter, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(24, 40), (40, 24), (16, 16)])
-def test_muon_moves_as_torchs_does(shape: tuple[int, int]) -> None:
-    generator = torch.Generator().manual_seed(0)
-    ours = nn.Parameter(torch.randn(shape, generator=generator))
-    theirs = nn.Parameter(ours.detach().clone())
-    one = Muon([ours], 0.1, weight_decay=0.2)
-    other = torch.optim.Muon([theirs], 0.1, weight_decay=0.2)
-    for _ in range(3):
-        ours.grad = torch.randn(shape, generator=generator)
-        theirs.grad = ours.grad.clone()
-        one.step()
-        other.step()
-    assert torch.allclose(ours, theirs, rtol=0, atol=1e-6)
-
-
-def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
-    matrix = torch.randn(20, 50, generator=torch.Generator().manual_seed(0)) * 1e3
-    singular = torch.linalg.svdvals(orthogonalised(matrix).float())
-    assert singular.min() > 0.4 and singular.max() < 1.6
-
-
-def test_muon_takes_matrices_only() -> None:
-    with pytest.raises(ValueError, match=r"got parameters of shapes \[\(3,\)\]"):
-        Muon([nn.Parameter(torch.zeros(2, 2)), nn.Parameter(torch.zeros(3))], 0.1)
-
-
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled:UserWarning")
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_the_state_survives_a_file_and_training_goes_on_the_same(
@@ -179,38 +152,6 @@ def test_the_state_survives_a_file_and_training_goes_on_the_same(
         run(one, using, range(1, 3))
     assert same(model, twin)
     assert not same(model.decoder, forgetful.decoder)
-
-
-def test_eight_bit_moments_take_a_quarter_and_move_nearly_the_same() -> None:
-    small, whole = fresh(), fresh()
-    eight = Optimizers(small, SETTINGS["adamw8bit"])
-    run(small, eight, range(1, 4))
-    run(whole, Optimizers(whole, OptimizerSettings(rate=1e-2)), range(1, 4))
-    name = "decoder.layers.0.understanding.gate.weight"
-    moment = eight.members[0].state[small.get_parameter(name)]["exp_avg"]
-    assert (moment.codes.dtype, moment.scale.numel()) == (torch.uint8, moment.numel() / 256)
-    moved = small.get_parameter(name) - fresh().get_parameter(name)
-    expected = whole.get_parameter(name) - fresh().get_parameter(name)
-    assert (moved - expected).norm() < 0.05 * expected.norm()
-
-
-def test_stochastic_rounding_keeps_updates_that_bfloat16_would_lose() -> None:
-    """A step of 1e-3 is below half of what 1.0 can be told from in bfloat16 (2**-8)."""
-    moved = {}
-    for rounding in (False, True):
-        model = fresh().to(torch.bfloat16)
-        weight = model.get_parameter("decoder.layers.0.understanding.gate.weight")
-        nn.init.ones_(weight)
-        settings = OptimizerSettings(kind=OptimizerKind.ADAMW8BIT, rate=1e-3, stochastic_rounding=rounding)
-        optimizers = Optimizers(model, settings)
-        for parameter in model.parameters():
-            parameter.grad = torch.ones_like(parameter)
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            optimizers.step(1.0)
-        moved[rounding] = 1 - weight.float().mean().item()
-    assert moved[False] == 0
-    assert moved[True] == pytest.approx(1e-3, rel=0.1)
 
 
 def test_sharded_parameters_move_like_whole_ones(tmp_path: Path) -> None:

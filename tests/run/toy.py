@@ -1,9 +1,9 @@
 """The smallest thing that a run can train, fed with points that are drawn with the model as it then is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -81,18 +81,15 @@ class Drawing:
         self.step = state["step"]
         self.generator.set_state(decoded(state["generator"]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.left = True
-
-    def __iter__(self) -> Iterator[FedStep[torch.Tensor]]:
-        while self.length is None or self.step < self.length:
-            self.step += 1
-            x_N = torch.randn(self.count, generator=self.generator) + torch.rand(())
-            state = {"step": self.step, "generator": encoded(self.generator.get_state())}
-            yield FedStep(x_N + self.model.bias.detach(), state, seconds_waited=0.25, capacity=100)
+    def __iter__(self) -> Generator[FedStep[torch.Tensor]]:
+        try:
+            while self.length is None or self.step < self.length:
+                self.step += 1
+                x_N = torch.randn(self.count, generator=self.generator) + torch.rand(())
+                state = {"step": self.step, "generator": encoded(self.generator.get_state())}
+                yield FedStep(x_N + self.model.bias.detach(), state, seconds_waited=0.25, capacity=100)
+        finally:
+            self.left = True
 
 
 class Looking:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from irg.core.cost import Cost
-from irg.curate.contamination import Guard
-from irg.curate.draw import Draw, Flawing
+from irg.curate.contamination import Contamination, Guard
+from irg.curate.draw import Draw
 from irg.curate.filters import Filter, FilterSettings
 from irg.curate.oracle import OracleImprove, OracleJudge, OracleReflect, OracleThink
 from irg.curate.prompts import ScenePrompts
@@ -64,7 +64,7 @@ def stages(folder: Path, wait: type[Wait] = Wait) -> list[AnyStage]:
     return [
         OracleThink(seed=1),
         wait(folder / "diary"),
-        Draw(Student(DrawingCheckpoint(threads=1)), flawing=Flawing(1.0), seed=1),
+        Draw(Student(DrawingCheckpoint(threads=1)), flawed=1.0, seed=1),
         OracleImprove(seed=1),
         OracleJudge(),
         OracleReflect(),
@@ -76,7 +76,10 @@ def build(folder: Path, wait: type[Wait] = Wait) -> Job:
     store = work_of(folder)
     proposing = Proposing(SHARDS * PER_SHARD, PER_SHARD)
     proposer = Proposer(
-        ScenePrompts({"single": 1, "position": 2}, seed=3), Guard(scenes=True), proposing, store
+        ScenePrompts({"single": 1, "position": 2}, seed=3),
+        Guard((), Contamination(scenes=True)),
+        proposing,
+        store,
     )
     return Job(
         proposer, tuple(stages(folder, wait)), Selector(store, Select(SelectSettings(hash_distance=2))), store

@@ -31,13 +31,13 @@ class Upto:
 
 def test_the_work_is_the_same_however_many_are_under_way(tmp_path: Path) -> None:
     one, many = job(tmp_path / "one"), job(tmp_path / "many")
-    progress = run(one, Concurrency(1, 1, 1))
+    progress = run(one, Concurrency(shards=1, cpu=1, device=1))
     told: list[tuple[str, int]] = []
 
     def watch(name: str, outcome: Outcome) -> None:
         told.append((name, outcome.shard.number))
 
-    run(many, Concurrency(3, 2, 2), watch)
+    run(many, Concurrency(shards=3, cpu=2, device=2), watch)
     assert work_in(tmp_path / "one") == work_in(tmp_path / "many")
     assert progress.num_shards == 3 and progress.tallies["think"].taken == 12
     assert sum(progress.reused.values()) == 0 and progress.stopped is None
@@ -115,5 +115,5 @@ def test_a_stage_may_not_lose_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"shards": 0}, {"cpu": 0}, {"device": -1}])
 def test_refuses_limits_under_which_nothing_moves(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="at least 1 of each"):
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
         Concurrency(**wrong)

@@ -10,9 +10,8 @@ import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
 from irg.model.adapters import LoraSettings, adapt
-from irg.model.parts import ModelPart
+from irg.model.parts import ModelPart, freeze
 from irg.run.flops import RowCounts, row_flops
-from irg.run.freezing import freeze
 from irg.run.optimizers import Optimizers, OptimizerSettings
 from irg.run.parallel import Checkpointing, ParallelSettings, Precision
 from irg.train.budget import Speed, Workload, budget
@@ -58,7 +57,7 @@ def test_weights_tables_and_autoencoder(small: UnifiedModel) -> None:
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_states_of_optimizers(small: UnifiedModel, kind: str) -> None:
     model = copy.deepcopy(small)
-    freeze(model, ["vision"])
+    freeze(model, [ModelPart.VISION])
     optimizers = Optimizers(model, OPTIMIZERS[kind])
     states = (state for member in optimizers.members for state in member.state.values())
     real = size(value for state in states for name, value in state.items() if name != "step")
@@ -69,7 +68,7 @@ def test_states_of_optimizers(small: UnifiedModel, kind: str) -> None:
 
 def test_frozen_parts_have_weights_only(small: UnifiedModel) -> None:
     model = copy.deepcopy(small)
-    freeze(model, ["understanding", "embeddings"])
+    freeze(model, [ModelPart.UNDERSTANDING, ModelPart.EMBEDDINGS])
     frozen = frozenset({ModelPart.UNDERSTANDING, ModelPart.EMBEDDINGS})
     plan = budget(SMALL, Workload(ROW, 1, frozen=frozen))
     trained = [one for one in model.parameters() if one.requires_grad]

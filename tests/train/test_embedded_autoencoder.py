@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.model.checkpoint import CheckpointFolder
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.prep import to_pixels
 from irg.run.loop import CHECKPOINTS
 from irg.run.parallel import Layout
@@ -204,6 +204,14 @@ def test_a_run_of_an_earlier_version_is_told_from_ours(tmp_path: Path) -> None:
     (tmp_path / "state.safetensors").touch()
     with pytest.raises(ValueError, match=r"state\.safetensors.*cannot go on"):
         train_autoencoder(recipe(tmp_path))
+
+
+def test_a_refused_run_leaves_the_recipe_of_the_one_that_is_there(tmp_path: Path) -> None:
+    train_autoencoder(recipe(tmp_path, steps=2))
+    written = (tmp_path / "autoencoder.yaml").read_text()
+    with pytest.raises(CheckpointError, match="of another run: seed was"):
+        train_autoencoder(recipe(tmp_path, steps=2, seed=17))
+    assert (tmp_path / "autoencoder.yaml").read_text() == written
 
 
 def test_one_seed_gives_one_autoencoder(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from irg.world2.families import Family
 from irg.world2.fulfil import fulfil, random_scene, settlements
 from irg.world2.grammar import handwritten_prompts
 from irg.world2.matching import fulfils
+from irg.world2.overlap import stackings
 from irg.world2.request import requires_held_out
 from irg.world2.sampling import sample_challenge, sample_request
 from irg.world2.scene import MAX_OBJECTS, is_held_out, is_possible
@@ -44,3 +45,11 @@ def test_random_scenes_show_everything_and_avoid_what_is_held_out_unless_allowed
     assert {len(scene.objects) for scene in scenes} == set(range(1, MAX_OBJECTS + 1))
     assert not any(map(is_held_out, scenes))
     assert any(is_held_out(random_scene(generator, allow_held_out=True)) for _ in range(30))
+
+
+def test_the_share_of_overlaps_can_be_chosen():
+    generator = rng(7)
+    never = [random_scene(generator, overlap_share=0.0) for _ in range(40)]
+    always = [random_scene(generator, overlap_share=1.0) for _ in range(40)]
+    assert not any(stackings(scene.objects) for scene in never)
+    assert sum(bool(stackings(scene.objects)) for scene in always) > 25

@@ -32,8 +32,12 @@ def one_thread() -> Iterator[None]:
 
 def checkpoints_in(folder: Path, offset: int = 0) -> dict[int, Path]:
     """The checkpoints in a folder by their steps, which the folders' names tell ("step-00002000-ema"), plus
-    `offset`. Of a training run's folder it is what was exported. Raises ValueError if there are none, or two
-    of one step."""
+    `offset`; of a training run's folder, what was exported. A checkpoint itself is of step `offset`.
+
+    Raises ValueError if there are none, or two of one step.
+    """
+    if (folder / LLM_CONFIG).is_file():
+        return {offset: folder}
     exported = folder / "exported"
     where = exported if exported.is_dir() else folder
     if not where.is_dir():

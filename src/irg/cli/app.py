@@ -9,6 +9,7 @@ from irg import __version__
 from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, publish, train
 from irg.cli.console import err, out
 from irg.cli.errors import explain
+from irg.cli.options import with_groups
 
 EXAMPLES = """[bold]Examples[/bold]
   irg generate "a green star above a yellow circle"
@@ -74,5 +75,21 @@ def irg(
     ctx.obj = debug
 
 
-for command in (generate, ask, edit, info, data, curate, publish, bench, bench_train, train, export, plot):
-    command.register(app)
+for command, examples in (
+    (generate.generate, generate.EXAMPLES),
+    (ask.ask, ask.EXAMPLES),
+    (edit.edit, edit.EXAMPLES),
+    (info.info, info.EXAMPLES),
+    (train.train, train.EXAMPLES),
+    (export.export, export.EXAMPLES),
+    (plot.plot, plot.EXAMPLES),
+):
+    app.command(command.__name__, epilog=examples)(with_groups(command))
+bench.group.command("train", epilog=bench_train.EXAMPLES)(bench_train.train)
+for name, group in (
+    ("data", data.group),
+    ("curate", curate.group),
+    ("publish", publish.group),
+    ("bench", bench.group),
+):
+    app.add_typer(group, name=name)

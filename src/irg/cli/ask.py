@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from irg.cli.console import err, out, print_json
-from irg.cli.options import AsJson, Device, Dtype, ModelChoice, ModelName, Seed, check_text
+from irg.cli.options import AsJson, ModelChoice, Seed, check_text
 
 EXAMPLES = """[bold]Examples[/bold]
   irg ask runs/x/turn2.png "How many circles are there?"
@@ -14,18 +14,12 @@ EXAMPLES = """[bold]Examples[/bold]
   irg ask photo.jpg "What is unusual here?" --model path/to/checkpoint"""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("ask", epilog=EXAMPLES)(ask)
-
-
 def ask(
-    image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP, ...", show_default=False)],
-    question: Annotated[str, typer.Argument(help="What to ask about it.", show_default=False)],
+    image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP, ...")],
+    question: Annotated[str, typer.Argument(help="What to ask about it.")],
+    choice: ModelChoice,
     seed: Seed = 0,
     as_json: AsJson = False,
-    model: ModelName = None,
-    device: Device = None,
-    dtype: Dtype = None,
 ) -> None:
     """Look at a picture and answer a question about it.
 
@@ -37,7 +31,7 @@ def ask(
     from irg.prep import open_image
 
     picture = open_image(image)
-    pipeline = ModelChoice(model, device, dtype).load(err)
+    pipeline = choice.load(err)
     paragraph = Paragraph(out, indent=0)
     done = None
     for event in pipeline.ask(picture, question, seed):

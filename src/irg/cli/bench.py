@@ -7,27 +7,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
 from rich.table import Table
 
-from irg.cli.compare import (
-    AblationPrompts,
-    Also,
-    Asked,
-    Base,
-    Compare,
-    Curve,
-    CurvePrompts,
-    Places,
-    Records,
-    Seeds,
-    Workers,
-    check_world,
-    seeds_from,
-)
-from irg.cli.compare import compare as run_comparison
-from irg.cli.console import choose_console, print_json
-from irg.cli.options import AsJson, Device, Dtype, ModelChoice, ModelName, Quiet, Seed
+from irg.cli.compare import Contest, check_world
+from irg.cli.console import bars, print_json
+from irg.cli.options import ModelChoice, Seed, Telling, option, with_groups
 from irg.cli.output import make_writable
 
 if TYPE_CHECKING:
@@ -40,57 +24,37 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench scene --compare --base runs/base/exported/step-00003000-ema-bfloat16
   irg bench scene --compare --also "stage 2 alone=runs/alone/checkpoint" --curve runs/base"""
 
-bench_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Score a checkpoint.")
+group = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Score a checkpoint.")
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(bench_app, name="bench")
-
-
-@bench_app.command("scene", epilog=EXAMPLES)
+@group.command("scene", epilog=EXAMPLES)
+@with_groups
 def scene(
+    contest: Contest,
+    telling: Telling,
+    choice: ModelChoice,
     prompts: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="Main prompts; a fifth as many combinations and as many compounds are added. "
+        option(
+            "Main prompts; a fifth as many combinations and as many compounds are added. "
             "Default: 300, with --compare 1000.",
-            show_default=False,
+            least=1,
         ),
     ] = None,
     turns: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="Turns with thoughts; turn 0, without, is always run. Default: 2, with --compare 4.",
-            show_default=False,
-        ),
+        option("Turns with thoughts; turn 0, without, is always run. Default: 2, with --compare 4.", least=1),
     ] = None,
     seed: Seed = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Episodes that run in step.")] = 32,
+    batch: Annotated[int, option("Episodes that run in step.", least=1)] = 32,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for summary.json, items.jsonl, a contact sheet, and what was drawn, from which an "
+        option(
+            "Folder for summary.json, items.jsonl, a contact sheet, and what was drawn, from which an "
             "interrupted run goes on. With --compare for its tables, plots and contact sheet, and "
-            "docs/results if not given.",
-            show_default=False,
+            "docs/results if not given."
         ),
     ] = None,
-    compare: Compare = False,
-    seeds: Seeds = None,
-    base: Base = None,
-    also: Also = None,
-    curve: Curve = None,
-    ablation_prompts: AblationPrompts = None,
-    curve_prompts: CurvePrompts = None,
-    records: Records = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    model: ModelName = None,
-    device: Device = None,
-    dtype: Dtype = None,
 ) -> None:
     """Draw held-out prompts of the scene world, turn by turn, and let the oracle judge every picture.
 
@@ -100,53 +64,31 @@ def scene(
     from irg.bench.scene.benchmark import run, save, summarise
     from irg.bench.scene.items import SceneOptions
 
-    console, choice = choose_console(quiet, as_json), ModelChoice(model, device, dtype)
-    given = {
-        "--seeds": seeds,
-        "--base": base,
-        "--also": also,
-        "--curve": curve,
-        "--ablation-prompts": ablation_prompts,
-        "--curve-prompts": curve_prompts,
-        "--records": records,
-        "--workers": workers,
-    }
-    if compare:
-        from irg.bench.scene.comparison import CompareOptions
-
-        chosen = CompareOptions(
-            prompts or 1000,
-            seeds_from(seeds or "0 1"),
-            turns or 4,
-            seed,
-            batch,
-            ablation_prompts or 300,
-            curve_prompts or 150,
-        )
-        asked = Asked(choice, base, tuple(also or ()), tuple(curve or ()))
-        run_comparison(asked, chosen, Places(out, records, workers), console, as_json)
+    console = telling.console
+    if contest.compare:
+        contest.run(choice, SceneOptions(prompts or 1000, turns or 4, seed, batch), out, telling)
         return
-    for name, value in given.items():
-        if value:
-            raise ValueError(f"{name} {value!r} is for --compare, which is not given")
+    contest.refuse_options()
     check_world(choice)
     options = SceneOptions(prompts or 300, turns or 2, seed, batch)
     if out is not None:
         make_writable(out)
     pipeline = choice.load(console)
-    with Progress(console=console) as progress, _drawing_folder(out) as folder:
-        task = progress.add_task("pictures", total=None)
+    with bars(console) as move, _drawing_folder(out) as folder:
+        is_told = False
 
         def show(done: int, total: int) -> None:
-            if done and not progress.tasks[task].total:
+            nonlocal is_told
+            if done and not is_told:
                 console.print(f"{folder} holds {done} of {total} already")
-            progress.update(task, completed=done, total=total)
+            is_told = True
+            move("pictures", total, completed=done)
 
         found = run(pipeline, options, folder, show)
         summary = summarise(found.items, found.judged, options, pipeline.identity)
         if out is not None:
             save(found, summary, out)
-    if as_json:
+    if telling.as_json:
         print_json(summary)
     else:
         _show(summary, console)

@@ -1,14 +1,13 @@
 """`irg bench train`: how fast training is on this machine."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
 from rich.table import Table
 
-from irg.cli.bench import bench_app
-from irg.cli.console import choose_console, print_json
-from irg.cli.options import AsJson, Device, Dtype
+from irg.cli.console import err, out, print_json
+from irg.cli.options import AsJson, Device, Dtype, option
 
 if TYPE_CHECKING:
     from irg.train.measure import TrainBench, TrainMeasurement
@@ -20,86 +19,46 @@ EXAMPLES = """[bold]Examples[/bold]
   [dim]# eight processes that share the model[/dim]
   torchrun --nproc-per-node 8 -m irg bench train"""
 
-_MODEL, _ROWS, _STEP = "Model", "Rows", "Step"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `irg bench`, which must be in `app` already."""
-    assert any(group.typer_instance is bench_app for group in app.registered_groups)
-    bench_app.command("train", epilog=EXAMPLES)(train)
+_model, _rows, _step = (partial(option, panel=panel) for panel in ("Model", "Rows", "Step"))
 
 
 def train(
     preset: Annotated[
-        Literal["bagel_7b", "mid", "embedded", "tiny"],
-        typer.Option(help="Sizes of the model. Its weights are random.", rich_help_panel=_MODEL),
+        Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
     ] = "bagel_7b",
     layers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="L",
-            help="Decoder layers, where all do not fit. Default: all.",
-            show_default=False,
-            rich_help_panel=_MODEL,
-        ),
+        int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
     ] = None,
     vision_layers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="L",
-            help="Layers of the vision tower. Default: all.",
-            show_default=False,
-            rich_help_panel=_MODEL,
-        ),
+        int | None, _model("Layers of the vision tower. Default: all.", metavar="L", least=1)
     ] = None,
     tokens: Annotated[
         int | None,
-        typer.Option(
-            min=1,
+        _rows(
+            "Tokens of a row, per process. Default: 36,864 of bagel_7b, 8,192 of the others.",
             metavar="N",
-            help="Tokens of a row, per process. Default: 36,864 of bagel_7b, 8,192 of the others.",
-            show_default=False,
-            rich_help_panel=_ROWS,
+            least=1,
         ),
     ] = None,
     image_side: Annotated[
         int | None,
-        typer.Option(
-            min=1,
+        _rows(
+            "Pixels per side of the images. Default: the most the model takes, up to 1024.",
             metavar="N",
-            help="Pixels per side of the images. Default: the most the model takes, up to 1024.",
-            show_default=False,
-            rich_help_panel=_ROWS,
+            least=1,
         ),
     ] = None,
-    thought_tokens: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Of a thought, give or take half.", rich_help_panel=_ROWS)
-    ] = 600,
-    steps: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Steps that are measured.", rich_help_panel=_STEP)
-    ] = 10,
-    optimizer: Annotated[
-        Literal["adamw", "adamw8bit", "muon"], typer.Option(rich_help_panel=_STEP, help="What moves weights.")
-    ] = "adamw",
+    thought_tokens: Annotated[int, _rows("Of a thought, give or take half.", metavar="N", least=1)] = 600,
+    steps: Annotated[int, _step("Steps that are measured.", metavar="N", least=1)] = 10,
+    optimizer: Annotated[Literal["adamw", "adamw8bit", "muon"], _step("What moves weights.")] = "adamw",
     checkpointing: Annotated[
-        Literal["none", "selective", "full"],
-        typer.Option(help="Which activations are computed again.", rich_help_panel=_STEP),
+        Literal["none", "selective", "full"], _step("Which activations are computed again.")
     ] = "none",
     compile: Annotated[
         bool | None,
-        typer.Option(
-            "--compile/--no-compile",
-            help="Compile the decoder's layers. Default: on a GPU.",
-            show_default=False,
-            rich_help_panel=_STEP,
-        ),
+        _step("Compile the decoder's layers. Default: on a GPU.", "--compile/--no-compile"),
     ] = None,
-    profile: Annotated[
-        Path | None,
-        typer.Option(help="File for a table of what takes the time of one step.", show_default=False),
-    ] = None,
+    profile: Annotated[Path | None, option("File for a table of what takes the time of one step.")] = None,
     as_json: AsJson = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -130,7 +89,7 @@ def train(
         compile=place.type == "cuda" if compile is None else compile,
         bfloat16=bfloat16,
     )
-    console = choose_console(quiet=False, as_json=as_json)
+    console = err if as_json else out
     with console.status(f"{bench.steps} steps of {preset} ..."):
         found = measure(bench, device, profile)
     if found.rank > 0:
@@ -151,16 +110,20 @@ def _table(bench: "TrainBench", found: "TrainMeasurement") -> Table:
     if found.peak is not None:
         limit = f"{summary['limit_tflops']:,.4g} (published), {limit}"
         table.add_row("MFU", f"{summary['mfu']:.1%}", "100%")
-    share = f"{summary['share_of_matrix_products']:.1%}"
-    table.add_row("share of matrix products", share, "100%")
     least = found.work.flops / (found.peak or found.products)
-    table.add_row("TFLOP/s", f"{summary['tflops']:,.4g}", limit)
-    table.add_row("seconds per step", f"{summary['seconds']:,.4g}", f"{least:,.4g}")
-    for part in ("forward", "backward", "optimizer"):
-        table.add_row(f"  {part}", f"{summary[f'{part}_seconds']:,.4g}", "")
-    table.add_row("tokens/s", f"{summary['tokens_per_second']:,.0f}", f"{found.work.tokens / least:,.0f}")
-    table.add_row("samples/s", f"{summary['samples_per_second']:,.3g}", "")
-    table.add_row("padding", f"{summary['padding']:.2%}", "")
-    table.add_row("peak memory", f"{found.memory / 2**30:,.2f} GiB", "")
-    table.add_row("parameters", f"{found.parameters:,}", "")
+    for row in (
+        ("share of matrix products", f"{summary['share_of_matrix_products']:.1%}", "100%"),
+        ("TFLOP/s", f"{summary['tflops']:,.4g}", limit),
+        ("seconds per step", f"{summary['seconds']:,.4g}", f"{least:,.4g}"),
+        *(
+            (f"  {part}", f"{summary[f'{part}_seconds']:,.4g}")
+            for part in ("forward", "backward", "optimizer")
+        ),
+        ("tokens/s", f"{summary['tokens_per_second']:,.0f}", f"{found.work.tokens / least:,.0f}"),
+        ("samples/s", f"{summary['samples_per_second']:,.3g}"),
+        ("padding", f"{summary['padding']:.2%}"),
+        ("peak memory", f"{found.memory / 2**30:,.2f} GiB"),
+        ("parameters", f"{found.parameters:,}"),
+    ):
+        table.add_row(*row)
     return table

@@ -5,136 +5,160 @@ import os
 import re
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
-from irg.cli.console import print_json
-from irg.cli.options import ModelChoice
+from irg.cli.console import bars, print_json
+from irg.cli.options import ModelChoice, Telling, option
 from irg.cli.output import make_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from irg.bench.scene.comparison import CompareOptions, Contestants, Found
+    from irg.bench.scene.items import SceneOptions
     from irg.pipeline.load import NamedCheckpoint
 
 FOLDER = Path("docs/results")
 _PANEL = "Comparison"
 
 
-def _option(help_text: str, metavar: str | None = None, least: int | None = None) -> Any:
+def _option(said: str, *names: str, **limits: Any) -> Any:
     """An option that only a comparison takes."""
-    return typer.Option(
-        help=f"With --compare: {help_text}",
-        metavar=metavar,
-        min=least,
-        show_default=False,
-        rich_help_panel=_PANEL,
-    )
-
-
-Compare = Annotated[
-    bool,
-    typer.Option(
-        "--compare",
-        help="Compare turns with the base, with what else the compute could buy, and with ablations.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Seeds = Annotated[
-    str | None,
-    _option(
-        "each prompt is drawn with each of these seeds; --seed chooses the prompts. Default: '0 1'.",
-        "'N N ...'",
-    ),
-]
-Base = Annotated[
-    str | None,
-    _option("what the model was trained from; it draws at once and with a thought.", "FOLDER|HUB_ID"),
-]
-Also = Annotated[
-    list[str] | None,
-    _option("another checkpoint to set beside it, such as one trained without a stage.", "NAME=FOLDER"),
-]
-Curve = Annotated[
-    list[str] | None,
-    _option(
-        "score against training steps. A checkpoint and its step, or a run's folder or one of checkpoints "
-        "named by their steps, which are counted from STEP (default 0).",
-        "[STEP=]FOLDER",
-    ),
-]
-AblationPrompts = Annotated[
-    int | None,
-    _option("prompts for ablations, later turns and --also, with the first seed. Default: 300.", least=1),
-]
-CurvePrompts = Annotated[
-    int | None, _option("prompts for each point of --curve, with the first seed. Default: 150.", least=1)
-]
-Records = Annotated[
-    Path | None,
-    _option("folder for what was drawn, from which an interrupted run goes on. Default: records in --out."),
-]
-Workers = Annotated[
-    int | None,
-    _option(
-        "processes that draw; the results do not depend on it. Default: one for each core, on a GPU one.",
-        least=1,
-    ),
-]
+    return option(f"With --compare: {said}", *names, panel=_PANEL, **limits)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Who is compared, as asked for on the command line: the model, and what it is compared with."""
+class Contest:
+    """Whether to compare, what the model is compared with, how thoroughly, and where records go."""
 
-    model: ModelChoice
-    base: str | None = None
-    others: tuple[str, ...] = ()
-    """Each "NAME=FOLDER"."""
-    curve: tuple[str, ...] = ()
-    """Each "FOLDER" or "STEP=FOLDER"."""
+    compare: Annotated[
+        bool,
+        option(
+            "Compare turns with the base, with what else the compute could buy, and with ablations.",
+            "--compare",
+            panel=_PANEL,
+        ),
+    ] = False
+    seeds: Annotated[
+        str,
+        _option(
+            "each prompt is drawn with each of these seeds; --seed chooses the prompts.", metavar="'N N ...'"
+        ),
+    ] = "0 1"
+    base: Annotated[
+        str | None,
+        _option(
+            "what the model was trained from; it draws at once and with a thought.", metavar="FOLDER|HUB_ID"
+        ),
+    ] = None
+    also: Annotated[
+        list[str] | None,
+        _option(
+            "another checkpoint to set beside it, such as one trained without a stage.", metavar="NAME=FOLDER"
+        ),
+    ] = None
+    curve: Annotated[
+        list[str] | None,
+        _option(
+            "score against training steps. A checkpoint and its step, or a run's folder or one of "
+            "checkpoints named by their steps, which are counted from STEP (default 0).",
+            metavar="[STEP=]FOLDER",
+        ),
+    ] = None
+    ablation_prompts: Annotated[
+        int, _option("prompts for ablations, later turns and --also, with the first seed.", least=1)
+    ] = 300
+    curve_prompts: Annotated[
+        int, _option("prompts for each point of --curve, with the first seed.", least=1)
+    ] = 150
+    records: Annotated[
+        Path | None,
+        _option(
+            "folder for what was drawn, from which an interrupted run goes on. Default: records in --out."
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        _option(
+            "processes that draw; the results do not depend on it. Default: one for each core, on a GPU one.",
+            least=1,
+        ),
+    ] = None
 
-    def contestants(self) -> "Contestants":
+    def refuse_options(self) -> None:
+        """Raise ValueError for an option that nothing reads without a comparison."""
+        for one in fields(self):
+            if (value := getattr(self, one.name)) != one.default:
+                name = one.name.replace("_", "-")
+                raise ValueError(f"--{name} {value!r} is for --compare, which is not given")
+
+    def run(self, choice: ModelChoice, scene: "SceneOptions", out: Path | None, telling: Telling) -> None:
+        """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
+        from irg.bench.scene.comparison import CompareOptions, run
+
+        options = CompareOptions(
+            scene.prompts,
+            seeds_from(self.seeds),
+            scene.turns,
+            scene.seed,
+            scene.batch,
+            self.ablation_prompts,
+            self.curve_prompts,
+        )
+        contestants = self._contestants(choice)
+        folder = out or FOLDER
+        records = self.records or folder / "records"
+        for one in (folder, records):
+            make_writable(one)
+        with bars(telling.console) as move:
+            found = run(
+                contestants,
+                options,
+                records,
+                self.workers or _usual_workers(contestants),
+                lambda done, total: move("pictures", total, completed=done),
+            )
+        with telling.console.status("resampling ..."):
+            results = _write(contestants, options, found, folder, records)
+        if telling.as_json:
+            print_json(results)
+            return
+        _show(results, telling.console)
+        telling.console.print(
+            f"wrote {folder / 'scene.md'}, with results.json, plots and a contact sheet beside it"
+        )
+
+    def _contestants(self, choice: ModelChoice) -> "Contestants":
         """Raises ValueError for what is written wrongly, is not there, or does not know the scene world."""
         from irg.bench.scene.comparison import Contestants
 
-        others = dict(_named(text) for text in self.others)
-        if len(others) < len(self.others):
-            raise ValueError(f"--also {' '.join(self.others)}: expected different names")
-        base = None if self.base is None else self._checkpoint(self.base)
+        also = self.also or []
+        others = dict(_named(text) for text in also)
+        if len(others) < len(also):
+            raise ValueError(f"--also {' '.join(also)}: expected different names")
+
+        def checkpoint(name: str | None) -> "NamedCheckpoint":
+            other = replace(choice, model=name)
+            check_world(other)
+            other.check(other.checkpoint.settings.plan())
+            return other.checkpoint
+
         return Contestants(
-            self._checkpoint(self.model.name),
-            base,
-            {label: self._checkpoint(name) for label, name in others.items()},
-            {step: self._checkpoint(name) for step, name in curve_from(self.curve).items()},
+            checkpoint(choice.model),
+            None if self.base is None else checkpoint(self.base),
+            {label: checkpoint(name) for label, name in others.items()},
+            {step: checkpoint(name) for step, name in curve_from(self.curve or []).items()},
         )
-
-    def _checkpoint(self, name: str | None) -> "NamedCheckpoint":
-        choice = ModelChoice(name, self.model.device, self.model.precision)
-        check_world(choice)
-        choice.check(choice.settings().plan())
-        return choice.checkpoint
-
-
-@dataclass(frozen=True)
-class Places:
-    """Folders for the tables and for what they are made from, and how many processes draw."""
-
-    out: Path | None = None
-    records: Path | None = None
-    workers: int | None = None
 
 
 def check_world(choice: ModelChoice) -> None:
-    if choice.settings().world != "scenes":
+    if choice.checkpoint.settings.world != "scenes":
         raise ValueError(
-            f"model {choice.name!r} does not know the scene world, which this benchmark is about"
+            f"model {choice.model!r} does not know the scene world, which this benchmark is about"
         )
 
 
@@ -151,48 +175,16 @@ def curve_from(texts: Seq[str]) -> dict[int, str]:
     """Checkpoints by step: of "STEP=FOLDER" one, or all that the folder holds, their steps counted from STEP
     (0 if it is not given). Raises ValueError for two of one step."""
     from irg.bench.checkpoints import checkpoints_in
-    from irg.model.config import LLM_CONFIG
 
     found: dict[int, str] = {}
     for text in texts:
         before, equals, after = text.partition("=")
-        step, folder = (int(before), after) if equals and before.isdecimal() else (0, text)
-        if (Path(folder) / LLM_CONFIG).is_file():
-            more = {step: folder}
-        else:
-            more = {step: str(path) for step, path in checkpoints_in(Path(folder), step).items()}
-        for step in more.keys() & found.keys():
-            raise ValueError(f"--curve: {found[step]} and {more[step]} are both of step {step}")
-        found |= more
+        first, folder = (int(before), after) if equals and before.isdecimal() else (0, text)
+        for step, path in checkpoints_in(Path(folder), first).items():
+            if step in found:
+                raise ValueError(f"--curve: {found[step]} and {path} are both of step {step}")
+            found[step] = str(path)
     return found
-
-
-def compare(
-    asked: Asked, options: "CompareOptions", places: Places, console: "Console", as_json: bool
-) -> None:
-    """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
-    from irg.bench.scene.comparison import run
-
-    contestants = asked.contestants()
-    folder = places.out or FOLDER
-    records = places.records or folder / "records"
-    for one in (folder, records):
-        make_writable(one)
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("pictures", total=None)
-
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        found = run(contestants, options, records, places.workers or _workers(contestants), show)
-    with console.status("resampling ..."):
-        results = _write(contestants, options, found, folder, records)
-    if as_json:
-        print_json(results)
-        return
-    _show(results, console)
-    console.print(f"wrote {folder / 'scene.md'}, with results.json, plots and a contact sheet beside it")
 
 
 def _write(
@@ -212,7 +204,7 @@ def _write(
     return results
 
 
-def _workers(contestants: "Contestants") -> int:
+def _usual_workers(contestants: "Contestants") -> int:
     """A process for each core; one on a GPU, which a batch fills better."""
     if contestants.model.torch_device.type != "cpu":
         return 1

@@ -1,18 +1,18 @@
 """`irg curate`: make a training set from a recipe, and report on one."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from typer.core import TyperGroup
 
-from irg.cli.console import choose_console, err, print_json
+from irg.cli.console import bars, err, print_json
 from irg.cli.console import out as stdout
-from irg.cli.options import AsJson, Quiet
+from irg.cli.options import Telling, option, with_groups
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +44,7 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-curate_app = typer.Typer(
+group = typer.Typer(
     cls=RunByDefault,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -53,46 +53,29 @@ curate_app = typer.Typer(
 )
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(curate_app, name="curate")
-
-
-@curate_app.command("run", epilog=EXAMPLES)
+@group.command("run", epilog=EXAMPLES)
+@with_groups
 def run(
     recipe: Annotated[Path, typer.Argument(help="A YAML file: recipes/scene.yaml, or your own.")],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="What to change of the recipe.")
     ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(min=1, help="Records to begin with, in place of the recipe's.", show_default=False),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder, in place of the recipe's.", show_default=False)
-    ] = None,
+    *,
+    count: Annotated[int | None, option("Records to begin with, in place of the recipe's.", least=1)] = None,
+    out: Annotated[Path | None, option("Folder, in place of the recipe's.")] = None,
     ray: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Work on a Ray cluster: HOST:PORT, auto, or local for two workers here.",
-            show_default=False,
-        ),
+        option("Work on a Ray cluster: HOST:PORT, auto, or local for two workers here.", metavar="ADDRESS"),
     ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(min=0, help="The most that endpoints may cost in all.", show_default=False)
-    ] = None,
-    max_requests: Annotated[
-        int | None, typer.Option(min=0, help="The most requests to endpoints in all.", show_default=False)
-    ] = None,
+    max_cost: Annotated[float | None, option("The most that endpoints may cost in all.", least=0)] = None,
+    max_requests: Annotated[int | None, option("The most requests to endpoints in all.", least=0)] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost.")
+        bool, option("Only say what would be done, and what it would cost.", "--dry-run")
     ] = False,
-    quiet: Quiet = False,
     again: Annotated[
-        bool,
-        typer.Option("--retry", help="Also make again the records that endpoints failed in passing."),
+        bool, option("Also make again the records that endpoints failed in passing.", "--retry")
     ] = False,
-    as_json: AsJson = False,
+    telling: Telling,
 ) -> None:
     """Make the training set that a recipe describes, with its report.
 
@@ -109,22 +92,21 @@ def run(
         "budget.max_requests": max_requests,
     }
     changed = read_recipe(recipe, overrides or [], options)
-    console = choose_console(quiet, as_json)
     if dry_run:
-        _print_plan(changed, console, as_json)
+        _print_plan(changed, telling)
         return
-    from irg.curate.session import curate, here, on_cluster
+    from irg.curate.session import curate
     from irg.stages.cluster import Cluster
 
-    runner = here if ray is None else on_cluster(Cluster(ray))
-    with _Bars(console, changed.propose.count) as bars:
-        curated = curate(changed, bars.watch, runner, again)
-    _print_outcome(changed, curated, console, as_json)
+    cluster = None if ray is None else Cluster(ray)
+    with bars(telling.console) as move:
+        curated = curate(changed, _watching(move, changed.propose.count), cluster, again)
+    _print_outcome(changed, curated, telling)
     if curated.progress.stopped is not None:
         raise typer.Exit(1)
 
 
-@curate_app.command("report", epilog=REPORT_EXAMPLES)
+@group.command("report", epilog=REPORT_EXAMPLES)
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
 ) -> None:
@@ -134,45 +116,25 @@ def report(
     stdout.print(write_report(folder), highlight=False, markup=False, soft_wrap=True)
 
 
-class _Bars:
-    """A bar per stage, on a terminal: records that it has done with, of all."""
+def _watching(move: Callable[..., None], count: int) -> "Callable[[str, Outcome], None]":
+    """Moves a bar per stage: records that it has done with, of all, and how fast those of this run were."""
+    tallies: dict[str, Tally] = {}
 
-    def __init__(self, console: "Console", count: int) -> None:
-        self.count = count
-        columns = (
-            TextColumn("{task.description:9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-        )
-        self.progress = Progress(*columns, TimeElapsedColumn(), console=console)
-        self.tasks: dict[str, TaskID] = {}
-        self.tallies: dict[str, Tally] = {}
-
-    def __enter__(self) -> "_Bars":
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def watch(self, name: str, outcome: "Outcome") -> None:
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(name, total=self.count, speed="")
-        done = outcome.tally.kept if name == "propose" else outcome.tally.taken
-        known = self.tallies.get(name)
+    def watch(name: str, outcome: "Outcome") -> None:
         if not outcome.reused:
-            self.tallies[name] = outcome.tally + known if known else outcome.tally
-        speed = _speed(self.tallies[name]) if name in self.tallies else "known"
-        self.progress.update(self.tasks[name], advance=done, speed=speed)
+            tallies[name] = outcome.tally + tallies[name] if name in tallies else outcome.tally
+        done = outcome.tally.kept if name == "propose" else outcome.tally.taken
+        move(name, count, _speed(tallies[name]) if name in tallies else "known", advance=done)
+
+    return watch
 
 
 def _speed(tally: "Tally") -> str:
     return f"{tally.taken / tally.seconds:,.1f}/s" if tally.seconds > 0 else ""
 
 
-def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console", as_json: bool) -> None:
-    progress, emitted = curated.progress, curated.emitted
+def _print_outcome(recipe: "CurateRecipe", curated: "Curated", telling: Telling) -> None:
+    progress, emitted, console = curated.progress, curated.emitted, telling.console
     table = Table("stage", "records", "kept", "records/s", "seconds", "requests", "cost")
     for name, tally in progress.tallies.items():
         cells = (f"{tally.taken:,}", f"{tally.kept:,}", _speed(tally), f"{tally.seconds:,.1f}")
@@ -189,7 +151,7 @@ def _print_outcome(recipe: "CurateRecipe", curated: "Curated", console: "Console
     data = escape(str(recipe.out / "data"))
     console.print(f"{emitted.num_traces:,} traces ({parts or 'none'}) in {data}, {curated.seconds:,.1f} s")
     console.print(f"report: {escape(str(curated.report))}", soft_wrap=True)
-    if as_json:
+    if telling.as_json:
         print_json(_summary(recipe, curated))
 
 
@@ -224,7 +186,7 @@ def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
     }
 
 
-def _print_plan(recipe: "CurateRecipe", console: "Console", as_json: bool) -> None:
+def _print_plan(recipe: "CurateRecipe", telling: Telling) -> None:
     """What a run would do, with nothing loaded, asked or written."""
     from irg.curate.build import Build
     from irg.curate.plan import plan_of
@@ -238,9 +200,9 @@ def _print_plan(recipe: "CurateRecipe", console: "Console", as_json: bool) -> No
             requests = (f"{expected.requests:,}", f"{expected.most_requests:,}")
             costs = (*requests, f"{expected.money:,.4f}", f"{expected.most_money:,.4f}")
         table.add_row(stage.name, stage.resource, stage.model, *costs)
-    console.print(table)
-    console.print(f"{plan.count:,} records in {plan.num_shards:,} shards of up to {recipe.shard:,}")
+    telling.console.print(table)
+    telling.console.print(f"{plan.count:,} records in {plan.num_shards:,} shards of up to {recipe.shard:,}")
     for problem in plan.problems:
-        console.print(f"  {escape(problem)}", style="yellow")
-    if as_json:
+        telling.console.print(f"  {escape(problem)}", style="yellow")
+    if telling.as_json:
         print_json(plan.as_json())

@@ -1,19 +1,16 @@
 """`irg data`: look at data sets, convert them, verify their files."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from irg.cli.console import choose_console, out, print_json
+from irg.cli.console import bars, out, print_json
 from irg.cli.findings import print_table, show_findings, show_inspection
-from irg.cli.options import ModelName
+from irg.cli.options import ModelName, Telling, option, with_groups
 
 if TYPE_CHECKING:
     from irg.data.convert import Conversion
@@ -36,14 +33,10 @@ VERIFY_EXAMPLES = """[bold]Examples[/bold]
 Exit codes: 0 all files are what the manifest says, 2 some are not."""
 SystemPrompt = Annotated[
     str | None,
-    typer.Option(
-        metavar="TEXT",
-        help="Takes the place of the traces' own, and is put before conversations that have none.",
-        show_default=False,
+    option(
+        "Takes the place of the traces' own, and is put before conversations that have none.", metavar="TEXT"
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, progress to stderr.")]
 
 
 class Target(StrEnum):
@@ -51,34 +44,28 @@ class Target(StrEnum):
     CONVERSATION = "conversation"
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Look at data sets, convert them, verify their files.")
-    group.command("inspect", epilog=INSPECT_EXAMPLES)(inspect)
-    group.command("convert", epilog=CONVERT_EXAMPLES)(convert)
-    group.command("verify", epilog=VERIFY_EXAMPLES)(verify)
-    app.add_typer(group, name="data")
+group = typer.Typer(no_args_is_help=True, help="Look at data sets, convert them, verify their files.")
 
 
+@group.command("inspect", epilog=INSPECT_EXAMPLES)
+@with_groups
 def inspect(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder.")],
+    telling: Telling,
     model: ModelName = None,
     max_tokens: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Reject longer documents. Default: any length is fine."),
+        int | None, option("Reject longer documents. Default: any length is fine.", metavar="N", least=1)
     ] = None,
     folder: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write a page with examples, and all rejected rows."),
+        Path | None, option("Write a page with examples, and all rejected rows.", "--out", metavar="FOLDER")
     ] = None,
     num_examples: Annotated[
-        int, typer.Option("--examples", min=0, metavar="N", help="Examples of each mode on the page.")
+        int, option("Examples of each mode on the page.", "--examples", metavar="N", least=0)
     ] = 12,
     skip_pictures: Annotated[
-        bool, typer.Option("--skip-pictures", help="Do not decode the pictures: much faster, less thorough.")
+        bool, option("Do not decode the pictures: much faster, less thorough.", "--skip-pictures")
     ] = False,
     system_prompt: SystemPrompt = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Show what a data set holds and which of its rows cannot be used.
 
@@ -89,11 +76,10 @@ def inspect(
     from irg.data.inspect import Inspecting
     from irg.data.inspect import inspect as examine
 
-    console = choose_console(quiet, as_json)
     source = open_source(path, system_prompt)
     settings = Inspecting(_preparer(model), max_tokens, not skip_pictures, system_prompt)
-    with _stages(console, len(source)) as watch:
-        found = examine(source, settings, watch)
+    with bars(telling.console, transient=True) as move:
+        found = examine(source, settings, lambda stage, _: move(stage, len(source), advance=1))
     if folder is not None:
         from irg.core.files import write_atomically
         from irg.data.inspect import lines_of
@@ -103,7 +89,7 @@ def inspect(
         write_atomically(folder / "rejected.jsonl", lines_of([*found.rejected, *found.left_out]))
         shown = read_examples(source, found, settings, num_examples)
         write_atomically(folder / "index.html", page(found, shown))
-    if as_json:
+    if telling.as_json:
         print_json(found.as_json())
         return
     show_inspection(found)
@@ -112,31 +98,22 @@ def inspect(
         out.print(Text.assemble("\nwrote ", page_path, " and rejected.jsonl"), soft_wrap=True)
 
 
+@group.command("convert", epilog=CONVERT_EXAMPLES)
+@with_groups
 def convert(
     source_path: Annotated[Path, typer.Argument(metavar="SRC", help="A data set, or a folder of episodes.")],
     target_path: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
     to: Annotated[Target, typer.Option(help="The format to write.")],
+    telling: Telling,
     modes: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME,NAME",
-            help="Only these modes, of traces that become conversations. Default: all.",
-            show_default=False,
-        ),
+        option("Only these modes, of traces that become conversations. Default: all.", metavar="NAME,NAME"),
     ] = None,
     jpeg_quality: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            max=95,
-            metavar="N",
-            help="JPEG for pictures drawn anew, of traces. Default: PNG.",
-            show_default=False,
-        ),
+        option("JPEG for pictures drawn anew, of traces. Default: PNG.", metavar="N", least=1, most=95),
     ] = None,
     system_prompt: SystemPrompt = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Convert between traces and published conversations.
 
@@ -154,10 +131,10 @@ def convert(
         raise ValueError("--jpeg-quality goes with --to traces")
     source = open_source(source_path, system_prompt)
     provenance = {"converted_from": source_path.name, "rows": len(source)}
-    with _stages(choose_console(quiet, as_json), len(source)) as watch:
+    with bars(telling.console, transient=True) as move:
 
         def done(index: int) -> None:
-            watch("converting", index)
+            move("converting", len(source), advance=1)
 
         if to is Target.TRACES:
             with TraceWriter(target_path, provenance, jpeg_quality=jpeg_quality) as writer:
@@ -166,7 +143,7 @@ def convert(
             wish = Wish(_modes(modes) if modes else tuple(Mode), system_prompt)
             with ConversationWriter(target_path, provenance) as writer:
                 found = _some(to_conversations(source, writer, wish, done))
-    _report(found, target_path, as_json)
+    _report(found, target_path, telling.as_json)
 
 
 def _some(found: "Conversion") -> "Conversion":
@@ -201,9 +178,10 @@ def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
     out.print(Text.assemble(counts, (str(folder), "bold green")), soft_wrap=True)
 
 
+@group.command("verify", epilog=VERIFY_EXAMPLES)
 def verify(
     path: Annotated[Path, typer.Argument(metavar="FOLDER", help="A data set with a manifest.")],
-    quiet: Quiet = False,
+    quiet: Annotated[bool, option("No progress.", "--quiet", "-q")] = False,
 ) -> None:
     """Compare the files of a data set with the hashes in its manifest."""
     from irg.data.shards import Manifest
@@ -211,8 +189,8 @@ def verify(
 
     manifest = Manifest.load(path)
     num_files = len(manifest.files) if manifest else 0
-    with _stages(choose_console(quiet, False), num_files) as watch:
-        problems = list(differences(path, lambda entry: watch("hashing files", 0)))
+    with bars(Console(quiet=True) if quiet else out, transient=True) as move:
+        problems = list(differences(path, lambda entry: move("hashing files", num_files, advance=1)))
     if problems:
         raise ValueError(f"{path} is not what its manifest says:\n  " + "\n  ".join(problems))
     assert manifest is not None
@@ -240,23 +218,3 @@ def _modes(names: str) -> tuple[Any, ...]:
     if unknown := [name for name in wanted if name not in set(Mode)]:
         raise ValueError(f"--modes: {unknown[0]!r} is none of {', '.join(Mode)}")
     return tuple(Mode(name) for name in dict.fromkeys(wanted))
-
-
-@contextmanager
-def _stages(console: Console, total: int) -> Iterator[Any]:
-    """A bar for each stage; what is yielded is called with its name for every step."""
-    columns = (
-        TextColumn("[bold cyan]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=console.quiet) as progress:
-        tasks: dict[str, Any] = {}
-
-        def watch(stage: str, index: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = progress.add_task(stage, total=total)
-            progress.advance(tasks[stage])
-
-        yield watch

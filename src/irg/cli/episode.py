@@ -33,7 +33,3 @@ def record(events: Iterator[Event], folder: EpisodeFolder, judge: Judge, console
                     folder.save(trace)
                     return trace
     raise AssertionError("an episode ends with Done")
-
-
-def unjudged(image: Image.Image) -> None:
-    """The judge of what nobody can judge."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from irg.cli.console import out
+from irg.cli.options import option
 
 EXAMPLES = """[bold]Examples[/bold]
   irg export runs/mine
@@ -15,24 +16,13 @@ EXAMPLES = """[bold]Examples[/bold]
 Needs no GPU, and memory for one file of weights (5 GB)."""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("export", epilog=EXAMPLES)(export)
-
-
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a run: its recipe's [cyan]out[/cyan].")],
-    step: Annotated[
-        int | None, typer.Option(min=0, help="Which checkpoint. Default: the newest.", show_default=False)
-    ] = None,
-    weights: Annotated[
-        Literal["ema", "raw"], typer.Option(help="Averaged over the run, or as they are.")
-    ] = "ema",
-    dtype: Annotated[
-        Literal["bfloat16", "float32"], typer.Option(help="Type of the exported weights.")
-    ] = "bfloat16",
+    step: Annotated[int | None, option("Which checkpoint. Default: the newest.", least=0)] = None,
+    weights: Annotated[Literal["ema", "raw"], option("Averaged over the run, or as they are.")] = "ema",
+    dtype: Annotated[Literal["bfloat16", "float32"], option("Type of the exported weights.")] = "bfloat16",
     folder: Annotated[
-        Path | None,
-        typer.Option("--out", help="Where to. Default: a folder of its own in the run.", show_default=False),
+        Path | None, option("Where to. Default: a folder of its own in the run.", "--out")
     ] = None,
 ) -> None:
     """Export a training run's weights as a checkpoint that [cyan]irg generate --model[/cyan] loads.

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from irg.cli.console import err, out, print_json
+from irg.cli.options import option
 
 if TYPE_CHECKING:
     from irg.cli.description import Description
@@ -23,18 +24,12 @@ weights are missing, broken or of other shapes."""
 _MOST_PROBLEMS = 20
 
 
-def register(app: typer.Typer) -> None:
-    app.command("info", epilog=EXAMPLES)(info)
-
-
 def info(
     checkpoint: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[FOLDER|HUB_ID]", help="The checkpoint. Default: the embedded model.", show_default=False
-        ),
+        typer.Argument(metavar="[FOLDER|HUB_ID]", help="The checkpoint. Default: the embedded model."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, option("Print it as JSON.", "--json")] = False,
 ) -> None:
     """Show what is inside a checkpoint, without loading it.
 

@@ -1,136 +1,122 @@
-"""Options that several commands share, and what they amount to."""
+"""Options that several commands share, and what they amount to.
 
+A command's options that go together are a frozen dataclass, whose fields are options (`with_groups`).
+"""
+
+import inspect
 import math
 import re
 import textwrap
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, is_dataclass, replace
+from functools import cached_property, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 from rich.console import Console
 
+from irg.cli.console import err, out
+
 if TYPE_CHECKING:
-    from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline import Pipeline, Plan
     from irg.pipeline.load import NamedCheckpoint
 
-_MODEL, _DRAWING, _OUTPUT = "Model", "Drawing", "Output"
+
+def option(
+    said: str,
+    *names: str,
+    metavar: str | None = None,
+    panel: str | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """An option of a command, to annotate its type with. `names` are for those that are not called as the
+    parameter is."""
+    return typer.Option(*names, help=said, metavar=metavar, rich_help_panel=panel, min=least, max=most)
+
+
+model_option, drawing_option, output_option = (
+    partial(option, panel=panel) for panel in ("Model", "Drawing", "Output")
+)
+
+
+def with_groups(body: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for every field of the dataclasses among its parameters."""
+
+    @wraps(body)
+    def command(**given: Any) -> None:
+        _call(body, given)
+
+    options = list(_options(body))
+    vars(command)["__signature__"] = inspect.Signature(options)
+    command.__annotations__ = {one.name: one.annotation for one in options}
+    return command
+
+
+def _options(owner: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(owner, include_extras=True)
+    for name, parameter in inspect.signature(owner).parameters.items():
+        if is_dataclass(hints[name]):
+            yield from _options(hints[name])
+        else:
+            yield parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _call(owner: Callable[..., Any], given: dict[str, Any]) -> Any:
+    hints = get_type_hints(owner)
+    names = inspect.signature(owner).parameters
+    return owner(
+        **{name: _call(hints[name], given) if is_dataclass(hints[name]) else given[name] for name in names}
+    )
 
 
 DtypeName = Literal["float32", "bfloat16"]
 ModelName = Annotated[
     str | None,
-    typer.Option(
+    model_option(
+        "A checkpoint folder or a hub id (ByteDance-Seed/BAGEL-7B-MoT). Default: the embedded model.",
         "--model",
         metavar="FOLDER|HUB_ID",
-        help="A checkpoint folder or a hub id (ByteDance-Seed/BAGEL-7B-MoT). Default: the embedded model.",
-        show_default=False,
-        rich_help_panel=_MODEL,
     ),
 ]
-Device = Annotated[
-    str | None,
-    typer.Option(
-        help="cpu, cuda, cuda:1, mps, ... Default: a GPU if there is one.",
-        show_default=False,
-        rich_help_panel=_MODEL,
-    ),
-]
-Dtype = Annotated[
-    DtypeName | None,
-    typer.Option(
-        help="Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.",
-        show_default=False,
-        rich_help_panel=_MODEL,
-    ),
-]
+Device = Annotated[str | None, model_option("cpu, cuda, cuda:1, mps, ... Default: a GPU if there is one.")]
+Dtype = Annotated[DtypeName | None, model_option("Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.")]
 Seed = Annotated[
     int,
-    typer.Option(
-        min=0,
-        max=2**32 - 1,
-        metavar="N",
-        help="The same seed draws the same pictures.",
-        rich_help_panel=_DRAWING,
-    ),
-]
-Pixels = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="In pixels. Default: the checkpoint's.",
-        show_default=False,
-        rich_help_panel=_DRAWING,
-    ),
-]
-Points = Annotated[
-    int | None,
-    typer.Option(
-        min=2,
-        max=1000,
-        metavar="N",
-        help="Time points of drawing; N points are N - 1 steps. Default: the checkpoint's.",
-        show_default=False,
-        rich_help_panel=_DRAWING,
-    ),
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        metavar="T",
-        help="Of the thoughts' words; 0 always takes the likeliest. Default: the checkpoint's.",
-        show_default=False,
-        rich_help_panel=_DRAWING,
-    ),
-]
-MaxThoughtTokens = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help="Longest thought, in tokens. Default: the checkpoint's.",
-        show_default=False,
-        rich_help_panel=_DRAWING,
-    ),
-]
-PreviewEvery = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        metavar="K",
-        help="Write a preview into OUT/previews every K steps while an image is drawn (0: none).",
-        rich_help_panel=_OUTPUT,
-    ),
+    drawing_option("The same seed draws the same pictures.", metavar="N", least=0, most=2**32 - 1),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        help="Folder to write to. Default: runs/<prompt>-<seed>. An episode that is there is replaced.",
-        show_default=False,
-        rich_help_panel=_OUTPUT,
-    ),
+    output_option("Folder to write to. Default: runs/<prompt>-<seed>. An episode that is there is replaced."),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say only where the result is.", rich_help_panel=_OUTPUT)
-]
-AsJson = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print the result as JSON; progress goes to stderr.", rich_help_panel=_OUTPUT
-    ),
-]
+AsJson = Annotated[bool, output_option("Print the result as JSON; progress goes to stderr.", "--json")]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What is said, and where."""
+
+    quiet: Annotated[
+        bool, output_option("No progress: say the result only, or where it is.", "--quiet", "-q")
+    ] = False
+    as_json: AsJson = False
+
+    @cached_property
+    def console(self) -> Console:
+        """For progress: nowhere if quiet, stderr where stdout is for JSON."""
+        if self.quiet:
+            return Console(quiet=True)
+        return err if self.as_json else out
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model to run, where, and in which precision, as asked for on the command line."""
+    """Which model to run, where, and in which precision."""
 
-    name: str | None
-    device: str | None = None
-    precision: DtypeName | None = None
+    model: ModelName = None
+    device: Device = None
+    dtype: Dtype = None
 
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
@@ -138,12 +124,7 @@ class ModelChoice:
 
         from irg.pipeline.load import NamedCheckpoint
 
-        dtype = getattr(torch, self.precision) if self.precision else None
-        return NamedCheckpoint(self.name, self.device, dtype)
-
-    def settings(self) -> "Settings":
-        """The checkpoint's settings, which are small and tell much before the weights are loaded."""
-        return self.checkpoint.settings
+        return NamedCheckpoint(self.model, self.device, getattr(torch, self.dtype) if self.dtype else None)
 
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
@@ -152,7 +133,7 @@ class ModelChoice:
 
     def load(self, console: Console) -> "Pipeline":
         self._check_device()
-        with console.status(f"loading {self.name or 'the embedded model'} ..."):
+        with console.status(f"loading {self.model or 'the embedded model'} ..."):
             return self.checkpoint.load()
 
     def _check_device(self) -> None:
@@ -172,18 +153,40 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line changes of a checkpoint's usual plan; None leaves it."""
+    """What is changed of a checkpoint's usual plan; None leaves it."""
 
-    points: int | None = None
-    temperature: float | None = None
-    max_thought_tokens: int | None = None
-    preview_every: int = 0
-    think: bool | None = None
+    points: Annotated[
+        int | None,
+        drawing_option(
+            "Time points of drawing; N points are N - 1 steps. Default: the checkpoint's.",
+            metavar="N",
+            least=2,
+            most=1000,
+        ),
+    ] = None
+    temperature: Annotated[
+        float | None,
+        drawing_option(
+            "Of the thoughts' words; 0 always takes the likeliest. Default: the checkpoint's.",
+            metavar="T",
+            least=0.0,
+        ),
+    ] = None
+    max_thought_tokens: Annotated[
+        int | None,
+        drawing_option("Longest thought, in tokens. Default: the checkpoint's.", metavar="N", least=1),
+    ] = None
+    preview_every: Annotated[
+        int,
+        output_option(
+            "Write a preview into OUT/previews every K steps while an image is drawn (0: none).",
+            metavar="K",
+            least=0,
+        ),
+    ] = 0
 
     def apply(self, plan: "Plan") -> "Plan":
         turns, text = plan.turns, plan.text
-        if self.think is not None:
-            turns = tuple(replace(turn, think=self.think) for turn in turns)
         if self.points is not None:
             turns = tuple(replace(turn, num_points=self.points) for turn in turns)
         if self.temperature is not None:

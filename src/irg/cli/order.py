@@ -2,42 +2,45 @@
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 
-from irg.cli.options import ModelChoice, Overrides
+from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
 
 if TYPE_CHECKING:
     from irg.core.trace import Trace
     from irg.pipeline import Pipeline, Plan, Settings
 
+Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """Everything but the prompts, before anything is loaded."""
 
-    model: ModelChoice
+    turns: Annotated[int, typer.Option(min=1, help="Images to draw, each better than the one before.")] = 2
+    think: Annotated[bool, typer.Option(help="Write a thought before each image.")] = True
+    width: Pixels = None
+    height: Pixels = None
+    force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
     overrides: Overrides
-    turns: int
-    think: bool
-    size: tuple[int | None, int | None]
-    force: bool
-    console: Console
+    telling: Telling
+    choice: ModelChoice
 
     def plan(self, settings: "Settings") -> "Plan":
-        return self.overrides.apply(settings.plan(self.turns, self.think, *self.size))
+        return self.overrides.apply(settings.plan(self.turns, self.think, self.width, self.height))
 
     def load(self, prompts: Seq[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""
         from irg.cli.scenes import request_of
 
-        settings = self.model.settings()
-        self.model.check(self.plan(settings))
+        settings = self.choice.checkpoint.settings
+        self.choice.check(self.plan(settings))
         for prompt in prompts:
             request_of(prompt, settings, self.force)
-        return self.model.load(self.console)
+        return self.choice.load(self.telling.console)
 
 
 def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: EpisodeFolder) -> "Trace":
@@ -47,4 +50,4 @@ def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Epi
 
     request = request_of(prompt, pipeline.settings, order.force)
     events = pipeline.generate(prompt, order.plan(pipeline.settings), seed)
-    return record(events, folder, lambda image: verdict(request, image), order.console)
+    return record(events, folder, lambda image: verdict(request, image), order.telling.console)

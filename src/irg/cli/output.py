@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from irg.cli.console import out, print_json
+from irg.cli.options import Telling
 
 if TYPE_CHECKING:
     from irg.core.events import DenoisingStep
@@ -74,12 +75,12 @@ class EpisodeFolder:
         remove_empty([self.folder / "previews"])
 
 
-def report(folder: Path, trace: "Trace", console: Console, as_json: bool) -> None:
+def report(folder: Path, trace: "Trace", telling: Telling) -> None:
     """The last words of a command that drew one episode."""
-    print_places(folder, trace, console)
-    if as_json:
+    print_places(folder, trace, telling.console)
+    if telling.as_json:
         print_json(summary(folder, trace))
-    elif console.quiet:
+    elif telling.quiet:
         out.out(folder, highlight=False)
 
 

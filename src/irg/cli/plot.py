@@ -6,18 +6,15 @@ from typing import Annotated
 import typer
 
 from irg.cli.console import out as console
+from irg.cli.options import option
 
 EXAMPLES = """[bold]Examples[/bold]
   irg plot runs/embedded/base runs/embedded/stage1 --out training.png"""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("plot", epilog=EXAMPLES)(plot)
-
-
 def plot(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, in the order to draw them.")],
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("training.png"),
+    out: Annotated[Path, option("The picture to write.")] = Path("training.png"),
 ) -> None:
     r"""Draw the losses of training runs, one after the other.
 

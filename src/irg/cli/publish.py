@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from irg.cli.console import choose_console, out, print_json
+from irg.cli.console import bars, out, print_json
+from irg.cli.options import AsJson, Telling, option, with_groups
 from irg.publish.packaging import Packaging
 
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
@@ -22,57 +22,35 @@ UPLOAD_EXAMPLES = """[bold]Examples[/bold]
   HF_TOKEN=... irg publish upload published me/scene-traces --private
 
 Takes a folder that irg publish export has written."""
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, progress to stderr.")]
+group = typer.Typer(no_args_is_help=True, help="Publish a set: a folder with a card, and the hub.")
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Publish a set: a folder with a card, and the hub.")
-    group.command("export", epilog=EXPORT_EXAMPLES)(export)
-    group.command("upload", epilog=UPLOAD_EXAMPLES)(upload)
-    app.add_typer(group, name="publish")
-
-
+@group.command("export", epilog=EXPORT_EXAMPLES)
+@with_groups
 def export(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A curation's folder, or a store of traces.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    to: Annotated[Packaging, typer.Option(help="The files to write.")] = Packaging.PARQUET,
-    name: Annotated[
-        str | None, typer.Option(help="The set's name. Default: the folder's.", show_default=False)
-    ] = None,
+    telling: Telling,
+    to: Annotated[Packaging, option("The files to write.")] = Packaging.PARQUET,
+    name: Annotated[str | None, option("The set's name. Default: the folder's.")] = None,
     licence: Annotated[
-        str | None,
-        typer.Option(
-            "--licence", "--license", help="Of the set. Default: that of its prompts.", show_default=False
-        ),
+        str | None, option("Of the set. Default: that of its prompts.", "--licence", "--license")
     ] = None,
-    about: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Markdown for the head of the card.", show_default=False),
-    ] = None,
+    about: Annotated[Path | None, option("Markdown for the head of the card.", metavar="FILE")] = None,
     held_out: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
+        option(
+            "Share of the prompts to hold out, by their hash. Default: the split that there is.",
             metavar="SHARE",
-            help="Share of the prompts to hold out, by their hash. Default: the split that there is.",
-            show_default=False,
+            least=0,
+            most=1,
         ),
     ] = None,
-    max_rows: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most N traces.", show_default=False)
-    ] = None,
+    max_rows: Annotated[int | None, option("At most N traces.", metavar="N", least=1)] = None,
     max_bytes: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="At most N bytes in all, the card included.", show_default=False
-        ),
+        int | None, option("At most N bytes in all, the card included.", metavar="N", least=1)
     ] = None,
-    shard_bytes: Annotated[int, typer.Option(min=1, metavar="N", help="Where a tar file ends, about.")] = 1
-    << 30,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    shard_bytes: Annotated[int, option("Where a tar file ends, about.", metavar="N", least=1)] = 1 << 30,
 ) -> None:
     """Write a set, or an extract of it, as it is published: data, splits, and a card that says what it is.
 
@@ -85,13 +63,9 @@ def export(
     text = about.read_text(encoding="utf-8") if about is not None else ""
     title = Title(target.resolve().name if name is None else name, licence, text)
     publishing = Publishing(title, Extract(held_out, max_rows, max_bytes), to, shard_bytes)
-    columns = (TextColumn("writing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=choose_console(quiet, as_json), transient=True) as progress:
-        task = progress.add_task("writing")
-        done = publish(
-            source, target, publishing, lambda rows, total: progress.update(task, completed=rows, total=total)
-        )
-    if as_json:
+    with bars(telling.console, transient=True) as move:
+        done = publish(source, target, publishing, lambda rows, total: move("writing", total, completed=rows))
+    if telling.as_json:
         print_json(vars(done))
         return
     parts = ", ".join(f"{rows:,} in {part}" for part, rows in done.parts.items())
@@ -99,16 +73,15 @@ def export(
     out.print(f"{written}, {done.num_bytes:,} bytes in {escape(str(target))}", soft_wrap=True)
 
 
+@group.command("upload", epilog=UPLOAD_EXAMPLES)
 def upload(
     folder: Annotated[Path, typer.Argument(help="What irg publish export has written.")],
     repo: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The dataset on the hub.")],
-    private: Annotated[bool, typer.Option("--private", help="Nobody else sees it, if it is new.")] = False,
-    revision: Annotated[
-        str | None, typer.Option(metavar="BRANCH", help="A branch that there is.", show_default=False)
-    ] = None,
-    message: Annotated[str, typer.Option(help="Of the commit.")] = "Publish the set",
+    private: Annotated[bool, option("Nobody else sees it, if it is new.", "--private")] = False,
+    revision: Annotated[str | None, option("A branch that there is.", metavar="BRANCH")] = None,
+    message: Annotated[str, option("Of the commit.")] = "Publish the set",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything here, and say what would be sent.")
+        bool, option("Check everything here, and say what would be sent.", "--dry-run")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from irg.cli.console import err, out
 from irg.cli.findings import print_table
+from irg.cli.options import option
 
 if TYPE_CHECKING:
     from irg.core.recipe import Recipe
@@ -19,10 +20,6 @@ EXAMPLES = """[bold]Examples[/bold]
   torchrun --nproc-per-node 8 -m irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --resume"""
 
 
-def register(app: typer.Typer) -> None:
-    app.command("train", epilog=EXAMPLES)(train)
-
-
 def train(
     recipe: Annotated[Path, typer.Argument(help="A YAML file from recipes/, or your own.")],
     overrides: Annotated[
@@ -32,29 +29,22 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the newest checkpoint in the run's folder, if any.")
+        bool, option("Go on from the newest checkpoint in the run's folder, if any.", "--resume")
     ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")
-    ] = False,
+    strict: Annotated[bool, option("Stop at the first row that cannot be used.", "--strict")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be trained and what it takes, and stop.")
+        bool, option("Say what would be trained and what it takes, and stop.", "--dry-run")
     ] = False,
     processes: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="With --dry-run: plan for so many processes, one per GPU. Default: 1.",
-            show_default=False,
-        ),
+        option("With --dry-run: plan for so many processes, one per GPU. Default: 1.", metavar="N", least=1),
     ] = None,
 ) -> None:
     """Run a recipe: train the model, or make the embedded model's tokenizer or autoencoder.
 
     The resolved recipe is saved beside what it makes.
     """
-    from irg.train.recipes import Manner, read_recipe, run_recipe
+    from irg.train.recipes import read_recipe, run_recipe
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
@@ -63,7 +53,7 @@ def train(
     if processes is not None:
         raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
     try:
-        result = run_recipe(chosen, Manner(resume, strict))
+        result = run_recipe(chosen, resume, strict)
     except KeyboardInterrupt:
         _tell_where_it_stands(chosen)
         raise typer.Exit(130) from None

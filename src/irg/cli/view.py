@@ -1,14 +1,15 @@
 """An episode on the terminal: thoughts as they are written, a bar while an image is drawn, verdicts."""
 
 import re
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from irg.cli.console import printable
+from irg.cli.console import bars, printable
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Verdict
 
@@ -22,7 +23,8 @@ class EpisodeView:
         self.console = console
         self.num_images = 0
         self._text: Paragraph | None = None
-        self._bar: Progress | None = None
+        self._bar = ExitStack()
+        self._move: Callable[..., None] | None = None
 
     def __enter__(self) -> "EpisodeView":
         return self
@@ -66,24 +68,13 @@ class EpisodeView:
             self._text = None
 
     def _advance(self, index: int, total: int) -> None:
-        if self.console.quiet:
-            return
-        if self._bar is None:
-            columns = (
-                TextColumn("[bold cyan]{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-            )
-            self._bar = Progress(*columns, console=self.console)
-            self._bar.add_task(f"image {self.num_images + 1}", total=total)
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=index)
+        if self._move is None:
+            self._move = self._bar.enter_context(bars(self.console))
+        self._move(f"image {self.num_images + 1}", total, completed=index)
 
     def _end_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._bar.close()
+        self._move = None
 
     def _line(self, text: str, style: str) -> None:
         self.console.print(Text(" " * _INDENT + printable(text), style))

@@ -7,6 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from PIL import Image
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import (
+    plain_serializer_function_ser_schema,
+    with_info_plain_validator_function,
+)
 
 from irg.core.trace import png
 
@@ -32,6 +38,12 @@ class Picture:
             return Image.open(io.BytesIO(self.data)).convert("RGB")
         except (OSError, SyntaxError) as broken:
             raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """In JSON it is its digest, by which the context finds it again."""
+        digest = plain_serializer_function_ser_schema(lambda picture: picture.digest)
+        return with_info_plain_validator_function(lambda name, info: info.context(name), serialization=digest)
 
 
 class StoredPicture(Picture):

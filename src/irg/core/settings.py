@@ -36,7 +36,7 @@ def checked(model: type[Checked], content: Any, name: str) -> Checked:
     try:
         return model.model_validate(content)
     except ValidationError as wrong:
-        errors = list(_errors(wrong))
+        errors = wrong.errors(include_url=False)
         faults = [_fault(error, model, content) for error in errors[:_MOST_FAULTS]]
         if len(errors) > _MOST_FAULTS:
             faults.append(f"and {len(errors) - _MOST_FAULTS} more")
@@ -53,18 +53,6 @@ def _merged(old: Any, new: Any) -> Any:
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
         return new
     return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
-
-
-def _errors(wrong: ValidationError) -> Iterator[ErrorDetails]:
-    """All that is wrong. Where a validator checks something as settings of its own, what is wrong in them."""
-    for error in wrong.errors(include_url=False):
-        inner = error.get("ctx", {}).get("error")
-        if isinstance(inner, ValidationError):
-            for one in _errors(inner):
-                one["loc"] = (*error["loc"], *one["loc"])
-                yield one
-        else:
-            yield error
 
 
 def _fault(error: ErrorDetails, model: type, content: Any) -> str:

@@ -11,6 +11,8 @@ from PIL import Image
 from irg.core.files import write_atomically
 
 VERSION = 1
+_PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
+"""Of a trace, as they are written."""
 
 
 @dataclass(frozen=True)
@@ -81,46 +83,28 @@ class Trace:
         if content.get("version") != VERSION:
             raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
         turns = tuple(
-            Turn(
-                turn["thought"],
-                _open(folder / turn["image"]),
-                verdict_from_json(turn["verdict"]),
-                turn["capped"],
-                turn["seconds"],
-            )
+            Turn(**{**turn, "image": _open(folder / turn["image"]), "verdict": _verdict(turn["verdict"])})
             for turn in content["turns"]
         )
-        source = _open(folder / content["source"]) if content["source"] else None
-        parts = {key: content[key] for key in ("prompt", "seed", "system_prompt", "settings", "model")}
-        return cls(
-            turns=turns,
-            source=source,
-            questions=tuple((question, answer) for question, answer in content.get("questions", ())),
-            modes=tuple(content.get("modes", ())),
-            provenance=content.get("provenance", {}),
-            id=content.get("id", ""),
-            **parts,
-        )
+        parts = {name: content[name] for name in _PARTS if name in content}
+        parts |= {
+            "modes": tuple(content.get("modes", ())),
+            "questions": tuple(map(tuple, content.get("questions", ()))),
+            "source": _open(folder / content["source"]) if content["source"] else None,
+        }
+        return cls(turns=turns, **parts)
 
     def _as_json(self) -> dict[str, Any]:
         return {
             "version": VERSION,
-            "id": self.id,
-            "prompt": self.prompt,
-            "system_prompt": self.system_prompt,
-            "seed": self.seed,
-            "model": self.model,
-            "settings": self.settings,
-            "questions": self.questions,
-            "modes": self.modes,
-            "provenance": self.provenance,
+            **{name: getattr(self, name) for name in _PARTS},
             "source": "source.png" if self.source is not None else None,
             "turns": [
                 {
                     "thought": turn.thought,
                     "capped": turn.capped,
                     "image": f"turn{number}.png",
-                    "verdict": verdict_as_json(turn.verdict),
+                    "verdict": turn.verdict and asdict(turn.verdict),
                     "seconds": {name: round(value, 4) for name, value in turn.seconds.items()},
                 }
                 for number, turn in enumerate(self.turns, start=1)
@@ -128,14 +112,8 @@ class Trace:
         }
 
 
-def verdict_as_json(verdict: Verdict | None) -> dict[str, Any] | None:
-    return asdict(verdict) if verdict else None
-
-
-def verdict_from_json(content: dict[str, Any] | None) -> Verdict | None:
-    if content is None:
-        return None
-    return Verdict(content["correct"], tuple(content["flaws"]), content.get("scores", {}))
+def _verdict(content: dict[str, Any] | None) -> Verdict | None:
+    return Verdict(**{**content, "flaws": tuple(content["flaws"])}) if content else None
 
 
 def png(image: Image.Image) -> bytes:

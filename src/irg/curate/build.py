@@ -4,8 +4,8 @@ from functools import cached_property
 
 from irg.curate import parts
 from irg.curate.contamination import Guard
-from irg.curate.draw import Draw, Flawing
-from irg.curate.emit import ANSWERS, EmitSettings
+from irg.curate.draw import Draw
+from irg.curate.emit import ANSWERS
 from irg.curate.filters import Filter
 from irg.curate.improve import CheckpointImprove, GivenImprove
 from irg.curate.looks import Looks
@@ -15,7 +15,6 @@ from irg.curate.propose import Prompts, Proposer, Proposing
 from irg.curate.recipe import CurateRecipe
 from irg.curate.records import TraceRecord, work_of
 from irg.curate.select import Select
-from irg.curate.sharing import ShareWithStudent
 from irg.curate.student import Student
 from irg.curate.teacher import (
     EndpointImprove,
@@ -25,11 +24,9 @@ from irg.curate.teacher import (
     TeacherThink,
     read_templates,
 )
-from irg.curate.texts import prompt_files, read_prompts
 from irg.endpoint import Account
 from irg.endpoint.asking import Respondent
 from irg.stages.flow import Job, Selector
-from irg.stages.runner import Concurrency
 from irg.stages.stage import AnyStage
 from irg.stages.store import Store
 
@@ -74,15 +71,9 @@ class Build:
         return tuple(stage for stage in made if stage is not None)
 
     @property
-    def limits(self) -> Concurrency:
-        run = self.recipe.run
-        return Concurrency(run.shards, run.cpu, run.device)
-
-    @property
-    def emit(self) -> EmitSettings:
-        """With the student's system prompt: traces teach what it will be asked."""
-        emit, system_prompt = self.recipe.emit, Student(self.recipe.draw).checkpoint.settings.system_prompt
-        return EmitSettings(emit.held_out, emit.jpeg_quality, system_prompt)
+    def system_prompt(self) -> str:
+        """The student's: traces teach what it will be asked."""
+        return Student(self.recipe.draw).checkpoint.settings.system_prompt
 
     @cached_property
     def account(self) -> Account:
@@ -104,13 +95,9 @@ class Build:
 
     def _proposer(self, store: Store[TraceRecord]) -> Proposer:
         propose = self.recipe.propose
-        against = propose.contamination
-        files = prompt_files(against.files)
-        texts = tuple(text for file in files for text in read_prompts(file, against.fields))
-        guard = Guard(texts, against.ngram, against.overlap, against.scenes)
-        return Proposer(
-            self.prompts, guard, Proposing(propose.count, self.recipe.shard, propose.repeats), store
-        )
+        guard = Guard(propose.contamination.benchmarks, propose.contamination)
+        proposing = Proposing(propose.count, self.recipe.shard, propose.repeats)
+        return Proposer(self.prompts, guard, proposing, store)
 
     def _think(self) -> AnyStage | None:
         think, seed = self.recipe.think, self.recipe.seed
@@ -118,15 +105,14 @@ class Build:
             case parts.OracleThinks():
                 return OracleThink(think.student, seed)
             case parts.TeacherThinks():
-                stage = TeacherThink(self.teacher(think.teacher), think.look, think.words, seed)
-                return ShareWithStudent(stage, think.student) if think.student else stage
+                teacher = self.teacher(think.teacher)
+                return TeacherThink(teacher, think.look, think.words, think.student, seed)
             case parts.StudentThinks():
                 return None
 
     def _draw(self) -> AnyStage:
         draw = self.recipe.draw
-        flawing = Flawing(draw.flawed, draw.untouched)
-        return Draw(Student(draw), draw.candidates, flawing, self.recipe.seed)
+        return Draw(Student(draw), draw.candidates, draw.flawed, draw.untouched, self.recipe.seed)
 
     def _improve(self) -> AnyStage:
         improve, seed = self.recipe.improve, self.recipe.seed
@@ -144,7 +130,7 @@ class Build:
         judge = self.recipe.judge
         if isinstance(judge, parts.OracleJudges):
             return OracleJudge()
-        return TeacherJudge(self.teacher(judge.teacher), judge.demands, self.recipe.seed)
+        return TeacherJudge(self.teacher(judge.teacher), judge, self.recipe.seed)
 
     def _reflect(self) -> AnyStage:
         reflect = self.recipe.reflect

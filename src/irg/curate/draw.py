@@ -1,7 +1,7 @@
 """Drawing image 1: the student's own pictures, mixed with right scenes that were flawed on purpose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,35 +14,26 @@ from irg.curate.student import PictureOrder, Student
 from irg.stages.stage import Identity, Resource
 
 
-@dataclass(frozen=True)
-class Flawing:
-    """In the scene world: the share of records with a teacher's thought whose image 1 is that scene, flawed
-    on purpose, in place of a student's picture; and the share of those that are left without a flaw."""
-
-    share: float = 0.0
-    untouched: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("share", "untouched"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} {getattr(self, name)}: expected a share between 0 and 1")
-
-
 class Draw:
     """`candidates` pictures per record, the first of which is image 1 until a later stage chooses another.
 
-    A record without a thought gets the student's own, which all its candidates are drawn from.
+    A record without a thought gets the student's own, which all its candidates are drawn from. In the scene
+    world, of the records with a teacher's thought a share (`flawed`) get that scene as image 1, flawed on
+    purpose, in place of a student's picture; a share of those (`untouched`) are left without a flaw.
     """
 
     resource = Resource.DEVICE
 
     def __init__(
-        self, student: Student, candidates: int = 1, flawing: Flawing | None = None, seed: int = 0
+        self,
+        student: Student,
+        candidates: int = 1,
+        flawed: float = 0.0,
+        untouched: float = 0.0,
+        seed: int = 0,
     ) -> None:
-        if candidates < 1:
-            raise ValueError(f"{candidates} candidates: expected at least 1")
-        self.student, self.candidates, self.flawing = student, candidates, flawing or Flawing()
-        self.seed = seed
+        self.student, self.candidates, self.seed = student, candidates, seed
+        self.flawed, self.untouched = flawed, untouched
 
     @property
     def identity(self) -> Identity:
@@ -50,7 +41,7 @@ class Draw:
 
     @cached_property
     def _identity(self) -> Identity:
-        flawing = {"share": self.flawing.share, "untouched": self.flawing.untouched}
+        flawing = {"share": self.flawed, "untouched": self.untouched}
         settings = {"candidates": self.candidates, "flawing": flawing}
         return Identity("draw", 1, self.student.identity, settings=settings, seed=self.seed)
 
@@ -67,9 +58,9 @@ class Draw:
     def _prepare(self, record: TraceRecord) -> TraceRecord:
         """The record with a flawed scene, or rejected, or as it was if the student is to draw it."""
         rng = np.random.default_rng(self.identity.seed_for(record))
-        if record.thought is not None and rng.random() < self.flawing.share:
+        if record.thought is not None and rng.random() < self.flawed:
             try:
-                picture = flawed_picture(record.thought, rng.random() >= self.flawing.untouched, rng)
+                picture = flawed_picture(record.thought, rng.random() >= self.untouched, rng)
             except ValueError as unknown:
                 return record.reject("draw", "no scene to flaw", str(unknown))
             noted = record.noted({"image 1": "programmatic flaws"})

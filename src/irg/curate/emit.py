@@ -11,17 +11,20 @@ the same run gives the same bytes, however often it was interrupted.
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydantic import Field
 
 from irg.core.digest import digest_of
 from irg.core.files import write_atomically
 from irg.core.picture import Picture
+from irg.core.settings import BaseSettings
 from irg.core.trace import Trace, Turn
 from irg.curate.records import TraceRecord
 from irg.data.pictures import decode
@@ -34,17 +37,13 @@ from irg.stages.store import Store
 ANSWERS = "endpoint"
 
 
-@dataclass(frozen=True)
-class EmitSettings:
-    """How traces are written. `held_out` is the share of prompts kept from training."""
+class EmitSettings(BaseSettings):
+    """How the set is written."""
 
-    held_out: float = 0.0
-    jpeg_quality: int | None = None
-    system_prompt: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.held_out < 1:
-            raise ValueError(f"held-out share {self.held_out}: expected at least 0 and below 1")
+    held_out: float = Field(default=0.0, ge=0, lt=1)
+    """Share of prompts kept from training."""
+    jpeg_quality: int | None = Field(default=None, ge=1, le=95)
+    """Pictures as JPEG of this quality; None for PNG, as they were made."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Emitted:
     """How many traces each part holds, and every reject by stage and reason."""
 
     parts: dict[str, int] = field(default_factory=dict)
-    rejects: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def num_traces(self) -> int:
@@ -60,19 +59,25 @@ class Emitted:
 
 
 def emit(
-    store: Store, marks: Sequence[Mark], out: Path, settings: EmitSettings, provenance: dict[str, Any]
+    store: Store,
+    marks: Sequence[Mark],
+    out: Path,
+    settings: EmitSettings,
+    provenance: dict[str, Any],
+    system_prompt: str = "",
 ) -> Emitted:
     """Write the set that the selected shards hold, unless it is there already.
 
     `marks` are the selector's, by shard; `provenance` says of the whole set what its traces need not repeat.
     """
-    key = digest_of(VERSION, [mark.key for mark in marks], vars(settings), provenance)
+    how = settings.model_dump() | {"system_prompt": system_prompt}
+    key = digest_of(VERSION, [mark.key for mark in marks], how, provenance)
     known = read_manifest(out)
     if known is not None and known["key"] == key and _is_there(out, known["parts"]):
         return Emitted(known["parts"], known["rejects"])
     fresh, data = out / ".data", out / "data"
     shutil.rmtree(fresh, ignore_errors=True)
-    emitted = _write(store, marks, fresh, settings, provenance)
+    emitted = _write(_records(store, marks), fresh, settings, provenance, system_prompt)
     shutil.rmtree(data, ignore_errors=True)
     if fresh.exists():
         fresh.rename(data)
@@ -126,24 +131,27 @@ def _is_there(out: Path, parts: dict[str, int]) -> bool:
 
 
 def _write(
-    store: Store, marks: Sequence[Mark], folder: Path, settings: EmitSettings, provenance: dict[str, Any]
+    records: Iterator[TraceRecord],
+    folder: Path,
+    settings: EmitSettings,
+    provenance: dict[str, Any],
+    system_prompt: str,
 ) -> Emitted:
-    rejects: dict[str, dict[str, int]] = {}
-    parts: dict[str, int] = {}
+    rejects: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    parts: Counter[str] = Counter()
     with ExitStack() as stack:
         writers: dict[str, TraceWriter] = {}
-        for record in _records(store, marks):
+        for record in records:
             if record.rejected is not None:
-                reasons = rejects.setdefault(record.rejected.stage, {})
-                reasons[record.rejected.reason] = reasons.get(record.rejected.reason, 0) + 1
+                rejects[record.rejected.stage][record.rejected.reason] += 1
                 continue
             part = HELD_OUT if is_held_out(record.prompt, settings.held_out) else TRAIN
             if part not in writers:
                 writer = TraceWriter(folder / part, provenance, jpeg_quality=settings.jpeg_quality)
                 writers[part] = stack.enter_context(writer)
-            writers[part].write(trace_of(record, settings.system_prompt))
-            parts[part] = parts.get(part, 0) + 1
-    return Emitted(dict(sorted(parts.items(), reverse=True)), rejects)
+            writers[part].write(trace_of(record, system_prompt))
+            parts[part] += 1
+    return Emitted(dict(sorted(parts.items(), reverse=True)), dict(rejects))
 
 
 def _records(store: Store, marks: Sequence[Mark]) -> Iterator[TraceRecord]:

@@ -21,8 +21,6 @@ class CheckpointImprove:
     resource = Resource.DEVICE
 
     def __init__(self, improver: Student, turns: int = 1, seed: int = 0) -> None:
-        if turns < 1:
-            raise ValueError(f"{turns} turns: expected at least 1")
         self.improver, self.turns, self.seed = improver, turns, seed
 
     @property

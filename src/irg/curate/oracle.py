@@ -57,8 +57,6 @@ class OracleThink:
     resource = Resource.CPU
 
     def __init__(self, student_share: float = 0.0, seed: int = 0) -> None:
-        if not 0 <= student_share <= 1:
-            raise ValueError(f"student share {student_share}: expected a share between 0 and 1")
         self.student_share = student_share
         self.identity = Identity("think", 2, ORACLE, settings={"student": student_share}, seed=seed)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from irg.core.settings import BaseSettings
+from irg.curate.contamination import Contamination
 from irg.curate.oracle import CandidateChoice
 from irg.curate.student import DrawingCheckpoint
 from irg.curate.teacher import Improvement, JudgeSettings
@@ -28,18 +29,6 @@ _FAMILIES = {
     "compound": 3,
 }
 """The scene world's kinds of prompts, by weight."""
-
-
-class Contamination(BaseSettings):
-    """What proposals may not be (`irg.curate.contamination`)."""
-
-    files: tuple[Path, ...] = ()
-    """Files, or folders of them, with the benchmarks' prompts."""
-    fields: tuple[str, ...] = FIELDS
-    ngram: Count = 8
-    overlap: Annotated[float, Field(gt=0, le=1)] = 0.5
-    scenes: bool = False
-    """The prompts are the scene world's, and may not be of its held-out splits."""
 
 
 class _Propose(BaseSettings):
@@ -73,7 +62,7 @@ class TeacherProposes(_Propose):
 
     by: Literal["teacher"]
     teacher: str
-    subjects: tuple[str, ...] = SUBJECTS
+    subjects: Annotated[tuple[str, ...], Field(min_length=1)] = SUBJECTS
     batch: Count = 20
     """Prompts asked for at once."""
     licence: str = ""
@@ -153,10 +142,6 @@ class TeacherJudges(JudgeSettings):
     by: Literal["teacher"]
     teacher: str
 
-    @property
-    def demands(self) -> JudgeSettings:
-        return JudgeSettings(**{name: getattr(self, name) for name in JudgeSettings.model_fields})
-
 
 Judge = Annotated[OracleJudges | TeacherJudges, Field(discriminator="by")]
 
@@ -180,32 +165,3 @@ class TeacherPart(BaseSettings):
     sampling: Sampling = Sampling()
     templates: Path | None = None
     """A file with templates to use in place of the package's own."""
-
-
-class Bounds(BaseSettings):
-    """What all endpoints of the run may take together, over all its restarts. None is no bound."""
-
-    max_cost: Annotated[float, Field(ge=0, lt=1e9)] | None = None
-    max_requests: Annotated[int, Field(ge=0)] | None = None
-    network_disk: bool = False
-    """The folder of the run is shared between machines."""
-
-
-class Emitting(BaseSettings):
-    """How the set is written."""
-
-    held_out: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of prompts kept from training."""
-    jpeg_quality: Annotated[int, Field(ge=1, le=95)] | None = None
-    """Pictures as JPEG of this quality; None for PNG, as they were made."""
-
-
-class Running(BaseSettings):
-    """What decides on the time a run takes and not on what it makes."""
-
-    shards: Count = 4
-    """Shards under way at once."""
-    cpu: Count = 2
-    """Threads for stages that compute on the CPU."""
-    device: Count = 1
-    """Threads for stages that draw; without a GPU, as many as there are cores, and `draw.threads` 1."""

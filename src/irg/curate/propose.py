@@ -17,7 +17,7 @@ from irg.core.picture import Picture
 from irg.curate.contamination import Guard
 from irg.curate.records import TraceRecord
 from irg.data.sets import plain
-from irg.stages.shards import Mark, Outcome, Shard, Tally
+from irg.stages.shards import Mark, Outcome, Shard, tally
 from irg.stages.stage import Identity, live
 from irg.stages.store import Store
 
@@ -81,7 +81,9 @@ class Proposer:
             else:
                 began = perf_counter()
                 records = await self._propose(seen, position, size)
-                shard, done = Shard(number, (mark,), tuple(records)), _tally(records, perf_counter() - began)
+                proposed = [replace(record, rejected=None) for record in records]
+                done = tally(proposed, records, perf_counter() - began)
+                shard = Shard(number, (mark,), tuple(records))
                 self.store.save(shard, None, done)
                 outcome = Outcome(shard, done, reused=False)
             position += len(outcome.shard.records)
@@ -121,20 +123,12 @@ class Proposer:
         if not prompt:
             return record.reject("propose", "empty prompt")
         if problem := self.guard.problem(prompt):
-            return record.reject("propose", problem.reason, problem.detail)
+            return record.reject("propose", *problem)
         text = plain(prompt)
         if seen.count(text) >= self.proposing.repeats:
             return record.reject("propose", "duplicate prompt")
         seen.add(text)
         return record
-
-
-def _tally(records: Sequence[TraceRecord], seconds: float) -> Tally:
-    rejects: dict[str, int] = {}
-    for record in records:
-        if record.rejected is not None:
-            rejects[record.rejected.reason] = rejects.get(record.rejected.reason, 0) + 1
-    return Tally(len(records), len(records) - sum(rejects.values()), seconds, rejects)
 
 
 class _Seen:

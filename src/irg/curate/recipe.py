@@ -9,12 +9,11 @@ from pydantic import Field, model_validator
 from irg.core import recipe
 from irg.core.recipe import Recipe
 from irg.core.settings import checked
+from irg.curate.emit import EmitSettings
 from irg.curate.filters import FilterSettings
 from irg.curate.looks import LooksSettings
 from irg.curate.parts import (
-    Bounds,
     Count,
-    Emitting,
     FilesPropose,
     GivenImproves,
     Improve,
@@ -23,13 +22,14 @@ from irg.curate.parts import (
     OracleThinks,
     Propose,
     Reflect,
-    Running,
     StudentDraws,
     TeacherPart,
     TeacherThinks,
     Think,
 )
 from irg.curate.select import SelectSettings
+from irg.endpoint.settings import Bounds
+from irg.stages.runner import Concurrency
 
 
 class CurateRecipe(Recipe):
@@ -48,10 +48,10 @@ class CurateRecipe(Recipe):
     filter: FilterSettings = FilterSettings()
     looks: LooksSettings = LooksSettings()
     select: SelectSettings = SelectSettings()
-    emit: Emitting = Emitting()
+    emit: EmitSettings = EmitSettings()
     teachers: dict[str, TeacherPart] = Field(default_factory=dict)
     budget: Bounds = Bounds()
-    run: Running = Running()
+    run: Concurrency = Concurrency()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "CurateRecipe":

@@ -4,15 +4,15 @@ A record is frozen; a stage returns a changed copy. Nothing in it depends on clo
 other than seeds, so that a run that was killed and went on ends with the same bytes as one that was not.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from irg.core.cost import Cost
 from irg.core.picture import Picture
-from irg.core.trace import Verdict, verdict_as_json, verdict_from_json
+from irg.core.trace import Verdict
 from irg.endpoint import NoAnswer
-from irg.stages.records import JSON, Codec, Find, Reject, StageStep
+from irg.stages.records import JSON, Codec, Reject, StageStep
 from irg.stages.store import Store
 
 PASSING = frozenset(reason.value for reason in NoAnswer if reason.retried)
@@ -100,64 +100,9 @@ class TraceRecord:
         return replace(self, scores=self.scores | scores)
 
 
-def as_json(record: TraceRecord) -> JSON:
-    """A record as JSON, its pictures as their digests."""
-
-    def name(picture: Picture | None) -> str | None:
-        return picture.digest if picture else None
-
-    return {
-        "id": record.id,
-        "index": record.index,
-        "prompt": record.prompt,
-        "source": record.source,
-        "licence": record.licence,
-        "thought": record.thought,
-        "candidates": [name(picture) for picture in record.candidates],
-        "image1": name(record.image1),
-        "image2": name(record.image2),
-        "verdict1": verdict_as_json(record.verdict1),
-        "verdict2": verdict_as_json(record.verdict2),
-        "relation": record.relation,
-        "checks": [asdict(check) for check in record.checks],
-        "reflection": asdict(record.reflection) if record.reflection else None,
-        "scores": record.scores,
-        "fingerprints": record.fingerprints,
-        "modes": record.modes,
-        "notes": record.notes,
-        "steps": [asdict(step) for step in record.steps],
-        "cost": asdict(record.cost),
-        "rejected": asdict(record.rejected) if record.rejected else None,
-    }
-
-
-def from_json(content: JSON, find: Find) -> TraceRecord:
-    """The record that `as_json` wrote, its pictures found by their digests."""
-
-    def picture(digest: str | None) -> Picture | None:
-        return None if digest is None else find(digest)
-
-    parts = {name: content[name] for name in ("id", "index", "prompt", "source", "licence", "thought")}
-    return TraceRecord(
-        **parts,
-        candidates=tuple(find(digest) for digest in content["candidates"]),
-        image1=picture(content["image1"]),
-        image2=picture(content["image2"]),
-        verdict1=verdict_from_json(content["verdict1"]),
-        verdict2=verdict_from_json(content["verdict2"]),
-        relation=Relation(content["relation"]) if content["relation"] else None,
-        checks=tuple(PictureCheck(**check) for check in content["checks"]),
-        reflection=Reflection(**content["reflection"]) if content["reflection"] else None,
-        scores=content["scores"],
-        fingerprints=content["fingerprints"],
-        modes=tuple(content["modes"]),
-        notes=content["notes"],
-        steps=tuple(StageStep(**step) for step in content["steps"]),
-        cost=Cost(**content["cost"]),
-        rejected=Reject(**content["rejected"]) if content["rejected"] else None,
-    )
+CODEC = Codec(TraceRecord, PASSING)
 
 
 def work_of(out: Path) -> Store[TraceRecord]:
     """What every stage of a run made, in the run's folder."""
-    return Store(out / "work", Codec(as_json, from_json, PASSING))
+    return Store(out / "work", CODEC)

@@ -1,6 +1,5 @@
 """A whole run, from a recipe to a set: the work, the set, its report."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,9 +17,6 @@ from irg.stages.ray_pool import run_on_cluster
 from irg.stages.retry import retry
 from irg.stages.runner import Progress, Watch, run
 
-Runner = Callable[[Build, Watch | None], Progress]
-"""Brings all shards of a job through its stages."""
-
 
 @dataclass(frozen=True)
 class Curated:
@@ -37,24 +33,11 @@ class Curated:
     """Records that were made again, by the reason for which they had been rejected."""
 
 
-def here(build: Build, watch: Watch | None) -> Progress:
-    """The runner in this process."""
-    return run(build.job, build.limits, watch)
-
-
-def on_cluster(cluster: Cluster) -> Runner:
-    """The runner on a Ray cluster."""
-
-    def runner(build: Build, watch: Watch | None) -> Progress:
-        return run_on_cluster(build.job, partial(build_stages, build.recipe), cluster, watch)
-
-    return runner
-
-
 def curate(
-    recipe: CurateRecipe, watch: Watch | None = None, runner: Runner = here, again: bool = False
+    recipe: CurateRecipe, watch: Watch | None = None, cluster: Cluster | None = None, again: bool = False
 ) -> Curated:
-    """Make the set that a recipe describes, going on where an earlier run of it stopped.
+    """Make the set that a recipe describes, going on where an earlier run of it stopped; in this process, or
+    on a cluster.
 
     With `again`, records that endpoints failed in passing are made again (`irg.stages.retry`). A run that a
     stage stops (a budget that is spent) writes the set of what was finished in order by then. Raises
@@ -63,11 +46,16 @@ def curate(
     began, build = perf_counter(), Build(recipe)
     build.check()
     recipe.out.mkdir(parents=True, exist_ok=True)
-    with build.job.store.locked():
+    job = build.job
+    with job.store.locked():
         retried = _retried(build) if again else {}
         recipe.save()
-        progress = runner(build, watch)
-        emitted = emit(build.job.store, build.job.selector.marks, recipe.out, build.emit, _provenance(recipe))
+        if cluster is None:
+            progress = run(job, recipe.run, watch)
+        else:
+            progress = run_on_cluster(job, partial(build_stages, recipe), cluster, watch)
+        marks, about = job.selector.marks, _provenance(recipe)
+        emitted = emit(job.store, marks, recipe.out, recipe.emit, about, build.system_prompt)
     report, seconds = write_report(recipe.out), perf_counter() - began
     return Curated(progress, emitted, report, seconds, spent(build.account), retried)
 

@@ -2,9 +2,10 @@
 
 import heapq
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from irg.core.digest import digest_of
@@ -12,7 +13,7 @@ from irg.curate.emit import ANSWERS
 from irg.curate.records import TraceRecord, work_of
 from irg.data.sets import read_manifest
 from irg.endpoint import Account, Spending, spent
-from irg.stages.shards import Mark, Shard, Tally
+from irg.stages.shards import Mark, Tally
 from irg.stages.store import Store
 
 NUM_SHOWN = 24
@@ -25,12 +26,13 @@ class RunSurvey:
     of a score by its name, of kept records and of rejected ones; `kept` and `rejected` are some records with
     pictures, chosen by the hash of their ids."""
 
-    tallies: dict[str, Tally]
     parts: dict[str, int]
+    reasons: dict[tuple[str, str], int]
+    """Rejects, by stage and reason."""
     spent: tuple[Spending, ...] = ()
+    tallies: dict[str, Tally] = field(default_factory=dict)
     numbers: "dict[str, tuple[array[float], array[float]]]" = field(default_factory=dict)
-    reasons: dict[tuple[str, str], int] = field(default_factory=dict)
-    sources: dict[str, int] = field(default_factory=dict)
+    sources: Counter[str] = field(default_factory=Counter)
     kept: list[TraceRecord] = field(default_factory=list)
     rejected: list[TraceRecord] = field(default_factory=list)
 
@@ -45,67 +47,41 @@ def survey(out: Path) -> RunSurvey:
     if manifest is None:
         raise ValueError(f"{out} holds no finished curation: manifest.json is missing")
     store = work_of(out)
-    marks = [Mark(name, key) for name, key in manifest["shards"]]
-    lineages = [store.lineage(number, mark) for number, mark in enumerate(marks)]
-    found = RunSurvey(_tallies(store, lineages), manifest["parts"], spent(Account(folder=out / ANSWERS)))
-    chosen = _Choice(), _Choice()
-    for shard in _shards(store, lineages):
-        for place, record in enumerate(shard.records):
+    lineages = [store.lineage(number, Mark(*mark)) for number, mark in enumerate(manifest["shards"])]
+    rejects = manifest["rejects"].items()
+    reasons = {(stage, reason): count for stage, counts in rejects for reason, count in counts.items()}
+    found = RunSurvey(manifest["parts"], reasons, spent(Account(folder=out / ANSWERS)))
+    chosen: tuple[list[_Shown], list[_Shown]] = [], []
+    for number, lineage in enumerate(lineages):
+        for mark in lineage:
+            found.tallies[mark.name] = found.tallies.get(mark.name, Tally()) + store.tally(number, mark)
+        records = store.load(number, lineage, pictures=False).records
+        for place, record in enumerate(records):
             _count(found, record)
-            is_rejected = record.rejected is not None
-            if not is_rejected or record.image1 is not None:
-                chosen[is_rejected].offer(record.id, (shard.number, place))
-    found.kept, found.rejected = (_load(store, lineages, choice.places) for choice in chosen)
+            if record.rejected is None or record.image1 is not None:
+                shown = digest_of(record.id), number, place
+                chosen[record.rejected is not None].append(shown)
+        for some in chosen:
+            some[:] = heapq.nsmallest(NUM_SHOWN, some)
+    found.kept, found.rejected = (_load(store, lineages, some) for some in chosen)
     return found
 
 
-def _tallies(store: Store, lineages: list[tuple[Mark, ...]]) -> dict[str, Tally]:
-    tallies: dict[str, Tally] = {}
-    for number, lineage in enumerate(lineages):
-        for mark in lineage:
-            tallies[mark.name] = tallies.get(mark.name, Tally()) + store.tally(number, mark)
-    return tallies
-
-
-def _shards(store: Store, lineages: list[tuple[Mark, ...]]) -> Iterator[Shard]:
-    for number, lineage in enumerate(lineages):
-        yield store.load(number, lineage, pictures=False)
+_Shown = tuple[str, int, int]
+"""The hash of a record's id, its shard and its place there: the smallest hashes are a fair sample."""
 
 
 def _count(found: RunSurvey, record: TraceRecord) -> None:
     if record.rejected is None:
-        found.sources[record.source] = found.sources.get(record.source, 0) + 1
-    else:
-        key = record.rejected.stage, record.rejected.reason
-        found.reasons[key] = found.reasons.get(key, 0) + 1
+        found.sources[record.source] += 1
     for name, value in record.scores.items():
         found.numbers.setdefault(name, (array("d"), array("d")))[record.rejected is not None].append(value)
 
 
-class _Choice:
-    """The records whose ids have the smallest hashes: a fair sample, and always the same."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[int, tuple[int, int]]] = []
-
-    def offer(self, name: str, place: tuple[int, int]) -> None:
-        item = -int(digest_of(name)[:15], 16), place
-        if len(self._heap) < NUM_SHOWN:
-            heapq.heappush(self._heap, item)
-        else:
-            heapq.heappushpop(self._heap, item)
-
-    @property
-    def places(self) -> list[tuple[int, int]]:
-        return sorted(place for _, place in self._heap)
-
-
-def _load(store: Store, lineages: list[tuple[Mark, ...]], places: list[tuple[int, int]]) -> list[TraceRecord]:
-    by_shard: dict[int, list[int]] = defaultdict(list)
-    for number, place in places:
-        by_shard[number].append(place)
+def _load(store: Store, lineages: list[tuple[Mark, ...]], chosen: list[_Shown]) -> list[TraceRecord]:
     records = []
-    for number, wanted in by_shard.items():
+    places = sorted((number, place) for _, number, place in chosen)
+    for number, group in groupby(places, key=itemgetter(0)):
         shard = store.load(number, lineages[number])
-        records += [shard.records[place] for place in wanted]
+        records += [shard.records[place] for _, place in group]
     return records

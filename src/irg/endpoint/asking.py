@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -24,6 +24,7 @@ from irg.stages.stage import Identity, StopRun
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 
 TYPICAL_BYTES = 200
 """Of a prompt, for estimates."""
@@ -71,15 +72,6 @@ class Respondent:
     def estimate(self, calls: Sequence[Call]) -> Estimate:
         return estimate(self.endpoint.settings, calls)
 
-
-@dataclass
-class Case(Generic[Item]):
-    """One record's questions to a model: whatever becomes of it, what they cost is put down."""
-
-    model: Respondent
-    record: Item
-    costs: list[Cost] = field(default_factory=list)
-
     async def ask(
         self,
         name: str,
@@ -89,15 +81,25 @@ class Case(Generic[Item]):
         pictures: Sequence[str | Picture] = (),
     ) -> Reply[Shape]:
         """The answer to a filled template, with pictures (and words between them) after it."""
-        template, sampling = self.model.templates[name], self.model.sampling
+        template, sampling = self.templates[name], self.sampling
         system, user = template.fill(dict(fields))
         messages = (Message("system", (system,)), Message("user", (user, *pictures)))
         request = ChatRequest(
             messages, sampling.max_tokens, template.label, sampling.temperature, sampling.top_p, seed
         )
-        return self.paid(await self.model.endpoint.complete(request, schema))
+        return await self.endpoint.complete(request, schema)
 
-    def paid(self, reply: Reply[Any]) -> Reply[Any]:
+
+@dataclass
+class Case(Generic[Item]):
+    """One record's questions to a model: whatever becomes of it, what they cost is put down."""
+
+    record: Item
+    costs: list[Cost] = field(default_factory=list)
+
+    async def paid(self, asked: Awaitable[Reply[Value]]) -> Reply[Value]:
+        """The answer to a question of the record's."""
+        reply = await asked
         self.costs.append(reply.usage)
         return reply
 
@@ -130,7 +132,7 @@ async def each(
     """
 
     async def one(record: Item) -> Item | EndpointError:
-        case = Case(model, record)
+        case = Case(record)
         try:
             result = await work(case)
         except EndpointError as failure:

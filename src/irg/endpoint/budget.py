@@ -58,34 +58,31 @@ class Ledger:
 
     def reserve(self, model: str, most: Charge) -> None:
         """Charge one request before it is sent. Raises EndpointError when that would pass a bound."""
-        name = self._account.name
         with self._database.writing() as connection:
-            requests, nanos = connection.execute(
-                "SELECT TOTAL(requests), IFNULL(SUM(nanos), 0) FROM spending WHERE account = ?", (name,)
-            ).fetchone()
-            self._check(int(requests), nanos, most.nanos)
-            connection.execute("INSERT OR IGNORE INTO spending (account, model) VALUES (?, ?)", (name, model))
+            sums = "SELECT IFNULL(SUM(requests), 0), IFNULL(SUM(nanos), 0) FROM spending WHERE account = ?"
+            requests, nanos = connection.execute(sums, (self._account.name,)).fetchone()
+            self._check(requests, nanos, most.nanos)
             connection.execute(
-                "UPDATE spending SET requests = requests + 1, nanos = nanos + ? "
-                "WHERE account = ? AND model = ?",
-                (most.nanos, name, model),
+                "INSERT INTO spending (account, model, requests, nanos) VALUES (?, ?, 1, ?) "
+                "ON CONFLICT (account, model) DO UPDATE "
+                "SET requests = requests + 1, nanos = nanos + excluded.nanos",
+                (self._account.name, model, most.nanos),
             )
 
     def settle(self, model: str, most: Charge, used: Charge, events: Iterable[str] = ()) -> None:
         """Put what a reserved request used in the place of the most that it could have, and count events."""
-        name = self._account.name
         amounts = (used.tokens_in, used.tokens_out, used.images, used.nanos - most.nanos)
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE spending SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, "
                 "images = images + ?, nanos = nanos + ? WHERE account = ? AND model = ?",
-                (*amounts, name, model),
+                (*amounts, self._account.name, model),
             )
             for event in events:
                 connection.execute(
                     "INSERT INTO events VALUES (?, ?, ?, 1) "
                     "ON CONFLICT (account, model, event) DO UPDATE SET count = count + 1",
-                    (name, model, event),
+                    (self._account.name, model, event),
                 )
 
     def spending(self) -> tuple[Spending, ...]:

@@ -3,10 +3,10 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator
 
 from irg.core.settings import BaseSettings
 
@@ -118,22 +118,18 @@ class EndpointSettings(_Settings):
         return self.prices.get(self.model)
 
 
-class Account(_Settings):
-    """Where answers are kept and requests are charged. All endpoints of a run share one.
+class Bounds(_Settings):
+    """What all endpoints of a run may take together, over all processes and restarts. None is no bound."""
 
-    The bounds hold for everything that was ever charged to the account of this name in this folder, over all
-    processes and restarts.
-    """
+    max_cost: float | None = Field(default=None, ge=0, lt=1e9)
+    max_requests: int | None = Field(default=None, ge=0)
+    network_disk: bool = False
+    """The run's folder is shared between machines: slower, but safe where the disk has working locks."""
+
+
+class Account(Bounds):
+    """Where answers are kept and requests are charged, one for all of a run: its bounds hold for everything
+    that was ever charged to the account of this name in this folder."""
 
     folder: Path
     name: str = Field(default="run", min_length=1)
-    max_cost: float | None = Field(default=None, ge=0)
-    max_requests: int | None = Field(default=None, ge=0)
-    network_disk: bool = False
-    """The folder is shared between machines: slower, but safe where the disk has working locks."""
-
-    @model_validator(mode="after")
-    def _is_finite(self) -> Self:
-        if self.max_cost is not None and not self.max_cost < 1e9:
-            raise ValueError("max_cost must be below 1e9")
-        return self

@@ -5,7 +5,10 @@ tables are fixed, no parameters at all.
 """
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
+
+from torch import nn
 
 
 class ModelPart(StrEnum):
@@ -62,3 +65,12 @@ def is_hidden(name: str) -> bool:
     badly.
     """
     return part_of(name) not in _EDGES and not plain_name(name).startswith(_VISION_EDGES)
+
+
+def freeze(model: nn.Module, parts: Collection[ModelPart]) -> None:
+    """Take parts out of training; what is frozen already stays so. ValueError where nothing would be left."""
+    for name, parameter in model.named_parameters():
+        if part_of(name) in parts:
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(f"with {', '.join(sorted(parts))} frozen, nothing is left to train")

@@ -129,8 +129,8 @@ class Settings(BaseSettings):
             self.text_sampling(),
         )
 
-    def edit_plan(self, width: int, height: int) -> Plan:
-        turn = TurnPlan(self.edit_thinks, self.edit, self.num_points, self.shift)
+    def edit_plan(self, width: int, height: int, think: bool | None = None) -> Plan:
+        turn = TurnPlan(self.edit_thinks if think is None else think, self.edit, self.num_points, self.shift)
         return Plan((turn,), width, height, self.text_sampling())
 
     def text_sampling(self) -> TextSampling:

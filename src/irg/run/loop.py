@@ -3,8 +3,8 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -53,11 +53,11 @@ class FedStep(Generic[Rows]):
     """Tokens for which the step has room, on all processes; 0 where rows have no budget."""
 
 
-class Feed(AbstractContextManager[Any, None], Protocol[Rows]):
+class Feed(Protocol[Rows]):
     """Where rows come from, step by step: stored data, or episodes drawn with the model as it then is.
 
     Whatever decides them is in its state and in the run's own (weights, global generators), so that a run
-    that goes on is fed what it would have been fed. Leaving it as a context ends its workers.
+    that goes on is fed what it would have been fed.
     """
 
     @property
@@ -69,7 +69,9 @@ class Feed(AbstractContextManager[Any, None], Protocol[Rows]):
         """Begin after the step that came with this state."""
         ...
 
-    def __iter__(self) -> Iterator[FedStep[Rows]]: ...
+    def __iter__(self) -> Generator[FedStep[Rows]]:
+        """The steps that are left; closing it ends the feed's workers."""
+        ...
 
 
 class Evaluator(Protocol):
@@ -141,10 +143,10 @@ class Run(Generic[Rows, One]):
         settings, last = self.settings, self.settings.last
         log = MetricsLog(settings.out, settings.log, last, self.step, silent=not self.layout.is_first)
         fed: FedStep[Rows] | None = None
-        with log, _listening() as asked, self.feed:
+        with log, _listening() as asked, closing(iter(self.feed)) as steps:
             if last is not None and self.step >= last:
                 return
-            for fed in self.feed:
+            for fed in steps:
                 totals = self._take(fed, log, asked.is_set())
                 is_last = last is not None and self.step >= last
                 self._look(log, is_last)
@@ -214,8 +216,7 @@ class Run(Generic[Rows, One]):
 
 def newest_step(out: Path) -> int | None:
     """Of the checkpoints in a run's folder; None where it holds none."""
-    states = out / CHECKPOINTS
-    return max(steps_in(states), default=None) if states.is_dir() else None
+    return max(steps_in(out / CHECKPOINTS), default=None)
 
 
 def already(out: Path, step: int) -> ValueError:

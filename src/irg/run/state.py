@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 
 def model_state(model: nn.Module, frozen: bool) -> dict[str, torch.Tensor]:
@@ -29,3 +30,16 @@ def optimizer_state(
         for optimizer in optimizers
         for parameter, state in optimizer.state.items()
     }
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """This process's part of a tensor; its memory, not a copy."""
+    with torch.no_grad():
+        return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def offsets(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Where this process's part of a tensor begins."""
+    if isinstance(tensor, DTensor):
+        return tuple(tensor.__create_chunk_list__()[0].offsets)
+    return (0,) * tensor.ndim

@@ -6,7 +6,10 @@ dataclass with these fields; a store keeps it by its codec.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
 
 from irg.core.cost import Cost
 from irg.core.picture import Picture
@@ -70,11 +73,21 @@ Find = Callable[[str], Picture]
 
 @dataclass(frozen=True)
 class Codec(Generic[Item]):
-    """How records of a kind are kept: as JSON with their `id` in it and pictures as their digests.
+    """How records of a kind are kept: as JSON of their fields, with pictures as their digests.
 
     `passing` are the reasons for rejects that another attempt may not meet (`irg.stages.retry`).
     """
 
-    as_json: Callable[[Item], JSON]
-    from_json: Callable[[JSON, Find], Item]
+    kind: type[Item]
     passing: frozenset[str] = frozenset()
+
+    def as_json(self, record: Item) -> JSON:
+        return _adapter(self.kind).dump_python(record, mode="json")
+
+    def from_json(self, content: JSON, find: Find) -> Item:
+        return _adapter(self.kind).validate_python(content, context=find)
+
+
+@cache
+def _adapter(kind: type[Item]) -> TypeAdapter[Item]:
+    return TypeAdapter(kind)

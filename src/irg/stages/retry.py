@@ -5,29 +5,31 @@ is kept. `retry` sets those shards aside, so that the next run makes them again:
 that were failed, and what follows from them.
 """
 
+from collections import Counter
+
 from irg.stages.records import Item
 from irg.stages.shards import Mark, Shard
 from irg.stages.stage import Identity, live
 from irg.stages.store import Store
 
 
-def retry(store: Store, ordered: str) -> dict[str, int]:
+def retry(store: Store, ordered: str) -> Counter[str]:
     """Have all records made again that were rejected for a passing reason. Returns how many, by reason.
 
     `ordered` names the stage whose work on a shard depends on all shards before it. Killed in between, this
     leaves a store that a run can go on with, and that it can be called for again.
     """
     files = list(store.files())
-    failed: dict[str, int] = {}
+    failed: Counter[str] = Counter()
     marks: set[tuple[int, Mark]] = set()
     for number, mark, lineage in files:
         # What a source made in the place of something that did not come needs no other.
         rejects = store.tally(number, mark).rejects if len(lineage) > 1 else {}
         for reason in store.codec.passing & rejects.keys():
-            failed[reason] = failed.get(reason, 0) + rejects[reason]
+            failed[reason] += rejects[reason]
             marks.add((number, mark))
     if not marks:
-        return {}
+        return failed
     first = min(number for number, _ in marks)
     # The last stages first: what a stage made is never there beside what is to be made again before it.
     for number, mark, lineage in sorted(files, key=lambda file: -len(file[2])):

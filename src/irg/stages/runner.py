@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pydantic import Field
+
+from irg.core.settings import BaseSettings
 from irg.stages.flow import Job, advance, advance_async
 from irg.stages.shards import Mark, Outcome, Shard, Tally
 from irg.stages.stage import EndpointStage, Loaded, Resource, StopRun
@@ -19,18 +22,16 @@ Watch = Callable[[str, Outcome], None]
 """Told of every stage's outcome, by the stage's name, in the driver."""
 
 
-@dataclass(frozen=True)
-class Concurrency:
-    """How many shards are under way at once, and on how many threads stages compute, on the CPU and on the
-    device: one is enough for a GPU, one per core for a small model without one."""
+class Concurrency(BaseSettings):
+    """What decides on the time a run takes and not on what it makes."""
 
-    shards: int = 4
-    cpu: int = 2
-    device: int = 1
-
-    def __post_init__(self) -> None:
-        if min(self.shards, self.cpu, self.device) < 1:
-            raise ValueError(f"{self}: expected at least 1 of each")
+    shards: int = Field(default=4, ge=1)
+    """Shards under way at once."""
+    cpu: int = Field(default=2, ge=1)
+    """Threads for stages that compute on the CPU."""
+    device: int = Field(default=1, ge=1)
+    """Threads for stages that draw: one is enough for a GPU; without one, as many as there are cores, and
+    one thread for each picture batch."""
 
 
 @dataclass

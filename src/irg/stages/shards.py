@@ -1,5 +1,6 @@
 """Shards: records that go through the stages together, what they came from, and what became of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
@@ -62,12 +63,11 @@ class Tally:
     cost: Cost = field(default_factory=Cost)
 
     def __add__(self, other: "Tally") -> "Tally":
-        reasons = {**self.rejects, **other.rejects}
         return Tally(
             self.taken + other.taken,
             self.kept + other.kept,
             self.seconds + other.seconds,
-            {reason: self.rejects.get(reason, 0) + other.rejects.get(reason, 0) for reason in reasons},
+            dict(Counter(self.rejects) + Counter(other.rejects)),
             self.cost + other.cost,
         )
 

@@ -10,10 +10,10 @@ from irg.model.adapters import adapt
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig
 from irg.model.low_bit import Quantize
+from irg.model.parts import freeze
 from irg.model.unified import skeleton
 from irg.pipeline import Settings
 from irg.prep import Tokenizer
-from irg.run.freezing import freeze
 from irg.run.losses import ModelLosses
 from irg.run.parallel import Layout, lay_out
 from irg.train.settings import TrainRecipe

@@ -1,18 +1,26 @@
-"""The data of a run, from its recipe: sources, streams, and the plan of what is packed into which step."""
+"""The data of a run, from its recipe: sources, streams, the plan of what is packed into which step, and how a
+run is fed with it."""
 
+from collections import Counter
+from collections.abc import Generator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
+from typing import Any
 
+from irg.core import Document
 from irg.data.budget import fitting_budget
 from irg.data.formats import open_source
 from irg.data.learning import Mode
 from irg.data.lengths import LengthSurvey, Measuring, survey
+from irg.data.loader import StepLoader
 from irg.data.plan import PackingOptions, Planner
 from irg.data.prepare import Preparer
 from irg.data.scene_source import SceneSource
 from irg.data.source import Source
 from irg.data.streams import Stream
 from irg.prep import Resize
+from irg.run.loop import FedStep
+from irg.run.parallel import Layout
 from irg.train.assemble import RunParts
 from irg.train.settings import DataSettings, TrainRecipe
 
@@ -24,6 +32,26 @@ class Data:
     preparer: Preparer
     planner: Planner
     survey: LengthSurvey
+
+
+class StoredFeed:
+    """This process's rows of each step of the plan. Their state is the planner's."""
+
+    def __init__(self, data: Data, layout: Layout, num_workers: int = 0, strict: bool = False) -> None:
+        self.planner, self.known = data.planner, data.survey.rejected
+        self.missing: Counter[str] = Counter()
+        """Of each stream, the steps that had no room for the document which every step should have."""
+        self._loader = StepLoader(data.planner, data.preparer, layout.rank, layout.world, num_workers, strict)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.planner.load_state_dict(state)
+
+    def __iter__(self) -> Generator[FedStep[tuple[tuple[Document, ...], ...]]]:
+        with self._loader as loader:
+            for loaded in loader:
+                self.missing.update(loaded.planned.missing)
+                waited, capacity = loaded.seconds_waited, loaded.capacity
+                yield FedStep(loaded.rows, loaded.state, loaded.rejected, waited, capacity)
 
 
 def data_of(

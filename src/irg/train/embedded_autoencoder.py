@@ -8,10 +8,10 @@ Shape suffixes: B crops, H and W pixels, C latent channels, h and w latent cells
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +78,6 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
             f"{recipe.out} holds a run of an earlier version (state.safetensors), which cannot go on: delete "
             "that file to begin anew, or name another folder with out=DIR"
         )
-    recipe.out.mkdir(parents=True, exist_ok=True)
     with joined("cpu") as layout:
         if layout.world > 1:
             raise ValueError(f"the embedded model's autoencoder trains on one process, not {layout.world}")
@@ -89,6 +88,7 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
             layout,
         )
         run.begin(resume=True)
+        recipe.save()
         run.go_on()
     return finish(recipe, run.average.values, recipe.num_scenes)
 
@@ -213,13 +213,7 @@ class CropFeed:
         self._rng.bit_generator.state = state["rng"]
         self._noise.set_state(decoded(state["noise"]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        """There are no workers to end."""
-
-    def __iter__(self) -> Iterator[FedStep[Crops]]:
+    def __iter__(self) -> Generator[FedStep[Crops]]:
         recipe = self.recipe
         shape = (recipe.latent_channels, *[recipe.crop // recipe.config.downsample] * 2)
         if not self._drawn:

@@ -67,8 +67,7 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
 
 def newest(states: Path) -> int:
     """The last step of which there is a training checkpoint."""
-    steps = steps_in(states) if states.is_dir() else []
-    if not steps:
+    if not (steps := steps_in(states)):
         raise CheckpointError(f"{states} holds no checkpoint of training")
     return steps[-1]
 

@@ -18,7 +18,6 @@ from irg.model.device import usual_device
 from irg.pipeline import Settings
 from irg.prep import SizeOnly
 from irg.run.flops import RowCounts, peak_flops, peak_of
-from irg.run.freezing import parse_parts
 from irg.train.assemble import parts_of
 from irg.train.budget import Speed, Workload, budget
 from irg.train.dataset import Data, data_of
@@ -71,7 +70,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         world=world,
         parallel=recipe.parallel,
         optimizer=recipe.optimizer,
-        frozen=parse_parts(recipe.freeze),
+        frozen=frozenset(recipe.freeze),
         lora=recipe.lora,
         average=recipe.ema is not None,
     )

@@ -1,42 +1,55 @@
 """The kinds of training recipes: how each is read and run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from irg.core import recipe
 from irg.core.recipe import Recipe
+from irg.data.learning import ModeQuestions
+from irg.data.scene_source import SYSTEM_PROMPT
+from irg.data.tokenizer import train_tokenizer
 from irg.train.embedded_autoencoder import AutoencoderRecipe, train_autoencoder
 from irg.train.settings import TrainRecipe
-from irg.train.tokenizer import TokenizerRecipe, make_tokenizer
 from irg.train.unified import train
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a recipe is run, as opposed to what it does."""
+class TokenizerRecipe(Recipe):
+    """The embedded model's tokenizer; `kind: tokenizer` in the recipe file."""
 
-    resume: bool = False
-    strict: bool = False
+    kind: str = "tokenizer"
+    seed: int = 0
+    texts: int = 20_000
 
 
-KINDS: dict[str, tuple[type[Recipe], Callable[[Any, Manner], Any]]] = {
-    "tokenizer": (TokenizerRecipe, lambda recipe, manner: make_tokenizer(recipe)),
-    "autoencoder": (AutoencoderRecipe, lambda recipe, manner: train_autoencoder(recipe)),
-    "unified": (TrainRecipe, lambda recipe, manner: train(recipe, manner.resume, manner.strict)),
+KINDS: dict[str, type[Recipe]] = {
+    "tokenizer": TokenizerRecipe,
+    "autoencoder": AutoencoderRecipe,
+    "unified": TrainRecipe,
 }
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The validated recipe of a file (`irg.core.recipe`). Raises ValueError that says what is wrong."""
-    return recipe.read_recipe(path, {kind: model for kind, (model, _) in KINDS.items()}, overrides)
+    return recipe.read_recipe(path, KINDS, overrides)
 
 
-def run_recipe(recipe: Recipe, manner: Manner | None = None) -> Any:
-    """Do what the recipe says. It is saved, resolved, beside what it makes."""
-    kind, action = KINDS[recipe.kind]
-    assert isinstance(recipe, kind)
-    if not isinstance(recipe, TrainRecipe):  # which saves itself once it knows that its folder holds no other
-        recipe.save()
-    return action(recipe, manner or Manner())
+def run_recipe(recipe: Recipe, resume: bool = False, strict: bool = False) -> Path | dict[str, float]:
+    """Do what the recipe says; it is saved, resolved, beside what it makes. `resume`, `strict`: see `train`.
+
+    Returns where that is, or the scores of an autoencoder.
+    """
+    assert type(recipe) is KINDS[recipe.kind]
+    if isinstance(recipe, TrainRecipe):
+        return train(recipe, resume, strict)
+    if isinstance(recipe, AutoencoderRecipe):
+        return train_autoencoder(recipe)
+    assert isinstance(recipe, TokenizerRecipe)
+    return make_tokenizer(recipe)
+
+
+def make_tokenizer(recipe: TokenizerRecipe) -> Path:
+    """Leaves `tokenizer.json` in the recipe's folder."""
+    recipe.save()
+    asked = ModeQuestions()
+    train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, asked.plan, asked.compare))
+    return recipe.out / "tokenizer.json"

@@ -11,6 +11,7 @@ from irg.data.compose import Dropout, Noising
 from irg.data.learning import Mode, ModeQuestions
 from irg.data.scene_source import SceneKind
 from irg.model.adapters import LoraSettings
+from irg.model.parts import ModelPart
 from irg.pipeline import Settings
 from irg.prep import Resize
 from irg.run.losses import Reduction
@@ -126,7 +127,7 @@ class TrainRecipe(Recipe):
     """Average over the last few steps at first, so that short runs forget their random beginning."""
     clip: float = Field(1.0, gt=0)
     """Longest gradient of all trained weights together; longer ones are shortened to it."""
-    freeze: tuple[str, ...] = ()
+    freeze: tuple[ModelPart, ...] = ()
     lora: LoraSettings | None = None
     parallel: ParallelSettings = ParallelSettings()
     device: str | None = None

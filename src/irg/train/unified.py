@@ -20,10 +20,9 @@ from irg.run.loop import CHECKPOINTS, Run, already, newest_step
 from irg.run.parallel import Layout, Precision, joined
 from irg.run.settings import RunSettings
 from irg.train.assemble import build, parts_of
-from irg.train.dataset import data_of
+from irg.train.dataset import StoredFeed, data_of
 from irg.train.evaluation import UnifiedEvaluator
 from irg.train.export import Choice, export_run
-from irg.train.feed import StoredFeed
 from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
 

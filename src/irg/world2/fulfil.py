@@ -30,7 +30,6 @@ from irg.world2.scene import (
 
 _NUM_TRIES = 250
 _NUM_KIND_TRIES = 60
-_OVERLAP_SHARE = 0.3  # of random scenes
 
 
 def fulfil(request: Request, rng: Generator, allow_held_out: bool = False) -> Scene:
@@ -50,11 +49,11 @@ def fulfil(request: Request, rng: Generator, allow_held_out: bool = False) -> Sc
     raise ValueError(f"no scene found for {request}")
 
 
-def random_scene(rng: Generator, allow_held_out: bool = False) -> Scene:
-    """A scene of 1 to 9 random objects, some of which overlap."""
+def random_scene(rng: Generator, allow_held_out: bool = False, overlap_share: float = 0.3) -> Scene:
+    """A scene of 1 to 9 random objects, of which two overlap in about such a share of larger scenes."""
     while True:
         num_objects = int(rng.integers(1, MAX_OBJECTS + 1))
-        things = _random_pair(rng) if num_objects > 1 and rng.random() < _OVERLAP_SHARE else []
+        things = _random_pair(rng) if num_objects > 1 and rng.random() < overlap_share else []
         while things is not None and len(things) < num_objects:
             left = MAX_SPACE - sum(SPACE[thing.size] for thing in things)
             kind = random_kind(Looks(), rng, avoid_held_out=not allow_held_out)

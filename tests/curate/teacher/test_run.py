@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from irg.curate.records import TraceRecord, as_json
+from irg.curate.records import CODEC, TraceRecord
 from irg.curate.teacher import TeacherJudge, TeacherThink
 from irg.endpoint import NoAnswer, spent
 from irg.stages.stage import StopRun, run_endpoint
@@ -49,7 +49,7 @@ def test_a_thousand_records_all_come_to_an_end(make: MakeTeacher, server: FakeSe
     before = server.num_requests
     recalled = asyncio.run(in_shards(again, [records[result.index] for result in answered], 100))
     assert server.num_requests == before
-    assert [as_json(result) for result in recalled] == [as_json(result) for result in answered]
+    assert [CODEC.as_json(result) for result in recalled] == [CODEC.as_json(result) for result in answered]
 
 
 def test_a_spent_budget_stops_the_run_and_another_goes_on(make: MakeTeacher, server: FakeServer) -> None:
@@ -85,7 +85,7 @@ def test_a_key_is_in_no_record(
     results = asyncio.run(run_endpoint(stage, [record(number, f"thing {number}") for number in range(10)]))
     assert server.requests[0].headers["authorization"] == f"Bearer {key}"
     assert {result.rejected is None for result in results} == {True, False}
-    told = [repr(results), str([as_json(result) for result in results]), repr(pickle.dumps(stage))]
+    told = [repr(results), str([CODEC.as_json(result) for result in results]), repr(pickle.dumps(stage))]
     assert all(key not in text for text in told)
 
 

@@ -29,6 +29,17 @@ def test_a_thought_comes_from_the_prompt(make: MakeTeacher, server: FakeServer) 
     assert any("a {curly} thing" in words for words in said)
 
 
+def test_a_share_is_left_to_the_student(make: MakeTeacher, server: FakeServer) -> None:
+    whole, shared = TeacherThink(make()), TeacherThink(make(), student=0.5)
+    results = through(shared, *(record(number, f"thing {number}") for number in range(40)))
+    left = [result for result in results if result.thought is None]
+    assert 10 < len(left) < 30 and server.num_requests == 40 - len(left)
+    assert all(result.rejected is None and not result.notes and result.cost.requests == 0 for result in left)
+    assert shared.identity.digest != whole.identity.digest and shared.estimate(40).requests == 20
+    through(whole, *(record(number, f"thing {number}") for number in range(40)))
+    assert server.num_requests == 40  # what was asked is the same, whoever else thinks
+
+
 def test_a_thought_comes_from_a_picture_and_its_prompt(make: MakeTeacher, server: FakeServer) -> None:
     seen, blind = through(TeacherThink(make(), look=True), record(0, image2=picture(BRIGHT)), record(1))
     assert seen.thought and server.num_requests == 1

@@ -54,6 +54,6 @@ class EndpointImprove:
             template.label,
             self.identity.seed_for(record),
         )
-        reply = case.paid(await self.teacher.endpoint.draw(request))
+        reply = await case.paid(self.teacher.endpoint.draw(request))
         noted = record.noted({"image 2": "endpoint", "image 2 model": reply.served})
         return replace(noted, image2=Picture(reply.value))

@@ -107,7 +107,7 @@ class TeacherJudge:
         self.teacher, self.settings = teacher, settings or JudgeSettings()
         schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}
         identity = teacher.identity("judge", schemas, seed)
-        demands = self.settings.model_dump(mode="json")
+        demands = self.settings.model_dump(mode="json", include=set(JudgeSettings.model_fields))
         self.identity = replace(identity, settings=identity.settings | demands)
 
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
@@ -159,7 +159,7 @@ class TeacherJudge:
         prompt, most = case.record.prompt, self.settings.questions
         seed = int(digest_of(self.identity.seed, prompt)[:8], 16)
         fields = {"prompt": prompt, "most": most}
-        reply = await case.ask("judge_questions", fields, questions_up_to(most), seed)
+        reply = await case.paid(self.teacher.ask("judge_questions", fields, questions_up_to(most), seed))
         return reply.value.questions
 
     async def _check(
@@ -168,7 +168,9 @@ class TeacherJudge:
         numbered = "\n".join(f"{place}. {question}" for place, question in enumerate(questions, start=1))
         fields = {"count": len(questions), "questions": numbered}
         schema, seed = checklist_of(len(questions)), self.identity.seed_for(case.record)
-        answers = (await case.ask("judge_checks", fields, schema, seed, (picture,))).value.answers
+        answers = (
+            await case.paid(self.teacher.ask("judge_checks", fields, schema, seed, (picture,)))
+        ).value.answers
         checks = tuple(
             PictureCheck(number, question, answer.passed)
             for question, answer in zip(questions, answers, strict=True)
@@ -188,6 +190,6 @@ class TeacherJudge:
         fields, seed = {"prompt": case.record.prompt}, self.identity.seed_for(case.record)
         pairs = (shown(image1, image2), shown(image2, image1))
         forward, backward = await gathered(
-            *(case.ask("judge_compare", fields, Comparison, seed, pair) for pair in pairs)
+            *(case.paid(self.teacher.ask("judge_compare", fields, Comparison, seed, pair)) for pair in pairs)
         )
         return _Opinion.of(forward.value, backward.value)

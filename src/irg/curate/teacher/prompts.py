@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from irg.core.digest import digest_of
 from irg.curate.propose import Proposal
-from irg.endpoint import ChatRequest, EndpointError, Estimate, Message
+from irg.endpoint import EndpointError, Estimate
 from irg.endpoint.asking import Respondent
 from irg.stages.stage import StopRun
 
@@ -67,8 +67,6 @@ class TeacherPrompts:
         licence: str = "",
         seed: int = 0,
     ) -> None:
-        if not subjects or batch < 1:
-            raise ValueError(f"{len(subjects)} subjects, batches of {batch}: expected at least 1 of each")
         self.teacher, self.subjects, self.batch = teacher, tuple(subjects), batch
         self.licence = licence
         identity = teacher.identity("teacher prompts", {"propose": batch_of(batch)}, seed)
@@ -92,16 +90,10 @@ class TeacherPrompts:
         return self.teacher.estimate([self.teacher.call(num_batches, "propose", 0, self.batch * 35)])
 
     async def _ask(self, number: int) -> list[str] | EndpointError:
-        template, sampling = self.teacher.templates["propose"], self.teacher.sampling
-        subject = self.subjects[number % len(self.subjects)]
-        system, user = template.fill({"count": self.batch, "subject": subject})
-        messages = (Message("system", (system,)), Message("user", (user,)))
+        fields = {"count": self.batch, "subject": self.subjects[number % len(self.subjects)]}
         seed = int(digest_of(self.identity.digest, number)[:15], 16)
-        request = ChatRequest(
-            messages, sampling.max_tokens, template.label, sampling.temperature, sampling.top_p, seed
-        )
         try:
-            return (await self.teacher.endpoint.complete(request, batch_of(self.batch))).value.prompts
+            return (await self.teacher.ask("propose", fields, batch_of(self.batch), seed)).value.prompts
         except EndpointError as failure:
             return failure
 

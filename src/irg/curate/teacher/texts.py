@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from irg.curate.records import Reflection, Relation, TraceRecord
@@ -21,31 +22,42 @@ class Thought(BaseModel):
 
 class TeacherThink:
     """Writes the initial thought from the prompt, or from the prompt and the picture (`image2`) that the
-    record came with."""
+    record came with. A share of the records (`student`) goes on without one, to be drawn with the student's
+    own."""
 
     resource = Resource.ENDPOINT
 
-    def __init__(self, teacher: Respondent, look: bool = False, words: int = 150, seed: int = 0) -> None:
-        self.teacher, self.look, self.words = teacher, look, words
+    def __init__(
+        self, teacher: Respondent, look: bool = False, words: int = 150, student: float = 0.0, seed: int = 0
+    ) -> None:
+        self.teacher, self.look, self.words, self.student = teacher, look, words, student
         self.template = "think_from_picture" if look else "think"
         identity = teacher.identity("think", {self.template: Thought}, seed)
-        self.identity = replace(identity, settings=identity.settings | {"look": look, "words": words})
+        self._asking = replace(identity, settings=identity.settings | {"look": look, "words": words})
+        """What questions depend on: not who else thinks."""
+        shared = self._asking.settings | {"student": student}
+        self.identity = replace(self._asking, settings=shared) if student else self._asking
 
     async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
         return await each(self.teacher, self.identity.name, records, self._think)
 
     def estimate(self, count: int) -> Estimate:
+        taught = round(count * (1 - self.student))
         return self.teacher.estimate(
-            [self.teacher.call(count, self.template, self.look, self.words * 3 // 2)]
+            [self.teacher.call(taught, self.template, self.look, self.words * 3 // 2)]
         )
 
     async def _think(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
+        if np.random.default_rng(self.identity.seed_for(record)).random() < self.student:
+            return record
         if self.look and record.image2 is None:
             return record.reject(self.identity.name, "no picture to think from")
         shown = (record.image2,) if self.look and record.image2 is not None else ()
         fields = {"prompt": record.prompt, "words": self.words}
-        reply = await case.ask(self.template, fields, Thought, self.identity.seed_for(record), shown)
+        reply = await case.paid(
+            self.teacher.ask(self.template, fields, Thought, self._asking.seed_for(record), shown)
+        )
         noted = record.noted({"thought": "teacher", "thought model": reply.served})
         return replace(noted, thought=" ".join(reply.value.thought.split()))
 
@@ -106,7 +118,7 @@ class TeacherReflect:
         shown = ("The first picture:", record.image1, "What it will look like, for you alone:", record.image2)
         fields = {"prompt": record.prompt, "findings": _findings(record)}
         seed = self.identity.seed_for(record)
-        reply = await case.ask("reflect", fields, FourParts, seed, shown)
+        reply = await case.paid(self.teacher.ask("reflect", fields, FourParts, seed, shown))
         noted = record.noted({"reflection": "teacher", "reflection model": reply.served})
         return replace(noted, reflection=in_four_parts(reply.value))
 

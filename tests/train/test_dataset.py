@@ -1,5 +1,6 @@
 """Stored data as a run is fed with it."""
 
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -7,8 +8,7 @@ import torch
 
 from irg.run.parallel import Layout
 from irg.train.assemble import parts_of
-from irg.train.dataset import data_of
-from irg.train.feed import StoredFeed
+from irg.train.dataset import StoredFeed, data_of
 from tests.train.runs import batch, recipe
 
 
@@ -27,17 +27,19 @@ def told(rows: tuple) -> list[tuple[str, int]]:
 def test_a_feed_begins_after_the_step_whose_state_it_is_given(
     beginning: Path, traces: Path, tmp_path: Path
 ) -> None:
-    with feed(beginning, traces, tmp_path) as first:
-        steps = list(islice(first, 5))
-    with feed(beginning, traces, tmp_path) as again:
-        again.restore(steps[2].state)
-        later = list(islice(again, 2))
+    with closing(iter(feed(beginning, traces, tmp_path))) as fed:
+        steps = list(islice(fed, 5))
+    again = feed(beginning, traces, tmp_path)
+    again.restore(steps[2].state)
+    with closing(iter(again)) as fed:
+        later = list(islice(fed, 2))
     assert [told(step.rows) for step in later] == [told(step.rows) for step in steps[3:]]
     assert [step.state for step in later] == [step.state for step in steps[3:]]
 
 
 def test_what_a_step_had_no_room_for_is_counted(beginning: Path, traces: Path, tmp_path: Path) -> None:
-    with feed(beginning, traces, tmp_path) as fed:
+    stored = feed(beginning, traces, tmp_path)
+    with closing(iter(stored)) as fed:
         steps = list(islice(fed, 6))
     lacking = [{"direct", "improving_full"} - {mode for mode, _ in told(step.rows)} for step in steps]
-    assert sum(fed.missing.values()) == sum(map(len, lacking)) > 0
+    assert sum(stored.missing.values()) == sum(map(len, lacking)) > 0
