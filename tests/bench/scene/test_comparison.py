@@ -22,7 +22,7 @@ from irg.bench.scene.comparison import (
 from irg.bench.scene.conditions import Scope
 from irg.bench.scene.items import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.scene.records import PromptRecord
-from irg.bench.store import SeriesStore
+from irg.bench.store import SeriesStore, as_line
 from irg.model.checkpoint import CheckpointFolder
 from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
@@ -49,7 +49,7 @@ def contestants(checkpoint: NamedCheckpoint) -> Contestants:
 
 def essence(records: list[PromptRecord]) -> list[Any]:
     """All of the records but how long things took."""
-    lines = [json.loads(record.as_line()) for record in records]
+    lines = [json.loads(as_line(record)) for record in records]
     for line in lines:
         for result in line["results"].values():
             del result["cost"]["seconds"]
@@ -60,7 +60,7 @@ def test_the_prompts_are_the_benchmarks_with_every_seed() -> None:
     plain = scene_items(SceneOptions(12, seed=3))
     records = compare_items(CompareOptions(12, (3, 8), seed=3))
     assert [record.item for record in records[: len(plain)]] == plain
-    assert [record.item.prompt for record in records[len(plain) :]] == [item.prompt for item in plain]
+    assert [record.prompt for record in records[len(plain) :]] == [item.prompt for item in plain]
     assert len({record.item.seeds for record in records}) == len(records) == 2 * len(plain)
     assert len({record.key for record in records}) == len(records)
 
@@ -209,12 +209,12 @@ def test_more_seeds_may_be_added_but_nothing_else_changed(
 
     records = compare_items(CompareOptions(2, (0,)))
     keys = [record.key for record in records]
-    SeriesStore(tmp_path, "model", header(), PromptRecord.from_line).add(records, {})
-    assert SeriesStore(tmp_path, "model", header(seeds=(0, 1)), PromptRecord.from_line).has(keys)
+    SeriesStore(tmp_path, "model", header(), PromptRecord).add(records, {})
+    assert SeriesStore(tmp_path, "model", header(seeds=(0, 1)), PromptRecord).has(keys)
     with pytest.raises(ValueError, match=r"another run \(prompts, texts, scopes differ\)"):
-        SeriesStore(tmp_path, "model", header(prompts=3, turns=3), PromptRecord.from_line)
+        SeriesStore(tmp_path, "model", header(prompts=3, turns=3), PromptRecord)
     with pytest.raises(ValueError, match=r"another run \(texts, seed differ\)"):
-        SeriesStore(tmp_path, "model", header(seed=1), PromptRecord.from_line)
+        SeriesStore(tmp_path, "model", header(seed=1), PromptRecord)
 
 
 def test_plots_that_cannot_be_drawn_are_told_before_the_work(

@@ -43,7 +43,7 @@ def summarise(found: Found, options: CompareOptions, head: Mapping[str, Any]) ->
         "seeds": list(options.seeds),
         "counts": {group: len(table.records) for group, table in tables.items()},
         "counts_of_few": {group: len(table.records) for group, table in tables_of_few.items()},
-        "prompts_different": len({record.item.prompt for record in main}),
+        "prompts_different": len({record.prompt for record in main}),
         "bootstrap": {"resamples": options.resamples, "groups": "prompts", "seed": 0},
         "conditions": [_condition(name, tables, tables_of_few, main) for name in names],
         "differences": [
@@ -109,7 +109,7 @@ class _Table:
             has_N = np.frombuffer(mask, dtype=bool)
             if not has_N.any():
                 continue
-            prompts = [record.item.prompt for record, has in zip(self.records, has_N, strict=True) if has]
+            prompts = [record.prompt for record, has in zip(self.records, has_N, strict=True) if has]
             values_NK = np.concatenate([values[key][has_N] for key in keys], axis=1)
             low_K, high_K = bootstrap_means(values_NK, prompts, self.options.resamples)
             columns = zip(values_NK.mean(axis=0), low_K, high_K, strict=True)
