@@ -1,5 +1,4 @@
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -23,13 +22,6 @@ class Word:
     @property
     def key(self) -> Key:
         return (self.number,)
-
-    def as_line(self) -> str:
-        return json.dumps([self.number, self.text])
-
-    @classmethod
-    def from_line(cls, line: str) -> "Word":
-        return cls(*json.loads(line))
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ class WordBatch:
 
 
 def store(folder: Path, name: str = "a") -> SeriesStore[Word]:
-    return SeriesStore(folder, name, {}, Word.from_line)
+    return SeriesStore(folder, name, {}, Word)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

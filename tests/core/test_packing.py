@@ -112,6 +112,7 @@ def test_runs_of_tokens_continue_their_documents() -> None:
 def test_runs_of_tokens_have_no_images() -> None:
     """All that is of images is there, and empty: as in a row of texts."""
     packed, texts = pack_tokens([[5], [6, 7]], [3, 10]), pack([Document((text(1, 2),))], SPECIAL)
+    assert packed.view_lengths == texts.view_lengths == ()
     for name, value in vars(texts).items():
         if name.endswith(("_M", "_MC", "_P", "_PD")):
             mine = getattr(packed, name)

@@ -80,3 +80,8 @@ def test_forms_of_a_picture_are_one_piece() -> None:
     ]
     assert [len(piece) for piece in pieces(segments)] == [1, 1, 3, 2, 1]
     assert [one for piece in pieces(segments) for one in piece] == segments
+
+
+def test_a_grid_has_as_many_rows_as_the_picture_is_high() -> None:
+    assert Grid.of((32, 48), 16) == Grid(rows=3, columns=2)
+    assert Grid.of((48, 32), 16) == Grid(rows=2, columns=3)

@@ -13,7 +13,7 @@ from tokenizers import models, pre_tokenizers
 from irg.core import Document
 from irg.core.trace import Trace, Turn
 from irg.data.prepare import Preparer
-from irg.data.source import RowError
+from irg.data.source import RowError, RowPlace
 from irg.model import ModelConfig, bagel_7b, tiny
 from irg.prep import Resize, SizeOnly, Tokenizer
 from irg.prep.text import DELIMITERS
@@ -61,6 +61,9 @@ class MemorySource:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def place(self, index: int) -> RowPlace:
+        return RowPlace(self.name, index)
+
     def read(self, index: int) -> Trace | Document:
         row = self.rows[index]
         if isinstance(row, RowError):
@@ -75,8 +78,6 @@ class MemorySource:
 @dataclass(eq=False)
 class VirtualSource(MemorySource):
     """The same, but measured row by row; surveying it is a mistake."""
-
-    virtual: bool = True
 
     def sketch(self, index: int) -> Trace | Document:
         return sized(self.read(index))

@@ -18,6 +18,7 @@ from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
 from irg.pipeline import Settings
 from irg.prep import Resize, Tokenizer
+from tests.models import save_model
 
 AUTOENCODER = AutoencoderConfig("patch", (8, 8), 1, 2, scale=1.5, shift=0.1)
 
@@ -77,7 +78,7 @@ def random_autoencoder() -> Autoencoder:
 
 def write_checkpoint(folder: Path) -> Path:
     """A whole checkpoint folder, which is also a folder of parts to begin training from."""
-    CheckpointFolder(folder).save_model(random_model())
+    save_model(random_model(), folder)
     CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(32).save(folder)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -82,6 +83,37 @@ def test_company_does_not_change_a_document() -> None:
             if isinstance(one.data, torch.Tensor):
                 assert torch.allclose(one.data, torch.as_tensor(other.data), atol=1e-5)
             assert one.timestep == other.timestep
+
+
+def test_company_of_other_sizes_does_not_change_what_is_sampled_of_a_document() -> None:
+    class Sampled(Autoencoder):
+        """Draws, as one whose posterior is sampled, and shows what it drew."""
+
+        @property
+        def sampled(self) -> bool:
+            return True
+
+        def encode(self, image_BCHW: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+            assert noise is not None
+            return noise
+
+    size = Resize(64, 32, 16)
+    wide, high = picture(0, (64, 32)), picture(1, (32, 64))
+    trace = Trace("a red circle", (Turn("wide", wide), Turn("high", high)), seed=0, source=wide)
+    other = replace(trace, turns=(Turn("high", high),))
+    modes = (Mode.DIRECT, Mode.IMPROVING_FULL, Mode.EDIT)
+    first, *several = [
+        Preparer(config(), tokenizer(), size, size)(document(one, mode, "Think."), seed)
+        for seed, (mode, one) in enumerate(zip(modes, (other, trace, trace), strict=True))
+    ]
+    sampling = Composer(config(), Sampled(config().autoencoder), Noising(), Dropout())
+    for alone, sequence in zip(several, sampling([first, *several])[1:], strict=True):
+        (twin,) = sampling([alone])
+        grids = {one.grid for one in sequence if one.kind is not Kind.VIEW and one.grid}
+        assert len(grids) == 2
+        for one, same in zip(sequence, twin, strict=True):
+            if isinstance(one.data, torch.Tensor):
+                assert torch.equal(one.data, torch.as_tensor(same.data))
 
 
 def test_remembered_latents_are_the_same_and_few() -> None:

@@ -41,7 +41,7 @@ def test_every_broken_row_is_found_under_its_reason(tmp_path: Path, preparer: Pr
     expected = write_broken(tmp_path / "data", 200, np.random.default_rng(2), form)
     source = open_source(tmp_path / "data")
     found = inspect(source, Inspecting(preparer, longest=4000))
-    places = {source.place(index): index for index in range(len(source))}
+    places = {tuple(source.place(index)): index for index in range(len(source))}
     rejected: dict[Fault, list[int]] = {}
     for one in found.rejected:
         rejected.setdefault(one.error.reason, []).append(places[one.error.file, one.error.row])

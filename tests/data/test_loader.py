@@ -21,7 +21,7 @@ from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import LoadedStep, StepLoader
 from irg.data.plan import PackingOptions, Planner
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 from irg.data.streams import Stream, counted
 from tests.data.memory import MemorySource, Row, VirtualSource, episode, episodes, tiny_preparer, words
 
@@ -149,8 +149,8 @@ class Faulty(MemorySource):
     def read(self, index: int) -> Trace | Document:
         raise KeyError("out of order")
 
-    def place(self, index: int) -> tuple[str, int]:
-        return "part-3", index
+    def place(self, index: int) -> RowPlace:
+        return RowPlace("part-3", index)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

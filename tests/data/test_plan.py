@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from irg.data.budget import fitting_budget
 from irg.data.learning import Mode
 from irg.data.lengths import Measured, Measuring, RowLengths, survey
-from irg.data.plan import PackingOptions, PlannedStep, Planner
+from irg.data.plan import PackingOptions, PlannedRow, PlannedStep, Planner
 from irg.data.source import Fault, RowError
 from irg.data.streams import Stream
 from tests.data.irg_lengths import BUDGET, streams
@@ -233,3 +233,23 @@ def test_a_sample_that_has_waited_goes_before_a_required_stream() -> None:
     without = [step.step for step in steps if step.missing]
     assert without[0] == 8 and all(later - earlier >= 8 for earlier, later in pairwise(without))
     assert len(without) >= 4
+
+
+def test_rows_that_a_process_gets_to_wait_for_none_are_empty() -> None:
+    rows = tuple(PlannedRow((), 0.5) for _ in range(4))
+    step = PlannedStep(0, rows)
+    assert [len(step.rows_of(rank, 3)) for rank in range(3)] == [2, 2, 2]
+    assert [row.fill for row in step.rows_of(2, 3)] == [0.5, 0.0]
+
+
+def test_a_required_sample_may_fill_all_that_is_left_of_a_row() -> None:
+    mixture = [stream("whole", [100] * 9, required=True), stream("other", [100] * 9, 1e-9)]
+    steps = list(islice(Planner(mixture, PackingOptions(tokens=100, lookahead=2), seed=0), 5))
+    assert not any(step.missing for step in steps)
+    assert [step.rows[0].samples[0].stream for step in steps] == ["whole"] * 5
+
+
+def test_the_streams_of_another_state_are_listed() -> None:
+    state = Planner([stream("a", [1]), stream("b", [1])], PackingOptions(tokens=9), seed=0).state_dict()
+    with pytest.raises(ValueError, match="that of the streams a, b, not of c"):
+        Planner([stream("c", [1])], PackingOptions(tokens=9), seed=0).load_state_dict(state)

@@ -6,7 +6,7 @@ import pytest
 from irg.core import Document, Kind, Role, Segment
 from irg.core.trace import Trace, Turn
 from irg.data.learning import Mode, ModeQuestions
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 from irg.data.streams import Elsewhere, Rejected, Stream, counted
 from irg.prep import SizeOnly
 from tests.data.memory import MemorySource, episode, words
@@ -17,8 +17,8 @@ ANSWER = Document((Segment(Kind.TEXT, Role.THOUGHT, "word", 1, loss=True),), "co
 class FileSource(MemorySource):
     """Knows that its rows come from files of ten."""
 
-    def place(self, index: int) -> tuple[str, int]:
-        return f"part-{index // 10}", index % 10
+    def place(self, index: int) -> RowPlace:
+        return RowPlace(f"part-{index // 10}", index % 10)
 
 
 def texts(document: Document) -> list[str]:

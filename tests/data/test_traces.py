@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from irg.core.trace import Trace, Turn, Verdict
 from irg.data.formats import Format
+from irg.data.shards import verify
 from irg.data.source import Fault, RowError
 from irg.data.trace_rows import content_id, row_of, schema
 from irg.data.traces import TraceStore, TraceWriter
@@ -158,18 +159,18 @@ def test_a_folder_holds_a_whole_store_or_nothing(tmp_path: Path) -> None:
 
 
 def test_verifying_finds_every_kind_of_difference(tmp_path: Path) -> None:
-    store = write(tmp_path, some(9), rows_per_file=3)
-    assert store.verify() == ()
+    write(tmp_path, some(9), rows_per_file=3)
+    assert list(verify(tmp_path)) == []
     flip(tmp_path / "traces-00000.parquet", 100)
     (tmp_path / "traces-00001.parquet").unlink()
     (tmp_path / "traces-00002.parquet").write_bytes(b"PAR1")
     (tmp_path / "extra.parquet").write_bytes(b"PAR1")
-    problems = store.verify()
+    problems = list(verify(tmp_path))
     for number, words in enumerate(("SHA-256", "is missing", "4 bytes", "not in the manifest")):
         assert words in problems[number]
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(ValueError, match=r"no manifest\.json"):
-        store.verify()
+        list(verify(tmp_path))
 
 
 def test_a_survey_is_everything_but_the_pixels(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack,
 from irg.engine import Context, append, new_context
 from irg.engine.context import GROWTH, read_packed
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
+from tests.models import in_row_order
 from tests.samples import READABLE, Sampler
 
 
@@ -64,7 +65,7 @@ class Reader:
 
     def _read(self, packed: Packed, moves: list[bool], hidden: list[list[torch.Tensor]]) -> None:
         streams = read_packed(self.model, self.context, packed)
-        for row, piece in enumerate(streams.in_row_order(packed).split(packed.document_lengths)):
+        for row, piece in enumerate(in_row_order(streams, packed).split(packed.document_lengths)):
             if moves[row]:
                 hidden[row].append(piece)
         self.context = self.context.advanced(
@@ -76,7 +77,7 @@ class Reader:
 
 def at_once(model: UnifiedModel, document: Document, special: SpecialTokens) -> tuple[torch.Tensor, Packed]:
     packed = pack([document], special)
-    return model(packed, PaddedAttend(packed)).in_row_order(packed), packed
+    return in_row_order(model(packed, PaddedAttend(packed)), packed), packed
 
 
 @pytest.mark.parametrize("seed", range(10))

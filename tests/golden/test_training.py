@@ -16,6 +16,7 @@ from irg.prep import Tokenizer
 from irg.run.losses import ModelLosses, Reduction, shares
 from tests.golden.conftest import Agree
 from tests.golden.vectors import TRAINING as GOLDEN
+from tests.models import in_row_order
 
 UNFUSED = pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 
@@ -86,7 +87,7 @@ class Losses:
 
 def losses(model: UnifiedModel, packed: Packed, attend: Attend) -> Losses:
     hidden: list[torch.Tensor] = []
-    hook = model.register_forward_hook(lambda *ends: hidden.append(ends[2].in_row_order(packed)))
+    hook = model.register_forward_hook(lambda *ends: hidden.append(in_row_order(ends[2], packed)))
     try:
         unreduced = ModelLosses(model)(packed, attend)
     finally:

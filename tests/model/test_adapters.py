@@ -8,13 +8,15 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
+from irg.cli.errors import explain
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
-from irg.model.adapters import LoraSettings, adapt, merge, num_adapter_parameters
+from irg.model.adapters import LoraSettings, adapt, num_adapter_parameters
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.parts import ModelPart, freeze
 from irg.run.losses import ModelLosses
 from irg.run.optimizers import Optimizers, OptimizerSettings
+from tests.models import merge, save_model
 from tests.samples import Sampler
 
 ALL = LoraSettings(rank=4, alpha=8.0)
@@ -129,7 +131,7 @@ def test_merged_weights_are_exported_under_the_references_names(
 ) -> None:
     twin = adapted(model, ALL)
     train(twin, row)
-    CheckpointFolder(tmp_path).save_model(plain(model.config, merge(twin)), "ema.safetensors")
+    save_model(plain(model.config, merge(twin)), tmp_path, "ema.safetensors")
     names = load_file(tmp_path / "ema.safetensors")
     assert "language_model.model.layers.0.self_attn.q_proj_moe_gen.weight" in names
     assert not any("lora" in name or "base_layer" in name for name in names)
@@ -205,8 +207,9 @@ def test_bitsandbytes_that_is_not_installed_is_asked_for(
     model: UnifiedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes.nn.modules", None)
-    with pytest.raises(ValueError, match=r"pip install 'irg\[train\]'"):
+    with pytest.raises(ModuleNotFoundError) as caught:
         adapted(model, quantized("nf4"))
+    assert "pip install 'irg[train]'" in str(explain(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
 from irg.model.checkpoint import CheckpointError, CheckpointFolder
+from tests.models import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
 """Written by the reference."""
@@ -14,7 +15,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
 def folder(model: UnifiedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model saved. Tests that break it copy it first."""
     folder = tmp_path_factory.mktemp("saved")
-    CheckpointFolder(folder).save_model(model)
+    save_model(model, folder)
     return folder
 
 
@@ -34,7 +35,7 @@ def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 
 def test_the_references_files_come_back_byte_for_byte(tmp_path: Path) -> None:
-    CheckpointFolder(tmp_path).save_model(CheckpointFolder(GOLDEN).load_model())
+    save_model(CheckpointFolder(GOLDEN).load_model(), tmp_path)
     CheckpointFolder(tmp_path).save_autoencoder(CheckpointFolder(GOLDEN).load_autoencoder())
     for name in ("ema.safetensors", "ae.safetensors"):
         assert (tmp_path / name).read_bytes() == (GOLDEN / name).read_bytes()
@@ -58,7 +59,7 @@ def test_a_saved_autoencoder_comes_back(kind: str, config: ModelConfig, tmp_path
 
 def test_bfloat16_under_its_own_file_name(model: UnifiedModel, tmp_path: Path) -> None:
     half = load_model_copy(model).to(torch.bfloat16)
-    CheckpointFolder(tmp_path).save_model(half, file="ema_bf16.safetensors")
+    save_model(half, tmp_path, file="ema_bf16.safetensors")
     assert (tmp_path / "ema_bf16.safetensors").exists()
     assert same_weights(CheckpointFolder(tmp_path).load_model(), half)
 

@@ -4,6 +4,7 @@ import torch
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import FlexAttend, ModelConfig, PaddedAttend, UnifiedModel
 from tests.model.naive import hidden_states
+from tests.models import in_row_order
 from tests.samples import Sampler
 
 
@@ -26,7 +27,7 @@ def test_the_forward_is_its_naive_twin(
     with torch.set_grad_enabled(with_gradients):
         streams = double_model(packed, PaddedAttend(packed))
     expected = hidden_states(double_model, packed)
-    assert torch.allclose(streams.in_row_order(packed), expected, rtol=0, atol=1e-11)
+    assert torch.allclose(in_row_order(streams, packed), expected, rtol=0, atol=1e-11)
     velocity = double_model.velocity(packed, PaddedAttend(packed))
     assert torch.allclose(
         velocity, double_model.latent_out(expected[packed.latent_index_M]), rtol=0, atol=1e-11
@@ -40,9 +41,9 @@ def test_flex_attention_over_the_row_is_the_same(
 ) -> None:
     for seed in range(4):
         packed = row(seed, config, special)
-        expected = model(packed, PaddedAttend(packed)).in_row_order(packed)
+        expected = in_row_order(model(packed, PaddedAttend(packed)), packed)
         attend = FlexAttend(packed, packed.num_tokens + padding)
-        got = model(packed, attend).in_row_order(packed)
+        got = in_row_order(model(packed, attend), packed)
         assert torch.allclose(got, expected, rtol=0, atol=2e-5)
 
 
@@ -52,10 +53,10 @@ def test_documents_of_a_row_do_not_touch_each_other(
     sampler = Sampler(1, config)
     documents = [sampler.document(most=6) for _ in range(5)]
     packed = pack(documents, special)
-    together = double_model(packed, PaddedAttend(packed)).in_row_order(packed)
+    together = in_row_order(double_model(packed, PaddedAttend(packed)), packed)
     for document, part in zip(documents, together.split(packed.document_lengths), strict=True):
         alone = pack([document], special)
-        expected = double_model(alone, PaddedAttend(alone)).in_row_order(alone)
+        expected = in_row_order(double_model(alone, PaddedAttend(alone)), alone)
         assert torch.allclose(part, expected, rtol=0, atol=1e-11)
 
 
@@ -92,4 +93,4 @@ def test_a_row_without_latents_or_views(
     packed = pack([Document((sampler.text(3),))], special)
     streams = model(packed, PaddedAttend(packed))
     assert streams.generation_MD.shape == (0, config.decoder.width)
-    assert torch.equal(streams.in_row_order(packed), streams.understanding_UD)
+    assert torch.equal(in_row_order(streams, packed), streams.understanding_UD)

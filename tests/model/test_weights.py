@@ -19,6 +19,7 @@ from irg.model.weights import (
     write_tensors,
     write_weights,
 )
+from tests.models import save_model
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(5).bfloat16(), "c": torch.zeros(2, 3, 2, 2)}
 
@@ -76,7 +77,7 @@ def test_a_header_tells_what_a_file_holds(tmp_path: Path) -> None:
 def folder(model: UnifiedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model saved. Tests that break it copy it first."""
     folder = tmp_path_factory.mktemp("saved")
-    CheckpointFolder(folder).save_model(model)
+    save_model(model, folder)
     return folder
 
 
@@ -104,7 +105,7 @@ def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 def test_shards(model: UnifiedModel, tmp_path: Path) -> None:
     limit = 200_000
-    CheckpointFolder(tmp_path).save_model(model, most_bytes=limit)
+    save_model(model, tmp_path, most_bytes=limit)
     shards = sorted(tmp_path.glob("*.safetensors"))
     assert len(shards) > 3 and not (tmp_path / "ema.safetensors").exists()
     assert shards[0].name == f"ema-00001-of-{len(shards):05d}.safetensors"
@@ -118,7 +119,7 @@ def test_shards(model: UnifiedModel, tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_named(model: UnifiedModel, tmp_path: Path) -> None:
-    CheckpointFolder(tmp_path).save_model(model, most_bytes=200_000)
+    save_model(model, tmp_path, most_bytes=200_000)
     shard = sorted(tmp_path.glob("*.safetensors"))[1]
     shard.unlink()
     with pytest.raises(CheckpointError, match=f"names files that are missing: {shard.name}"):
@@ -174,6 +175,6 @@ def test_a_failed_save_leaves_the_old_file(
     before = (broken / "ema.safetensors").read_bytes()
     monkeypatch.setattr("irg.model.weights.save_file", full)
     with pytest.raises(OSError, match="no space left"):
-        CheckpointFolder(broken).save_model(model)
+        save_model(model, broken)
     assert (broken / "ema.safetensors").read_bytes() == before
     assert not list(broken.glob(".*"))

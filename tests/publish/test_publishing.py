@@ -6,8 +6,8 @@ import pytest
 
 from irg.data.formats import Format, detect
 from irg.data.sets import read_manifest
+from irg.data.shards import verify
 from irg.data.trace_rows import PUBLISHED_FEATURES, schema
-from irg.data.traces import TraceStore
 from irg.publish.card_front import Title
 from irg.publish.packaging import Packaging
 from irg.publish.publishing import Publishing, publish
@@ -28,7 +28,7 @@ def test_a_curation_is_published_whole_with_its_split_and_its_card(curated: Path
     for part in done.parts:
         before, after = read(curated / "data" / part), read(tmp_path / "out" / "data" / part)
         assert list(map(facts, after)) == list(map(facts, before))
-        assert TraceStore(tmp_path / "out" / "data" / part).verify() == ()
+        assert not list(verify(tmp_path / "out" / "data" / part))
         assert detect(tmp_path / "out" / "data" / part) is Format.TRACES
     front, text = front_of(tmp_path / "out"), (tmp_path / "out" / "README.md").read_text()
     assert front["license"] == "apache-2.0" and front["pretty_name"] == "Scene traces"

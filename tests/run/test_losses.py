@@ -11,6 +11,7 @@ from irg.core import Document, Kind, Packed, SpecialTokens, dense_mask, pack
 from irg.model import PaddedAttend, UnifiedModel
 from irg.run import losses as losses_module
 from irg.run.losses import Losses, ModelLosses, Reduction, shares
+from tests.models import in_row_order
 from tests.samples import Sampler
 
 LABELS, TARGETS = [5, 3, 1], [4, 4, 1]
@@ -46,7 +47,7 @@ def losses(model: UnifiedModel, row: Packed) -> Losses:
 def naive_token_losses(model: UnifiedModel, document: Document, special: SpecialTokens) -> list[torch.Tensor]:
     """Every token of a text with loss predicts the next one, the last of them the end delimiter."""
     row = pack([document], special)
-    hidden_TD = model(row, PaddedAttend(row)).in_row_order(row)
+    hidden_TD = in_row_order(model(row, PaddedAttend(row)), row)
     found, first = [], 0
     for segment in document:
         if segment.loss:

@@ -13,6 +13,7 @@ from irg.run.parallel import Layout, ParallelSettings
 from irg.train.assemble import build, parts_of
 from irg.train.dataset import data_of
 from tests.data.small import config, random_model
+from tests.models import save_model
 from tests.train.runs import recipe
 
 ALONE = Layout(0, 1, torch.device("cpu"))
@@ -42,7 +43,7 @@ def test_weights_of_a_checkpoint_are_taken_and_position_tables_are_made_anew(
     shutil.copytree(beginning, folder)
     for path in folder.glob("ema*.safetensors"):
         path.unlink()
-    CheckpointFolder(folder).save_model(random_model().bfloat16())
+    save_model(random_model().bfloat16(), folder)
     model = build(recipe(folder, tmp_path, tmp_path), config(), ALONE).model
     saved = CheckpointFolder(folder).load_model().state_dict()
     exact = {"latent_positions.table", "view_positions.table"}

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from irg.model import UnifiedModel
-from irg.model.adapters import merge
 from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
 from irg.train.export import Choice, Weights, _Source, export_run, newest, write_weights
 from tests.data.small import write_checkpoint
+from tests.models import merge
 from tests.train.trained import Trained, recipe, trained
 
 NF4 = pytest.param(

@@ -1,9 +1,8 @@
 """Drawing by a plan, as benchmarks ask for it: of every item and picture each turn, with its thought."""
 
-import json
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from irg.bench.harness import DrawnBatch
@@ -20,23 +19,12 @@ class DrawnEpisode:
 
     item: str
     picture: int
-    thoughts: dict[int, str] = field(default_factory=dict)
-    images: dict[int, str] = field(default_factory=dict)
+    thoughts: dict[int, str]
+    images: dict[int, str]
 
     @property
     def key(self) -> Key:
         return self.item, self.picture
-
-    def as_line(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_line(cls, line: str) -> "DrawnEpisode":
-        content = json.loads(line)
-        thoughts, images = (
-            {int(turn): told for turn, told in content[name].items()} for name in ("thoughts", "images")
-        )
-        return cls(content["item"], content["picture"], thoughts, images)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +47,7 @@ class EpisodeBatch:
         return len(self.pictures)
 
     def draw(self) -> DrawnBatch[DrawnEpisode]:
-        episodes = [DrawnEpisode(*key) for key in self.keys]
+        episodes = [DrawnEpisode(item.id, number, {}, {}) for item, number in self.pictures]
         content: dict[str, bytes] = {}
         prompts = [item.prompt for item, _ in self.pictures]
         seeds = [item.seeds[number] for item, number in self.pictures]

@@ -4,11 +4,10 @@ What was not drawn, or could not be judged, is no wrong picture and no absent on
 incomplete.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
@@ -41,13 +40,6 @@ class Judgement:
     @property
     def key(self) -> Key:
         return self.item, self.picture, self.turn, self.question
-
-    def as_line(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_line(cls, line: str) -> "Judgement":
-        return cls(**json.loads(line))
 
 
 @dataclass(frozen=True)

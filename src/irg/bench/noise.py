@@ -1,12 +1,11 @@
 """Random numbers of an episode whose noise can be had again, so that variants of a turn begin alike."""
 
 from collections import Counter
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable
 
 import torch
 
-from irg.engine import SeededDraws
-from irg.pipeline import Rollout
+from irg.engine import Draws, SeededDraws
 
 
 class PairedDraws:
@@ -36,14 +35,10 @@ class PairedDraws:
         return self._draws.uniform()
 
 
-def forked(rollout: Rollout) -> list[PairedDraws]:
-    """The draws of a rollout as they now are, to come back to."""
+def fork(draws: Iterable[Draws]) -> list[PairedDraws]:
+    """Paired draws as they now are, to come back to."""
     copies = []
-    for draws in rollout.episodes.draws:
-        assert isinstance(draws, PairedDraws)
-        copies.append(draws.fork())
+    for one in draws:
+        assert isinstance(one, PairedDraws)
+        copies.append(one.fork())
     return copies
-
-
-def fork(draws: Seq[PairedDraws]) -> list[PairedDraws]:
-    return [one.fork() for one in draws]

@@ -1,12 +1,14 @@
 """Where a run keeps what it has: files of records, one for each series, and pictures beside them."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
+from functools import cache
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from PIL import Image
+from pydantic import PlainSerializer, TypeAdapter
 
 from irg.core.files import write_atomically
 
@@ -15,33 +17,37 @@ Key = tuple[Any, ...]
 
 
 class StoredRecord(Protocol):
-    """A record that a store can keep: its key, by which records are sorted, and itself as a line of JSON."""
+    """A dataclass that a store can keep, with its key, by which records are sorted."""
 
     @property
     def key(self) -> Key: ...
 
-    def as_line(self) -> str: ...
-
 
 RecordT = TypeVar("RecordT", bound=StoredRecord)
+Rounded = Annotated[float, PlainSerializer(lambda value: round(value, 4))]
+"""A number of which four digits are kept."""
+_adapter = cache(TypeAdapter)
+
+
+def as_line(record: StoredRecord) -> str:
+    """The record as a line of JSON; a field that has its default value is left out."""
+    return json.dumps(_adapter(type(record)).dump_python(record, mode="json", exclude_defaults=True))
 
 
 class SeriesStore(Generic[RecordT]):
     """The records of one series in `folder`, in `NAME.jsonl`: a header, then a line per record.
 
-    The header says what has to agree for two runs to be one. `from_line` is `as_line` undone.
+    The header says what has to agree for two runs to be one.
     """
 
-    def __init__(
-        self, folder: Path, name: str, header: Mapping[str, Any], from_line: Callable[[str], RecordT]
-    ) -> None:
+    def __init__(self, folder: Path, name: str, header: Mapping[str, Any], kind: type[RecordT]) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
         self.path = folder / f"{name}.jsonl"
         self._lines: dict[Key, str] = {}
         self.records: dict[Key, RecordT] = {}
         for line in self._load():
-            self._hold(from_line(line), line)
+            self._hold(_adapter(kind).validate_json(line), line)
 
     def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
         """Keep some more; pictures first, so that records are never without theirs."""
@@ -50,7 +56,7 @@ class SeriesStore(Generic[RecordT]):
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
         for record in records:
-            self._hold(record, record.as_line())
+            self._hold(record, as_line(record))
         lines = (self._lines[key] for key in sorted(self._lines))
         write_atomically(self.path, "\n".join([json.dumps(self.header), *lines]) + "\n")
 

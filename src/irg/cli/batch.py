@@ -23,15 +23,12 @@ _IDENTITY = ("fingerprint", "dtype")
 
 @dataclass
 class BatchOutcome:
-    """What became of each prompt. `failed` holds the number and prompt of the line, and why."""
+    """What became of each prompt, as `--json` prints it."""
 
     made: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    failed: list[tuple[int, str, str]] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        failed = [dict(zip(("number", "prompt", "error"), failure, strict=True)) for failure in self.failed]
-        return {"made": self.made, "skipped": self.skipped, "failed": failed}
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    """Each with the number and the prompt of the line, and why."""
 
 
 def generate_file(order: Order, file: Path, seed: int, folder: Path) -> BatchOutcome:
@@ -64,7 +61,7 @@ def _generate_all(
             outcome.made.append(summary(place, trace))
         except ValueError as error:
             console.print(Text.assemble(("  failed: ", "bold red"), str(error)))
-            outcome.failed.append((number, prompt, str(error)))
+            outcome.failed.append({"number": number, "prompt": prompt, "error": str(error)})
     _print_outcome(order, outcome)
     return outcome
 
@@ -102,6 +99,6 @@ def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder:
 def _print_outcome(order: Order, outcome: BatchOutcome) -> None:
     counts = f"{len(outcome.made)} made, {len(outcome.skipped)} skipped, {len(outcome.failed)} failed"
     order.telling.console.print(f"\n{counts}", style="bold")
-    for number, prompt, error in outcome.failed:
-        reason = error.splitlines()[0]
-        err.print(f"failed {number:04d} {prompt[:80]!r}: {reason}", markup=False, soft_wrap=True)
+    for one in outcome.failed:
+        said = f"failed {one['number']:04d} {one['prompt'][:80]!r}: {one['error'].splitlines()[0]}"
+        err.print(said, markup=False, soft_wrap=True)

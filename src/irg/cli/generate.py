@@ -66,7 +66,7 @@ def _generate_many(order: Order, file: Path, seed: int, folder: Path) -> None:
 
     outcome = generate_file(order, file, seed, folder)
     if order.telling.as_json:
-        print_json(outcome.as_json())
+        print_json(vars(outcome))
     elif order.telling.quiet:
         stdout.out(folder, highlight=False)
     if outcome.failed:

@@ -27,9 +27,9 @@ from irg.core.picture import Picture
 from irg.core.settings import BaseSettings
 from irg.core.trace import Trace, Turn
 from irg.curate.records import TraceRecord
-from irg.data.fields import RowPlace
 from irg.data.pictures import decode
 from irg.data.sets import HELD_OUT, MANIFEST, TRAIN, VERSION, is_held_out, read_manifest
+from irg.data.source import RowPlace
 from irg.data.traces import TraceWriter
 from irg.stages.shards import Mark
 from irg.stages.store import Store

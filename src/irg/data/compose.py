@@ -134,12 +134,19 @@ class Composer:
     def _encode(
         self, pictures: Sequence[np.ndarray], generators: Sequence[torch.Generator]
     ) -> dict[int, torch.Tensor]:
-        dtype = next(self.autoencoder.parameters()).dtype
+        autoencoder = self.autoencoder
+        dtype = next(autoencoder.parameters()).dtype
+        noises: list[torch.Tensor] = []
+        if autoencoder.sampled:  # in each document's own order: that of the sizes depends on its company
+            noises = [
+                torch.randn(autoencoder.latent_shape(*pixels.shape[:2]), generator=generator)
+                for pixels, generator in zip(pictures, generators, strict=True)
+            ]
         tokens = encode_by_size(
-            self.autoencoder,
+            autoencoder,
             pictures,
             lambda batch: to_pixels(batch, self._device).to(dtype),
-            lambda index, shape: torch.randn(shape, generator=generators[index]),
+            lambda index, shape: noises[index],
             self.config.latent_patch,
             ENCODED_TOGETHER,
         )

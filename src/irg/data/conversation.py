@@ -19,18 +19,16 @@ from typing import Any, cast
 from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
-from irg.data.fields import Fields, RowPlace, load_json, shown
+from irg.data.fields import Fields, load_json, shown
 from irg.data.learning import COMPOSITION, Mode
 from irg.data.parquet import ParquetSource
 from irg.data.pictures import decode, from_base64, size_of_base64
-from irg.data.rows import CACHE_BYTES
-from irg.data.source import Fault
+from irg.data.source import Fault, RowPlace
 from irg.prep import SizeOnly
 
 FORMAT = "irg-conversation"
 """Of data sets with a manifest, which ours have and published ones have not."""
 COLUMN = "conversation"
-COLUMNS = (COLUMN, "id")
 OTHER = "conversation"
 """Mode of documents that have the shape of no learning mode."""
 
@@ -44,10 +42,10 @@ class ConversationSource(ParquetSource[Document]):
     `system_prompt` is put before rows of the learning modes that begin with one, where they have none.
     """
 
-    def __init__(
-        self, path: Path | str, system_prompt: str | None = None, cache_bytes: int = CACHE_BYTES
-    ) -> None:
-        super().__init__(path, COLUMNS, cache_bytes)
+    COLUMNS = (COLUMN, "id")
+
+    def __init__(self, path: Path | str, system_prompt: str | None = None) -> None:
+        super().__init__(path)
         if system_prompt is not None and not system_prompt.strip():
             raise ValueError("the system prompt is empty: give None for going without one")
         self.system_prompt = system_prompt
@@ -56,28 +54,14 @@ class ConversationSource(ParquetSource[Document]):
     def fingerprint(self) -> str:
         return f"{super().fingerprint}-{hashlib.sha256(repr(self.system_prompt).encode()).hexdigest()[:8]}"
 
-    def from_row(self, row: dict[str, Any], place: RowPlace) -> Document:
-        return self._document(row, place, _decoded)
-
-    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Document:
-        return self._document(row, place, _sized)
-
-    def is_sketched(self, leaf: str) -> bool:
-        return True
-
-    def _document(self, row: dict[str, Any], place: RowPlace, opened: _Opener) -> Document:
-        text = Fields(place, row).text(COLUMN)
-        segments = parse(load_json(text, place, COLUMN), place, opened)
-        mode = mode_of(segments)
+    def from_row(self, row: dict[str, Any], place: RowPlace, sketch: bool = False) -> Document:
+        content = load_json(Fields(place, row).text(COLUMN), place, COLUMN)
+        segments = parse(content, place, _sized if sketch else _decoded)
+        mode = _SHAPES.get(_drawn(segments), OTHER)
         begins_with_system = COMPOSITION.get(cast(Mode, mode), "").startswith("S")
         if self.system_prompt is not None and begins_with_system and segments[0].role is not Role.SYSTEM:
             segments = (Segment(Kind.TEXT, Role.SYSTEM, self.system_prompt), *segments)
         return Document(segments, mode)
-
-
-def mode_of(segments: Sequence[Segment]) -> str:
-    """The learning mode whose document has such segments in this order, or `OTHER`."""
-    return _SHAPES.get(_drawn(segments), OTHER)
 
 
 def parse(content: Any, place: RowPlace, opened: _Opener) -> tuple[Segment, ...]:

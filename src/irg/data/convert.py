@@ -10,30 +10,19 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation, learning
-from irg.data.episodes import EpisodeSource
-from irg.data.fields import RowPlace
 from irg.data.learning import Mode, ModeQuestions, UnfitError
-from irg.data.parquet import ParquetSource
 from irg.data.pictures import encode
-from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault, RowError, Source
 from irg.data.trace_rows import content_id
 from irg.data.traces import TraceWriter
-
-if TYPE_CHECKING:
-    import pyarrow
-
-
-_PLACED = ParquetSource | EpisodeSource
-"""Sources that know the file of a row."""
 
 
 @dataclass
@@ -55,34 +44,19 @@ class Wish:
     questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
-class ConversationWriter:
+class ConversationWriter(ShardWriter):
     """Writes documents as conversations, in files and with a manifest as `TraceWriter` does. A context
     manager."""
 
     def __init__(self, folder: Path, provenance: dict[str, Any] | None = None) -> None:
-        form = ShardFormat(conversation.FORMAT, "conversations", _schema())
-        self._shards = ShardWriter(folder, form, provenance or {}, ShardLimits())
+        import pyarrow
 
-    @property
-    def num_rows(self) -> int:
-        return self._shards.num_rows
-
-    @property
-    def modes(self) -> dict[str, int]:
-        return self._shards.modes
-
-    def __enter__(self) -> "ConversationWriter":
-        self._shards.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shards.__exit__(kind, error, trace)
+        columns = pyarrow.schema({"id": pyarrow.string(), conversation.COLUMN: pyarrow.string()})
+        super().__init__(folder, ShardFormat(conversation.FORMAT, "conversations", columns), provenance)
 
     def write(self, row_id: str, written: Document) -> None:
         content = json.dumps(messages(written), ensure_ascii=False)
-        self._shards.write({"id": row_id, conversation.COLUMN: content}, [written.mode])
+        self.write_row({"id": row_id, conversation.COLUMN: content}, [written.mode])
 
 
 def to_conversations(
@@ -99,7 +73,7 @@ def to_conversations(
             writer.write(row_id, written)
         if writer.num_rows == num_before:
             detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
-            found.rejected.append(_place(source, index).error(Fault.UNFIT, detail))
+            found.rejected.append(source.place(index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
 
@@ -110,7 +84,7 @@ def to_traces(
     """Write every row of a source as a trace, those that cannot be one excepted."""
     found = Conversion()
     for index, row in _rows(source, found, done):
-        place = _place(source, index)
+        place = source.place(index)
         try:
             writer.write(row if isinstance(row, Trace) else trace_of(row))
         except UnfitError as unfit:
@@ -205,10 +179,6 @@ def _rows(
         done(index)
 
 
-def _place(source: Source, index: int) -> RowPlace:
-    return RowPlace(*source.place(index)) if isinstance(source, _PLACED) else RowPlace(source.name, index)
-
-
 def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:
     first, kinds = piece[0], {one.kind for one in piece}
     if first.kind is Kind.TEXT:
@@ -224,9 +194,3 @@ def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:
 
 def _texts(written: Document, role: Role) -> list[str]:
     return [one.text for one in written if one.role is role]
-
-
-def _schema() -> "pyarrow.Schema":
-    import pyarrow
-
-    return pyarrow.schema({"id": pyarrow.string(), conversation.COLUMN: pyarrow.string()})

@@ -9,8 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from irg.core.trace import Trace
-from irg.data.fields import RowPlace
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 from irg.prep import SizeOnly
 
 FILE = "trace.json"
@@ -21,6 +20,8 @@ class EpisodeSource:
 
     It reads whole pictures to survey them. For training, convert it to a store.
     """
+
+    fingerprint = None
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -39,14 +40,14 @@ class EpisodeSource:
     def __len__(self) -> int:
         return len(self.folders)
 
-    def place(self, index: int) -> tuple[str, int]:
-        return str(self.folders[index] / FILE), 0
+    def place(self, index: int) -> RowPlace:
+        return RowPlace(str(self.folders[index] / FILE), 0)
 
     def read(self, index: int) -> Trace:
         """An episode. Raises RowError if it cannot be used."""
         trace = self._load(index)
         if first := self._duplicates.get(index):
-            raise RowPlace(*self.place(index)).error(Fault.DUPLICATE, f"its id is that of {first}")
+            raise self.place(index).error(Fault.DUPLICATE, f"its id is that of {first}")
         return trace
 
     def survey(self) -> Iterator[Trace | RowError]:
@@ -60,7 +61,7 @@ class EpisodeSource:
             yield replace(trace, turns=turns, source=trace.source and SizeOnly(trace.source.size))
 
     def _load(self, index: int) -> Trace:
-        place, folder = RowPlace(*self.place(index)), self.folders[index]
+        place, folder = self.place(index), self.folders[index]
         try:
             trace = Trace.load(folder)
         except json.JSONDecodeError as broken:

@@ -6,18 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from irg.data.source import Fault, RowError
-
-
-@dataclass(frozen=True)
-class RowPlace:
-    """A row (from 0) of a file."""
-
-    file: str
-    row: int
-
-    def error(self, reason: Fault, detail: str) -> RowError:
-        return RowError(self.file, self.row, reason, detail)
+from irg.data.source import Fault, RowError, RowPlace
 
 
 @dataclass(frozen=True)

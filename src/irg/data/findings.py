@@ -61,10 +61,7 @@ def remember(folder: Path | None, key: dict[str, Any] | None, findings: Findings
         "version": VERSION,
         "key": key,
         "elsewhere": findings.elsewhere,
-        "errors": [
-            [index, error.file, error.row, str(error.reason), error.detail]
-            for index, error in sorted(findings.errors.items())
-        ],
+        "errors": [[index, *error.as_json().values()] for index, error in sorted(findings.errors.items())],
         "counts": findings.counts,
         "tokens": findings.tokens,
     }

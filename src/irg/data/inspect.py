@@ -16,7 +16,6 @@ import numpy as np
 from irg.core import Document, pieces
 from irg.core.trace import Trace
 from irg.data import learning
-from irg.data.fields import RowPlace
 from irg.data.formats import DataSource
 from irg.data.learning import Mode, ModeQuestions, UnfitError
 from irg.data.prepare import Preparer
@@ -51,9 +50,7 @@ class Finding:
     mode: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        error = self.error
-        reason, detail = str(error.reason), error.detail
-        return {"file": error.file, "row": error.row, "reason": reason, "detail": detail, "mode": self.mode}
+        return {**self.error.as_json(), "mode": self.mode}
 
 
 @dataclass(frozen=True)
@@ -186,7 +183,7 @@ def _add(
     preparer: Preparer,
     settings: Inspecting,
 ) -> None:
-    place = RowPlace(*source.place(index))
+    place = source.place(index)
     lengths: list[tuple[str, int]] = []
     out: list[Finding] = []
     for mode, made in documents(row, settings):

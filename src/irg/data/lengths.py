@@ -45,12 +45,12 @@ class Measuring:
 
     def key(self, stream: Stream) -> dict[str, Any] | None:
         """Everything that the lengths of a stream depend on; None where its source cannot tell."""
-        if stream.fingerprint is None:
+        if stream.source.fingerprint is None:
             return None
         preparer = self.preparer
         return {
             "source": stream.source.name,
-            "fingerprint": stream.fingerprint,
+            "fingerprint": stream.source.fingerprint,
             "rows": len(stream.source),
             "mode": [stream.mode, COMPOSITION[stream.mode] if stream.mode else None],
             "system_prompt": stream.system_prompt,

@@ -8,8 +8,7 @@ import struct
 from PIL import Image, UnidentifiedImageError
 
 from irg.core.trace import png
-from irg.data.fields import RowPlace
-from irg.data.source import Fault
+from irg.data.source import Fault, RowPlace
 from irg.prep import ImageError, decode_image
 from irg.prep.images import MAX_PIXELS, flatten
 

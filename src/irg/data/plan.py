@@ -241,4 +241,4 @@ class Planner:
 
 
 def _fingerprint(measured: Measured) -> str:
-    return f"{measured.stream.fingerprint or ''} {measured.lengths.digest()}".strip()
+    return f"{measured.stream.source.fingerprint or ''} {measured.lengths.digest()}".strip()

@@ -10,16 +10,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irg.data.fields import RowPlace
 from irg.data.shards import MANIFEST, Manifest
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 
 if TYPE_CHECKING:
     import pyarrow
     from pyarrow import parquet
 
-CACHE_BYTES = 128 << 20
-"""Groups are kept in memory up to so many bytes, and the newest one in any case."""
+_CACHE_BYTES = 128 << 20
+"""Groups that were read lately are kept in memory up to so many bytes, and the newest one in any case."""
 _SCANNED = 64
 """Rows decoded at once by a scan."""
 
@@ -52,8 +51,8 @@ class ParquetRows:
     read counts as one row, which fails. Raises ValueError where there are no parquet files.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], cache_bytes: int = CACHE_BYTES) -> None:
-        self.path, self.columns, self.cache_bytes = path, tuple(columns), cache_bytes
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path, self.columns = path, tuple(columns)
         self.groups = tuple(_groups(path))
         self._ends = tuple(accumulate(group.rows for group in self.groups))
         self._cache: OrderedDict[int, pyarrow.Table] = OrderedDict()
@@ -102,21 +101,6 @@ class ParquetRows:
             for row in range(num_read, group.rows):  # the others of its rows that nobody will ever see
                 yield group.place(row), group.unreadable(row, fault)
 
-    def duplicates(self, column: str) -> dict[int, RowPlace]:
-        """Each row whose value in the column has come before, with the place of the first one.
-
-        Rows without a value are nobody's duplicates.
-        """
-        first: dict[str, RowPlace] = {}
-        found: dict[int, RowPlace] = {}
-        for index, (place, row) in enumerate(self.scan(lambda leaf: leaf == column)):
-            value = None if isinstance(row, RowError) else row.get(column)
-            if isinstance(value, str | int) and value != "":
-                known = first.setdefault(str(value), place)
-                if known != place:
-                    found[index] = known
-        return found
-
     def _find(self, index: int) -> tuple[int, int]:
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)} in {self.path}")
@@ -133,7 +117,7 @@ class ParquetRows:
         except _failures() as failure:
             raise group.unreadable(row, failure) from failure
         self._cache[number] = table
-        while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > self.cache_bytes:
+        while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > _CACHE_BYTES:
             self._cache.popitem(last=False)
         return table
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from irg.core.trace import Trace, Turn
 from irg.data.learning import Mode
+from irg.data.source import RowPlace
 from irg.prep import SizeOnly
 from irg.world import (
     Family,
@@ -79,7 +80,7 @@ class SceneSource:
     seed: int = 0
     right: float = 0.3
 
-    virtual = True
+    fingerprint = None
     """Nothing is stored: rows are measured when they are needed, not surveyed beforehand."""
 
     @property
@@ -92,6 +93,9 @@ class SceneSource:
 
     def __len__(self) -> int:
         return self.size
+
+    def place(self, index: int) -> RowPlace:
+        return RowPlace(self.name, index)
 
     def read(self, index: int) -> Trace:
         return self._make(index, lambda scene: Image.fromarray(render(scene)))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from irg.core.files import put_in_place, write_atomically
 
@@ -118,24 +118,21 @@ def file_hash(path: Path) -> str:
 
 @dataclass(frozen=True)
 class ShardFormat:
-    """What the files of a format look like: its name, the columns, those whose values often come again."""
+    """What the files of a format look like: its name, the columns, those whose values often come again, and
+    where groups and files end, beside `GROUP_BYTES` and `FILE_BYTES`."""
 
     name: str
     prefix: str
     schema: "pyarrow.Schema"
     repeated: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ShardLimits:
-    """Where groups and files end, beside `GROUP_BYTES` and `FILE_BYTES`."""
-
     rows_per_group: int = 1024
     rows_per_file: int = 65_536
 
     def __post_init__(self) -> None:
         if self.rows_per_group < 1 or self.rows_per_file < 1:
-            raise ValueError(f"{self}: expected at least 1 row")
+            raise ValueError(
+                f"{self.rows_per_group} rows a group, {self.rows_per_file} a file: expected at least 1"
+            )
 
 
 class ShardWriter:
@@ -145,10 +142,8 @@ class ShardWriter:
     The same rows give the same bytes. Raises ValueError for a folder that holds a data set already.
     """
 
-    def __init__(
-        self, folder: Path, form: ShardFormat, provenance: dict[str, Any], limits: ShardLimits
-    ) -> None:
-        self.folder, self.form, self.provenance, self.limits = folder, form, provenance, limits
+    def __init__(self, folder: Path, form: ShardFormat, provenance: dict[str, Any] | None = None) -> None:
+        self.folder, self.form, self.provenance = folder, form, provenance or {}
         self._entries: list[FileEntry] = []
         self._rows: list[dict[str, Any]] = []
         self._num_bytes = 0
@@ -174,7 +169,7 @@ class ShardWriter:
     def _name(self) -> str:
         return f"{self.form.prefix}-{len(self._entries):05d}.parquet"
 
-    def __enter__(self) -> "ShardWriter":
+    def __enter__(self) -> Self:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder} is a file, expected a folder to write into")
         if (self.folder / MANIFEST).exists() or any(self.folder.glob("*.parquet")):
@@ -185,7 +180,7 @@ class ShardWriter:
         self._staging.mkdir(parents=True)
         return self
 
-    def write(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
+    def write_row(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
         """Add a row, which teaches the `modes`."""
         weight = bytes_of(row)
         if self._rows and self._num_bytes + weight > GROUP_BYTES:
@@ -193,8 +188,8 @@ class ShardWriter:
         self._rows.append(row)
         self._num_bytes += weight
         self._modes.update(map(str, modes))
-        is_full = sum(self._groups) + len(self._rows) >= self.limits.rows_per_file
-        if is_full or len(self._rows) >= self.limits.rows_per_group or self._num_bytes >= GROUP_BYTES:
+        is_full = sum(self._groups) + len(self._rows) >= self.form.rows_per_file
+        if is_full or len(self._rows) >= self.form.rows_per_group or self._num_bytes >= GROUP_BYTES:
             self._end_group()
         if is_full or (self._file and (self._staging / self._name).stat().st_size >= FILE_BYTES):
             self._end_file()
@@ -253,10 +248,7 @@ class ShardWriter:
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for one in counts:
-        total.update(one)
-    return dict(total)
+    return dict(sum(map(Counter, counts), Counter()))
 
 
 def bytes_of(value: Any) -> int:

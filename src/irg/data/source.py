@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from irg.core import Document
 from irg.core.trace import Trace
@@ -32,11 +32,24 @@ class RowError(ValueError):
     """A row that cannot be used: the file, the row in it (from 0), the reason, and what exactly is wrong."""
 
     def __init__(self, file: str, row: int, reason: Fault, detail: str) -> None:
-        super().__init__(f"{file}, row {row}: {reason}: {detail}")
+        super().__init__(file, row, reason, detail)
         self.file, self.row, self.reason, self.detail = file, row, reason, detail
 
-    def __reduce__(self) -> tuple:
-        return type(self), (self.file, self.row, self.reason, self.detail)
+    def __str__(self) -> str:
+        return f"{self.file}, row {self.row}: {self.reason}: {self.detail}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"file": self.file, "row": self.row, "reason": str(self.reason), "detail": self.detail}
+
+
+class RowPlace(NamedTuple):
+    """A row (from 0) of a file."""
+
+    file: str
+    row: int
+
+    def error(self, reason: Fault, detail: str) -> RowError:
+        return RowError(self.file, self.row, reason, detail)
 
 
 class Source(Protocol):
@@ -53,7 +66,16 @@ class Source(Protocol):
         """Rows of each group that is cheap to read together, in order; they sum to the number of rows."""
         ...
 
+    @property
+    def fingerprint(self) -> str | None:
+        """Changes when the rows, or what is made of them, do; None where the source cannot tell."""
+        ...
+
     def __len__(self) -> int: ...
+
+    def place(self, index: int) -> RowPlace:
+        """Where a row comes from."""
+        ...
 
     def read(self, index: int) -> Trace | Document:
         """One row in full. Raises RowError if it cannot be used."""
@@ -61,4 +83,13 @@ class Source(Protocol):
 
     def survey(self) -> Iterator[Trace | Document | RowError]:
         """Every row in order without its pixels (images are `SizeOnly`), or the error it would raise."""
+        ...
+
+
+@runtime_checkable
+class Sketching(Protocol):
+    """A source that stores nothing and sketches any row when asked, so that surveying it would be waste."""
+
+    def sketch(self, index: int) -> Trace | Document:
+        """One row without its pixels. Raises RowError as `read` does."""
         ...

@@ -3,41 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from irg.core import Document
 from irg.core.trace import Trace
 from irg.data import learning
 from irg.data.learning import Mode, ModeQuestions, UnfitError
-from irg.data.source import Fault, RowError, Source
-
-
-@runtime_checkable
-class Sketching(Protocol):
-    """A source that stores nothing and sketches any row when asked, so that surveying it would be waste."""
-
-    virtual: bool
-
-    def sketch(self, index: int) -> Trace | Document:
-        """One row without its pixels: its images are `SizeOnly`."""
-        ...
-
-
-@runtime_checkable
-class Placing(Protocol):
-    """A source that can tell which file a row comes from."""
-
-    def place(self, index: int) -> tuple[str, int]:
-        """The file, and the row in it (from 0)."""
-        ...
-
-
-@runtime_checkable
-class Fingerprinted(Protocol):
-    """A source that can tell in a few characters whether its rows are still the same."""
-
-    @property
-    def fingerprint(self) -> str: ...
+from irg.data.source import Fault, RowError, Sketching, Source
 
 
 class Elsewhere(Exception):
@@ -53,14 +25,7 @@ class Rejected:
 
     def record(self) -> dict[str, Any]:
         """One line of `rejected.jsonl`."""
-        error = self.error
-        return {
-            "stream": self.stream,
-            "file": error.file,
-            "row": error.row,
-            "reason": str(error.reason),
-            "detail": error.detail,
-        }
+        return {"stream": self.stream, **self.error.as_json()}
 
 
 def counted(rejected: Iterable[Rejected]) -> Counter[tuple[str, Fault]]:
@@ -95,12 +60,7 @@ class Stream:
     @property
     def virtual(self) -> bool:
         """Whether its rows are measured one by one when they are drawn, rather than all beforehand."""
-        return isinstance(self.source, Sketching) and self.source.virtual
-
-    @property
-    def fingerprint(self) -> str | None:
-        """Changes when the source's rows do; None where the source cannot tell."""
-        return self.source.fingerprint if isinstance(self.source, Fingerprinted) else None
+        return isinstance(self.source, Sketching)
 
     def document(self, index: int, choice: int = 0) -> Document:
         """The document of a row, pixels included. `choice` picks among the trace's own questions.
@@ -137,12 +97,7 @@ class Stream:
         return learning.num_choices(row, self.mode) if isinstance(row, Trace) else 1
 
     def error(self, index: int, reason: Fault, detail: str) -> RowError:
-        """An error of the row, naming its file where the source knows it."""
-        return RowError(*self.place(index), reason, detail)
-
-    def place(self, index: int) -> tuple[str, int]:
-        """The file of a row and the row in it, as far as the source knows."""
-        return self.source.place(index) if isinstance(self.source, Placing) else (self.source.name, index)
+        return self.source.place(index).error(reason, detail)
 
     def _taught(self, trace: Trace, index: int, choice: int) -> Document:
         if self.mode is None:

@@ -9,31 +9,15 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from irg.core.trace import Trace, Turn, Verdict
-from irg.data.fields import Fields, RowPlace, shown
+from irg.data.fields import Fields, shown
 from irg.data.learning import Mode
 from irg.data.pictures import decode, encode
-from irg.data.source import Fault
+from irg.data.source import Fault, RowPlace
 from irg.prep.images import SizeOnly, flatten
 
 if TYPE_CHECKING:
     import pyarrow
 
-COLUMNS = (
-    "id",
-    "prompt",
-    "system_prompt",
-    "seed",
-    "turns",
-    "images",
-    "source",
-    "source_width",
-    "source_height",
-    "questions",
-    "modes",
-    "settings",
-    "model",
-    "provenance",
-)
 REPEATED = ("system_prompt", "settings", "model", "provenance")
 """Columns whose values often come again."""
 _STRING, _INTEGER, _NUMBER, _FLAG = (
@@ -68,6 +52,8 @@ FEATURES: dict[str, Any] = {
     "provenance": _STRING,
 }
 """In the words of the `datasets` library, which so decodes the images too."""
+COLUMNS = (*FEATURES, "images")
+"""All that may be in a file: what is published has the turns' pictures in a column of their own."""
 PUBLISHED_FEATURES: dict[str, Any] = {
     "id": _STRING,
     "prompt": _STRING,
@@ -75,7 +61,7 @@ PUBLISHED_FEATURES: dict[str, Any] = {
     "turns": [{name: feature for name, feature in FEATURES["turns"][0].items() if name != "image"}],
     **{name: feature for name, feature in FEATURES.items() if name not in ("id", "prompt", "turns")},
 }
-"""The same with the turns' pictures in a column of their own, where viewers of data sets show them."""
+"""With the turns' pictures where viewers of data sets show them."""
 
 
 def schema(features: dict[str, Any] = FEATURES) -> "pyarrow.Schema":

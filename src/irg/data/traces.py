@@ -5,23 +5,20 @@
 """
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from irg.core.trace import Trace
-from irg.data.fields import RowPlace
 from irg.data.learning import modes_of
-from irg.data.parquet import CACHE_BYTES, ParquetSource
-from irg.data.shards import ShardFormat, ShardLimits, ShardWriter, verify
-from irg.data.source import Fault
+from irg.data.parquet import ParquetSource
+from irg.data.shards import ShardFormat, ShardWriter
+from irg.data.source import Fault, RowPlace
 from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
 
 FORMAT = "irg-traces"
 
 
-class TraceWriter:
-    """Writes a store. A context manager: the folder holds the whole store when it is left without an error,
-    and nothing new otherwise.
+class TraceWriter(ShardWriter):
+    """Writes a store. A context manager, as `ShardWriter` is.
 
     Images are PNG, or JPEG where a `jpeg_quality` (1 to 95) is given; pictures that were read from a data set
     and not changed since keep their bytes. A group of rows also ends at 24 MB and a file at 1 GB. Equal
@@ -38,36 +35,18 @@ class TraceWriter:
     ) -> None:
         if jpeg_quality is not None and not 1 <= jpeg_quality <= 95:
             raise ValueError(f"JPEG quality {jpeg_quality}: expected 1 to 95")
+        form = ShardFormat(FORMAT, "traces", schema(), REPEATED, rows_per_group, rows_per_file)
+        super().__init__(folder, form, provenance)
         self.jpeg_quality = jpeg_quality
         self.ids: set[str] = set()
         """Of the traces written so far."""
-        form = ShardFormat(FORMAT, "traces", schema(), REPEATED)
-        self._shards = ShardWriter(folder, form, provenance or {}, ShardLimits(rows_per_group, rows_per_file))
-
-    @property
-    def num_rows(self) -> int:
-        return len(self.ids)
-
-    @property
-    def modes(self) -> dict[str, int]:
-        """How many of the traces written so far teach each mode."""
-        return self._shards.modes
-
-    def __enter__(self) -> "TraceWriter":
-        self._shards.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shards.__exit__(kind, error, trace)
 
     def write(self, trace: Trace) -> str:
         """Add a trace; returns its id, the hash of its content if it had none.
 
         Raises RowError, a ValueError, for what a reader would refuse, a duplicated id among it.
         """
-        place = RowPlace(str(self._shards.folder), self.num_rows)
+        place = RowPlace(str(self.folder), self.num_rows)
         row = row_of(trace, self.jpeg_quality)
         sketch = sketch_of(row, place)
         modes = modes_of(sketch)
@@ -75,7 +54,7 @@ class TraceWriter:
             raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
         if row["id"] in self.ids:
             raise place.error(Fault.DUPLICATE, f"id {row['id']} has been written already")
-        self._shards.write(row, modes)
+        self.write_row(row, modes)
         self.ids.add(row["id"])
         return row["id"]
 
@@ -83,18 +62,10 @@ class TraceWriter:
 class TraceStore(ParquetSource[Trace]):
     """Reads a store, or any parquet files with its columns, as a source of traces."""
 
-    def __init__(self, path: Path | str, cache_bytes: int = CACHE_BYTES) -> None:
-        super().__init__(path, COLUMNS, cache_bytes)
+    COLUMNS = COLUMNS
 
-    def verify(self) -> tuple[str, ...]:
-        """What is not as the manifest says; empty if all is. Raises ValueError if there is no manifest."""
-        return tuple(verify(self.path))
-
-    def from_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
-        return trace_of(row, place)
-
-    def sketch_of_row(self, row: dict[str, Any], place: RowPlace) -> Trace:
-        return sketch_of(row, place)
+    def from_row(self, row: dict[str, Any], place: RowPlace, sketch: bool = False) -> Trace:
+        return sketch_of(row, place) if sketch else trace_of(row, place)
 
     def is_sketched(self, leaf: str) -> bool:
         return not leaf.endswith(".bytes")

@@ -63,7 +63,7 @@ class RowReader(Dataset[LoadedRow]):
             except Exception as failure:
                 # Sent as a value: raised here, it would keep the loader, and so its workers, from ending.
                 stream = self._streams[sample.stream]
-                file, number = stream.place(sample.index)
+                file, number = stream.source.place(sample.index)
                 what = f"{file}, row {number} (stream {stream.name}): {type(failure).__name__}: {failure}"
                 return LoadedRow((), (), f"{what}\n\n{traceback.format_exc()}")
         return LoadedRow(tuple(documents), tuple(rejected))

@@ -5,7 +5,7 @@ Shape suffixes: R rows, V vocabulary.
 
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -60,7 +60,7 @@ def write(
     ids: list[list[int]] = [[] for _ in range(num_rows)]
     finished, capped = [False] * num_rows, [False] * num_rows
     feed = [special.text_start] * num_rows
-    tip, logits_RV = context, None
+    tip, writing = context, None
     while not all(finished):
         packed = pack_tokens([[token] for token in feed], tip.positions).to(model.device)
         hidden_RD = read_packed(model, tip, packed).understanding_UD
@@ -77,15 +77,10 @@ def write(
             ids[row].append(token)
             feed[row] = token
             finished[row] = capped[row] = len(ids[row]) >= sampling.max_tokens
-        yield Writing(tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV)
-    assert logits_RV is not None
-    yield Writing(
-        tuple(map(tuple, ids)),
-        tuple(finished),
-        tuple(capped),
-        logits_RV,
-        _closed(model, tip, ids, capped, special, turn),
-    )
+        writing = Writing(tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV)
+        yield writing
+    assert writing is not None
+    yield replace(writing, context=_closed(model, tip, ids, capped, special, turn))
 
 
 def log_likelihood(

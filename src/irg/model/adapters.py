@@ -1,27 +1,22 @@
 """LoRA and QLoRA: low-rank adapters on the experts' projections, trained in place of the weights themselves.
 
-peft makes the adapters. The projections under them can be held in few bits (`irg.model.low_bit`). `merge`
-gives back a model of plain weights, under the plain names.
+peft makes the adapters. The projections under them can be held in few bits (`irg.model.low_bit`). `merged`
+gives back plain weights, under the plain names.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field, field_validator
 from torch import nn
-from torch.distributed.tensor import DTensor
 
 from irg.core.settings import BaseSettings
 from irg.model.config import ModelConfig
 from irg.model.decoder import Expert
-from irg.model.low_bit import Quantize, decoded, quantize
-from irg.model.unified import UnifiedModel, skeleton
-
-if TYPE_CHECKING:
-    from peft.tuners.lora import LoraLayer
+from irg.model.low_bit import Quantize, quantize
+from irg.model.unified import UnifiedModel
 
 _ADAPTER = "default"
 """peft's name for the only adapter there is."""
@@ -75,6 +70,7 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
     small. Projections are quantised on `device` (None: where they are) and stay there.
     """
     from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.lora import LoraLayer
 
     quantize(model, settings.quantize, device)
     experts, projections = "|".join(settings.experts), "|".join(settings.projections)
@@ -86,12 +82,12 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
         target_modules=rf"decoder\.layers\.\d+\.({experts})\.({projections})",
     )
     with torch.random.fork_rng(), warnings.catch_warnings():
-        # peft cannot merge into torchao's weights; `merge` below does without it.
+        # peft cannot merge into torchao's weights; `merged` below does without it.
         warnings.filterwarnings("ignore", "TorchaoLoraLinear was instantiated", UserWarning)
         torch.manual_seed(seed)
         inject_adapter_in_model(config, model, adapter_name=_ADAPTER)
     model.requires_grad_(False)
-    for _, layer in _adapted(model):
+    for layer in (module for module in model.modules() if isinstance(module, LoraLayer)):
         for factor in (layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]):
             factor.float().requires_grad_(True)
 
@@ -119,40 +115,3 @@ def merged(name: str, find: Callable[[str], torch.Tensor | None], scale: float) 
         return tensor
     up, down = (find(f"{module}.lora_{factor}.{_ADAPTER}.weight") for factor in "BA")
     return tensor if up is None or down is None else tensor.float() + scale * (up.float() @ down.float())
-
-
-def merge(
-    model: UnifiedModel,
-    values: Mapping[str, torch.Tensor] | None = None,
-    dtype: torch.dtype | None = None,
-) -> dict[str, torch.Tensor]:
-    """The state of a plain `UnifiedModel` that does what the adapted one does.
-
-    `values` replace parameters by the names that they have in `model`, such as averaged adapters. Quantised
-    projections are decoded; all is given in `dtype` (None: the model's own). Of a sharded model every
-    process gets, and must ask for, the whole state.
-    """
-    held = {**dict(model.named_parameters()), **dict(model.named_buffers()), **(values or {})}
-    scale = next((layer.scaling[_ADAPTER] for _, layer in _adapted(model)), 1.0)
-
-    def find(name: str) -> torch.Tensor | None:
-        return _whole(decoded(held[name])) if name in held else None
-
-    state = {}
-    for name in skeleton(model.config).state_dict():
-        tensor = merged(name, find, scale)
-        assert tensor is not None, name
-        state[name] = tensor.to(dtype or model.dtype).clone()
-    return state
-
-
-def _adapted(model: nn.Module) -> Iterator[tuple[str, "LoraLayer"]]:
-    from peft.tuners.lora import LoraLayer
-
-    for name, module in model.named_modules():
-        if isinstance(module, LoraLayer):
-            yield name, module
-
-
-def _whole(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor.detach()

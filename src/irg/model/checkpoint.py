@@ -162,15 +162,6 @@ class CheckpointFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_config(config, self.path)
 
-    def save_model(
-        self, model: UnifiedModel, file: str = "ema.safetensors", most_bytes: int | None = None
-    ) -> None:
-        """Write sizes and weights, in shards with an index above `most_bytes`."""
-        self.write_config(model.config)
-        state = model.state_dict()
-        sizes = {name: value.nbytes for name, value in state.items()}
-        self.write_model(file, sizes, lambda name: state[name].detach().cpu(), most_bytes)
-
     def write_model(
         self,
         file: str,

@@ -24,13 +24,6 @@ class Streams:
     understanding_UD: torch.Tensor
     generation_MD: torch.Tensor
 
-    def in_row_order(self, packed: Packed) -> torch.Tensor:
-        """[T, D], both streams put back at their places in the row."""
-        order = torch.cat([packed.understanding_index_U, packed.latent_index_M])
-        row = torch.empty_like(torch.cat([self.understanding_UD, self.generation_MD]))
-        row[order] = torch.cat([self.understanding_UD, self.generation_MD])
-        return row
-
 
 class UnifiedModel(nn.Module):
     """BAGEL's architecture without its autoencoder, which is a model of its own (`Autoencoder`)."""

@@ -6,6 +6,7 @@ Shape suffixes: R episodes, B images, H and W pixels, N latent tokens of an imag
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -197,19 +198,14 @@ class Episodes:
         return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))
 
 
-class _timed:
+@contextmanager
+def _timed(drawn: list[Drawn], name: str) -> Iterator[None]:
     """Adds the wall-clock seconds of a block to every episode's account."""
-
-    def __init__(self, drawn: list[Drawn], name: str) -> None:
-        self.drawn, self.name = drawn, name
-
-    def __enter__(self) -> None:
-        self.started = time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        seconds = time.perf_counter() - self.started
-        for row in self.drawn:
-            row.seconds[self.name] = row.seconds.get(self.name, 0.0) + seconds
+    started = time.perf_counter()
+    yield
+    seconds = time.perf_counter() - started
+    for row in drawn:
+        row.seconds[name] = row.seconds.get(name, 0.0) + seconds
 
 
 def _stable(text: str, finished: bool) -> str:

@@ -91,8 +91,7 @@ class Pipeline:
 
     def ask(self, image: Image.Image, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
         """Stream the answer to a question about an image."""
-        answer = self.ask_batch([(image, question)], [seed])
-        for _, event in answer:
+        for _, event in self.ask_batch([(image, question)], [seed]):
             yield event
 
     def ask_batch(
@@ -112,10 +111,8 @@ class Pipeline:
     ) -> Iterator[RowEvent]:
         episodes = Episodes(self.parts, plan, draws or [SeededDraws(seed) for seed in seeds])
         rollout, system = self._begin(ids, episodes)
-        finished: list[list[Turn]] = [[] for _ in prompts]
-        yield from self._turns(rollout, plan, finished)
-        for row, prompt in enumerate(prompts):
-            yield row, Done(self._trace(prompt, finished[row], seeds[row], plan, system))
+        traces = [self._trace(*asked, plan, system) for asked in zip(prompts, seeds, strict=True)]
+        yield from self._follow(rollout, plan, traces)
 
     def _edit(
         self, image: Image.Image, instruction: str, ids: tuple[int, ...], plan: Plan, seed: int
@@ -125,10 +122,8 @@ class Pipeline:
         episodes.read_images([image], turn=1)
         rollout = Rollout(episodes, text_branch=episodes.main, turn_number=1)
         episodes.read_texts([ids], Role.PROMPT, turn=2)
-        finished: list[list[Turn]] = [[]]
-        yield from self._turns(rollout, plan, finished)
-        trace = self._trace(instruction, finished[0], seed, plan, system)
-        yield 0, Done(replace(trace, source=image))
+        trace = replace(self._trace(instruction, seed, plan, system), source=image)
+        yield from self._follow(rollout, plan, [trace])
 
     def _ask(
         self, images: Seq[Image.Image], ids: Seq[tuple[int, ...]], seeds: Seq[int]
@@ -146,13 +141,16 @@ class Pipeline:
         episodes.read_texts(ids, Role.PROMPT, turn=1)
         return rollout, system
 
-    def _turns(self, rollout: Rollout, plan: Plan, finished: list[list[Turn]]) -> Iterator[RowEvent]:
+    def _follow(self, rollout: Rollout, plan: Plan, traces: list[Trace]) -> Iterator[RowEvent]:
+        """The turns of the plan; then `Done`, each with one of the traces, which begin without turns."""
         # A size that cannot be drawn is told before anything is thought.
         plan.grid(self.parts.model.config)
         for turn_plan in plan.turns:
             yield from rollout.turn(turn_plan)
-            for row, drawn in enumerate(rollout.drawn):
-                finished[row].append(_turn(drawn))
+            pairs = zip(traces, rollout.drawn, strict=True)
+            traces = [replace(trace, turns=(*trace.turns, _turn(drawn))) for trace, drawn in pairs]
+        for row, trace in enumerate(traces):
+            yield row, Done(trace)
 
     def _read_system(self, episodes: Episodes, plan: Plan) -> str:
         """Read the system prompt if the plan has thoughts: it is what tells a model to think."""
@@ -176,8 +174,8 @@ class Pipeline:
             raise ValueError(f"the prompt has {len(ids)} tokens, this model takes up to {limit}")
         return ids
 
-    def _trace(self, prompt: str, turns: list[Turn], seed: int, plan: Plan, system: str) -> Trace:
-        return Trace(prompt, tuple(turns), seed, system, plan.as_json(), self.identity)
+    def _trace(self, prompt: str, seed: int, plan: Plan, system: str) -> Trace:
+        return Trace(prompt, (), seed, system, plan.as_json(), self.identity)
 
 
 def _turn(drawn: Drawn) -> Turn:

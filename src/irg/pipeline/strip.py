@@ -131,7 +131,7 @@ def _draw_row(sheet: Image.Image, row: list[_Panel], y: int) -> None:
             draw_block(ImageDraw.Draw(sheet), (x + _VERDICT_INDENT, below), panel.words, _BODY)
         x += panel.face.width + _GAP
         if panel is not row[-1]:
-            _fill(sheet, (x - _GAP // 2 - 6, middle - 10), (12, 20), _FAINT, _chevron)
+            _fill(sheet, (x - _GAP // 2 - 6, middle - 10), (12, 20), _FAINT, _CHEVRON)
 
 
 def _draw_caption(sheet: Image.Image, place: tuple[int, int], caption: str, dot: str) -> None:
@@ -142,7 +142,7 @@ def _draw_caption(sheet: Image.Image, place: tuple[int, int], caption: str, dot:
 
 def _draw_mark(sheet: Image.Image, place: tuple[int, int], correct: bool) -> None:
     _fill(sheet, place, (24, 24), _RIGHT if correct else _WRONG, _disc)
-    _fill(sheet, place, (24, 24), _CARD, _tick if correct else _cross)
+    _fill(sheet, place, (24, 24), _CARD, _TICK if correct else _CROSS)
 
 
 def _paste_card(sheet: Image.Image, face: Image.Image, place: tuple[int, int]) -> None:
@@ -181,23 +181,17 @@ def _disc(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
     draw.ellipse((0, 0, width - 1, height - 1), fill=255)
 
 
-def _chevron(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
-    draw.line(
-        [(0.25 * width, 0.1 * height), (0.8 * width, 0.5 * height), (0.25 * width, 0.9 * height)],
-        fill=255,
-        width=2 * _SMOOTHING,
-        joint="curve",
-    )
+def _strokes(thickness: int, *lines: tuple[tuple[float, float], ...]) -> _Shape:
+    """Lines through points given as shares of the canvas's width and height."""
+
+    def shape(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
+        for line in lines:
+            points = [(x * width, y * height) for x, y in line]
+            draw.line(points, fill=255, width=thickness * _SMOOTHING, joint="curve")
+
+    return shape
 
 
-def _tick(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
-    points = [(0.28 * width, 0.52 * height), (0.44 * width, 0.68 * height), (0.73 * width, 0.36 * height)]
-    draw.line(points, fill=255, width=3 * _SMOOTHING, joint="curve")
-
-
-def _cross(draw: ImageDraw.ImageDraw, width: int, height: int) -> None:
-    low, high = 0.33, 0.67
-    for start, end in ((low, high), (high, low)):
-        draw.line(
-            [(low * width, start * height), (high * width, end * height)], fill=255, width=3 * _SMOOTHING
-        )
+_CHEVRON = _strokes(2, ((0.25, 0.1), (0.8, 0.5), (0.25, 0.9)))
+_TICK = _strokes(3, ((0.28, 0.52), (0.44, 0.68), (0.73, 0.36)))
+_CROSS = _strokes(3, ((0.33, 0.33), (0.67, 0.67)), ((0.67, 0.33), (0.33, 0.67)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.digest import digest_of
-from irg.data.fields import Fields, RowPlace
+from irg.data.fields import Fields
 from irg.data.formats import Format, detect
 from irg.data.rows import ParquetRows
 from irg.data.sets import (
@@ -22,7 +22,7 @@ from irg.data.sets import (
     read_manifest,
 )
 from irg.data.shards import Manifest, bytes_of
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 from irg.data.trace_rows import COLUMNS
 
 _ORDER = (TRAIN, HELD_OUT)

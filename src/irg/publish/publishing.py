@@ -16,7 +16,7 @@ from typing import Any
 
 from irg.core.files import write_atomically
 from irg.data.learning import modes_of
-from irg.data.shards import ShardFormat, ShardLimits, ShardWriter
+from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault
 from irg.data.trace_rows import PUBLISHED_FEATURES, REPEATED, published, schema, sketch_of
 from irg.data.traces import FORMAT
@@ -125,7 +125,7 @@ class _Writer:
                     raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
                 if part not in writers:
                     writers[part] = stack.enter_context(self._part(data / part, provenance))
-                writers[part].write(row, modes)
+                writers[part].write_row(row, modes)
                 found.add(part, row, trace, modes)
                 self.watch(number, len(entries))
         making = Making(provenance, self.stock.rejects, self.publishing.extract.held_out)
@@ -138,4 +138,4 @@ class _Writer:
         if self.publishing.layout is Packaging.WEBDATASET:
             return TarWriter(folder, folder.name, self.publishing.shard_bytes)
         form = ShardFormat(FORMAT, "traces", schema(PUBLISHED_FEATURES), REPEATED)
-        return ShardWriter(folder, form, provenance, ShardLimits())
+        return ShardWriter(folder, form, provenance)

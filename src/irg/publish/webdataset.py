@@ -57,7 +57,7 @@ class TarWriter:
         content = {"version": VERSION, "shards": self._entries}
         write_atomically(self.folder / INDEX, json.dumps(content, indent=1) + "\n")
 
-    def write(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
+    def write_row(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
         """Add a row; its `modes` are kept with it where it names none itself."""
         if self._tar is None:
             self._tar = tarfile.open(self._path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115

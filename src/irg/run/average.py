@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.distributed.tensor import DTensor
+
+from irg.run.state import local
 
 
 class Average:
@@ -44,8 +45,3 @@ class Average:
     def _fill(self, values: dict[str, torch.Tensor]) -> None:
         for name, parameter in self.parameters.items():
             local(parameter.detach()).copy_(values[name])
-
-
-def local(tensor: torch.Tensor) -> torch.Tensor:
-    """This process's part of a tensor; its memory, not a copy."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

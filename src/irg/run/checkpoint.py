@@ -8,24 +8,24 @@ only.
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
-from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from irg.core.files import delete
 from irg.model.checkpoint import CheckpointError
 from irg.run.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
-from irg.run.saved import PLAIN, Saved, read_index, read_json, step_folder, step_name, steps_in
+from irg.run.saved import PLAIN, Files, Saved, read_index, read_json, step_folder, step_name, steps_in
 from irg.run.staging import CopyPlanner, HostCopies
-from irg.run.storage import FolderReader, FolderWriter, sync_folder
+from irg.run.state import gathered
+from irg.run.storage import FolderWriter, sync
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
 _MOST_PROBLEMS = 20
@@ -64,17 +64,10 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
             _clear_leftovers(folder)
 
-    def steps(self) -> list[int]:
-        """The steps of the whole checkpoints, oldest first."""
-        return steps_in(self.folder)
-
     def latest(self) -> int | None:
         """The newest step, as rank 0 sees it; None if there is no checkpoint."""
         self.wait()
-        found = [max(self.steps(), default=None) if self.rank == 0 else None]
-        if self.is_distributed:
-            dist.broadcast_object_list(found, src=0, group=self._group)
-        return found[0]
+        return gathered(max(steps_in(self.folder), default=None), self._group)[0]
 
     def save(self, step: int, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
         """Begin to save, and return as soon as the tensors are copied to the host and may change.
@@ -110,7 +103,8 @@ class Checkpoints:
         try:
             in_flight.result()
         except CheckpointException as failure:
-            raise SaveError(f"{self.folder}: no checkpoint was written: {_failures(failure)}") from failure
+            causes = {rank: f"{type(one).__name__}: {one}" for rank, (one, _) in failure.failures.items()}
+            raise SaveError(f"{self.folder}: no checkpoint was written: {_by_rank(causes)}") from failure
 
     def load(self, step: int, tensors: dict[str, Any]) -> dict[str, Any]:
         """Fill `tensors` (nested as for `save`) in place, however they are sharded; returns what was `plain`.
@@ -124,24 +118,27 @@ class Checkpoints:
         self._compare_identity(folder, _object(about, "identity", folder))
         saved, wanted = read_index(folder), _named(tensors)
         saved = {name: one for name, one in saved.items() if name.split("/")[0] in tensors}
-        with torch.no_grad():
-            done = fill_low_bit(folder, saved, wanted, self._group)
+        with torch.no_grad(), Files(folder) as files:
+            done = fill_low_bit(files, saved, wanted, self._group)
             saved = {name: one for name, one in saved.items() if whole_name(name) not in done}
             _compare(folder, saved, wanted)
-            self._read(folder, saved, wanted)
+            with self._together(folder):
+                files.compare_checksums(saved, self.rank, self.world)
+                for name, tensor in wanted.items():
+                    files.fill(tensor, name, saved[name])
         return _object(about, "plain", folder)
 
-    def _read(self, folder: Path, saved: dict[str, Saved], wanted: dict[str, torch.Tensor]) -> None:
+    @contextmanager
+    def _together(self, folder: Path) -> Iterator[None]:
+        """What fails in the block on one rank fails on all: none goes on alone, and waits for the others."""
+        failed: str | None = None
         try:
-            load(
-                dict(wanted),
-                storage_reader=FolderReader(folder, saved, self.rank, self.world),
-                planner=DefaultLoadPlanner(flatten_state_dict=False),
-                process_group=self._group,
-                no_dist=not self.is_distributed,
-            )
-        except CheckpointException as failure:
-            raise CheckpointError(f"{folder} cannot be loaded: {_failures(failure)}") from failure
+            yield
+        except (ValueError, OSError, RuntimeError) as failure:
+            failed = f"{type(failure).__name__}: {failure}"
+        failures = dict(enumerate(gathered(failed, self._group)))
+        if any(failures.values()):
+            raise CheckpointError(f"{folder} cannot be loaded: {_by_rank(failures)}")
 
     def _compare_identity(self, folder: Path, theirs: dict[str, Any]) -> None:
         differences = [
@@ -158,8 +155,8 @@ class Checkpoints:
         if folder.exists():
             folder.rename(self.folder / f".{folder.name}.replaced")
         partial.rename(folder)
-        sync_folder(self.folder)
-        for old in self.steps()[: -self.keep]:
+        sync(self.folder)
+        for old in steps_in(self.folder)[: -self.keep]:
             # Renamed first: one that is half deleted must not look whole.
             (self.folder / step_name(old)).rename(self.folder / f".{step_name(old)}.deleted")
         _clear_leftovers(self.folder)
@@ -210,10 +207,11 @@ def _compare(folder: Path, saved: Mapping[str, Saved], wanted: Mapping[str, torc
         raise CheckpointError(f"{folder}: {len(problems)} problem(s): {listed}{more}")
 
 
-def _failures(failure: CheckpointException) -> str:
+def _by_rank(failures: Mapping[int, str | None]) -> str:
     by_cause: dict[str, list[int]] = {}
-    for rank, (error, _) in sorted(failure.failures.items()):
-        by_cause.setdefault(f"{type(error).__name__}: {error}", []).append(rank)
+    for rank, cause in sorted(failures.items()):
+        if cause is not None:
+            by_cause.setdefault(cause, []).append(rank)
     return "; ".join(f"rank {', '.join(map(str, ranks))}: {cause}" for cause, ranks in by_cause.items())
 
 

@@ -9,15 +9,13 @@ encode it anew, which rounds.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from math import prod
-from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch.distributed.tensor import DTensor
 
 from irg.model.checkpoint import CheckpointError
-from irg.run.saved import Files, Saved
+from irg.run.saved import Files, Saved, put_together
+from irg.run.state import gathered, local, offsets
 
 _PIECE = re.compile(r"(?P<whole>.+)/at-(?P<offsets>\d+(-\d+)*)/(?P<part>\w+)")
 _VALUES = "values"
@@ -26,19 +24,14 @@ _VALUES = "values"
 
 def low_bit_names(tensors: Mapping[str, torch.Tensor], group: dist.ProcessGroup | None) -> set[str]:
     """The names of the tensors that are of few bits on any rank of `group`."""
-    names = {name for name, tensor in tensors.items() if _parts_of(_local(tensor))}
-    if group is None:
-        return names
-    found: list[set[str]] = [set()] * dist.get_world_size(group)
-    dist.all_gather_object(found, names, group=group)
-    return set().union(*found)
+    names = {name for name, tensor in tensors.items() if _parts_of(local(tensor))}
+    return set().union(*gathered(names, group))
 
 
 def pieces(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     """The parts of this rank's piece of a tensor, by name; their memory is the tensor's."""
-    local = _local(tensor)
-    place = "-".join(map(str, _offsets(tensor)))
-    parts = {part: getattr(local, part) for part in _parts_of(local)} or {_VALUES: local}
+    held, place = local(tensor), "-".join(map(str, offsets(tensor)))
+    parts = {part: getattr(held, part) for part in _parts_of(held)} or {_VALUES: held}
     return {f"{name}/at-{place}/{part}": value for part, value in parts.items()}
 
 
@@ -49,7 +42,7 @@ def whole_name(name: str) -> str:
 
 
 def fill_low_bit(
-    folder: Path,
+    files: Files,
     saved: Mapping[str, Saved],
     wanted: dict[str, torch.Tensor],
     group: dist.ProcessGroup | None,
@@ -70,34 +63,26 @@ def fill_low_bit(
         if alike or not (name in saved or name in in_pieces):
             wanted |= parts
         else:
-            _fill(folder, saved, name, tensor)
+            _fill(files, saved, name, tensor)
             filled.add(name)
     return filled
 
 
-def _fill(folder: Path, saved: Mapping[str, Saved], name: str, tensor: torch.Tensor) -> None:
+def _fill(files: Files, saved: Mapping[str, Saved], name: str, tensor: torch.Tensor) -> None:
     """Decode what this rank needs of a tensor, and encode it as it is held here."""
-    local, first = _local(tensor), _offsets(tensor)
-    values = torch.empty(local.shape)
-    filled = 0
-    with Files(folder) as files:
-        if name in saved:
-            places = {(0,) * len(first): files.whole(name, saved[name])}
-        else:
-            parts = _pieces_of(saved, name)
-            places = {offsets: _decoded(files, name, offsets, one) for offsets, one in parts.items()}
-        for offsets, piece in places.items():
-            here, there = _overlap(first, local.shape, offsets, piece.shape)
-            values[here] = piece[there]
-            filled += prod(one.stop - one.start for one in here)
-    if filled != values.numel():
-        raise CheckpointError(f"{folder}: of {values.numel()} values of {name} only {filled} are there")
-    local.copy_(values.to(local.device))
+    values = torch.empty(local(tensor).shape)
+    if name in saved:
+        places = [((0,) * tensor.ndim, files.whole(name, saved[name]))]
+    else:
+        parts = _pieces_of(saved, name)
+        places = ((place, _decoded(files, name, place, one)) for place, one in parts.items())
+    put_together(values, offsets(tensor), places, name)
+    local(tensor).copy_(values.to(tensor.device))
 
 
-def _decoded(files: Files, name: str, offsets: Iterable[int], parts: Mapping[str, Saved]) -> torch.Tensor:
+def _decoded(files: Files, name: str, start: Iterable[int], parts: Mapping[str, Saved]) -> torch.Tensor:
     """A piece as float32."""
-    place = "-".join(map(str, offsets))
+    place = "-".join(map(str, start))
     read = {part: files.whole(f"{name}/at-{place}/{part}", one) for part, one in parts.items()}
     if read.keys() == {_VALUES}:
         return read[_VALUES].float()
@@ -119,32 +104,7 @@ def _pieces_of(saved: Mapping[str, Saved], name: str) -> dict[tuple[int, ...], d
     return found
 
 
-def _overlap(
-    first: Iterable[int], shape: Iterable[int], other_first: Iterable[int], other_shape: Iterable[int]
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where two boxes overlap, as seen from each of them; empty slices where they do not."""
-    here, there = [], []
-    for start, size, other, other_size in zip(first, shape, other_first, other_shape, strict=True):
-        low, high = max(start, other), min(start + size, other + other_size)
-        high = max(low, high)
-        here.append(slice(low - start, high - start))
-        there.append(slice(low - other, high - other))
-    return tuple(here), tuple(there)
-
-
-def _parts_of(local: torch.Tensor) -> list[str]:
+def _parts_of(tensor: torch.Tensor) -> list[str]:
     """The names of the plain tensors that a tensor of a type of its own is made of; none for a plain one."""
-    flatten = getattr(local, "__tensor_flatten__", None)  # torch's protocol for such types
+    flatten = getattr(tensor, "__tensor_flatten__", None)  # torch's protocol for such types
     return flatten()[0] if flatten else []
-
-
-def _local(tensor: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return tensor.to_local() if isinstance(tensor, DTensor) else tensor
-
-
-def _offsets(tensor: torch.Tensor) -> tuple[int, ...]:
-    """Where this rank's share of a tensor begins."""
-    if isinstance(tensor, DTensor):
-        return tuple(tensor.__create_chunk_list__()[0].offsets)
-    return (0,) * tensor.ndim

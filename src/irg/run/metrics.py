@@ -179,12 +179,8 @@ def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
 
 
 def _tensorboard(folder: Path, start: int, opening: ExitStack) -> Writer:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as missing:
-        raise ValueError(
-            f"log.tensorboard needs a package: pip install 'irg[train]' ({missing})"
-        ) from missing
+    from torch.utils.tensorboard import SummaryWriter
+
     # What an interrupted run wrote past its checkpoint is hidden.
     writer = SummaryWriter(str(folder), purge_step=start + 1)
     opening.callback(writer.close)

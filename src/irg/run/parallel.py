@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from irg.core import Packed
@@ -148,14 +148,6 @@ def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:
     ):
         return torch.autocast(layout.device.type, torch.bfloat16)
     return nullcontext()
-
-
-@contextmanager
-def without_sync(module: nn.Module, still_accumulating: bool) -> Iterator[None]:
-    """Within the block gradients stay with their process, unless this is the last part of a step."""
-    if isinstance(module, FSDPModule):
-        module.set_requires_gradient_sync(not still_accumulating)
-    yield
 
 
 def attention(packed: Packed, device: torch.device) -> Attend:

@@ -7,18 +7,21 @@ torch's own storage pickles, and a pickle can run code on whoever loads it. A fo
     rank-00000.safetensors  the chunks that this rank wrote
 """
 
-import json
 import re
 import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
 
+from irg.core import files
 from irg.model.checkpoint import CheckpointError
+from irg.run.state import local, offsets
 
 FORMAT = 1
 INDEX, PLAIN = "index.json", "plain.json"
@@ -34,13 +37,6 @@ class Chunk:
     shape: tuple[int, ...]
     checksum: int
     """CRC-32 of the values' bytes."""
-
-    @property
-    def box(self) -> tuple[slice, ...]:
-        """Where the chunk lies in the whole tensor."""
-        return tuple(
-            slice(start, start + length) for start, length in zip(self.offsets, self.shape, strict=True)
-        )
 
 
 @dataclass(frozen=True)
@@ -84,8 +80,8 @@ def read_index(folder: Path) -> dict[str, Saved]:
         index = {name: _parse(saved) for name, saved in content["tensors"].items()}
     except (KeyError, TypeError, AttributeError) as broken:
         raise CheckpointError(f"{folder / INDEX} is damaged: {broken!r}") from broken
-    files = {chunk.file for saved in index.values() for chunk in saved.chunks}
-    if missing := sorted(file for file in files if not (folder / file).exists()):
+    named = {chunk.file for saved in index.values() for chunk in saved.chunks}
+    if missing := sorted(file for file in named if not (folder / file).exists()):
         raise CheckpointError(f"{folder} is damaged: {', '.join(missing)} is missing")
     return index
 
@@ -93,14 +89,11 @@ def read_index(folder: Path) -> dict[str, Saved]:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a checkpoint. Raises CheckpointError if it is missing or none."""
     try:
-        content = json.loads(path.read_text())
+        return files.read_json(path)
     except FileNotFoundError as missing:
         raise CheckpointError(f"{path.parent} is not a whole checkpoint: {path.name} is missing") from missing
     except ValueError as broken:
-        raise CheckpointError(f"{path} is damaged: {broken}") from broken
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is damaged: expected a JSON object, got {type(content).__name__}")
-    return content
+        raise CheckpointError(f"{path.name} is damaged: {broken}") from broken
 
 
 class Files:
@@ -117,8 +110,7 @@ class Files:
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
-    def __getitem__(self, file: str) -> Any:
-        """The safetensors handle of a file."""
+    def _handle(self, file: str) -> Any:
         if file not in self._open:
             path = self.folder / file
             try:
@@ -129,29 +121,74 @@ class Files:
                 raise CheckpointError(f"{path} is damaged: {broken}") from broken
         return self._open[file]
 
-    def chunk(self, name: str, chunk: Chunk) -> torch.Tensor:
+    def chunk(self, name: str, chunk: Chunk, compare: bool = True) -> torch.Tensor:
         """A chunk of the tensor `name`. Raises CheckpointError if it is not what was written."""
         path = self.folder / chunk.file
         try:
-            tensor = self[chunk.file].get_tensor(name)
+            tensor = self._handle(chunk.file).get_tensor(name)
         except SafetensorError as missing:
             raise CheckpointError(f"{path} is damaged: it lacks {name}") from missing
-        if checksum(tensor) != chunk.checksum:
+        if compare and checksum(tensor) != chunk.checksum:
             raise CheckpointError(f"{path} is damaged: {name} is not what was written")
         return tensor
+
+    def compare_checksums(self, saved: Mapping[str, Saved], rank: int, world: int) -> None:
+        """Those of this rank's part of the files: the one that it wrote itself, if the ranks are the same."""
+        mine = set(sorted(path.name for path in self.folder.glob("*.safetensors"))[rank::world])
+        for name, one in saved.items():
+            for chunk in one.chunks:
+                if chunk.file in mine:
+                    self.chunk(name, chunk)
 
     def whole(self, name: str, saved: Saved) -> torch.Tensor:
         """A tensor put together on the CPU."""
         whole = torch.empty(saved.shape, dtype=saved.dtype)
-        for chunk in saved.chunks:
-            whole[chunk.box] = self.chunk(name, chunk)
+        pieces = ((chunk.offsets, self.chunk(name, chunk)) for chunk in saved.chunks)
+        put_together(whole, (0,) * whole.ndim, pieces, name)
         return whole
+
+    def fill(self, tensor: torch.Tensor, name: str, saved: Saved) -> None:
+        """Read into a tensor what this process holds of it; checksums are compared elsewhere."""
+        pieces = ((chunk.offsets, self.chunk(name, chunk, compare=False)) for chunk in saved.chunks)
+        put_together(local(tensor), offsets(tensor), pieces, name)
+
+
+def put_together(
+    values: torch.Tensor,
+    first: Sequence[int],
+    pieces: Iterable[tuple[Sequence[int], torch.Tensor]],
+    name: str,
+) -> None:
+    """Fill `values`, which begin at `first` of a tensor, from pieces of it that begin where each says.
+
+    The pieces do not overlap. Raises CheckpointError where they leave a gap.
+    """
+    filled = 0
+    for start, piece in pieces:
+        here, there = _overlap(first, values.shape, start, piece.shape)
+        values[here] = piece[there]
+        filled += prod(one.stop - one.start for one in here)
+    if filled != values.numel():
+        raise CheckpointError(f"of {values.numel()} values of {name} only {filled} are there")
 
 
 def checksum(tensor: torch.Tensor) -> int:
     """CRC-32 of the bytes of a tensor on the CPU."""
     values = tensor.detach().contiguous().flatten().view(torch.uint8)
     return zlib.crc32(memoryview(values.numpy()))  # pyright: ignore[reportArgumentType] - 3.11's stubs
+
+
+def _overlap(
+    first: Sequence[int], shape: Sequence[int], other_first: Sequence[int], other_shape: Sequence[int]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Where two boxes overlap, as seen from each of them; empty slices where they do not."""
+    here, there = [], []
+    for start, size, other, other_size in zip(first, shape, other_first, other_shape, strict=True):
+        low, high = max(start, other), min(start + size, other + other_size)
+        high = max(low, high)
+        here.append(slice(low - start, high - start))
+        there.append(slice(low - other, high - other))
+    return tuple(here), tuple(there)
 
 
 def _parse(saved: dict[str, Any]) -> Saved:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
 from torch.distributed.checkpoint.metadata import MetadataIndex
-from torch.distributed.tensor import DTensor
+
+from irg.run.state import local
 
 _WORTH_PINNING = 1 << 20
 """Bytes. A GPU copies to pinned memory several times faster, but pinning takes long."""
@@ -23,19 +24,18 @@ class HostCopies:
         """Copy every tensor's local share; when this returns, the tensors may change."""
         copies = {}
         for name, tensor in tensors.items():
-            local = tensor.to_local() if isinstance(tensor, DTensor) else tensor
-            copies[name] = self._room_for(name, local)
-            copies[name].copy_(local, non_blocking=True)
+            copies[name] = self._room_for(name, local(tensor))
+            copies[name].copy_(local(tensor), non_blocking=True)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self._memory = copies
         return copies
 
-    def _room_for(self, name: str, local: torch.Tensor) -> torch.Tensor:
+    def _room_for(self, name: str, part: torch.Tensor) -> torch.Tensor:
         memory = self._memory.get(name)
-        if memory is None or memory.shape != local.shape or memory.dtype != local.dtype:
-            memory = torch.empty(local.shape, dtype=local.dtype)
-            if local.is_cuda and memory.nbytes >= _WORTH_PINNING:
+        if memory is None or memory.shape != part.shape or memory.dtype != part.dtype:
+            memory = torch.empty(part.shape, dtype=part.dtype)
+            if part.is_cuda and memory.nbytes >= _WORTH_PINNING:
                 _pin(memory)
         return memory
 

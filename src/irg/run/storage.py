@@ -1,32 +1,26 @@
-"""Where torch's distributed checkpoints are written and read: a folder of safetensors and JSON.
+"""Where torch's distributed checkpoints are written: a folder of safetensors and JSON.
 
-torch plans who writes and reads which part of which tensor; here it is only put into files, those of
-`irg.run.saved`.
+torch plans who writes which part of which tensor; here it is only put into files, those of `irg.run.saved`,
+which reads them: each process takes what it holds, and there is nothing to plan.
 """
 
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch.distributed.checkpoint.metadata import (
-    ChunkStorageMetadata,
-    Metadata,
-    MetadataIndex,
-    TensorProperties,
-    TensorStorageMetadata,
-)
-from torch.distributed.checkpoint.planner import LoadPlan, LoadPlanner, SavePlan, SavePlanner
-from torch.distributed.checkpoint.storage import StorageReader, StorageWriter, WriteResult
+from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
+from torch.distributed.checkpoint.storage import StorageWriter, WriteResult
 from torch.futures import Future
 
 from irg.core.files import delete
-from irg.run.saved import FORMAT, INDEX, PLAIN, Chunk, Files, Saved, checksum
+from irg.run.saved import FORMAT, INDEX, PLAIN, Chunk, checksum
 
 
 class FolderWriter(StorageWriter):
@@ -69,7 +63,7 @@ class FolderWriter(StorageWriter):
         path = self.folder / rank_file(self.rank)
         save_file(tensors, path, metadata={"format": "pt"})
         path.chmod(0o644)
-        _sync(path)
+        sync(path)
         written: Future[list[WriteResult]] = Future()
         written.set_result(results)
         return written
@@ -89,7 +83,7 @@ class FolderWriter(StorageWriter):
         }
         write_synced(self.folder / INDEX, json.dumps({"format": FORMAT, "tensors": tensors}))
         write_synced(self.folder / PLAIN, self.plain)
-        _sync(self.folder)
+        sync(self.folder)
         self.finished()
 
     @classmethod
@@ -97,93 +91,18 @@ class FolderWriter(StorageWriter):
         return False  # torch is never to pick this storage by a path
 
 
-class FolderReader(StorageReader):
-    """Reads the tensors `wanted` of one checkpoint; the ranks share the work of comparing the checksums."""
-
-    def __init__(self, folder: Path, wanted: Mapping[str, Saved], rank: int, world: int) -> None:
-        self.folder, self.wanted = folder, wanted
-        self.rank, self.world = rank, world
-
-    def reset(self, checkpoint_id: str | os.PathLike | None = None) -> None:
-        """Nothing is left of an earlier read: there is one reader per load."""
-
-    def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        return Metadata(
-            {
-                name: TensorStorageMetadata(
-                    TensorProperties(dtype=saved.dtype),
-                    torch.Size(saved.shape),
-                    [
-                        ChunkStorageMetadata(torch.Size(chunk.offsets), torch.Size(chunk.shape))
-                        for chunk in saved.chunks
-                    ],
-                )
-                for name, saved in self.wanted.items()
-            }
-        )
-
-    def set_up_storage_reader(
-        self, metadata: Metadata, is_coordinator: bool, *args: Any, **kwargs: Any
-    ) -> None:
-        """All that reading needs was given to the constructor."""
-
-    def prepare_local_plan(self, plan: LoadPlan) -> LoadPlan:
-        return plan
-
-    def prepare_global_plan(self, plans: list[LoadPlan]) -> list[LoadPlan]:
-        return plans
-
-    def read_data(self, plan: LoadPlan, planner: LoadPlanner) -> Future[None]:
-        chunks = {
-            MetadataIndex(name, chunk.offsets): chunk
-            for name, saved in self.wanted.items()
-            for chunk in saved.chunks
-        }
-        with Files(self.folder) as files:
-            self._compare_checksums(files)
-            for item in plan.items:
-                file = files[chunks[item.storage_index].file]
-                where = zip(item.storage_offsets, item.lengths, strict=True)
-                box = tuple(slice(start, start + length) for start, length in where)
-                target = planner.resolve_tensor(item).detach()
-                target.copy_(file.get_tensor(item.storage_index.fqn)[box])
-                planner.commit_tensor(item, target)
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
-
-    def _compare_checksums(self, files: Files) -> None:
-        """A rank takes the file that it wrote itself, if the ranks are still the same."""
-        by_file: dict[str, list[tuple[str, Chunk]]] = defaultdict(list)
-        for name, saved in self.wanted.items():
-            for chunk in saved.chunks:
-                by_file[chunk.file].append((name, chunk))
-        files_of_all = sorted(path.name for path in self.folder.glob("*.safetensors"))
-        for file in files_of_all[self.rank :: self.world]:
-            for name, chunk in by_file[file]:
-                files.chunk(name, chunk)
-
-    @classmethod
-    def validate_checkpoint_id(cls, checkpoint_id: str | os.PathLike) -> bool:
-        return False
-
-
 def write_synced(path: Path, content: str) -> None:
     """Write a file and wait until it is on the disk."""
     path.write_text(content)
-    _sync(path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    _sync(folder)
+    sync(path)
 
 
 def rank_file(rank: int) -> str:
     return f"rank-{rank:05d}.safetensors"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk, or the names in a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

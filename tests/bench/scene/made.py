@@ -34,7 +34,7 @@ def found(prompts: int = 24, seeds: tuple[int, ...] = (0, 1)) -> Found:
 def result(correct: bool, quality: float = 0.9, check: ReflectionCheck | None = None) -> Result:
     flaws = () if correct else ("wanted 1 star, see none",)
     return Result(
-        correct, flaws, Fidelity(quality, 1.0, 1.0, 1.0), PictureCost(0.5, 60, 20), "a thought", check
+        correct, Fidelity(quality, 1.0, 1.0, 1.0), PictureCost(0.5, 60, 20), flaws, "a thought", check
     )
 
 
@@ -73,4 +73,4 @@ def _record(
         for name in (EVERY if few else MANY)
     }
     choice = BestOfTwo((0, int(rng.random() < 0.5)), (-1.0, -2.0))
-    return PromptRecord(item, seed, index, results, choice)
+    return PromptRecord(prompt, family, str(split), seed, index, 7 + index, choice, results)

@@ -52,7 +52,7 @@ def made(*items: tuple[str, Split, str]) -> tuple[list[Item], Judged]:
 
 def drawn(folder: Path, items: list[Item], judged: Judged) -> SceneRun:
     """White pictures of the items, with a thought from turn 1 on."""
-    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode.from_line) for name in ("direct", "turns"))
+    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode) for name in ("direct", "turns"))
     picture = png(Image.new("RGB", (10, 8), "white"))
     for item in items:
         later = [row.turn for row in judged.rows if row.item == item.id and row.turn]
@@ -133,11 +133,11 @@ def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
 
 def test_the_sheet_frames_what_is_right_in_green(tmp_path: Path) -> None:
     found = drawn(tmp_path, ITEMS, JUDGED)
-    canvas = sheet(found, columns=4)
-    width, height = 3 * 16 + 12, 14 + 12
-    assert canvas.size == (4 * width, 2 * height)
+    canvas = sheet(found)
+    width, height = 3 * 16 + 14, 14 + 34 + 14
+    assert canvas.size == (3 * width + 14, 24 + 3 * height)
     for index, item in enumerate(ITEMS):
-        left, top = index % 4 * width + 6, index // 4 * height + 6
+        left, top = index % 3 * width + 14, index // 3 * height + 24 + 34
         for turn in range(3):
             corner = canvas.getpixel((left + 16 * turn, top))
             assert corner == (GREEN if found.evidence(item)[turn]["correct"] else RED)

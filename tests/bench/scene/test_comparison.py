@@ -22,10 +22,11 @@ from irg.bench.scene.comparison import (
 from irg.bench.scene.conditions import Scope
 from irg.bench.scene.items import COMBINATIONS, COMPOUNDS, MAIN, SceneOptions, scene_items
 from irg.bench.scene.records import PromptRecord
-from irg.bench.store import SeriesStore
+from irg.bench.store import SeriesStore, as_line
 from irg.model.checkpoint import CheckpointFolder
 from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
+from tests.models import save_model
 
 pytest.importorskip("matplotlib")
 OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_prompts=1)
@@ -34,7 +35,7 @@ OPTIONS = CompareOptions(2, (0,), turns=2, batch=2, ablation_prompts=1, curve_pr
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoint:
     folder = tmp_path_factory.mktemp("checkpoint")
-    CheckpointFolder(folder).save_model(random_model())
+    save_model(random_model(), folder)
     CheckpointFolder(folder).save_autoencoder(random_autoencoder())
     tokenizer().save(folder)
     settings(128).save(folder)
@@ -48,7 +49,7 @@ def contestants(checkpoint: NamedCheckpoint) -> Contestants:
 
 def essence(records: list[PromptRecord]) -> list[Any]:
     """All of the records but how long things took."""
-    lines = [json.loads(record.as_line()) for record in records]
+    lines = [json.loads(as_line(record)) for record in records]
     for line in lines:
         for result in line["results"].values():
             del result["cost"]["seconds"]
@@ -59,7 +60,7 @@ def test_the_prompts_are_the_benchmarks_with_every_seed() -> None:
     plain = scene_items(SceneOptions(12, seed=3))
     records = compare_items(CompareOptions(12, (3, 8), seed=3))
     assert [record.item for record in records[: len(plain)]] == plain
-    assert [record.item.prompt for record in records[len(plain) :]] == [item.prompt for item in plain]
+    assert [record.prompt for record in records[len(plain) :]] == [item.prompt for item in plain]
     assert len({record.item.seeds for record in records}) == len(records) == 2 * len(plain)
     assert len({record.key for record in records}) == len(records)
 
@@ -208,12 +209,12 @@ def test_more_seeds_may_be_added_but_nothing_else_changed(
 
     records = compare_items(CompareOptions(2, (0,)))
     keys = [record.key for record in records]
-    SeriesStore(tmp_path, "model", header(), PromptRecord.from_line).add(records, {})
-    assert SeriesStore(tmp_path, "model", header(seeds=(0, 1)), PromptRecord.from_line).has(keys)
+    SeriesStore(tmp_path, "model", header(), PromptRecord).add(records, {})
+    assert SeriesStore(tmp_path, "model", header(seeds=(0, 1)), PromptRecord).has(keys)
     with pytest.raises(ValueError, match=r"another run \(prompts, texts, scopes differ\)"):
-        SeriesStore(tmp_path, "model", header(prompts=3, turns=3), PromptRecord.from_line)
+        SeriesStore(tmp_path, "model", header(prompts=3, turns=3), PromptRecord)
     with pytest.raises(ValueError, match=r"another run \(texts, seed differ\)"):
-        SeriesStore(tmp_path, "model", header(seed=1), PromptRecord.from_line)
+        SeriesStore(tmp_path, "model", header(seed=1), PromptRecord)
 
 
 def test_plots_that_cannot_be_drawn_are_told_before_the_work(

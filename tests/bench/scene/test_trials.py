@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from irg.bench.noise import forked
+from irg.bench.noise import fork
 from irg.bench.scene.comparison import CompareOptions, compare_items
 from irg.bench.scene.conditions import ABLATIONS, ALTERNATIVES, Condition, Scope
 from irg.bench.scene.records import BestOfTwo, PictureCost
@@ -93,7 +93,7 @@ def test_every_variant_begins_with_the_noise_of_the_second_turn(
     shape = (pipeline.settings.plan().grid(config).num_tokens, config.latent_values)
 
     def spy(rollout: Rollout, turn_plan: TurnPlan) -> Iterator[RowEvent]:
-        begun.append([draws.normal(*shape) for draws in forked(rollout)])
+        begun.append([draws.normal(*shape) for draws in fork(rollout.episodes.draws)])
         return draw(rollout, turn_plan)
 
     monkeypatch.setattr(Rollout, "draw", spy)

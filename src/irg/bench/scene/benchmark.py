@@ -28,7 +28,7 @@ from irg.bench.scene.items import (
     group_of,
     scene_items,
 )
-from irg.bench.scene.sheet import framed
+from irg.bench.scene.sheet import SHOWN, SheetRow, contact_sheet
 from irg.bench.store import SeriesStore
 from irg.core.files import write_atomically
 from irg.core.trace import Verdict, png
@@ -38,8 +38,6 @@ from irg.world.scene import IMAGE_SIZE
 
 PROTOCOL = "irg-scene-2"
 _QUESTION = "verdict"
-_SHOWN = 24
-"""Items of the contact sheet: the first, not picked."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +78,14 @@ def run(
     header = _header(pipeline, options, items)
     place = folder / fingerprint(header)
     place.mkdir(parents=True, exist_ok=True)
-    stores = {name: SeriesStore(place, name, header, DrawnEpisode.from_line) for name in plans}
+    stores = {name: SeriesStore(place, name, header, DrawnEpisode) for name in plans}
     batches = [
         EpisodeBatch(name, pipeline, plan, pictures, first)
         for first, (name, plan) in enumerate(plans.items())
         for pictures in in_batches(items, options.batch)
     ]
     draw_missing(batches, stores, progress=progress)
-    rows = SeriesStore(place, "judgements", header, Judgement.from_line)
+    rows = SeriesStore(place, "judgements", header, Judgement)
     drawn = tuple(stores.values())
     return SceneRun(items, drawn, judge_missing(items, drawn, _evidence, rows))
 
@@ -150,21 +148,20 @@ def save(found: SceneRun, summary: Mapping[str, Any], folder: Path) -> None:
     write_atomically(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
 
 
-def sheet(found: SceneRun, columns: int = 4) -> Image.Image:
-    """A contact sheet: each item's pictures side by side, framed green where right and red where not."""
-    shown = [
-        [framed(found.picture(item, turn), seen["correct"]) for turn, seen in found.evidence(item).items()]
-        for item in found.items[:_SHOWN]
-        if found.evidence(item)
+def sheet(found: SceneRun) -> Image.Image:
+    """The first items that have pictures of all turns that any has."""
+    seen = [(item, found.evidence(item)) for item in found.items[:SHOWN]]
+    turns = max((list(evidence) for _, evidence in seen), key=len)
+    rows = [
+        SheetRow(
+            item.prompt,
+            tuple(found.picture(item, turn) for turn in turns),
+            tuple(evidence[turn]["correct"] for turn in turns),
+        )
+        for item, evidence in seen
+        if list(evidence) == turns
     ]
-    width, height = shown[0][0].size
-    cell = (len(shown[0]) * width + 12, height + 12)
-    canvas = Image.new("RGB", (columns * cell[0], -(-len(shown) // columns) * cell[1]), "white")
-    for index, pictures in enumerate(shown):
-        left, top = index % columns * cell[0] + 6, index // columns * cell[1] + 6
-        for place, picture in enumerate(pictures):
-            canvas.paste(picture, (left + place * width, top))
-    return canvas
+    return contact_sheet([f"turn {turn}" for turn in turns], rows)
 
 
 def verdict(prompt: str, image: Image.Image) -> Verdict:

@@ -19,9 +19,9 @@ from irg.bench.checkpoints import loaded, one_thread
 from irg.bench.episodes import drawing_header
 from irg.bench.harness import DrawnBatch, Progress, draw_missing
 from irg.bench.scene.conditions import Condition, Scope, name_of_other, turn_name
-from irg.bench.scene.items import GROUPS, MAIN, SEED_STRIDE, SceneOptions, scene_items
+from irg.bench.scene.items import GROUPS, MAIN, SEED_STRIDE, SceneOptions, family_of, scene_items
 from irg.bench.scene.records import PromptRecord
-from irg.bench.scene.sheet import SheetRow, contact_sheet
+from irg.bench.scene.sheet import SHOWN, SheetRow, contact_sheet
 from irg.bench.scene.trials import Trial
 from irg.bench.store import Key, SeriesStore
 from irg.core.files import write_atomically
@@ -30,8 +30,6 @@ from irg.pipeline.load import NamedCheckpoint
 
 PROTOCOL = "irg-scene-compare-3"
 SHEET = "scene_sheet.png"
-SHOWN = 24
-"""Prompts of the contact sheet: the first, not picked."""
 _OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condition.BASE_THOUGHT)}
 
 
@@ -161,7 +159,16 @@ def compare_items(options: CompareOptions) -> list[PromptRecord]:
     """What is to be drawn: the prompts of `scene_items`, once with each seed, those of seed 0 as there."""
     items = scene_items(SceneOptions(options.prompts, seed=options.seed))
     return [
-        PromptRecord(replace(item, seeds=(seed * SEED_STRIDE + index,)), seed, index)
+        PromptRecord(
+            item.prompt,
+            family_of(item),
+            item.facts["split"],
+            seed,
+            index,
+            seed * SEED_STRIDE + index,
+            choice=None,
+            results={},
+        )
         for seed in options.seeds
         for index, item in enumerate(items)
     ]
@@ -202,12 +209,12 @@ def series_of(contestants: Contestants, options: CompareOptions) -> list[Series]
 
 
 def store_of(series: Series, options: CompareOptions, folder: Path) -> SeriesStore[PromptRecord]:
-    return SeriesStore(folder, series.name, header_of(series, options), PromptRecord.from_line)
+    return SeriesStore(folder, series.name, header_of(series, options), PromptRecord)
 
 
 def header_of(series: Series, options: CompareOptions) -> dict[str, Any]:
     """What has to agree for two runs to be one. More seeds may be added to a run."""
-    texts = dict.fromkeys(record.item.prompt for record in series.records)
+    texts = dict.fromkeys(record.prompt for record in series.records)
     return {
         "protocol": PROTOCOL,
         **drawing_header(series.checkpoint.settings, series.checkpoint.identity),
@@ -241,7 +248,7 @@ def write_sheet(contestants: Contestants, options: CompareOptions, records: Path
     stores = {name: store_of(every[name], options, records) for name, _ in columns}
     rows = [
         SheetRow(
-            record.item.prompt,
+            record.prompt,
             tuple(stores[name].picture(f"{condition}-{record.index}") for name, condition in columns),
             tuple(stores[name].records[record.key].results[condition].correct for name, condition in columns),
         )

@@ -6,65 +6,38 @@ from enum import StrEnum
 
 
 class Condition(StrEnum):
-    """All but the turns (`turn_name`) and what other checkpoints draw (`name_of_other`)."""
+    """All but the turns (`turn_name`) and what others draw (`name_of_other`), with what tables call them."""
 
-    BASE = "base"
-    BASE_THOUGHT = "base_thought"
-    DIRECT = "direct"
-    AGAIN = "again"
-    BEST_OF_2 = "best_of_2"
-    TWICE_STEPS = "twice_steps"
-    GUIDED = "guided"
-    REDRAW = "redraw"
-    TRUE_REFLECTION = "true_reflection"
-    NO_REFLECTION = "no_reflection"
-    WRONG_REFLECTION = "wrong_reflection"
-    OTHER_REFLECTION = "other_reflection"
-    NO_VIEW = "no_view"
-    NO_CLEAN = "no_clean"
-    TEXT_ONLY = "text_only"
-    NO_IMAGE_BRANCH = "no_image_branch"
-    IMAGE_BRANCH = "image_branch"
+    words: str
+
+    def __new__(cls, name: str, words: str) -> "Condition":
+        condition = str.__new__(cls, name)
+        condition._value_, condition.words = name, words
+        return condition
+
+    BASE = "base", "base: drawn at once"
+    BASE_THOUGHT = "base_thought", "base with self-CoT"
+    DIRECT = "direct", "final model: drawn at once"
+    BEST_OF_2 = "best_of_2", "best of 2 first turns, chosen by the model"
+    TWICE_STEPS = "twice_steps", "one turn with twice the steps"
+    GUIDED = "guided", "one turn with guidance, which the checkpoint's plan has not"
+    REDRAW = "redraw", "a second picture from the same thought"
+    AGAIN = "again", "turn 1 with another seed"
+    TRUE_REFLECTION = "true_reflection", "turn 2 with the oracle's reflection"
+    NO_REFLECTION = "no_reflection", "turn 2 without a reflection"
+    WRONG_REFLECTION = "wrong_reflection", "turn 2 with a reflection towards a wrong scene"
+    OTHER_REFLECTION = "other_reflection", "turn 2 with another prompt's reflection"
+    NO_VIEW = "no_view", "turn 2 without VIEW"
+    NO_CLEAN = "no_clean", "turn 2 without CLEAN"
+    TEXT_ONLY = "text_only", "turn 2 without the first picture"
+    NO_IMAGE_BRANCH = "no_image_branch", "turn 2 without the image branch"
+    IMAGE_BRANCH = "image_branch", "turn 2 with an image branch, which the checkpoint's plan has not"
 
 
-TITLES = {
-    Condition.BASE: "base: drawn at once",
-    Condition.BASE_THOUGHT: "base with self-CoT",
-    Condition.DIRECT: "final model: drawn at once",
-    Condition.AGAIN: "turn 1 with another seed",
-    Condition.BEST_OF_2: "best of 2 first turns, chosen by the model",
-    Condition.TWICE_STEPS: "one turn with twice the steps",
-    Condition.GUIDED: "one turn with guidance, which the checkpoint's plan has not",
-    Condition.REDRAW: "a second picture from the same thought",
-    Condition.TRUE_REFLECTION: "turn 2 with the oracle's reflection",
-    Condition.NO_REFLECTION: "turn 2 without a reflection",
-    Condition.WRONG_REFLECTION: "turn 2 with a reflection towards a wrong scene",
-    Condition.OTHER_REFLECTION: "turn 2 with another prompt's reflection",
-    Condition.NO_VIEW: "turn 2 without VIEW",
-    Condition.NO_CLEAN: "turn 2 without CLEAN",
-    Condition.TEXT_ONLY: "turn 2 without the first picture",
-    Condition.NO_IMAGE_BRANCH: "turn 2 without the image branch",
-    Condition.IMAGE_BRANCH: "turn 2 with an image branch, which the checkpoint's plan has not",
-}
-ALTERNATIVES = (
-    Condition.BEST_OF_2,
-    Condition.TWICE_STEPS,
-    Condition.GUIDED,
-    Condition.REDRAW,
-    Condition.AGAIN,
-)
+_EVERY = tuple(Condition)
+ALTERNATIVES = _EVERY[_EVERY.index(Condition.BEST_OF_2) : _EVERY.index(Condition.TRUE_REFLECTION)]
 """What the compute of a second turn could buy instead."""
-ABLATIONS = (
-    Condition.TRUE_REFLECTION,
-    Condition.NO_REFLECTION,
-    Condition.WRONG_REFLECTION,
-    Condition.OTHER_REFLECTION,
-    Condition.NO_VIEW,
-    Condition.NO_CLEAN,
-    Condition.TEXT_ONLY,
-    Condition.NO_IMAGE_BRANCH,
-    Condition.IMAGE_BRANCH,
-)
+ABLATIONS = _EVERY[_EVERY.index(Condition.TRUE_REFLECTION) :]
 """Second turns from the same first picture with one thing changed. Of the last two a checkpoint has one."""
 _FROM_OTHERS = (Condition.DIRECT, "turn1", "turn2")
 
@@ -95,9 +68,8 @@ def name_of_other(label: str, name: str) -> str:
 
 def title(name: str) -> str:
     label, _, ours = name.rpartition("/")
-    if ours in TITLES:
-        found = TITLES[Condition(ours)]
-        return f"{label}: drawn at once" if label else found
+    if ours in _EVERY:
+        return f"{label}: drawn at once" if label else Condition(ours).words
     number = ours.removeprefix("turn")
     if not number.isdigit():
         raise ValueError(f"no condition is called {name!r}")

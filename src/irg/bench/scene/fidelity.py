@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from irg.bench.store import Rounded
 from irg.world import Reading, Scene, read, render
 from irg.world.shapes import signed_distance
 
@@ -35,10 +36,10 @@ _WINDOW = np.exp(-np.square(np.arange(-5, 6)) / (2 * 1.5**2))  # SSIM's Gaussian
 class Fidelity:
     """The parts of a picture's fidelity, each in [0, 1], 1 for a perfect rendering."""
 
-    edges: float
-    shading: float
-    colour: float
-    background: float
+    edges: Rounded
+    shading: Rounded
+    colour: Rounded
+    background: Rounded
 
     @property
     def score(self) -> float:

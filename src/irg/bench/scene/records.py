@@ -1,14 +1,12 @@
-"""What the comparison keeps of each picture, as lines of JSON."""
+"""What the comparison keeps of each picture; as JSON these are the lines of its records' files."""
 
-import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from irg.bench.items import Item
 from irg.bench.scene.fidelity import Fidelity
-from irg.bench.scene.items import family_of, group_of, scene_item
+from irg.bench.scene.items import group_of, scene_item
 from irg.bench.scene.reflections import ReflectionCheck
-from irg.bench.store import Key
+from irg.bench.store import Key, Rounded
 
 
 @dataclass(frozen=True)
@@ -16,9 +14,9 @@ class PictureCost:
     """What a picture took from the prompt on: wall-clock seconds (of its batch, shared equally), runs of the
     model to draw, and tokens of text that it wrote."""
 
-    seconds: float = 0.0
-    evaluations: int = 0
-    tokens: int = 0
+    seconds: Rounded
+    evaluations: int
+    tokens: int
 
     def __add__(self, other: "PictureCost") -> "PictureCost":
         return PictureCost(
@@ -32,9 +30,9 @@ class Result:
     wrote one."""
 
     correct: bool
-    flaws: tuple[str, ...]
     fidelity: Fidelity
     cost: PictureCost
+    flaws: tuple[str, ...] = ()
     thought: str | None = None
     check: ReflectionCheck | None = None
 
@@ -59,87 +57,25 @@ class BestOfTwo:
 
 @dataclass(frozen=True)
 class PromptRecord:
-    """One prompt with one seed: its pictures by condition."""
+    """One prompt with one seed, which makes the `picture_seed`; and what was drawn, by condition."""
 
-    item: Item
+    prompt: str
+    family: str
+    split: str
     seed: int
     index: int
-    results: dict[str, Result] = field(default_factory=dict)
-    choice: BestOfTwo | None = None
+    picture_seed: int
+    choice: BestOfTwo | None
+    results: dict[str, Result]
 
     @property
     def key(self) -> Key:
         return self.seed, self.index
 
     @property
-    def family(self) -> str:
-        return family_of(self.item)
+    def item(self) -> Item:
+        return scene_item(self.index, self.prompt, self.family, self.split, self.picture_seed)
 
     @property
     def group(self) -> str:
         return group_of(self.item)
-
-    def as_line(self) -> str:
-        return json.dumps(
-            {
-                "prompt": self.item.prompt,
-                "family": self.family,
-                "split": self.item.facts["split"],
-                "seed": self.seed,
-                "index": self.index,
-                "picture_seed": self.item.seeds[0],
-                "choice": asdict(self.choice) if self.choice else None,
-                "results": {name: _result_as_json(result) for name, result in self.results.items()},
-            }
-        )
-
-    @classmethod
-    def from_line(cls, line: str) -> "PromptRecord":
-        content = json.loads(line)
-        index, seed = content["index"], content["picture_seed"]
-        item = scene_item(index, content["prompt"], content["family"], content["split"], seed)
-        chosen = content["choice"]
-        return cls(
-            item,
-            content["seed"],
-            index,
-            {name: _result_from_json(result) for name, result in content["results"].items()},
-            BestOfTwo(tuple(chosen["flaws"]), tuple(chosen["log_likelihoods"])) if chosen else None,
-        )
-
-
-def _result_as_json(result: Result) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "correct": result.correct,
-        "fidelity": {name: round(value, 4) for name, value in asdict(result.fidelity).items()},
-        "cost": asdict(result.cost) | {"seconds": round(result.cost.seconds, 4)},
-    }
-    if result.flaws:
-        content["flaws"] = result.flaws
-    if result.thought is not None:
-        content["thought"] = result.thought
-    if result.check is not None:
-        content["check"] = asdict(result.check)
-    return content
-
-
-def _result_from_json(content: dict[str, Any]) -> Result:
-    check = content.get("check")
-    return Result(
-        content["correct"],
-        tuple(content.get("flaws", ())),
-        Fidelity(**content["fidelity"]),
-        PictureCost(**content["cost"]),
-        content.get("thought"),
-        _check_from_json(check) if check else None,
-    )
-
-
-def _check_from_json(content: dict[str, Any]) -> ReflectionCheck:
-    named = content["named"]
-    return ReflectionCheck(
-        tuple(content["present"]),
-        None if named is None else tuple(named),
-        content["target"],
-        content["described_right"],
-    )

@@ -43,12 +43,12 @@ def summarise(found: Found, options: CompareOptions, head: Mapping[str, Any]) ->
         "seeds": list(options.seeds),
         "counts": {group: len(table.records) for group, table in tables.items()},
         "counts_of_few": {group: len(table.records) for group, table in tables_of_few.items()},
-        "prompts_different": len({record.item.prompt for record in main}),
+        "prompts_different": len({record.prompt for record in main}),
         "bootstrap": {"resamples": options.resamples, "groups": "prompts", "seed": 0},
         "conditions": [_condition(name, tables, tables_of_few, main) for name in names],
         "differences": [
             {"better": better, "than": than}
-            | {group: table.difference((better, than)) for group, table in tables.items()}
+            | {group: table.intervals[better, than] for group, table in tables.items()}
             for better, than in pairs
         ],
         "changes": [_changes(main, turn) for turn in range(1, options.turns)],
@@ -90,11 +90,8 @@ class _Table:
         right_N = right_N[~np.isnan(right_N)]
         return share(int(right_N.sum()), len(right_N))
 
-    def fidelity(self, name: str, measure: str = "fidelity") -> dict[str, float] | None:
-        return self.intervals[name][measure]
-
-    def difference(self, pair: tuple[str, str]) -> dict[str, Any]:
-        return self.intervals[pair]
+    def fidelity(self, name: str) -> dict[str, float] | None:
+        return self.intervals[name]["fidelity"]
 
     def _bootstrap(self, values: Mapping[Any, Array]) -> dict[Any, dict[str, Any]]:
         """Of every quantity and measure the mean with its interval, or None where nothing was measured.
@@ -109,7 +106,7 @@ class _Table:
             has_N = np.frombuffer(mask, dtype=bool)
             if not has_N.any():
                 continue
-            prompts = [record.item.prompt for record, has in zip(self.records, has_N, strict=True) if has]
+            prompts = [record.prompt for record, has in zip(self.records, has_N, strict=True) if has]
             values_NK = np.concatenate([values[key][has_N] for key in keys], axis=1)
             low_K, high_K = bootstrap_means(values_NK, prompts, self.options.resamples)
             columns = zip(values_NK.mean(axis=0), low_K, high_K, strict=True)
@@ -157,7 +154,7 @@ def _condition(
             for seed in sorted({record.seed for record in having})
         },
         "fidelity": {group: table.fidelity(name) for group, table in tables.items()},
-        "fidelity_parts": {part: tables[OVERALL].fidelity(name, part) for part in PARTS},
+        "fidelity_parts": {part: tables[OVERALL].intervals[name][part] for part in PARTS},
         "few": {
             "score": {group: table.score(name) for group, table in few.items()},
             "fidelity": {group: table.fidelity(name) for group, table in few.items()},

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 from irg.report.typeset import draw_block, fit
 
 _RIGHT, _WRONG, _INK, _FAINT = "#2e9d4f", "#d33c3c", "#222222", "#6b6b6b"
+SHOWN = 24
+"""Prompts of a contact sheet: the first, not picked."""
 _FRAME, _GAP, _CAPTION, _HEAD = 3, 14, 34, 24
 
 
@@ -39,11 +41,11 @@ def contact_sheet(headings: Seq[str], rows: Seq[SheetRow], columns: int = 3) -> 
         block = fit(row.prompt, across - _GAP, _CAPTION, (14, 12, 10))
         draw_block(draw, (left, top + _CAPTION - block.height), block, _INK)
         for place, (picture, right) in enumerate(zip(row.pictures, row.right, strict=True)):
-            sheet.paste(framed(picture, right), (left + place * width, top + _CAPTION))
+            sheet.paste(_framed(picture, right), (left + place * width, top + _CAPTION))
     return sheet
 
 
-def framed(picture: Image.Image, right: bool) -> Image.Image:
+def _framed(picture: Image.Image, right: bool) -> Image.Image:
     """In a green frame if it is right, else in a red one."""
     size = (picture.width + 2 * _FRAME, picture.height + 2 * _FRAME)
     frame = Image.new("RGB", size, _RIGHT if right else _WRONG)

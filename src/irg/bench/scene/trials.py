@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from irg.bench.noise import PairedDraws, fork, forked
+from irg.bench.noise import PairedDraws, fork
 from irg.bench.scene.conditions import Condition, Scope, turn_name
 from irg.bench.scene.fidelity import fidelity
 from irg.bench.scene.records import BestOfTwo, PictureCost, PromptRecord, Result
@@ -75,12 +75,12 @@ class Trial:
     def run(self) -> None:
         self._draw_at_once()
         rollout = self.pipeline.rollout(self._prompts, self.plan, self._draws(0))
-        start, start_draws = rollout.place, forked(rollout)
+        start, start_draws = rollout.place, fork(rollout.episodes.draws)
         first = self._take(rollout, self.plan.turns[0])
         self._keep(turn_name(1), first, _total(first))
         if self.scope.turns == 1:
             return
-        after_first, first_draws = rollout.place, forked(rollout)
+        after_first, first_draws = rollout.place, fork(rollout.episodes.draws)
         second, praise = self._draw_turns(rollout, first)
         if self.scope.ablations:
             for name, turn_plan, thoughts in self._variants(first, second):
@@ -234,9 +234,9 @@ class Trial:
             )
             self.records[row].results[str(name)] = Result(
                 not flaws,
-                flaws,
                 fidelity(np.asarray(image), reading),
                 costs[row],
+                flaws,
                 thought,
                 checked,
             )
