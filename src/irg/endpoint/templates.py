@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from irg.core.digest import digest_of
+from irg.core.yaml_file import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,7 @@ def parse_templates(text: str, where: str, known: Mapping[str, frozenset[str]]) 
 
     Raises ValueError, naming `where`, for what is none.
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise ValueError(f"{where} is no YAML: {broken}") from broken
+    content = parse_yaml(text, where)
     if not isinstance(content, dict):
         raise ValueError(f"{where} holds {type(content).__name__}, expected templates by name")
     return {name: _template(name, parts, where, known) for name, parts in content.items()}

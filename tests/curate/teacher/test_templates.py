@@ -26,7 +26,7 @@ def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         ("[1, 2]", "expected templates by name"),
-        ("think: {", "no YAML"),
+        ("think: {", "not valid YAML"),
         ('thikn: {version: 1, system: "", user: ""}', "'thikn' is not known"),
         ('think: {version: 1, system: ""}', "expected a version"),
         ('think: {version: "1", system: "", user: ""}', "expected a version"),
