@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from irg.data.trace_rows import PUBLISHED_FEATURES
+from irg.publish import Packaging
 from irg.publish.card_front import Title, front, licences_of
 from irg.publish.inventory import Inventory
-from irg.publish.packaging import Packaging
 from irg.report.markdown import table
 from irg.report.page import fill
 
