@@ -17,7 +17,7 @@ from PIL import Image
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation, learning
-from irg.data.learning import Mode, ModeQuestions, UnfitError
+from irg.data.learning import Mode, UnfitError
 from irg.data.pictures import encode
 from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault, RowError, Source
@@ -33,15 +33,6 @@ class Conversion:
     rows_written: int = 0
     modes: dict[str, int] = field(default_factory=dict)
     rejected: list[RowError] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Which conversations traces become. `system_prompt` None takes each trace's own."""
-
-    modes: tuple[Mode, ...] = tuple(Mode)
-    system_prompt: str | None = None
-    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 class ConversationWriter(ShardWriter):
@@ -60,19 +51,24 @@ class ConversationWriter(ShardWriter):
 
 
 def to_conversations(
-    source: Source, writer: ConversationWriter, wish: Wish, done: Callable[[int], None] = lambda _: None
+    source: Source,
+    writer: ConversationWriter,
+    modes: Sequence[Mode] = tuple(Mode),
+    system_prompt: str | None = None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> Conversion:
-    """Write every row of a source as conversations; `done` hears of each row's index."""
+    """Write every row of a source as conversations, traces in the `modes` as `documents` does; `done` hears
+    of each row's index."""
     found = Conversion()
     for index, row in _rows(source, found, done):
         if isinstance(row, Document):
             writer.write(f"{index:08d}", row)
             continue
         num_before = writer.num_rows
-        for row_id, written in documents(row, wish):
+        for row_id, written in documents(row, modes, system_prompt):
             writer.write(row_id, written)
         if writer.num_rows == num_before:
-            detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
+            detail = f"it lacks the parts for each of {', '.join(modes)}"
             found.rejected.append(source.place(index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
@@ -95,11 +91,13 @@ def to_traces(
     return found
 
 
-def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
-    """What a trace teaches in each of the modes wished for, with an id for each. Modes it lacks the parts for
-    are left out."""
+def documents(
+    trace: Trace, modes: Sequence[Mode] = tuple(Mode), system_prompt: str | None = None
+) -> Iterator[tuple[str, Document]]:
+    """What a trace teaches in each of the modes, with an id for each. Modes it lacks the parts for are left
+    out. `system_prompt` None takes the trace's own."""
     trace_id = trace.id or content_id(trace)
-    for mode, choice, made in learning.documents(trace, wish.modes, wish.system_prompt, wish.questions):
+    for mode, choice, made in learning.documents(trace, modes, system_prompt):
         if isinstance(made, UnfitError):
             continue
         kept = made.segments[1:] if _texts(made, Role.SYSTEM) == [""] else made.segments
