@@ -8,11 +8,9 @@ thinking modes do not, since they end before the last picture is drawn.
 import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
@@ -124,40 +122,27 @@ def trace_of(written: Document) -> Trace:
 
     What an understanding mode asks is set by whoever reads a trace; it is kept in the provenance.
     """
+    mode = written.mode
+    if mode in (Mode.INITIAL_THINKING, Mode.IMPROVING_THINKING):
+        raise UnfitError(f"{mode} lacks the picture that its last thought leads to")
+    if mode not in set(Mode):
+        raise UnfitError(f"mode {mode} is none that a trace can teach")
     images = [one.picture for one, *_ in pieces(written) if one.kind.is_image]
-    thoughts = _texts(written, Role.THOUGHT)
-    match written.mode:
-        case Mode.DIRECT:
-            return _trace(written, [None], images)
-        case Mode.EDIT:
-            return replace(_trace(written, [None], images[1:]), source=images[0])
-        case Mode.QUESTION:
-            return _trace(
-                written, [None], images, questions=((_texts(written, Role.QUESTION)[0], thoughts[0]),)
-            )
-        case Mode.INITIAL_UNDERSTANDING | Mode.INITIAL_FULL | Mode.IMPROVING_FULL:
-            return _trace(written, thoughts, images)
-        case Mode.IMPROVING_UNDERSTANDING:
-            return _trace(written, [None, *thoughts], images)
-        case Mode.INITIAL_THINKING | Mode.IMPROVING_THINKING:
-            raise UnfitError(f"{written.mode} lacks the picture that its last thought leads to")
-    raise UnfitError(f"mode {written.mode} is none that a trace can teach")
-
-
-def _trace(
-    written: Document,
-    thoughts: Sequence[str | None],
-    images: Sequence[Image.Image],
-    questions: tuple[tuple[str, str], ...] = (),
-) -> Trace:
-    asked = [] if questions else _texts(written, Role.QUESTION)
+    source = images.pop(0) if mode == Mode.EDIT else None
+    thoughts, asked = _texts(written, Role.THOUGHT), _texts(written, Role.QUESTION)
+    questions: tuple[tuple[str, str], ...] = ()
+    if mode == Mode.QUESTION:
+        questions, thoughts, asked = ((asked[0], thoughts[0]),), [], []
+    unsaid = [None] * (len(images) - len(thoughts))  # of first turns: the last one's is what is learned
+    turns = zip([*unsaid, *thoughts], images, strict=True)
     return Trace(
         prompt="".join(_texts(written, Role.PROMPT)),
-        turns=tuple(Turn(thought, image) for thought, image in zip(thoughts, images, strict=True)),
+        turns=tuple(Turn(thought, image) for thought, image in turns),
         seed=0,
         system_prompt="".join(_texts(written, Role.SYSTEM)),
+        source=source,
         questions=questions,
-        modes=(written.mode,),
+        modes=(mode,),
         provenance={"question": asked[0]} if asked else {},
     )
 
