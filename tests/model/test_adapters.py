@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
+from irg.cli.errors import explain
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, PaddedAttend, UnifiedModel
 from irg.model.adapters import LoraSettings, adapt, num_adapter_parameters
@@ -206,8 +207,9 @@ def test_bitsandbytes_that_is_not_installed_is_asked_for(
     model: UnifiedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes.nn.modules", None)
-    with pytest.raises(ValueError, match=r"pip install 'irg\[train\]'"):
+    with pytest.raises(ModuleNotFoundError) as caught:
         adapted(model, quantized("nf4"))
+    assert "pip install 'irg[train]'" in str(explain(caught.value))
 
 
 @pytest.mark.parametrize(

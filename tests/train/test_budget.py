@@ -14,7 +14,7 @@ from irg.model.parts import ModelPart, freeze
 from irg.run.flops import RowCounts, row_flops
 from irg.run.optimizers import Optimizers, OptimizerSettings
 from irg.run.parallel import Checkpointing, ParallelSettings, Precision
-from irg.train.budget import Speed, Workload, budget
+from irg.train.budget import Workload, budget
 
 ROW = RowCounts(understanding=3000, latents=5000, patches=2500, pairs=8000**2, labels=300, targets=4000)
 SMALL = embedded(2048)
@@ -133,12 +133,12 @@ def test_checkpointing_and_compilation_save_memory() -> None:
 
 def test_steps_tokens_and_time() -> None:
     workload = Workload(ROW, 7, forwards=2, world=4)
-    plan = budget(SMALL, workload, steps=100, speed=Speed(peak=1e12, mfu=0.25))
+    plan = budget(SMALL, workload, steps=100, speed=0.25e12)
     assert (plan.tokens, plan.documents) == (8 * 8000, 8 * 7)
     assert plan.flops == 8 * row_flops(SMALL, ROW)
     assert plan.seconds == pytest.approx(2 * row_flops(SMALL, ROW) / 0.25e12)
-    measured = budget(SMALL, workload, steps=7200, speed=Speed(peak=1e12, seconds=2.0))
-    assert measured.seconds == 2.0
+    measured = budget(SMALL, workload, steps=7200, speed=plan.flops / (2.0 * 4))
+    assert measured.seconds == pytest.approx(2.0)
     assert ("time for 7,200 steps", "about 4.0 hours") in measured.rows()
 
 

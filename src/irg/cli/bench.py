@@ -1,7 +1,6 @@
 """`irg bench`: benchmark protocols that score a checkpoint."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,7 +73,9 @@ def scene(
     if out is not None:
         make_writable(out)
     pipeline = choice.load(console)
-    with bars(console) as move, _drawing_folder(out) as folder:
+    # Beside the results, so that an interrupted run goes on, or nowhere for long.
+    place = TemporaryDirectory() if out is None else nullcontext(out / "drawn")
+    with bars(console) as move, place as folder:
         is_told = False
 
         def show(done: int, total: int) -> None:
@@ -84,7 +85,7 @@ def scene(
             is_told = True
             move("pictures", total, completed=done)
 
-        found = run(pipeline, options, folder, show)
+        found = run(pipeline, options, Path(folder), show)
         summary = summarise(found.items, found.judged, options, pipeline.identity)
         if out is not None:
             save(found, summary, out)
@@ -98,16 +99,6 @@ def scene(
             f"incomplete: {missing['judged']} of {missing['expected']} pictures judged ({reasons}); the "
             "scores are of those alone"
         )
-
-
-@contextmanager
-def _drawing_folder(out: Path | None) -> Iterator[Path]:
-    """Where pictures lie: beside the results, so that an interrupted run goes on, or nowhere for long."""
-    if out is not None:
-        yield out / "drawn"
-        return
-    with TemporaryDirectory() as folder:
-        yield Path(folder)
 
 
 def _show(summary: dict[str, Any], console: "Console") -> None:

@@ -29,7 +29,7 @@ class EpisodeFolder:
 
     def __enter__(self) -> "EpisodeFolder":
         self._made = make_writable(self.folder)
-        if not self.holds_episode and any(self.folder.iterdir()):
+        if not (self.folder / _TRACE).is_file() and any(self.folder.iterdir()):
             self._refuse_foreign()
         return self
 
@@ -41,10 +41,6 @@ class EpisodeFolder:
         for path in self._previews:
             path.unlink(missing_ok=True)
         remove_empty([self.folder / "previews", *self._made])
-
-    @property
-    def holds_episode(self) -> bool:
-        return (self.folder / _TRACE).is_file()
 
     def preview(self, number: int, step: "DenoisingStep") -> None:
         """Write the preview of a step of image `number`."""

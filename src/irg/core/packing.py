@@ -6,6 +6,8 @@ of a latent token, D values of a patch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
+from typing import Any
 
 import torch
 
@@ -25,7 +27,12 @@ class SpecialTokens:
     image_end: int
 
 
-@dataclass(frozen=True, eq=False)
+_NO_INDEX = torch.empty(0, dtype=torch.long)
+_NO_TIME = torch.empty(0)
+_NO_FLAG = torch.empty(0, dtype=torch.bool)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Packed:
     """A packed row. Every index is a place in the row; documents and segments count from 0 over all of it."""
 
@@ -41,22 +48,22 @@ class Packed:
     text_index_N: torch.Tensor
     text_id_N: torch.Tensor
 
-    latent_index_M: torch.Tensor
-    latent_MC: torch.Tensor | None
-    latent_row_M: torch.Tensor
-    latent_column_M: torch.Tensor
-    timestep_M: torch.Tensor
-    noisy_M: torch.Tensor
+    latent_index_M: torch.Tensor = _NO_INDEX
+    latent_MC: torch.Tensor | None = None
+    latent_row_M: torch.Tensor = _NO_INDEX
+    latent_column_M: torch.Tensor = _NO_INDEX
+    timestep_M: torch.Tensor = _NO_TIME
+    noisy_M: torch.Tensor = _NO_FLAG
     """True where the latent token belongs to a NOISY segment."""
-    target_MC: torch.Tensor | None
+    target_MC: torch.Tensor | None = None
     """Velocity to predict; rows of tokens without a target are zero. None where no segment has a target."""
-    has_target_M: torch.Tensor
+    has_target_M: torch.Tensor = _NO_FLAG
 
-    patch_index_P: torch.Tensor
-    patch_PD: torch.Tensor | None
-    patch_row_P: torch.Tensor
-    patch_column_P: torch.Tensor
-    view_lengths: tuple[int, ...]
+    patch_index_P: torch.Tensor = _NO_INDEX
+    patch_PD: torch.Tensor | None = None
+    patch_row_P: torch.Tensor = _NO_INDEX
+    patch_column_P: torch.Tensor = _NO_INDEX
+    view_lengths: tuple[int, ...] = ()
     """Patches of each VIEW segment, in order: attention in the vision tower stays within one image."""
 
     document_lengths: tuple[int, ...]
@@ -110,148 +117,109 @@ def pack(
     starts = [0] * len(documents) if starts is None else list(starts)
     if len(starts) != len(documents):
         raise ValueError(f"{len(documents)} documents but {len(starts)} start positions")
-    row = _Row(special)
+    segments = [segment for document in documents for segment in document]
+    latents = [segment for segment in segments if segment.kind in (Kind.CLEAN, Kind.NOISY)]
+    views = [segment for segment in segments if segment.kind is Kind.VIEW]
+    begins: list[int] = []  # the position of each segment
+    ends: list[int] = []  # and of each document's end
     for document, start in zip(documents, starts, strict=True):
-        row.add_document(document, start)
-    return row.finish()
+        *begun, end = accumulate((segment.advance for segment in document), initial=start)
+        begins += begun
+        ends.append(end)
+    nums = torch.tensor([segment.num_tokens for segment in segments])
+    segment_T, within_T = _runs(nums)
+    document_T, column_T = _runs(torch.tensor([document.num_tokens for document in documents]))
+    kind_T = torch.tensor([int(segment.kind) for segment in segments])[segment_T]
+    is_text_T = kind_T == int(Kind.TEXT)
+    is_inside_T = ~is_text_T & (within_T > 0) & (within_T < nums[segment_T] - 1)
+    is_view_T = kind_T == int(Kind.VIEW)
+    patch_row_P, patch_column_P = _places(views)
+    text_index_N = (~is_inside_T).nonzero().flatten()
+    text_id_N = torch.tensor([token for segment in segments for token in _ids(segment, special)])
+    label_T = torch.full_like(kind_T, IGNORE)
+    # What is learned of a text is all but its first token, each at the place of the one before it.
+    learned_T = torch.tensor([segment.loss for segment in segments])[segment_T] & is_text_T & (within_T > 0)
+    label_T[:-1][learned_T[1:]] = text_id_N[learned_T[text_index_N]]
+    return Packed(
+        kind_T=kind_T,
+        segment_T=segment_T,
+        document_T=document_T,
+        column_T=column_T,
+        position_T=torch.tensor(begins)[segment_T] + within_T * is_text_T,
+        label_T=label_T,
+        text_index_N=text_index_N,
+        text_id_N=text_id_N,
+        latent_index_M=(is_inside_T & ~is_view_T).nonzero().flatten(),
+        patch_index_P=(is_inside_T & is_view_T).nonzero().flatten(),
+        patch_PD=_joined(views),
+        patch_row_P=patch_row_P,
+        patch_column_P=patch_column_P,
+        view_lengths=tuple(len(segment.values) for segment in views),
+        document_lengths=tuple(document.num_tokens for document in documents),
+        document_advances=tuple(end - start for end, start in zip(ends, starts, strict=True)),
+        **_latents(latents),
+    )
 
 
 def pack_tokens(runs: Sequence[Sequence[int]], starts: Sequence[int]) -> Packed:
     """A run of text tokens per document, without delimiters: for decoding, where texts grow by the token."""
-    lengths = [len(run) for run in runs]
-    document = torch.arange(len(runs)).repeat_interleave(torch.tensor(lengths))
-    column = torch.cat([torch.arange(length) for length in lengths])
-    none, no_flag = torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.bool)
+    lengths = tuple(len(run) for run in runs)
+    document_T, column_T = _runs(torch.tensor(lengths))
     return Packed(
-        kind_T=torch.full_like(document, int(Kind.TEXT)),
-        segment_T=document,
-        document_T=document,
-        column_T=column,
-        position_T=torch.tensor(starts)[document] + column,
-        label_T=torch.full_like(document, IGNORE),
-        text_index_N=torch.arange(len(document)),
+        kind_T=torch.full_like(document_T, int(Kind.TEXT)),
+        segment_T=document_T,
+        document_T=document_T,
+        column_T=column_T,
+        position_T=torch.tensor(starts)[document_T] + column_T,
+        label_T=torch.full_like(document_T, IGNORE),
+        text_index_N=torch.arange(len(document_T)),
         text_id_N=torch.tensor([token for run in runs for token in run]),
-        latent_index_M=none,
-        latent_MC=None,
-        latent_row_M=none,
-        latent_column_M=none,
-        timestep_M=torch.empty(0),
-        noisy_M=no_flag,
-        target_MC=None,
-        has_target_M=no_flag,
-        patch_index_P=none,
-        patch_PD=None,
-        patch_row_P=none,
-        patch_column_P=none,
-        view_lengths=(),
-        document_lengths=tuple(lengths),
-        document_advances=tuple(lengths),
+        document_lengths=lengths,
+        document_advances=lengths,
     )
 
 
-class _Row:
-    """Collects the columns of a packed row segment by segment."""
-
-    def __init__(self, special: SpecialTokens) -> None:
-        self.special = special
-        self.kind: list[int] = []
-        self.segment: list[int] = []
-        self.document: list[int] = []
-        self.column: list[int] = []
-        self.position: list[int] = []
-        self.label: list[int] = []
-        self.text_index: list[int] = []
-        self.text_id: list[int] = []
-        self.latents: list[Segment] = []
-        self.latent_index: list[int] = []
-        self.views: list[Segment] = []
-        self.patch_index: list[int] = []
-        self.num_segments = 0
-        self.lengths: list[int] = []
-        self.advances: list[int] = []
-
-    def add_document(self, document: Document, start: int) -> None:
-        position, first = start, len(self.kind)
-        for segment in document:
-            self._add_segment(segment, position, first)
-            position += segment.advance
-        self.lengths.append(len(self.kind) - first)
-        self.advances.append(position - start)
-
-    def _add_segment(self, segment: Segment, position: int, first: int) -> None:
-        num, offset = segment.num_tokens, len(self.kind)
-        is_text = segment.kind is Kind.TEXT
-        self.kind += [int(segment.kind)] * num
-        self.segment += [self.num_segments] * num
-        self.document += [len(self.lengths)] * num
-        self.column += range(offset - first, offset - first + num)
-        self.position += range(position, position + num) if is_text else [position] * num
-        self.num_segments += 1
-        if is_text:
-            ids = [self.special.text_start, *segment.ids, self.special.text_end]
-            self.text_index += range(offset, offset + num)
-            self.text_id += ids
-            self.label += [*ids[1:], IGNORE] if segment.loss else [IGNORE] * num
-            return
-        self.text_index += [offset, offset + num - 1]
-        self.text_id += [self.special.image_start, self.special.image_end]
-        self.label += [IGNORE] * num
-        if segment.kind is Kind.VIEW:
-            self.views.append(segment)
-            self.patch_index += range(offset + 1, offset + num - 1)
-        else:
-            self.latents.append(segment)
-            self.latent_index += range(offset + 1, offset + num - 1)
-
-    def finish(self) -> Packed:
-        view_rows, view_columns = _places(self.views)
-        latent_rows, latent_columns = _places(self.latents)
-        targets = [segment.target is not None for segment in self.latents]
-        sizes = [len(segment.values) for segment in self.latents]
-        return Packed(
-            kind_T=torch.tensor(self.kind),
-            segment_T=torch.tensor(self.segment),
-            document_T=torch.tensor(self.document),
-            column_T=torch.tensor(self.column),
-            position_T=torch.tensor(self.position),
-            label_T=torch.tensor(self.label),
-            text_index_N=torch.tensor(self.text_index),
-            text_id_N=torch.tensor(self.text_id),
-            latent_index_M=torch.tensor(self.latent_index, dtype=torch.long),
-            latent_MC=_joined([segment.values for segment in self.latents]),
-            latent_row_M=latent_rows,
-            latent_column_M=latent_columns,
-            timestep_M=_repeated([segment.timestep for segment in self.latents], sizes).float(),
-            noisy_M=_repeated([segment.kind is Kind.NOISY for segment in self.latents], sizes).bool(),
-            target_MC=_joined([_target(segment) for segment in self.latents]) if any(targets) else None,
-            has_target_M=_repeated(targets, sizes).bool(),
-            patch_index_P=torch.tensor(self.patch_index, dtype=torch.long),
-            patch_PD=_joined([segment.values for segment in self.views]),
-            patch_row_P=view_rows,
-            patch_column_P=view_columns,
-            view_lengths=tuple(len(segment.values) for segment in self.views),
-            document_lengths=tuple(self.lengths),
-            document_advances=tuple(self.advances),
-        )
+def _runs(lengths_R: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The number of the run that each token is of, and its place in that: of runs of these lengths."""
+    run_T = torch.arange(len(lengths_R)).repeat_interleave(lengths_R)
+    return run_T, torch.arange(len(run_T)) - (lengths_R.cumsum(0) - lengths_R)[run_T]
 
 
-def _target(segment: Segment) -> torch.Tensor:
-    return torch.zeros_like(segment.values) if segment.target is None else segment.target
+def _ids(segment: Segment, special: SpecialTokens) -> tuple[int, ...]:
+    """The text tokens of a segment: of an image its delimiters."""
+    if segment.kind.is_image:
+        return special.image_start, special.image_end
+    return special.text_start, *segment.ids, special.text_end
 
 
-def _joined(parts: list) -> torch.Tensor | None:
-    return torch.cat(parts) if parts else None
+def _latents(segments: list[Segment]) -> dict[str, Any]:
+    """What a row says of its CLEAN and NOISY segments."""
+    sizes = torch.tensor([len(segment.values) for segment in segments], dtype=torch.long)
+    timesteps = torch.tensor([segment.timestep for segment in segments], dtype=torch.float)
+    noisy = torch.tensor([segment.kind is Kind.NOISY for segment in segments], dtype=torch.bool)
+    has_target = [segment.target is not None for segment in segments]
+    targets = [
+        torch.zeros_like(segment.values) if segment.target is None else segment.target for segment in segments
+    ]
+    rows, columns = _places(segments)
+    return {
+        "latent_MC": _joined(segments),
+        "latent_row_M": rows,
+        "latent_column_M": columns,
+        "timestep_M": timesteps.repeat_interleave(sizes),
+        "noisy_M": noisy.repeat_interleave(sizes),
+        "target_MC": torch.cat(targets) if any(has_target) else None,
+        "has_target_M": torch.tensor(has_target, dtype=torch.bool).repeat_interleave(sizes),
+    }
 
 
-def _repeated(values: list, sizes: list[int]) -> torch.Tensor:
-    if not values:
-        return torch.empty(0)
-    return torch.tensor(values).repeat_interleave(torch.tensor(sizes, dtype=torch.long))
+def _joined(segments: list[Segment]) -> torch.Tensor | None:
+    return torch.cat([segment.values for segment in segments]) if segments else None
 
 
 def _places(segments: list[Segment]) -> tuple[torch.Tensor, torch.Tensor]:
     """Row and column of every token of the image segments, row by row."""
-    rows, columns = [torch.empty(0, dtype=torch.long)], [torch.empty(0, dtype=torch.long)]
+    rows, columns = [_NO_INDEX], [_NO_INDEX]
     for segment in segments:
         assert segment.grid is not None
         rows.append(torch.arange(segment.grid.rows).repeat_interleave(segment.grid.columns))

@@ -16,6 +16,8 @@ from pydantic_core.core_schema import (
 
 from irg.core.trace import png
 
+_SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -31,6 +33,11 @@ class Picture:
     @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.data).hexdigest()[:32]
+
+    @property
+    def kind(self) -> str | None:
+        """What kind of file it is, by its first bytes: png, jpeg, webp, gif or bmp; None for any other."""
+        return next((kind for begin, kind in _SIGNATURES.items() if self.data.startswith(begin)), None)
 
     def open(self) -> Image.Image:
         """The image in RGB, decoded. Raises ValueError when the bytes are no image."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from pydantic import BaseModel
@@ -13,7 +14,6 @@ from irg.endpoint.cache import AnswerCache, Stored
 from irg.endpoint.database import Database
 from irg.endpoint.errors import EndpointError, NoAnswer, Secret
 from irg.endpoint.estimate import input_bound
-from irg.endpoint.patience import Patience
 from irg.endpoint.requests import (
     ChatRequest,
     ImageRequest,
@@ -24,7 +24,7 @@ from irg.endpoint.requests import (
     wire_messages,
     wire_seed,
 )
-from irg.endpoint.session import Result, Session
+from irg.endpoint.session import Patience, Result, Session
 from irg.endpoint.settings import Account, EndpointSettings
 from irg.endpoint.structured import (
     UnfitAnswerError,
@@ -80,22 +80,18 @@ class Endpoint:
             text = str(stored.content)
             return text if schema is None else read_answer(text, schema)
 
-        async def ask(session: Session) -> tuple[Stored, int]:
-            return await self._chat(session, request, schema)
-
+        ask = partial(self._chat, request=request, schema=schema)
         return await self._shared(chat_key(self.settings, request, schema), read, ask)
 
     async def draw(self, request: ImageRequest) -> Reply[bytes]:
         """The bytes of a PNG, drawn from a prompt or from a picture and a prompt. Raises EndpointError."""
-
-        async def ask(session: Session) -> tuple[Stored, int]:
-            return await self._draw(session, request)
 
         def read(stored: Stored) -> bytes:
             if not isinstance(stored.content, bytes):
                 raise UnfitAnswerError("it is no picture")
             return stored.content
 
+        ask = partial(self._draw, request=request)
         return await self._shared(image_key(self.settings, request), read, ask)
 
     @asynccontextmanager
@@ -170,23 +166,23 @@ class Endpoint:
     async def _chat(
         self, session: Session, request: ChatRequest, schema: type[BaseModel] | None
     ) -> tuple[Stored, int]:
+        """An answer; one that is to have a shape and does not is sent back once."""
         messages = _with_instruction(request.messages, schema, self.settings)
-        answer, usage, attempts = await self._exchange(session, request, schema, messages)
-        try:
-            return Stored(_checked(answer, schema), usage, answer.served), attempts
-        except UnfitAnswerError as unfit:
-            problem = str(unfit)
-        if schema is None:
-            raise EndpointError(NoAnswer.CUT, problem)
-        session.count("repair")
-        back = (Message("assistant", (str(answer.content),)), Message("user", (repair(problem),)))
-        answer, more, further = await self._exchange(session, request, schema, (*messages, *back))
-        try:
-            return Stored(_checked(answer, schema), usage + more, answer.served), attempts + further
-        except UnfitAnswerError as unfit:
-            reason = NoAnswer.CUT if answer.finish == "length" else NoAnswer.INVALID
-            failure = EndpointError(reason, f"also when asked again: {unfit}")
-        raise failure
+        usage, attempts, again = Cost(), 0, False
+        while True:
+            answer, cost, more = await self._exchange(session, request, schema, messages)
+            usage, attempts = usage + cost, attempts + more
+            try:
+                return Stored(_checked(answer, schema), usage, answer.served), attempts
+            except UnfitAnswerError as unfit:
+                problem = str(unfit)
+            if again or schema is None:
+                reason = NoAnswer.CUT if answer.finish == "length" else NoAnswer.INVALID
+                raise EndpointError(reason, f"also when asked again: {problem}" if again else problem)
+            again = True
+            session.count("repair")
+            said, wrong = str(answer.content), repair(problem)
+            messages += (Message("assistant", (said,)), Message("user", (wrong,)))
 
     async def _exchange(
         self,

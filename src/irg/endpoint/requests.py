@@ -1,5 +1,6 @@
 """What is asked of an endpoint and what comes back, with no word yet of how it travels."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -8,7 +9,6 @@ from pydantic import BaseModel
 from irg.core.cost import Cost
 from irg.core.digest import digest_of
 from irg.core.picture import Picture
-from irg.endpoint.images import data_url
 from irg.endpoint.settings import EndpointSettings
 
 KEY_FORMAT = 1
@@ -108,4 +108,7 @@ def wire_messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 def _wire_part(part: str | Picture) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    return {"type": "image_url", "image_url": {"url": data_url(part)}}
+    if part.kind not in ("png", "jpeg", "webp", "gif"):
+        raise ValueError(f"a picture begins with {part.data[:4]!r}, expected PNG, JPEG, WebP or GIF")
+    address = f"data:image/{part.kind};base64,{base64.b64encode(part.data).decode()}"
+    return {"type": "image_url", "image_url": {"url": address}}

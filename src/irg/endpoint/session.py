@@ -7,15 +7,44 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 
 from irg.core.cost import Cost
-from irg.endpoint.budget import Charge, Ledger
+from irg.endpoint.budget import NANOS, Charge, Ledger
 from irg.endpoint.cache import Stored
-from irg.endpoint.errors import EndpointError
-from irg.endpoint.patience import Patience
-from irg.endpoint.settings import Backoff, EndpointSettings
+from irg.endpoint.errors import EndpointError, NoAnswer
+from irg.endpoint.settings import EndpointSettings
 from irg.endpoint.wire import AttemptError, Response, Wire
 
 Result = tuple[Stored, int] | EndpointError
 Exchange = Callable[[Wire], Awaitable[Response]]
+
+
+class Patience:
+    """When to stop asking at all, rather than reject every record of a long run, one by one: it remembers
+    failures that concern every later question, and how many in a row got no answer."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._num_unanswered = 0
+        self._stopped: EndpointError | None = None
+
+    def check(self) -> None:
+        """Raises the EndpointError that ended the run, if one did."""
+        if self._stopped is not None:
+            raise EndpointError(self._stopped.reason, self._stopped.detail)
+
+    def answered(self) -> None:
+        self._num_unanswered = 0
+
+    def failed(self, failure: EndpointError) -> EndpointError:
+        """Remember a failure. Returns it, or what it means together with those before it."""
+        if self._stopped is not None:
+            return failure
+        self._num_unanswered = self._num_unanswered + 1 if failure.reason.unanswered else 0
+        if self._num_unanswered >= self._bound:
+            text = f"{self._num_unanswered} requests in a row got no answer, the last: {failure}"
+            failure = EndpointError(NoAnswer.UNAVAILABLE, text)
+        if failure.reason.stops_run:
+            self._stopped = failure
+        return failure
 
 
 class Session:
@@ -50,7 +79,6 @@ class Session:
         """The answer, what it cost and the attempts that it took. Raises EndpointError after the last."""
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-        attempts, work = 0, partial(exchange, self._wire)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._settings.attempts),
             retry=retry_if_exception(self._is_worth_another),
@@ -58,17 +86,14 @@ class Session:
             reraise=True,
         )
         try:
-            async for attempt in retrying:
-                with attempt:
-                    attempts += 1
-                    answer, used = await self._attempt(work, most)
-                    money = used.nanos / 10**9
-                    return answer, Cost(1, used.tokens_in, used.tokens_out, money), attempts
+            answer, used = await retrying(self._attempt, partial(exchange, self._wire), most)
         except AttemptError as failed:
+            attempts = retrying.statistics["attempt_number"]
             times = f" ({attempts} attempts)" if attempts > 1 else ""
             failure = EndpointError(failed.reason, failed.detail + times)
         else:
-            raise AssertionError("a request ends with an answer or the reason for none")
+            cost = Cost(1, used.tokens_in, used.tokens_out, used.nanos / NANOS)
+            return answer, cost, retrying.statistics["attempt_number"]
         raise failure
 
     async def close(self) -> None:
@@ -141,14 +166,11 @@ class Session:
         return error.reason.retried and (error.retry_after or 0.0) <= self._settings.backoff.retry_after
 
     def _wait(self, attempt: int, error: BaseException | None) -> float:
+        """Seconds after the attempt of that number (from 1): doubling, bounded, half of it random."""
         asked = error.retry_after if isinstance(error, AttemptError) else None
-        return max(asked or 0.0, backoff_seconds(self._settings.backoff, attempt, self._jitter))
-
-
-def backoff_seconds(backoff: Backoff, attempt: int, jitter: random.Random) -> float:
-    """How long to wait after the attempt of that number (from 1): doubling, bounded, half of it random."""
-    bound = min(backoff.longest, backoff.first * 2 ** (attempt - 1))
-    return bound * jitter.uniform(0.5, 1.0)
+        backoff = self._settings.backoff
+        bound = min(backoff.longest, backoff.first * 2 ** (attempt - 1))
+        return max(asked or 0.0, bound * self._jitter.uniform(0.5, 1.0))
 
 
 def _used(answer: Response, most: Charge, settings: EndpointSettings) -> Charge:

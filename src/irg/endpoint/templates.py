@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import yaml
+from pydantic import StrictInt
 
 from irg.core.digest import digest_of
+from irg.core.settings import BaseSettings, checked
+from irg.core.yaml_file import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -44,26 +46,23 @@ def parse_templates(text: str, where: str, known: Mapping[str, frozenset[str]]) 
 
     Raises ValueError, naming `where`, for what is none.
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise ValueError(f"{where} is no YAML: {broken}") from broken
+    content = parse_yaml(text, where)
     if not isinstance(content, dict):
         raise ValueError(f"{where} holds {type(content).__name__}, expected templates by name")
     return {name: _template(name, parts, where, known) for name, parts in content.items()}
 
 
+class _Words(BaseSettings):
+    version: StrictInt
+    system: str
+    user: str
+
+
 def _template(name: str, parts: Any, where: str, known: Mapping[str, frozenset[str]]) -> Template:
     if name not in known:
         raise ValueError(f"{where}: template {name!r} is not known, expected one of {', '.join(known)}")
-    forms = {"version": int, "system": str, "user": str}
-    if (
-        not isinstance(parts, dict)
-        or parts.keys() != forms.keys()
-        or not all(isinstance(parts[part], form) for part, form in forms.items())
-    ):
-        raise ValueError(f"{where}: template {name}: expected a version (a number), system and user (texts)")
-    template = Template(name, **parts, fields=known[name])
+    words = checked(_Words, parts, f"{where}: template {name}")
+    template = Template(name, **vars(words), fields=known[name])
     try:
         texts = (template.system, template.user)
         parsed = [piece for text in texts for piece in string.Formatter().parse(text)]

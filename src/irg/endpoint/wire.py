@@ -5,6 +5,8 @@ say, and both may hold the key.
 """
 
 import asyncio
+import base64
+import binascii
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +16,6 @@ from typing import Any, TypeVar, cast
 
 from irg.core.picture import Picture
 from irg.endpoint.errors import NoAnswer, Secret
-from irg.endpoint.images import as_png
 from irg.endpoint.settings import EndpointSettings
 
 Result = TypeVar("Result")
@@ -122,7 +123,7 @@ class Wire:
             raise AttemptError(
                 NoAnswer.BAD_REQUEST, "the answer holds no image data: set ask_base64", served=True
             )
-        return Response(await asyncio.to_thread(as_png, encoded), "stop", self._settings.model)
+        return Response(await asyncio.to_thread(_as_png, encoded), "stop", self._settings.model)
 
     def _said(self, content: Any, finish: Any, completion: Any, usage: Any) -> Response:
         if finish == "content_filter":
@@ -174,6 +175,19 @@ class Wire:
 
     def _redact(self, text: str) -> str:
         return self._secret.redact(text) if self._secret else text
+
+
+def _as_png(encoded: str) -> bytes:
+    """Base64 of any image as the bytes of a PNG, the same bytes if it is one already.
+
+    Raises ValueError when it is no whole image.
+    """
+    try:
+        picture = Picture(base64.b64decode(encoded, validate=True))
+    except binascii.Error as broken:
+        raise ValueError(f"not base64: {broken}") from broken
+    image = picture.open()
+    return picture.data if picture.kind == "png" else Picture.of(image).data
 
 
 def _custom_headers() -> list[str]:

@@ -1,7 +1,7 @@
 """Sizes of a model, its presets, and how a checkpoint folder's JSON files hold them."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,49 +123,57 @@ def tiny(vocabulary: int = 304) -> ModelConfig:
     )
 
 
-LLM_CONFIG = "llm_config.json"
-"""The file that every checkpoint folder has."""
+LLM_CONFIG, VIT_CONFIG, AE_PARAMS = "llm_config.json", "vit_config.json", "ae_params.json"
+"""The files of a checkpoint folder; the last one only where the autoencoder is another than FLUX's."""
+_DECODER_KEYS = {
+    "width": "hidden_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "num_kv_heads": "num_key_value_heads",
+    "mlp_width": "intermediate_size",
+    "vocabulary": "vocab_size",
+    "rope_theta": "rope_theta",
+    "norm_eps": "rms_norm_eps",
+}
+"""What the decoder's file calls our sizes."""
+_VISION_KEYS = {
+    "width": "hidden_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "mlp_width": "intermediate_size",
+    "patch": "patch_size",
+    "side": "image_size",
+    "norm_eps": "layer_norm_eps",
+}
+"""What the vision tower's calls them, of which it counts one layer more than runs, and the side in pixels."""
+_DEFAULTS: dict[str, Any] = {"rope_theta": 1e6, "rms_norm_eps": 1e-6, "layer_norm_eps": 1e-6}
+"""What files may leave out."""
 
 
 def read_config(folder: Path) -> ModelConfig:
     """Sizes of the checkpoint in `folder`, as its two or three JSON files tell them.
 
-    The vision tower's file counts one layer more than runs, and the position tables' side follows from its
-    image size, as in the reference. Without `ae_params.json` the FLUX autoencoder is meant.
+    The position tables' side follows from the vision tower's image size, as in the reference. Without
+    `ae_params.json` the FLUX autoencoder is meant.
     """
-    llm, vit = _read_json(folder / LLM_CONFIG), _read_json(folder / "vit_config.json")
+    llm, vit = (_DEFAULTS | _read_json(folder / name) for name in (LLM_CONFIG, VIT_CONFIG))
     try:
-        return ModelConfig(
-            DecoderConfig(
-                width=llm["hidden_size"],
-                num_layers=llm["num_hidden_layers"],
-                num_heads=llm["num_attention_heads"],
-                num_kv_heads=llm["num_key_value_heads"],
-                mlp_width=llm["intermediate_size"],
-                vocabulary=llm["vocab_size"],
-                rope_theta=float(llm.get("rope_theta", 1e6)),
-                norm_eps=float(llm.get("rms_norm_eps", 1e-6)),
-            ),
-            VisionConfig(
-                width=vit["hidden_size"],
-                num_layers=vit["num_hidden_layers"] - 1,
-                num_heads=vit["num_attention_heads"],
-                mlp_width=vit["intermediate_size"],
-                patch=vit["patch_size"],
-                side=vit["image_size"] // vit["patch_size"],
-                norm_eps=float(vit.get("layer_norm_eps", 1e-6)),
-            ),
-            read_autoencoder_config(folder),
-            latent_patch=llm.get("latent_patch_size", 2),
-            latent_side=llm.get("max_latent_size", 64),
-        )
+        decoder = {ours: llm[theirs] for ours, theirs in _DECODER_KEYS.items()}
+        vision = VisionConfig(**{ours: vit[theirs] for ours, theirs in _VISION_KEYS.items()})
     except KeyError as missing:
         raise ValueError(f"{folder}: a configuration file lacks {missing}") from missing
+    return ModelConfig(
+        DecoderConfig(**decoder),
+        replace(vision, num_layers=vision.num_layers - 1, side=vision.side // vision.patch),
+        read_autoencoder_config(folder),
+        llm.get("latent_patch_size", 2),
+        llm.get("max_latent_size", 64),
+    )
 
 
 def read_autoencoder_config(folder: Path) -> AutoencoderConfig:
     """The autoencoder of the checkpoint in `folder`: what `ae_params.json` says, or FLUX's."""
-    path = folder / "ae_params.json"
+    path = folder / AE_PARAMS
     if not path.exists():
         return FLUX_AUTOENCODER
     params = _read_json(path)
@@ -177,37 +185,25 @@ def read_autoencoder_config(folder: Path) -> AutoencoderConfig:
 
 def write_config(config: ModelConfig, folder: Path) -> None:
     """Write the three JSON files that `read_config` reads."""
-    decoder, vision, autoencoder = config.decoder, config.vision, config.autoencoder
+    vision, autoencoder = config.vision, config.autoencoder
+    vision = replace(vision, num_layers=vision.num_layers + 1, side=vision.side * vision.patch)
     files = {
         LLM_CONFIG: {
             "architectures": ["Qwen2ForCausalLM"],
             "model_type": "qwen2",
-            "hidden_size": decoder.width,
-            "num_hidden_layers": decoder.num_layers,
-            "num_attention_heads": decoder.num_heads,
-            "num_key_value_heads": decoder.num_kv_heads,
-            "intermediate_size": decoder.mlp_width,
-            "vocab_size": decoder.vocabulary,
-            "rope_theta": decoder.rope_theta,
-            "rms_norm_eps": decoder.norm_eps,
+            **{theirs: getattr(config.decoder, ours) for ours, theirs in _DECODER_KEYS.items()},
             "hidden_act": "silu",
             "tie_word_embeddings": False,
             "latent_patch_size": config.latent_patch,
             "max_latent_size": config.latent_side,
         },
-        "vit_config.json": {
+        VIT_CONFIG: {
             "model_type": "siglip_vision_model",
-            "hidden_size": vision.width,
-            "num_hidden_layers": vision.num_layers + 1,
-            "num_attention_heads": vision.num_heads,
-            "intermediate_size": vision.mlp_width,
-            "patch_size": vision.patch,
-            "image_size": vision.side * vision.patch,
-            "layer_norm_eps": vision.norm_eps,
+            **{theirs: getattr(vision, ours) for ours, theirs in _VISION_KEYS.items()},
         },
     }
     if autoencoder != FLUX_AUTOENCODER:
-        files["ae_params.json"] = asdict(autoencoder)
+        files[AE_PARAMS] = asdict(autoencoder)
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=1) + "\n")
 

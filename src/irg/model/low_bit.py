@@ -28,7 +28,7 @@ def quantize(model: nn.Module, kind: Quantize, device: torch.device | None = Non
     """Hold the projections of all experts in few bits, in place.
 
     They are quantised on `device` (None: where they are) and stay there, one by one, so that the whole model
-    need not fit. Raises ValueError where a package is missing.
+    need not fit.
     """
     if kind is Quantize.NONE:
         return
@@ -65,12 +65,8 @@ def decoded(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _to_nf4(layer: nn.Linear) -> nn.Linear:
-    try:
-        from bitsandbytes.nn.modules import Linear4bit, Params4bit
-    except ImportError as missing:
-        raise ValueError(
-            f"lora.quantize nf4 needs a package: pip install 'irg[train]' ({missing})"
-        ) from missing
+    from bitsandbytes.nn.modules import Linear4bit, Params4bit
+
     weight, bias = layer.weight.detach(), layer.bias
     quantized: Any = Linear4bit(
         layer.in_features,

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import yaml
 
 from irg.data.trace_rows import PUBLISHED_FEATURES
 from irg.publish.card_front import Title, front, licences_of
-from irg.publish.inventory import Inventory, median
+from irg.publish.inventory import Inventory
 from irg.publish.packaging import Packaging
 from irg.report.markdown import table
 
@@ -86,7 +87,7 @@ def _contents(found: Inventory, num_bytes: int) -> str:
     facts.append(["pictures", ", ".join(sizes) + (f", and {others:,} other sizes" if others > 0 else "")])
     for turn, words in sorted(found.words.items()):
         name = "first thought" if turn == 1 else f"thought {turn} (reflection)"
-        facts.append([name, f"median {median(words):,} words, at most {max(words):,}"])
+        facts.append([name, f"median {median_low(words.elements()):,} words, at most {max(words):,}"])
     for turn, judged in sorted(found.judged.items()):
         facts.append([f"picture {turn} judged right", f"{found.right[turn]:,} of {judged:,}"])
     if found.relations:

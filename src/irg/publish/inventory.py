@@ -71,16 +71,6 @@ class Inventory:
                 self.makers[str(step["stage"]), int(step.get("version", 0)), name] += 1
 
 
-def median(counts: Mapping[int, int]) -> int:
-    """The lower median of values given by how often each occurs; there is at least one."""
-    middle, passed = (sum(counts.values()) + 1) // 2, 0
-    for value in sorted(counts):
-        passed += counts[value]
-        if passed >= middle:
-            return value
-    raise ValueError("no values have no median")
-
-
 def _text(content: Mapping[str, Any], name: str) -> str:
     value = content.get(name)
     return value if isinstance(value, str) else ""

@@ -15,30 +15,19 @@ import json
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from irg.core.digest import digest_of
 from irg.core.files import write_atomically
+from irg.core.picture import Picture
 from irg.data.shards import file_hash
 from irg.data.trace_rows import published
 
 INDEX = "index.json"
 VERSION = 1
 _IMAGES = ("images", "source")
-_MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
-
-
-@dataclass(frozen=True)
-class TarEntry:
-    """A shard: its file, its samples, size and hash."""
-
-    name: str
-    samples: int
-    num_bytes: int
-    sha256: str
 
 
 class TarWriter:
@@ -49,7 +38,7 @@ class TarWriter:
         if shard_bytes < 1:
             raise ValueError(f"shards of {shard_bytes} bytes: expected at least 1")
         self.folder, self.prefix, self.shard_bytes = folder, prefix, shard_bytes
-        self._entries: list[TarEntry] = []
+        self._entries: list[dict[str, Any]] = []
         self._tar: tarfile.TarFile | None = None
         self._samples = 0
 
@@ -65,7 +54,7 @@ class TarWriter:
                 self._tar.close()
             return
         self._end_shard()
-        content = {"version": VERSION, "shards": [asdict(entry) for entry in self._entries]}
+        content = {"version": VERSION, "shards": self._entries}
         write_atomically(self.folder / INDEX, json.dumps(content, indent=1) + "\n")
 
     def write_row(self, row: dict[str, Any], modes: Iterable[str] = ()) -> None:
@@ -89,7 +78,8 @@ class TarWriter:
             return
         path = self._path
         self._tar.close()
-        self._entries.append(TarEntry(path.name, self._samples, path.stat().st_size, file_hash(path)))
+        size = {"samples": self._samples, "num_bytes": path.stat().st_size}
+        self._entries.append({"name": path.name, **size, "sha256": file_hash(path)})
         self._tar, self._samples = None, 0
 
 
@@ -108,7 +98,7 @@ def sample(row: dict[str, Any], modes: Iterable[str] = ()) -> Iterator[tuple[str
 
 def _extension(data: bytes) -> str:
     """What readers decode the picture by. Raises ValueError for a kind of file that they do not know."""
-    for magic, extension in _MAGIC.items():
-        if data.startswith(magic):
-            return extension
-    raise ValueError(f"a picture that begins with {data[:8]!r}: expected PNG, JPEG, WebP, GIF or BMP")
+    kind = Picture(data).kind
+    if kind is None:
+        raise ValueError(f"a picture that begins with {data[:8]!r}: expected PNG, JPEG, WebP, GIF or BMP")
+    return "jpg" if kind == "jpeg" else kind

@@ -24,6 +24,7 @@ from irg.model.checkpoint import CheckpointError
 from irg.run.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
 from irg.run.saved import PLAIN, Files, Saved, read_index, read_json, step_folder, step_name, steps_in
 from irg.run.staging import CopyPlanner, HostCopies
+from irg.run.state import gathered
 from irg.run.storage import FolderWriter, sync
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
@@ -66,10 +67,7 @@ class Checkpoints:
     def latest(self) -> int | None:
         """The newest step, as rank 0 sees it; None if there is no checkpoint."""
         self.wait()
-        found = [max(steps_in(self.folder), default=None) if self.rank == 0 else None]
-        if self.is_distributed:
-            dist.broadcast_object_list(found, src=0, group=self._group)
-        return found[0]
+        return gathered(max(steps_in(self.folder), default=None), self._group)[0]
 
     def save(self, step: int, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
         """Begin to save, and return as soon as the tensors are copied to the host and may change.
@@ -138,11 +136,9 @@ class Checkpoints:
             yield
         except (ValueError, OSError, RuntimeError) as failure:
             failed = f"{type(failure).__name__}: {failure}"
-        every = [failed] * self.world
-        if self.is_distributed:
-            dist.all_gather_object(every, failed, group=self._group)
-        if any(every):
-            raise CheckpointError(f"{folder} cannot be loaded: {_by_rank(dict(enumerate(every)))}")
+        failures = dict(enumerate(gathered(failed, self._group)))
+        if any(failures.values()):
+            raise CheckpointError(f"{folder} cannot be loaded: {_by_rank(failures)}")
 
     def _compare_identity(self, folder: Path, theirs: dict[str, Any]) -> None:
         differences = [

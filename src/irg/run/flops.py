@@ -6,7 +6,6 @@ a document, masked or not. What is computed again because activations were not k
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -163,12 +162,9 @@ def _matrices(config: ModelConfig) -> tuple[tuple[ModelPart, str, int], ...]:
     """Of every kind of token: the part, what counts its tokens, and the entries of the matrices they meet."""
     return tuple(
         (part_of(f"{name}.weight"), _read_by(name), layer.in_features * layer.out_features)
-        for name, layer in _linear_layers(skeleton(config))
+        for name, layer in skeleton(config).named_modules()
+        if isinstance(layer, nn.Linear)
     )
-
-
-def _linear_layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear))
 
 
 def _read_by(layer: str) -> str:

@@ -15,7 +15,7 @@ import torch.distributed as dist
 
 from irg.model.checkpoint import CheckpointError
 from irg.run.saved import Files, Saved, put_together
-from irg.run.state import local, offsets
+from irg.run.state import gathered, local, offsets
 
 _PIECE = re.compile(r"(?P<whole>.+)/at-(?P<offsets>\d+(-\d+)*)/(?P<part>\w+)")
 _VALUES = "values"
@@ -25,11 +25,7 @@ _VALUES = "values"
 def low_bit_names(tensors: Mapping[str, torch.Tensor], group: dist.ProcessGroup | None) -> set[str]:
     """The names of the tensors that are of few bits on any rank of `group`."""
     names = {name for name, tensor in tensors.items() if _parts_of(local(tensor))}
-    if group is None:
-        return names
-    found: list[set[str]] = [set()] * dist.get_world_size(group)
-    dist.all_gather_object(found, names, group=group)
-    return set().union(*found)
+    return set().union(*gathered(names, group))
 
 
 def pieces(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -123,9 +122,7 @@ class MetricsLog:
             self._open = opening.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._open.close()
 
     def record(
@@ -179,12 +176,8 @@ def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
 
 
 def _tensorboard(folder: Path, start: int, opening: ExitStack) -> Writer:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as missing:
-        raise ValueError(
-            f"log.tensorboard needs a package: pip install 'irg[train]' ({missing})"
-        ) from missing
+    from torch.utils.tensorboard import SummaryWriter
+
     # What an interrupted run wrote past its checkpoint is hidden.
     writer = SummaryWriter(str(folder), purge_step=start + 1)
     opening.callback(writer.close)

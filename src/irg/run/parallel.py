@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from irg.core import Packed
@@ -150,14 +150,6 @@ def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:
     return nullcontext()
 
 
-@contextmanager
-def without_sync(module: nn.Module, still_accumulating: bool) -> Iterator[None]:
-    """Within the block gradients stay with their process, unless this is the last part of a step."""
-    if isinstance(module, FSDPModule):
-        module.set_requires_gradient_sync(not still_accumulating)
-    yield
-
-
 def attention(packed: Packed, device: torch.device) -> Attend:
     """FlexAttention on GPUs, padded attention elsewhere."""
     if device.type != "cuda":
@@ -178,12 +170,9 @@ def _compile(whole: nn.Module) -> None:
 
 def _checkpointed(forward: Callable[..., Any], kind: Checkpointing, *inputs: Any) -> Any:
     if kind is Checkpointing.SELECTIVE:
-        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=_selective)
+        contexts = partial(create_selective_checkpoint_contexts, _policy)
+        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
     return checkpoint(forward, *inputs, use_reentrant=False)
-
-
-def _selective() -> Any:
-    return create_selective_checkpoint_contexts(_policy)
 
 
 def _policy(context: Any, operation: Any, *inputs: Any, **options: Any) -> CheckpointPolicy:

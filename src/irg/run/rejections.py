@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import torch.distributed as dist
 from rich.console import Console
 
 from irg.core.files import write_atomically
@@ -13,6 +12,7 @@ from irg.data.source import Fault
 from irg.data.streams import Rejected
 from irg.run.lines import lines_until
 from irg.run.parallel import Layout
+from irg.run.state import gathered
 
 FILE = "rejected.jsonl"
 
@@ -57,11 +57,7 @@ class Rejections:
 
     def report(self, console: Console) -> Counter[tuple[str, Fault]]:
         """Counts over all processes, shown by the first. All processes call it."""
-        together = self.counts
-        if self.layout.world > 1:
-            every: list[Counter[tuple[str, Fault]]] = [Counter()] * self.layout.world
-            dist.all_gather_object(every, self.counts)
-            together = sum(every, Counter())
+        together = sum(gathered(self.counts), Counter[tuple[str, Fault]]())
         if self.layout.is_first:
             for (stream, reason), count in sorted(together.items()):
                 console.print(f"rejected {count} rows of {stream}: {reason}", style="yellow")

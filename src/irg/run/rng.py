@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from irg.data.prepare import seed_of
 from irg.run.parallel import Layout
+from irg.run.state import gathered
 
 
 def seed_rng(seed: int, layout: Layout) -> None:
@@ -28,12 +28,7 @@ def rng_state(layout: Layout) -> list[dict[str, Any]]:
 
     All processes call it, and get the same.
     """
-    own = _own_state(layout.device)
-    if layout.world == 1:
-        return [own]
-    states: list[dict[str, Any]] = [{}] * layout.world
-    dist.all_gather_object(states, own)
-    return states
+    return gathered(_own_state(layout.device))
 
 
 def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:

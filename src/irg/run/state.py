@@ -1,10 +1,14 @@
-"""What of a model and its optimizers goes into a checkpoint, by the parameters' names."""
+"""What of a model and its optimizers goes into a checkpoint, and what of it each process has."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.distributed.tensor import DTensor
+
+Value = TypeVar("Value")
 
 
 def model_state(model: nn.Module, frozen: bool) -> dict[str, torch.Tensor]:
@@ -43,3 +47,12 @@ def offsets(tensor: torch.Tensor) -> tuple[int, ...]:
     if isinstance(tensor, DTensor):
         return tuple(tensor.__create_chunk_list__()[0].offsets)
     return (0,) * tensor.ndim
+
+
+def gathered(value: Value, group: dist.ProcessGroup | None = None) -> list[Value]:
+    """What every process has of it, by rank. All processes of the group call it."""
+    if not dist.is_initialized():
+        return [value]
+    every = [value] * dist.get_world_size(group)
+    dist.all_gather_object(every, value, group=group)
+    return every

@@ -13,8 +13,9 @@ from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
-from irg.run.parallel import Layout, without_sync
+from irg.run.parallel import Layout
 
 
 class Forward(Protocol):
@@ -127,11 +128,12 @@ def _totals(
     scale_K = (scale_K / layout.total(weight_K).clamp(min=1e-12)).float()
     sums = [_zeros(num_terms, layout), _zeros(num_parts, layout), _zeros(num_parts, layout)]
     for number, forward in enumerate(forwards, start=1):
-        with without_sync(objective.network, still_accumulating=number < len(forwards)):
-            found = objective(forward)
-            if train:
-                # Sharding takes the mean of the processes' gradients; the sum is meant.
-                (layout.world * (scale_K * found.term_K).sum()).backward()
+        if isinstance(objective.network, FSDPModule):  # until the last, gradients stay with their process
+            objective.network.set_requires_gradient_sync(number == len(forwards))
+        found = objective(forward)
+        if train:
+            # Sharding takes the mean of the processes' gradients; the sum is meant.
+            (layout.world * (scale_K * found.term_K).sum()).backward()
         for total, part in zip(sums, (found.term_K.detach(), found.part_P, found.count_P), strict=True):
             total += part
     counts = [sum(one.documents for one in forwards), sum(one.tokens for one in forwards)]

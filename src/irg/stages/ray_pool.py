@@ -30,9 +30,6 @@ from irg.stages.store import Store
 Build = Callable[[], Sequence[AnyStage]]
 """Makes the stages of a run, in whatever process; it can be sent there."""
 
-_FOREVER = {"max_restarts": -1, "max_task_retries": -1}
-"""An actor that is lost is made anew, and what it was at is done again."""
-
 
 def run_on_cluster(job: Job, build: Build, cluster: Cluster, watch: Watch | None = None) -> Progress:
     """Bring all shards of a job through its stages, as `irg.stages.runner.run` does, on a cluster.
@@ -120,9 +117,7 @@ class Workers:
         if Resource.DEVICE in wanted:
             self._start_devices()
         if Resource.ENDPOINT in wanted:
-            options: dict[str, Any] = {**_FOREVER, "num_cpus": 0, "max_concurrency": num_shards}
-            self.waiting: Any = ray.remote(**options)(_Waiting).remote()
-            self.actors.append(self.waiting)
+            self.waiting = self._started(max_concurrency=num_shards)
 
     def taken(self, shard: Shard) -> Shard:
         return shard.left
@@ -141,16 +136,20 @@ class Workers:
 
     def _start_devices(self) -> None:
         """One actor for each GPU; without any, one for each machine."""
-        import ray
-
         gpus = min(1.0, self.machines.gpus)
-        options: dict[str, Any] = {**_FOREVER, "num_cpus": 0, "num_gpus": gpus}
         count = max(1, int(self.machines.gpus)) if gpus else len(self.machines.nodes)
-        computing = ray.remote(scheduling_strategy="SPREAD", **options)(_Computing)
-        started = [computing.remote() for _ in range(count)]
-        self.actors += started
+        options: dict[str, Any] = {"num_gpus": gpus, "max_concurrency": 1, "scheduling_strategy": "SPREAD"}
+        started = [self._started(**options) for _ in range(count)]
         for actor in (*started, *started):  # the second shard waits where the first is drawn
             self.devices.put_nowait(actor)
+
+    def _started(self, **options: Any) -> Any:
+        """An actor; one that is lost is made anew, and what it was at is done again."""
+        import ray
+
+        actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, **options)(_Worker).remote()
+        self.actors.append(actor)
+        return actor
 
     async def _done(self, span: Span, shard: Shard) -> list[Outcome]:
         """What a worker made of a shard. Raises what a stage raised there."""
@@ -178,15 +177,8 @@ def _compute(span: Span, shard: Shard) -> list[Outcome]:
     return asyncio.run(span.run(shard))
 
 
-class _Computing:
-    """An actor that keeps what its stages have loaded."""
-
-    def run(self, span: Span, shard: Shard) -> list[Outcome]:
-        return _compute(span, shard)
-
-
-class _Waiting:
-    """An actor that has many shards in hand at once; its stages bound what they have in flight."""
+class _Worker:
+    """An actor: it keeps what its stages have loaded."""
 
     async def run(self, span: Span, shard: Shard) -> list[Outcome]:
         return await span.run(shard)

@@ -103,20 +103,34 @@ class EndpointStage(Stage, Protocol[Item]):
 AnyStage = DirectStage[Item] | EndpointStage[Item]
 
 
+NOTHING: Mapping[str, Any] = {}
+
+
 def live(records: Sequence[Item]) -> list[Item]:
     """The records that are still going: what a stage's `run` takes."""
     return [record for record in records if record.rejected is None]
 
 
-def settle(identity: Identity, records: Sequence[Item], results: Sequence[Item]) -> list[Item]:
+def unknown(identity: Identity, records: Sequence[Item], known: Mapping[str, Item]) -> list[Item]:
+    """Those of the live records that a stage has not made anything of yet."""
+    return [record for record in live(records) if identity.key(record.id) not in known]
+
+
+def settle(
+    identity: Identity, records: Sequence[Item], results: Sequence[Item], known: Mapping[str, Item] = NOTHING
+) -> list[Item]:
     """All records after a stage: the results, under their new ids and with this step in their provenance, in
-    the places of the live records they were made of; what had been rejected before stays as it was."""
-    assert len(results) == len(live(records)), f"{identity.name} must return a record for each it gets"
+    the places of the live records they were made of; what had been rejected before stays as it was.
+
+    `known` holds what the stage has made of some of them already, by the id that it gave them.
+    """
+    num_fresh = len(unknown(identity, records, known))
+    assert len(results) == num_fresh, f"{identity.name} must return a record for each it gets"
     remaining, settled = iter(results), []
     for record in records:
         if record.rejected is None:
             step = identity.step(record)
-            result = next(remaining)
+            result = known[step.key] if step.key in known else next(remaining)
             assert result.index == record.index, f"{identity.name} must keep the order of records"
             record = replace(result, id=step.key, steps=(*record.steps, step))
         settled.append(record)
@@ -124,36 +138,19 @@ def settle(identity: Identity, records: Sequence[Item], results: Sequence[Item])
 
 
 def run_direct(
-    stage: DirectStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+    stage: DirectStage[Item], records: Sequence[Item], known: Mapping[str, Item] = NOTHING
 ) -> list[Item]:
     """One shard through one stage that computes. The whole of what a worker has to do.
 
     `known` holds what the stage has made of some of the records already, by the id that it gave them.
     """
-    going = _unknown(stage.identity, records, known)
-    return _settled(stage.identity, records, stage.run(going) if going else [], known)
+    fresh = unknown(stage.identity, records, known)
+    return settle(stage.identity, records, stage.run(fresh) if fresh else [], known)
 
 
 async def run_endpoint(
-    stage: EndpointStage[Item], records: Sequence[Item], known: Mapping[str, Item] | None = None
+    stage: EndpointStage[Item], records: Sequence[Item], known: Mapping[str, Item] = NOTHING
 ) -> list[Item]:
     """One shard through one stage that waits for endpoints."""
-    going = _unknown(stage.identity, records, known)
-    return _settled(stage.identity, records, await stage.run_async(going) if going else [], known)
-
-
-def _unknown(identity: Identity, records: Sequence[Item], known: Mapping[str, Item] | None) -> list[Item]:
-    return [record for record in live(records) if not known or identity.key(record.id) not in known]
-
-
-def _settled(
-    identity: Identity,
-    records: Sequence[Item],
-    results: Sequence[Item],
-    known: Mapping[str, Item] | None,
-) -> list[Item]:
-    if not known:
-        return settle(identity, records, results)
-    fresh = iter(results)
-    keys = [identity.key(record.id) for record in live(records)]
-    return settle(identity, records, [known[key] if key in known else next(fresh) for key in keys])
+    fresh = unknown(stage.identity, records, known)
+    return settle(stage.identity, records, await stage.run_async(fresh) if fresh else [], known)

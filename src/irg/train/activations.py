@@ -74,7 +74,7 @@ def kept_by_forward(
     per_token = _kept_layer(config.decoder, arithmetic, parallel.checkpointing, whole)
     decoder = config.decoder.num_layers * row.tokens * per_token
     whole_patch = arithmetic.size * (8 * config.vision.width + 2 * config.vision.mlp_width)
-    per_patch = _kept_vision_layer(config.vision, arithmetic, parallel.checkpointing, whole_patch)
+    per_patch = _kept_layer(config.vision, arithmetic, parallel.checkpointing, whole_patch)
     vision = config.vision.num_layers * row.patches * per_patch
     if parallel.checkpointing is not Checkpointing.NONE:
         decoder += row.tokens * whole
@@ -83,23 +83,19 @@ def kept_by_forward(
     return Kept(decoder, vision, logits)
 
 
-def _kept_layer(config: DecoderConfig, arithmetic: Arithmetic, kind: Checkpointing, whole: int) -> int:
-    queries, keys = _widths(config)
+def _kept_layer(
+    config: DecoderConfig | VisionConfig, arithmetic: Arithmetic, kind: Checkpointing, whole: int
+) -> int:
+    """Bytes that a token keeps in a layer, of which `whole` where nothing is computed again."""
     kept = arithmetic.stream_size * config.width
     if kind is Checkpointing.NONE:
         return whole
     if kind is Checkpointing.FULL:
         return kept
-    return kept + arithmetic.size * 2 * (config.width + queries + keys + config.mlp_width)
-
-
-def _kept_vision_layer(config: VisionConfig, arithmetic: Arithmetic, kind: Checkpointing, whole: int) -> int:
-    kept = arithmetic.stream_size * config.width
-    if kind is Checkpointing.NONE:
-        return whole
-    if kind is Checkpointing.FULL:
-        return kept
-    return kept + arithmetic.size * (6 * config.width + config.mlp_width)
+    products = 6 * config.width + config.mlp_width
+    if isinstance(config, DecoderConfig):
+        products = 2 * (config.width + sum(_widths(config)) + config.mlp_width)
+    return kept + arithmetic.size * products
 
 
 def _whole_layer(config: DecoderConfig, arithmetic: Arithmetic, compiled: bool) -> int:

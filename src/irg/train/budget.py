@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
-from irg.model.adapters import LoraSettings, num_adapter_parameters
+from irg.model.adapters import LoraSettings, adapted_layers, num_adapter_parameters
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize
 from irg.model.parts import ModelPart, part_of
@@ -69,15 +69,6 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Speed:
-    """How fast a device is: at `mfu` of `peak` FLOP/s, unless a step's `seconds` were measured."""
-
-    peak: float | None = None
-    mfu: float = 0.4
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
 class Budget:
     """The plan of a run. Memory is in bytes per process, a name and a size for each part."""
 
@@ -117,10 +108,10 @@ class Budget:
 
 
 def budget(
-    config: ModelConfig, workload: Workload, steps: int | None = None, speed: Speed | None = None
+    config: ModelConfig, workload: Workload, steps: int | None = None, speed: float | None = None
 ) -> Budget:
-    """Plan `steps` steps (None: no end is known) of training a model of these sizes."""
-    speed = Speed() if speed is None else speed
+    """Plan `steps` steps (None: no end is known) of training a model of these sizes, where a device makes
+    `speed` FLOP/s (None: not known)."""
     sizes = _sizes(config)
     if workload.lora is None:
         trained = sum(size for part, size in sizes.parts.items() if part not in workload.frozen)
@@ -128,11 +119,8 @@ def budget(
     else:
         trained = num_adapter_parameters(config, workload.lora)
         frozen = sum(sizes.parts.values())
-    flops = row_flops(config, workload.row, workload.backward) * workload.forwards * workload.world
-    seconds = speed.seconds
-    if seconds is None and speed.peak is not None:
-        seconds = flops / (speed.peak * speed.mfu * workload.world)
     forwards = workload.forwards * workload.world
+    flops = row_flops(config, workload.row, workload.backward) * forwards
     return Budget(
         trained=trained,
         frozen=frozen,
@@ -140,7 +128,7 @@ def budget(
         tokens=workload.row.tokens * forwards,
         documents=workload.documents * forwards,
         flops=flops,
-        seconds=seconds,
+        seconds=None if speed is None else flops / (speed * workload.world),
         steps=steps,
     )
 
@@ -152,7 +140,9 @@ def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tupl
     shared = trained * trained_size
     weights = _weights(sizes, workload)
     accumulating = workload.forwards > 1 and workload.world > 1
-    kept = kept_by_forward(config, workload.row, parallel, arithmetic, _adapted_inputs(config, workload.lora))
+    adapted = adapted_layers(config, workload.lora) if workload.lora is not None else []
+    inputs = sum(layer.in_features for layer in adapted)
+    kept = kept_by_forward(config, workload.row, parallel, arithmetic, inputs)
     seen = ModelPart.VISION in workload.backward.trained
     return (
         ("weights", weights // group),
@@ -207,16 +197,6 @@ def _gathered(sizes: "_Sizes", workload: Workload, arithmetic: Arithmetic) -> in
     return 2 * sum(
         size for part, size in sizes.parts.items() if part in trained and part is not ModelPart.EMBEDDINGS
     )
-
-
-def _adapted_inputs(config: ModelConfig, lora: LoraSettings | None) -> int:
-    """Values of a token that the adapters of a layer read, each for itself."""
-    if lora is None:
-        return 0
-    with torch.device("meta"):
-        expert = Expert(config.decoder)
-    layers = (expert.get_submodule(projection) for projection in lora.projections)
-    return sum(layer.in_features for layer in layers if isinstance(layer, nn.Linear))
 
 
 @dataclass(frozen=True)

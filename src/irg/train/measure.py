@@ -6,7 +6,7 @@ The parts are those of a run: objective, layout over processes, attention, optim
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -52,34 +52,20 @@ def mid() -> ModelConfig:
     )
 
 
-class Preset(StrEnum):
-    """Sizes of the model measured."""
+PRESETS = {"bagel_7b": bagel_7b(), "mid": mid(), "embedded": embedded(2048), "tiny": tiny()}
+"""Sizes of the model measured."""
 
-    BAGEL_7B = "bagel_7b"
-    MID = "mid"
-    EMBEDDED = "embedded"
-    TINY = "tiny"
 
-    @property
-    def config(self) -> ModelConfig:
-        return {
-            Preset.BAGEL_7B: bagel_7b,
-            Preset.MID: mid,
-            Preset.EMBEDDED: lambda: embedded(2048),
-            Preset.TINY: tiny,
-        }[self]()
-
-    @property
-    def usual_tokens(self) -> int:
-        """Tokens of a row, where none are asked for: what a GPU takes, or a CPU in a few seconds."""
-        return 36_864 if self is Preset.BAGEL_7B else 8_192
+def usual_tokens(preset: str) -> int:
+    """Tokens of a row, where none are asked for: what a GPU takes, or a CPU in a few seconds."""
+    return 36_864 if preset == "bagel_7b" else 8_192
 
 
 @dataclass(frozen=True)
 class TrainBench:
     """What is measured."""
 
-    preset: Preset = Preset.BAGEL_7B
+    preset: str = "bagel_7b"
     layers: int | None = None
     """Of the decoder; None: all."""
     vision_layers: int | None = None
@@ -95,7 +81,7 @@ class TrainBench:
 
     def config(self) -> ModelConfig:
         """The preset's sizes, cut. Raises ValueError where there is nothing to cut."""
-        config = self.preset.config
+        config = PRESETS[self.preset]
         decoder, vision = config.decoder, config.vision
         layers = _cut("layers", self.layers, decoder.num_layers)
         vision_layers = _cut("vision layers", self.vision_layers, vision.num_layers)
@@ -185,17 +171,18 @@ class TrainMeasurement:
 def measure(bench: TrainBench, device: str | None = None, profile: Path | None = None) -> TrainMeasurement:
     """Train a random model for a few steps. `profile` gets a table of what the time of one more goes into."""
     config = bench.config()
-    rows = _rows(bench, config)
+    synthetic = SyntheticRows(config, bench.lengths, torch.Generator().manual_seed(0))
+    rows = [synthetic.row(bench.tokens) for _ in range(_NUM_ROWS)]
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
         objective = ModelLosses(_random_model(config, layout.device, parallel.master))
         lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
-        trainer = _Trainer(objective, optimizers, layout, parallel)
+        step = partial(_step, objective, optimizers, layout, parallel)
         moved = [row.to(layout.device) for row in rows]
-        times = [trainer.step(moved[number % len(moved)]) for number in range(_WARM_UP + bench.steps)]
+        times = [step(moved[number % len(moved)]) for number in range(_WARM_UP + bench.steps)]
         if profile is not None:
-            _write_profile(lambda: trainer.step(moved[0]), layout, profile)
+            _write_profile(partial(step, moved[0]), layout, profile)
         peak, dtype = peak_flops(layout.device), torch.bfloat16 if bench.bfloat16 else torch.float32
         measured = times[_WARM_UP:]
         return TrainMeasurement(
@@ -212,33 +199,22 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
         )
 
 
-class _Trainer:
-    """Steps as a run makes them, each part waited for."""
-
-    def __init__(
-        self, objective: ModelLosses, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings
-    ) -> None:
-        self.objective, self.optimizers = objective, optimizers
-        self.layout, self.parallel = layout, parallel
-
-    def step(self, row: Packed) -> StepTime:
-        clock = [now(self.layout.device)]
-        with arithmetic(self.layout, self.parallel):
-            losses = self.objective(row, attention(row, self.layout.device))
-        loss = losses.text_N.mean() + losses.flow_MV.mean()
-        clock.append(now(self.layout.device))
-        loss.backward()
-        clock.append(now(self.layout.device))
-        nn.utils.clip_grad_norm_(self.optimizers.parameters, 1.0)
-        self.optimizers.step(1.0)
-        self.optimizers.zero_grad()
-        clock.append(now(self.layout.device))
-        return StepTime(*(after - before for before, after in pairwise(clock)))
-
-
-def _rows(bench: TrainBench, config: ModelConfig) -> list[Packed]:
-    synthetic = SyntheticRows(config, bench.lengths, torch.Generator().manual_seed(0))
-    return [synthetic.row(bench.tokens) for _ in range(_NUM_ROWS)]
+def _step(
+    objective: ModelLosses, optimizers: Optimizers, layout: Layout, parallel: ParallelSettings, row: Packed
+) -> StepTime:
+    """A step as a run makes it, each part waited for."""
+    clock = [now(layout.device)]
+    with arithmetic(layout, parallel):
+        losses = objective(row, attention(row, layout.device))
+    loss = losses.text_N.mean() + losses.flow_MV.mean()
+    clock.append(now(layout.device))
+    loss.backward()
+    clock.append(now(layout.device))
+    nn.utils.clip_grad_norm_(optimizers.parameters, 1.0)
+    optimizers.step(1.0)
+    optimizers.zero_grad()
+    clock.append(now(layout.device))
+    return StepTime(*(after - before for before, after in pairwise(clock)))
 
 
 def _work(bench: TrainBench, config: ModelConfig, rows: list[Packed], world: int, seconds: float) -> Work:

@@ -19,7 +19,7 @@ from irg.pipeline import Settings
 from irg.prep import SizeOnly
 from irg.run.flops import RowCounts, peak_flops, peak_of
 from irg.train.assemble import parts_of
-from irg.train.budget import Speed, Workload, budget
+from irg.train.budget import Workload, budget
 from irg.train.dataset import Data, data_of
 from irg.train.settings import TrainRecipe
 
@@ -27,6 +27,8 @@ TYPICAL_TEXTS = {"system": 150, "prompt": 100, "question": 20, "thought": 600}
 """Tokens of texts by their role, where the data is not at hand."""
 _LARGE = 2048
 """Decoder width from which nobody trains on a CPU."""
+_USUAL_MFU = 0.4
+"""The share of a device's peak that training reaches."""
 _STEPS_LOOKED_AT = 8
 """Planned steps of which the mean row is taken."""
 
@@ -60,7 +62,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         config, settings = bagel_7b(), Settings().changed_by(recipe.settings or {})
         yield f"planned for BAGEL-7B-MoT and typical documents: {absent}"
     if data is not None:
-        row, documents = _planned(data, recipe, config, world)
+        row, documents = _planned(data, recipe, world)
     else:
         row, documents = _typical(recipe, config, settings)
     workload = Workload(
@@ -74,16 +76,16 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         lora=recipe.lora,
         average=recipe.ema is not None,
     )
-    speed = Speed(peak_flops(device))
-    if speed.peak is None and config.decoder.width >= _LARGE:
-        speed = Speed(peak_of("H100"))
-        yield f"time is that of H100s at {speed.mfu:.0%} of their peak: none is here"
-    plan = budget(config, workload, recipe.steps, speed)
+    peak = peak_flops(device)
+    if peak is None and config.decoder.width >= _LARGE:
+        peak = peak_of("H100")
+        yield f"time is that of H100s at {_USUAL_MFU:.0%} of their peak: none is here"
+    plan = budget(config, workload, recipe.steps, None if peak is None else _USUAL_MFU * peak)
     processes = "1 process" if world == 1 else f"{world} processes"
     yield Section(f"plan for {processes}, into {recipe.out}", ("", "how much"), [*plan.rows()])
 
 
-def _planned(data: Data, recipe: TrainRecipe, config: ModelConfig, world: int) -> tuple[RowCounts, int]:
+def _planned(data: Data, recipe: TrainRecipe, world: int) -> tuple[RowCounts, int]:
     """The mean forward of one process over the first planned steps, and its documents."""
     steps = list(islice(data.planner, _STEPS_LOOKED_AT))
     streams = {one.stream.name: one.stream for one in data.planner.streams}

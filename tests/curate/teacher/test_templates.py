@@ -26,10 +26,10 @@ def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         ("[1, 2]", "expected templates by name"),
-        ("think: {", "no YAML"),
+        ("think: {", "is not valid YAML"),
         ('thikn: {version: 1, system: "", user: ""}', "'thikn' is not known"),
-        ('think: {version: 1, system: ""}', "expected a version"),
-        ('think: {version: "1", system: "", user: ""}', "expected a version"),
+        ('think: {version: 1, system: ""}', "template think: user: Field required"),
+        ('think: {version: "1", system: "", user: ""}', "version: '1': Input should be a valid integer"),
         ('think: {version: 1, system: "", user: "{promt}"}', "asks for promt"),
         ('think: {version: 1, system: "", user: "{prompt"}', "think: expected '}'"),
     ],

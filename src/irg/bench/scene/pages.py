@@ -120,12 +120,8 @@ def _parts(results: Json) -> str:
 
 def _changes(by_reflection: Json) -> str:
     rows = [
-        [
-            said,
-            f"{found['fixed']} of {found['flawed']}",
-            f"{found['broken']} of {found['count'] - found['flawed']}",
-        ]
-        for said, found in by_reflection.items()
+        [said, f"{one['fixed']} of {one['flawed']}", f"{one['broken']} of {one['count'] - one['flawed']}"]
+        for said, one in by_reflection.items()
     ]
     return table(["turn 2 says", "flawed ones put right", "right ones broken"], rows)
 
@@ -143,9 +139,7 @@ def _curve(points: Seq[Json]) -> str:
         row = [str(point["step"]), str(point["count"])]
         for found in point["conditions"].values():
             row += [_value(found["score"]), _range(found["score"]), _value(found["fidelity"], digits=4)]
-        rows.append(
-            [*row, *(_valued(point["reflections"]["all"][share]) for share in ("precision", "recall"))]
-        )
+        rows.append([*row, *_rates(point["reflections"]["all"])])
     return table(head, rows)
 
 
@@ -158,12 +152,7 @@ def _reflections(results: Json) -> str:
     kinds = table(
         ["turn 2, by kind", "present", "named", "right", "precision", "recall"],
         [
-            [
-                name,
-                *(str(one[count]) for count in ("present", "named", "right")),
-                _valued(one["precision"]),
-                _valued(one["recall"]),
-            ]
+            [name, *(str(one[count]) for count in ("present", "named", "right")), *_rates(one)]
             for name, one in by_kind
         ],
     )
@@ -180,8 +169,7 @@ def _reflections(results: Json) -> str:
         [
             [
                 short_title(name),
-                _valued(one["all"]["precision"]),
-                _valued(one["all"]["recall"]),
+                *_rates(one["all"]),
                 f"{one['flawless']['nothing_wrong']} of {sum(one['flawless'].values())}",
                 f"{one['flawed']['nothing_wrong']} of {sum(one['flawed'].values())}",
                 f"{one['unreadable']} of {one['reflections']}",
@@ -193,15 +181,15 @@ def _reflections(results: Json) -> str:
     return f"{kinds}\n\n{conditions}"
 
 
+def _rates(found: Json) -> tuple[str, str]:
+    return _valued(found["precision"]), _valued(found["recall"])
+
+
 def _costs(conditions: Seq[Json]) -> str:
     rows = [
-        [
-            found["title"],
-            f"{found['cost']['evaluations']:.0f}",
-            f"{found['cost']['tokens']:.0f}",
-            f"{found['cost']['seconds']:.2f}",
-        ]
+        [found["title"], f"{cost['evaluations']:.0f}", f"{cost['tokens']:.0f}", f"{cost['seconds']:.2f}"]
         for found in conditions
+        for cost in [found["cost"]]
     ]
     return table(["", "evaluations", "tokens written", "seconds"], rows)
 

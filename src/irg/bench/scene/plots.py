@@ -39,26 +39,14 @@ def _draw_turns(results: Json, path: Path) -> Path:
     turns = _turns(results)
     whole = [found for found in turns if found["count"] == turns[0]["count"]]
     for axis, measure in zip(axes, _MEASURES, strict=True):
-        axis.errorbar(
-            range(len(whole)),
-            *_with_errors([found[measure][OVERALL] for found in whole]),
-            marker="o",
-            capsize=4,
-            color=plots.COLOURS[1],
-            label=f"n = {turns[0]['count']}",
-        )
+        shown = [found[measure][OVERALL] for found in whole]
+        style = {"color": plots.COLOURS[1], "label": f"n = {turns[0]['count']}"}
+        _points(axis, range(len(whole)), shown, capsize=4, **style)
         if len(whole) < len(turns):
-            axis.errorbar(
-                [turn + 0.06 for turn in range(len(turns))],
-                *_with_errors([found["few"][measure][OVERALL] for found in turns]),
-                marker="o",
-                markersize=3,
-                linestyle="--",
-                linewidth=1,
-                capsize=2,
-                color=plots.COLOURS[0],
-                label=f"n = {results['counts_of_few'][OVERALL]}",
-            )
+            places = [turn + 0.06 for turn in range(len(turns))]
+            shown = [found["few"][measure][OVERALL] for found in turns]
+            style = {"color": plots.COLOURS[0], "label": f"n = {results['counts_of_few'][OVERALL]}"}
+            _points(axis, places, shown, markersize=3, linestyle="--", linewidth=1, capsize=2, **style)
         _mark_alternatives(axis, results, measure)
         axis.set(xlabel="turn (0: drawn at once)", ylabel=measure, xticks=range(len(turns)))
         _plain(axis)
@@ -79,15 +67,8 @@ def _mark_alternatives(axis: Any, results: Json, measure: str) -> None:
     by_name = {found["name"]: found for found in results["conditions"]}
     shown = [(by_name[name], place) for name, place in beside.items() if name in by_name]
     for number, (found, place) in enumerate(shown, start=2):
-        axis.errorbar(
-            [place],
-            *_with_errors([found[measure][OVERALL]]),
-            marker="s",
-            capsize=4,
-            color=plots.COLOURS[number],
-            linestyle="none",
-            label=found["title"],
-        )
+        style = {"color": plots.COLOURS[number], "label": found["title"]}
+        _points(axis, [place], [found[measure][OVERALL]], marker="s", capsize=4, linestyle="none", **style)
 
 
 def _draw_training(results: Json, path: Path) -> Path:
@@ -100,15 +81,12 @@ def _draw_training(results: Json, path: Path) -> Path:
         for name in points[0]["conditions"]:
             found = [point["conditions"][name][measure] for point in points]
             label = "drawn at once" if name == Condition.DIRECT else name.replace("turn", "turn ")
-            style = {"marker": "o", "capsize": 3, "color": _COLOUR_OF[name], "label": label}
-            axis.errorbar(steps, *_with_errors(found), **style)
+            _points(axis, steps, found, color=_COLOUR_OF[name], label=label)
         axis.set(xlabel="training steps", ylabel=measure)
     for share, colour in zip(("precision", "recall"), plots.COLOURS[4:6], strict=True):
         known = [(step, found) for step, found in zip(steps, reflections, strict=True) if found[share]]
-        style = {"marker": "o", "capsize": 3, "color": colour, "label": share}
-        axes[2].errorbar(
-            [step for step, _ in known], *_with_errors([found[share] for _, found in known]), **style
-        )
+        places, shown = [step for step, _ in known], [found[share] for _, found in known]
+        _points(axes[2], places, shown, color=colour, label=share)
     axes[2].set(xlabel="training steps", ylabel="reflections of turn 2")
     for axis in axes:
         _plain(axis)
@@ -152,6 +130,10 @@ def _turns(results: Json) -> list[Json]:
 def _plain(axis: Any) -> None:
     plots.bare(axis)
     axis.grid(axis="y", color="0.92")
+
+
+def _points(axis: Any, places: Seq[float], found: Seq[Json], **style: Any) -> None:
+    axis.errorbar(places, *_with_errors(found), **{"marker": "o", "capsize": 3} | style)
 
 
 def _with_errors(found: Seq[Json]) -> tuple[list[float], list[list[float]]]:

@@ -48,7 +48,7 @@ def summarise(found: Found, options: CompareOptions, head: Mapping[str, Any]) ->
         "conditions": [_condition(name, tables, tables_of_few, main) for name in names],
         "differences": [
             {"better": better, "than": than}
-            | {group: table.difference((better, than)) for group, table in tables.items()}
+            | {group: table.intervals[better, than] for group, table in tables.items()}
             for better, than in pairs
         ],
         "changes": [_changes(main, turn) for turn in range(1, options.turns)],
@@ -90,11 +90,8 @@ class _Table:
         right_N = right_N[~np.isnan(right_N)]
         return share(int(right_N.sum()), len(right_N))
 
-    def fidelity(self, name: str, measure: str = "fidelity") -> dict[str, float] | None:
-        return self.intervals[name][measure]
-
-    def difference(self, pair: tuple[str, str]) -> dict[str, Any]:
-        return self.intervals[pair]
+    def fidelity(self, name: str) -> dict[str, float] | None:
+        return self.intervals[name]["fidelity"]
 
     def _bootstrap(self, values: Mapping[Any, Array]) -> dict[Any, dict[str, Any]]:
         """Of every quantity and measure the mean with its interval, or None where nothing was measured.
@@ -157,7 +154,7 @@ def _condition(
             for seed in sorted({record.seed for record in having})
         },
         "fidelity": {group: table.fidelity(name) for group, table in tables.items()},
-        "fidelity_parts": {part: tables[OVERALL].fidelity(name, part) for part in PARTS},
+        "fidelity_parts": {part: tables[OVERALL].intervals[name][part] for part in PARTS},
         "few": {
             "score": {group: table.score(name) for group, table in few.items()},
             "fidelity": {group: table.fidelity(name) for group, table in few.items()},
