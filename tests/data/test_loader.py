@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import signal
@@ -13,10 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
 from irg.core import Document
-from irg.core.trace import Trace, Turn
+from irg.core.trace import Trace
 from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import LoadedStep, StepLoader
@@ -125,13 +123,13 @@ def test_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def truncated(seed: int) -> Trace:
-    """An episode whose second image ends in the middle, which only reading its pixels tells."""
-    trace = episode(seed)
-    buffer = io.BytesIO()
-    trace.turns[1].image.save(buffer, format="JPEG")
-    image = Image.open(io.BytesIO(buffer.getvalue()[:-400]))
-    return replace(trace, turns=(trace.turns[0], Turn(trace.turns[1].thought, image)))
+class Truncated(MemorySource):
+    """Every third row has an image that ends in the middle, which only reading its pixels tells."""
+
+    def read(self, index: int) -> Trace | Document:
+        if index % 3 == 0:
+            raise self.place(index).error(Fault.BROKEN_IMAGE, "turns[1].image is a broken picture")
+        return super().read(index)
 
 
 class Shifty(MemorySource):
@@ -155,22 +153,25 @@ class Faulty(MemorySource):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_images_are_left_out_and_told(workers: int) -> None:
-    rows: list[Row] = [truncated(seed) if seed % 3 == 0 else episode(seed) for seed in range(9)]
-    modes = (Mode.IMPROVING_FULL, Mode.INITIAL_THINKING)
-    steps = take(1000, planner(rows, epochs=1, modes=modes), workers)
+    streams = [
+        Stream(Truncated(episodes(9)), Mode.IMPROVING_FULL),
+        Stream(MemorySource(episodes(9)), Mode.DIRECT),
+    ]
+    found = survey(streams, Measuring(PREPARER, longest=160))
+    steps = take(1000, Planner(found.streams, OPTIONS, 4, epochs=1), workers)
     rejected = [one for step in steps for one in step.rejected]
     assert counted(rejected) == {("memory:improving_full", Fault.BROKEN_IMAGE): 3}
     assert sorted(one.error.row for one in rejected) == [0, 3, 6]
-    assert "an image of turn 2 cannot be decoded" in str(rejected[0].error)
+    assert "turns[1].image is a broken picture" in str(rejected[0].error)
     assert sum(len(row) for step in steps for row in step.rows) == 18 - 3
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_strict_stops_at_a_broken_image(workers: int) -> None:
-    rows: list[Row] = [*episodes(3), truncated(3)]
-    plan = planner(rows, modes=(Mode.IMPROVING_FULL,))
+    found = survey([Stream(Truncated(episodes(3)), Mode.IMPROVING_FULL)], Measuring(PREPARER, longest=160))
+    plan = Planner(found.streams, OPTIONS, 4)
     loader = StepLoader(plan, PREPARER, num_workers=workers, strict=True)
-    with loader, pytest.raises(RowError, match="memory, row 3: broken image"):
+    with loader, pytest.raises(RowError, match="memory, row 0: broken image"):
         list(loader)
 
 
@@ -213,7 +214,7 @@ class Slow(MemorySource):
 def test_tells_how_long_it_waited() -> None:
     found = survey([Stream(Slow(episodes(6)), Mode.DIRECT)], Measuring(PREPARER, longest=160))
     (step,) = take(1, Planner(found.streams, OPTIONS, 0))
-    assert step.seconds_waited >= 0.02 * step.planned.num_samples > 0.05
+    assert step.seconds_waited >= 0.02 * sum(len(row) for row in step.rows) > 0.05
     with StepLoader(Planner(found.streams, OPTIONS, 0), PREPARER, num_workers=2) as loader:
         steps = iter(loader)
         next(steps)

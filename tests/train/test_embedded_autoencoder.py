@@ -116,9 +116,9 @@ def test_a_run_leaves_a_loadable_autoencoder_and_its_scores(tmp_path: Path) -> N
 
 
 def test_finishing_measures_the_weights_it_was_given_and_makes_latents_unit_normal(tmp_path: Path) -> None:
-    config = recipe(tmp_path)
+    config = recipe(tmp_path, num_scenes=20)
     averaged = {name: value.clone() for name, value in new_autoencoder(config).state_dict().items()}
-    finish(config, averaged, num_scenes=20)
+    finish(config, averaged)
     loaded = CheckpointFolder(tmp_path).load_autoencoder()
     for name, value in loaded.state_dict().items():
         assert torch.equal(value, averaged[name])

@@ -92,12 +92,17 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
             factor.float().requires_grad_(True)
 
 
-def num_adapter_parameters(config: ModelConfig, settings: LoraSettings) -> int:
-    """How many parameters `adapt` adds: rank * (inputs + outputs) for each projection."""
+def adapted_layers(config: ModelConfig, settings: LoraSettings) -> list[nn.Linear]:
+    """The projections of one expert that are adapted, without memory for their weights."""
     with torch.device("meta"):
         expert = Expert(config.decoder)
     layers = (expert.get_submodule(projection) for projection in settings.projections)
-    ends = sum(layer.in_features + layer.out_features for layer in layers if isinstance(layer, nn.Linear))
+    return [layer for layer in layers if isinstance(layer, nn.Linear)]
+
+
+def num_adapter_parameters(config: ModelConfig, settings: LoraSettings) -> int:
+    """How many parameters `adapt` adds: rank * (inputs + outputs) for each projection."""
+    ends = sum(layer.in_features + layer.out_features for layer in adapted_layers(config, settings))
     return settings.rank * ends * len(settings.experts) * config.decoder.num_layers
 
 

@@ -170,12 +170,9 @@ def _compile(whole: nn.Module) -> None:
 
 def _checkpointed(forward: Callable[..., Any], kind: Checkpointing, *inputs: Any) -> Any:
     if kind is Checkpointing.SELECTIVE:
-        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=_selective)
+        contexts = partial(create_selective_checkpoint_contexts, _policy)
+        return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
     return checkpoint(forward, *inputs, use_reentrant=False)
-
-
-def _selective() -> Any:
-    return create_selective_checkpoint_contexts(_policy)
 
 
 def _policy(context: Any, operation: Any, *inputs: Any, **options: Any) -> CheckpointPolicy:

@@ -1,6 +1,6 @@
 """What a run is made of: model, autoencoder, tokenizer and settings, from a recipe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -8,7 +8,6 @@ from torch import nn
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
 from irg.model.adapters import adapt
 from irg.model.checkpoint import CheckpointFolder
-from irg.model.config import AutoencoderConfig
 from irg.model.low_bit import Quantize
 from irg.model.parts import freeze
 from irg.model.unified import skeleton
@@ -45,7 +44,7 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
     assert folder is not None, "a recipe names init or parts"
     tokenizer, autoencoder = Tokenizer.from_folder(folder.path), folder.autoencoder_config
     if init is None:
-        config = _sized(PRESETS[recipe.preset](tokenizer.size), autoencoder)
+        config = replace(PRESETS[recipe.preset](tokenizer.size), autoencoder=autoencoder)
     else:
         config = init.config
         if config.autoencoder != autoencoder:
@@ -66,7 +65,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLoss
     A checkpoint that several processes will share is never whole in any of them.
     """
     spread = recipe.init is not None and layout.world > 1 and recipe.lora is None
-    objective = _empty(config) if spread else _whole(recipe, config)
+    objective = ModelLosses(skeleton(config).train()) if spread else _whole(recipe, config)
     freeze(objective.model, recipe.freeze)
     if recipe.lora is not None:
         if layout.world > 1 and recipe.lora.quantize is not Quantize.NONE:
@@ -95,10 +94,6 @@ def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
     return ModelLosses(model.train())
 
 
-def _empty(config: ModelConfig) -> ModelLosses:
-    return ModelLosses(skeleton(config).train())
-
-
 def reset_positions(model: UnifiedModel) -> None:
     """Training computes the position tables exactly; checkpoints carry them rounded."""
     for table in (model.latent_positions, model.view_positions):
@@ -117,7 +112,3 @@ def initialise(model: UnifiedModel, generator: torch.Generator) -> None:
         else:
             std = 0.02 if "embedding" in name else parameter.shape[1] ** -0.5
             nn.init.normal_(parameter, std=std, generator=generator)
-
-
-def _sized(config: ModelConfig, autoencoder: AutoencoderConfig) -> ModelConfig:
-    return ModelConfig(config.decoder, config.vision, autoencoder, config.latent_patch, config.latent_side)

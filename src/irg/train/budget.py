@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
-from irg.model.adapters import LoraSettings, num_adapter_parameters
+from irg.model.adapters import LoraSettings, adapted_layers, num_adapter_parameters
 from irg.model.decoder import Expert
 from irg.model.low_bit import Quantize
 from irg.model.parts import ModelPart, part_of
@@ -140,7 +140,9 @@ def _memory(config: ModelConfig, workload: Workload, trained: int) -> tuple[tupl
     shared = trained * trained_size
     weights = _weights(sizes, workload)
     accumulating = workload.forwards > 1 and workload.world > 1
-    kept = kept_by_forward(config, workload.row, parallel, arithmetic, _adapted_inputs(config, workload.lora))
+    adapted = adapted_layers(config, workload.lora) if workload.lora is not None else []
+    inputs = sum(layer.in_features for layer in adapted)
+    kept = kept_by_forward(config, workload.row, parallel, arithmetic, inputs)
     seen = ModelPart.VISION in workload.backward.trained
     return (
         ("weights", weights // group),
@@ -195,16 +197,6 @@ def _gathered(sizes: "_Sizes", workload: Workload, arithmetic: Arithmetic) -> in
     return 2 * sum(
         size for part, size in sizes.parts.items() if part in trained and part is not ModelPart.EMBEDDINGS
     )
-
-
-def _adapted_inputs(config: ModelConfig, lora: LoraSettings | None) -> int:
-    """Values of a token that the adapters of a layer read, each for itself."""
-    if lora is None:
-        return 0
-    with torch.device("meta"):
-        expert = Expert(config.decoder)
-    layers = (expert.get_submodule(projection) for projection in lora.projections)
-    return sum(layer.in_features for layer in layers if isinstance(layer, nn.Linear))
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
         run.begin(resume=True)
         recipe.save()
         run.go_on()
-    return finish(recipe, run.average.values, recipe.num_scenes)
+    return finish(recipe, run.average.values)
 
 
 def new_autoencoder(recipe: AutoencoderRecipe) -> Autoencoder:
@@ -235,14 +235,12 @@ class CropFeed:
         return {"rng": rng, "drawn": list(self._drawn), "noise": noise}
 
 
-def finish(
-    recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor], num_scenes: int = 500
-) -> dict[str, float]:
+def finish(recipe: AutoencoderRecipe, averaged: dict[str, torch.Tensor]) -> dict[str, float]:
     """Measure the averaged weights on new scenes, fix scale and shift to unit variance, write the files."""
     net = Autoencoder(recipe.config)
     net.load_state_dict(averaged)
     rng = np.random.default_rng([recipe.seed, 2**31])
-    scenes = [random_scene(rng, allow_held_out=True) for _ in range(num_scenes)]
+    scenes = [random_scene(rng, allow_held_out=True) for _ in range(recipe.num_scenes)]
     squared, kept, latents = [], 0, []
     with torch.inference_mode():
         for scene in scenes:
@@ -257,8 +255,8 @@ def finish(
     config = replace(recipe.config, scale=float(1 / everything.std()), shift=float(everything.mean()))
     scores = {
         "psnr": float(np.mean([-10 * np.log10(error / 4) for error in squared])),
-        "read_back": kept / num_scenes,
-        "num_scenes": num_scenes,
+        "read_back": kept / recipe.num_scenes,
+        "num_scenes": recipe.num_scenes,
         "scale": config.scale,
         "shift": config.shift,
     }

@@ -61,7 +61,10 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     with replaced(out) as folder:
         _write_surroundings(parts, folder)
         with _Source(recipe, parts.config, state, choice.weights) as source:
-            write_weights(source, folder, choice.dtype)
+            sizes = {name: shape.numel() * choice.dtype.itemsize for name, shape in source.shapes.items()}
+            folder.write_model(
+                _FILES[choice.dtype], sizes, lambda name: source[name].to(choice.dtype), MOST_BYTES
+            )
     return out
 
 
@@ -70,14 +73,6 @@ def newest(states: Path) -> int:
     if not (steps := steps_in(states)):
         raise CheckpointError(f"{states} holds no checkpoint of training")
     return steps[-1]
-
-
-def write_weights(
-    source: "_Source", folder: CheckpointFolder, dtype: torch.dtype, most_bytes: int = MOST_BYTES
-) -> None:
-    """Write all weights of a model, in as many files as it takes."""
-    sizes = {name: shape.numel() * dtype.itemsize for name, shape in source.shapes.items()}
-    folder.write_model(_FILES[dtype], sizes, lambda name: source[name].to(dtype), most_bytes)
 
 
 class _Source:
