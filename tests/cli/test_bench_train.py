@@ -6,7 +6,7 @@ from pathlib import Path
 from irg.cli.bench_train import train
 from irg.run.optimizers import OptimizerKind
 from irg.run.parallel import Checkpointing
-from irg.train.measure import Preset
+from irg.train.measure import PRESETS
 from tests.cli.conftest import Run
 
 TINY = (
@@ -54,5 +54,5 @@ def test_what_cannot_be_measured_is_one_line(run: Run) -> None:
 def test_choices_are_those_of_training() -> None:
     hints = typing.get_type_hints(train)
     assert set(inspect.signature(train).parameters) == set(hints) - {"return"}
-    for name, kind in (("preset", Preset), ("optimizer", OptimizerKind), ("checkpointing", Checkpointing)):
+    for name, kind in (("preset", PRESETS), ("optimizer", OptimizerKind), ("checkpointing", Checkpointing)):
         assert set(typing.get_args(hints[name])) == {str(member) for member in kind}

@@ -1,20 +1,17 @@
 """Small plans, loaded, and what can be compared of them."""
 
-import io
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 
-from PIL import Image
-
 from irg.core import Document
-from irg.core.trace import Trace, Turn
+from irg.core.trace import Trace
 from irg.data.learning import IRGL, Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import LoadedStep, StepLoader
 from irg.data.plan import PackingOptions, Planner
+from irg.data.source import Fault
 from irg.data.streams import Stream
-from tests.data.memory import MemorySource, Row, episode, episodes, tiny_preparer
+from tests.data.memory import MemorySource, Row, episodes, tiny_preparer
 
 PREPARER = tiny_preparer()
 OPTIONS = PackingOptions(tokens=160, rows_per_step=3, lookahead=8)
@@ -43,10 +40,10 @@ def content(document: Document) -> tuple:
     return document.mode, document.seed, tuple(segments)
 
 
-def truncated(seed: int) -> Trace:
-    """An episode whose second image ends in the middle, which only reading its pixels tells."""
-    trace = episode(seed)
-    buffer = io.BytesIO()
-    trace.turns[1].image.save(buffer, format="JPEG")
-    image = Image.open(io.BytesIO(buffer.getvalue()[:-400]))
-    return replace(trace, turns=(trace.turns[0], Turn(trace.turns[1].thought, image)))
+class Truncated(MemorySource):
+    """Every third row has an image that ends in the middle, which only reading its pixels tells."""
+
+    def read(self, index: int) -> Trace | Document:
+        if index % 3 == 0:
+            raise self.place(index).error(Fault.BROKEN_IMAGE, "turns[1].image is a broken picture")
+        return super().read(index)

@@ -16,7 +16,7 @@ from irg.data.loader import LoadedStep, StepLoader
 from irg.data.plan import Planner
 from irg.data.source import Fault, RowError
 from irg.data.streams import Stream
-from tests.data.loading import OPTIONS, PREPARER, content, planner, take, truncated
+from tests.data.loading import OPTIONS, PREPARER, Truncated, content, planner, take
 from tests.data.memory import MemorySource, Row, VirtualSource, episodes
 
 
@@ -95,10 +95,10 @@ def test_leaves_the_global_generator_alone() -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_strict_stops_at_a_broken_image(workers: int) -> None:
-    rows: list[Row] = [*episodes(3), truncated(3)]
-    plan = planner(rows, modes=(Mode.IMPROVING_FULL,))
+    found = survey([Stream(Truncated(episodes(3)), Mode.IMPROVING_FULL)], Measuring(PREPARER, longest=160))
+    plan = Planner(found.streams, OPTIONS, 4)
     loader = StepLoader(plan, PREPARER, num_workers=workers, strict=True)
-    with loader, pytest.raises(RowError, match="memory, row 3: broken image"):
+    with loader, pytest.raises(RowError, match="memory, row 0: broken image"):
         list(loader)
 
 
@@ -122,7 +122,7 @@ class Slow(MemorySource):
 def test_tells_how_long_it_waited() -> None:
     found = survey([Stream(Slow(episodes(6)), Mode.DIRECT)], Measuring(PREPARER, longest=160))
     (step,) = take(1, Planner(found.streams, OPTIONS, 0))
-    assert step.seconds_waited >= 0.02 * step.planned.num_samples > 0.05
+    assert step.seconds_waited >= 0.02 * sum(len(row) for row in step.rows) > 0.05
     with StepLoader(Planner(found.streams, OPTIONS, 0), PREPARER, num_workers=2) as loader:
         steps = iter(loader)
         next(steps)

@@ -13,7 +13,6 @@ from irg.data.trace_rows import (
     published,
     row_of,
     schema,
-    sketch_of,
     trace_of,
 )
 from irg.data.traces import TraceStore, TraceWriter
@@ -100,7 +99,7 @@ PLACE = RowPlace("file", 0)
 def test_a_row_says_all_of_a_trace_and_a_sketch_all_but_pixels() -> None:
     row = row_of(FULL)
     assert list(row) == list(FEATURES) and facts(trace_of(row, PLACE)) == facts(FULL)
-    sketch = sketch_of(row, PLACE)
+    sketch = trace_of(row, PLACE, sketch=True)
     assert all(isinstance(turn.image, SizeOnly) and turn.image.size == (32, 32) for turn in sketch.turns)
     assert isinstance(sketch.source, SizeOnly)
     pixels = zip(sketch.turns, FULL.turns, strict=True)

@@ -20,8 +20,8 @@ from irg.data.plan import Planner
 from irg.data.source import Fault, RowPlace
 from irg.data.streams import Stream, counted
 from irg.data.worker import LoadedRow, RowReader, loaded_rows
-from tests.data.loading import OPTIONS, PREPARER, content, planner, take, truncated
-from tests.data.memory import MemorySource, Row, episode, episodes, words
+from tests.data.loading import OPTIONS, PREPARER, Truncated, content, planner, take
+from tests.data.memory import MemorySource, episode, episodes, words
 
 
 class Shifty(MemorySource):
@@ -45,13 +45,16 @@ class Faulty(MemorySource):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_broken_images_are_left_out_and_told(workers: int) -> None:
-    rows: list[Row] = [truncated(seed) if seed % 3 == 0 else episode(seed) for seed in range(9)]
-    modes = (Mode.IMPROVING_FULL, Mode.INITIAL_THINKING)
-    steps = take(1000, planner(rows, epochs=1, modes=modes), workers)
+    streams = [
+        Stream(Truncated(episodes(9)), Mode.IMPROVING_FULL),
+        Stream(MemorySource(episodes(9)), Mode.DIRECT),
+    ]
+    found = survey(streams, Measuring(PREPARER, longest=160))
+    steps = take(1000, Planner(found.streams, OPTIONS, 4, epochs=1), workers)
     rejected = [one for step in steps for one in step.rejected]
     assert counted(rejected) == {("memory:improving_full", Fault.BROKEN_IMAGE): 3}
     assert sorted(one.error.row for one in rejected) == [0, 3, 6]
-    assert "an image of turn 2 cannot be decoded" in str(rejected[0].error)
+    assert "turns[1].image is a broken picture" in str(rejected[0].error)
     assert sum(len(row) for step in steps for row in step.rows) == 18 - 3
 
 

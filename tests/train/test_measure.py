@@ -9,11 +9,11 @@ from irg.model import Autoencoder, UnifiedModel
 from irg.run.flops import matrix_product_rate, row_flops
 from irg.run.optimizers import OptimizerKind
 from irg.run.parallel import Checkpointing, Precision
-from irg.train.measure import Preset, TrainBench, measure, mid
+from irg.train.measure import TrainBench, measure, mid
 from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 BENCH = TrainBench(
-    preset=Preset.TINY,
+    preset="tiny",
     layers=1,
     vision_layers=1,
     tokens=400,
@@ -66,7 +66,7 @@ def test_a_profile_names_what_takes_the_time(tmp_path: Path) -> None:
 
 
 def test_presets_are_cut() -> None:
-    config = replace(BENCH, preset=Preset.BAGEL_7B, layers=4, vision_layers=None).config()
+    config = replace(BENCH, preset="bagel_7b", layers=4, vision_layers=None).config()
     assert (config.decoder.num_layers, config.vision.num_layers) == (4, 26)
     assert config.decoder.width == 3584
 

@@ -73,15 +73,15 @@ def train(
     from irg.model.device import usual_device, usual_dtype
     from irg.run.optimizers import OptimizerKind
     from irg.run.parallel import Checkpointing
-    from irg.train.measure import DocumentLengths, Preset, TrainBench, measure
+    from irg.train.measure import DocumentLengths, TrainBench, measure, usual_tokens
 
     place = usual_device(device)
     bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype == "bfloat16"
     bench = TrainBench(
-        preset=Preset(preset),
+        preset=preset,
         layers=layers,
         vision_layers=vision_layers,
-        tokens=tokens or Preset(preset).usual_tokens,
+        tokens=tokens or usual_tokens(preset),
         steps=steps,
         lengths=DocumentLengths(thought=thought_tokens, side=image_side),
         optimizer=OptimizerKind(optimizer),

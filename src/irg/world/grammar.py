@@ -15,11 +15,10 @@ from irg.world.request import (
     Family,
     Group,
     Request,
-    assignments,
     fulfils,
     infer_family,
-    relation_holds,
     requires_held_out,
+    ways,
 )
 from irg.world.scene import (
     BACKGROUNDS,
@@ -116,13 +115,13 @@ def _complete(
     num_tries: int,
 ) -> Scene | None:
     """A scene of the kept objects and random others, by rejection, or None if none was found."""
-    ways = [way for way in assignments(request, kept) if relation_holds(request, kept, way)]
-    if not ways:
+    possible = tuple(ways(request, kept))
+    if not possible:
         return None
     taken = {thing.zone for thing in kept}
     free = [zone for zone in ZONES if zone not in taken]
     for _ in range(num_tries):
-        counts = Counter(pick(tuple(ways), rng))
+        counts = Counter(pick(possible, rng))
         wanted = [
             group for index, group in enumerate(request.groups) for _ in range(group.count - counts[index])
         ]

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from irg.world.flaws import Flaw, compare
 from irg.world.grammar import fulfil
 from irg.world.reading import Reading
-from irg.world.request import Group, Request, assignments, fulfils, relation_holds
+from irg.world.request import Group, Request, assignments, fulfils, ways
 from irg.world.scene import Scene, SceneObject, Shape, fitted_pose
 from irg.world.wording import group_text, phrase
 
@@ -94,9 +94,7 @@ def _wrong_looks(request: Request, objects: tuple[SceneObject, ...]) -> list[str
 
 
 def _wrong_relation(request: Request, objects: tuple[SceneObject, ...]) -> list[str]:
-    if request.direction is None or any(
-        relation_holds(request, objects, assignment) for assignment in assignments(request, objects)
-    ):
+    if request.direction is None or next(ways(request, objects), None) is not None:
         return []
     first, second = (_the(group) for group in request.groups[:2])
     verb = "is" if request.groups[0].count == 1 else "are"

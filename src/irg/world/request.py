@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 from irg.world.scene import HELD_OUT_COUNTS, HELD_OUT_PAIRS, Colour, Scene, SceneObject, Shape, Size
 
@@ -102,7 +103,7 @@ def assignments(request: Request, objects: tuple[SceneObject, ...]) -> Iterator[
     return extend((), tuple(group.count for group in request.groups))
 
 
-def relation_holds(request: Request, objects: tuple[SceneObject, ...], assignment: tuple[int, ...]) -> bool:
+def _relation_holds(request: Request, objects: tuple[SceneObject, ...], assignment: tuple[int, ...]) -> bool:
     """Whether every object of the first group lies on the asked side of every object of the second."""
     if request.direction is None:
         return True
@@ -113,23 +114,25 @@ def relation_holds(request: Request, objects: tuple[SceneObject, ...], assignmen
     return not first or not second or max(first) < min(second)
 
 
+def ways(request: Request, objects: tuple[SceneObject, ...]) -> Iterator[tuple[int, ...]]:
+    """The assignments for which the relation holds."""
+    return (way for way in assignments(request, objects) if _relation_holds(request, objects, way))
+
+
 def in_named_order(objects: tuple[SceneObject, ...], request: Request) -> tuple[SceneObject, ...]:
     """The objects group by group, as the request names them; within a group they keep their order.
 
     Where objects fit the groups in several ways, one is chosen for which the relation holds. Of objects that
     are not what was asked for, each that matches a group with room left goes there, and the others come last.
     """
-    ways = list(assignments(request, objects)) or [_nearest_assignment(request, objects)]
-    way = next((one for one in ways if relation_holds(request, objects, one)), ways[0])
+    found = chain(ways(request, objects), assignments(request, objects))
+    way = next(found, None) or _nearest_assignment(request, objects)
     return tuple(thing for _, thing in sorted(zip(way, objects, strict=True), key=lambda pair: pair[0]))
 
 
 def fulfils(scene: Scene, request: Request) -> bool:
     """Whether the scene is exactly what was asked for."""
-    return len(scene.objects) == request.num_objects and any(
-        relation_holds(request, scene.objects, assignment)
-        for assignment in assignments(request, scene.objects)
-    )
+    return len(scene.objects) == request.num_objects and next(ways(request, scene.objects), None) is not None
 
 
 def _nearest_assignment(request: Request, objects: tuple[SceneObject, ...]) -> tuple[int, ...]:
