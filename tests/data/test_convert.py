@@ -6,8 +6,7 @@ import pytest
 from irg.core import Document, pieces
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
-from irg.data.convert import ConversationWriter, Wish, documents, to_conversations, to_traces
-from irg.data.formats import open_source
+from irg.data.convert import ConversationWriter, documents, to_conversations, to_traces
 from irg.data.learning import Mode, document
 from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
@@ -27,9 +26,9 @@ def store(folder: Path, *traces: Trace, jpeg_quality: int | None = None) -> Trac
     return TraceStore(folder)
 
 
-def conversations(folder: Path, traces: TraceStore, wish: Wish | None = None) -> ConversationSource:
+def conversations(folder: Path, traces: TraceStore, *modes: Mode) -> ConversationSource:
     with ConversationWriter(folder) as writer:
-        to_conversations(traces, writer, wish or Wish())
+        to_conversations(traces, writer, modes)
     return ConversationSource(folder)
 
 
@@ -45,7 +44,7 @@ def facts(made: Document) -> tuple:
 @pytest.mark.parametrize("mode", Mode)
 def test_a_trace_and_its_conversation_are_the_same_document(tmp_path: Path, mode: Mode) -> None:
     one = EDIT if mode is Mode.EDIT else EPISODE
-    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), Wish((mode,)))
+    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), mode)
     assert len(rows) == 1
     assert facts(rows.read(0)) == facts(document(one, mode, one.system_prompt))
 
@@ -53,7 +52,7 @@ def test_a_trace_and_its_conversation_are_the_same_document(tmp_path: Path, mode
 @pytest.mark.parametrize("mode", SHOWN)
 def test_a_conversation_and_its_trace_are_the_same_document(tmp_path: Path, mode: Mode) -> None:
     one = EDIT if mode is Mode.EDIT else EPISODE
-    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), Wish((mode,)))
+    rows = conversations(tmp_path / "rows", store(tmp_path / "traces", one), mode)
     with TraceWriter(tmp_path / "back") as writer:
         found = to_traces(rows, writer)
     assert (found.rows_read, found.rows_written, found.modes, found.rejected) == (1, 1, {mode: 1}, [])
@@ -65,7 +64,7 @@ def test_a_conversation_and_its_trace_are_the_same_document(tmp_path: Path, mode
 def test_every_mode_and_question_becomes_a_row_of_its_own(tmp_path: Path) -> None:
     asked = Trace("p", EPISODE.turns, 0, questions=(("a?", "a"), ("b?", "b"), ("c?", "c")), id="asked")
     with ConversationWriter(tmp_path / "rows") as writer:
-        found = to_conversations(store(tmp_path / "traces", asked, EDIT), writer, Wish(system_prompt="s"))
+        found = to_conversations(store(tmp_path / "traces", asked, EDIT), writer, system_prompt="s")
     assert found.rows_read == 2 and found.rows_written == 11 and not found.rejected
     assert found.modes == {mode: 3 if mode is Mode.QUESTION else 1 for mode in Mode}
     rows = ConversationSource(tmp_path / "rows")
@@ -75,16 +74,16 @@ def test_every_mode_and_question_becomes_a_row_of_its_own(tmp_path: Path) -> Non
 
 def test_without_a_system_prompt_there_is_none(tmp_path: Path) -> None:
     plain = Trace("p", (Turn("t", picture(RNG)),), 0, id="plain")
-    made = dict(documents(plain, Wish((Mode.INITIAL_THINKING,))))
+    made = dict(documents(plain, (Mode.INITIAL_THINKING,)))
     assert [one.text for one in made["plain/initial_thinking"]] == ["p", "t"]
     nameless = Trace("", plain.turns, 0, questions=(("q?", "a"),), id="nameless")
-    assert [made.mode for _, made in documents(nameless, Wish())] == ["question"]
+    assert [made.mode for _, made in documents(nameless)] == ["question"]
 
 
 def test_what_cannot_be_converted_is_counted_by_reason(tmp_path: Path) -> None:
     traces = store(tmp_path / "traces", EPISODE, EDIT)
     with ConversationWriter(tmp_path / "rows") as writer:
-        found = to_conversations(traces, writer, Wish((Mode.INITIAL_THINKING,)))
+        found = to_conversations(traces, writer, (Mode.INITIAL_THINKING,))
     (rejected,) = found.rejected
     assert (rejected.reason, rejected.row) == (Fault.UNFIT, 1) and found.rows_written == 1
     assert rejected.file == str(tmp_path / "traces" / "traces-00000.parquet")
@@ -108,7 +107,7 @@ def test_a_row_that_comes_twice_is_one_trace(tmp_path: Path) -> None:
 
 def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> None:
     lossy = store(tmp_path / "traces", EPISODE, jpeg_quality=80)
-    rows = conversations(tmp_path / "rows", lossy, Wish((Mode.IMPROVING_FULL,)))
+    rows = conversations(tmp_path / "rows", lossy, Mode.IMPROVING_FULL)
     with TraceWriter(tmp_path / "back") as writer:
         to_traces(rows, writer)
     back = TraceStore(tmp_path / "back").read(0)
@@ -116,15 +115,3 @@ def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> N
         assert turn.image.tobytes() == before.image.tobytes()
     size = (tmp_path / "back" / "traces-00000.parquet").stat().st_size
     assert size < 1.2 * (tmp_path / "traces" / "traces-00000.parquet").stat().st_size
-
-
-def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: Path) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    parquet.write_table(pyarrow.table({"image": [b""], "caption": ["c"]}), tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match="the columns caption, image: expected a column 'conversation'"):
-        open_source(tmp_path)
-    (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ValueError, match="no file that can be read"):
-        open_source(tmp_path)

@@ -42,9 +42,8 @@ def store(folder: Path, *traces: Trace) -> TraceStore:
 
 
 def shown(source: DataSource, preparer: Preparer, per_mode: int, decode: bool = True) -> str:
-    settings = Inspecting(preparer, decode=decode)
-    found = inspect(source, settings)
-    return page(found, read_examples(source, found, settings, per_mode))
+    found = inspect(source, Inspecting(preparer, decode=decode))
+    return page(found, read_examples(source, found, None, per_mode))
 
 
 def test_the_page_shows_examples_of_each_mode_spread_over_the_rows(

@@ -8,7 +8,7 @@ import pytest
 from irg.core.trace import Trace
 from irg.data.learning import Mode, document, modes_of
 from irg.data.prepare import Preparer
-from irg.data.scene_source import CAPTIONS, SceneKind, SceneSource, training_prompt
+from irg.data.scene_source import CAPTIONS, SceneKind, SceneSource
 from irg.prep import Resize
 from irg.world import (
     Family,
@@ -126,8 +126,7 @@ def test_edits_change_what_they_say_and_nothing_else() -> None:
 
 
 def test_training_sees_no_held_out_text() -> None:
-    rng = np.random.default_rng(5)
-    prompts = [training_prompt(rng) for _ in range(300)]
+    prompts = [SceneSource(seed=5).sketch(index).prompt for index in range(300)]
     assert not any(is_held_out_text(prompt) for prompt in prompts)
     assert not any(is_held_out_text(trace.prompt) for trace in traces())
     assert {parse(prompt).family for prompt in prompts} == set(Family)

@@ -87,7 +87,7 @@ def inspect(
 
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "rejected.jsonl", lines_of([*found.rejected, *found.left_out]))
-        shown = read_examples(source, found, settings, num_examples)
+        shown = read_examples(source, found, system_prompt, num_examples)
         write_atomically(folder / "index.html", page(found, shown))
     if telling.as_json:
         print_json(found.as_json())
@@ -120,7 +120,7 @@ def convert(
     Pictures keep their bytes. Rows that cannot be converted are counted and
     shown; DST/rejected.jsonl lists them.
     """
-    from irg.data.convert import ConversationWriter, Wish, to_conversations, to_traces
+    from irg.data.convert import ConversationWriter, to_conversations, to_traces
     from irg.data.formats import open_source
     from irg.data.learning import Mode
     from irg.data.traces import TraceWriter
@@ -140,9 +140,9 @@ def convert(
             with TraceWriter(target_path, provenance, jpeg_quality=jpeg_quality) as writer:
                 found = _some(to_traces(source, writer, done))
         else:
-            wish = Wish(_modes(modes) if modes else tuple(Mode), system_prompt)
+            wanted = _modes(modes) if modes else tuple(Mode)
             with ConversationWriter(target_path, provenance) as writer:
-                found = _some(to_conversations(source, writer, wish, done))
+                found = _some(to_conversations(source, writer, wanted, system_prompt, done))
     _report(found, target_path, telling.as_json)
 
 

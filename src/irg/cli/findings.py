@@ -44,11 +44,10 @@ def show_inspection(found: "Inspection") -> None:
 def show_findings(title: str, findings: "list[Finding]") -> None:
     if not findings:
         return
-    by_reason: dict[str, list[Finding]] = {}
-    for one in findings:
-        by_reason.setdefault(str(one.error.reason), []).append(one)
+    from irg.data.inspect import by_reason
+
     out.print(f"\n{title}", style="bold")
-    for reason, those in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+    for reason, those in by_reason(findings).items():
         out.print(Text.assemble(f"{len(those):>8,}  ", (reason, "yellow")))
         for one in those[:_MOST_SHOWN]:
             error = one.error

@@ -8,16 +8,14 @@ thinking modes do not, since they end before the last picture is drawn.
 import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation, learning
-from irg.data.learning import Mode, ModeQuestions, UnfitError
+from irg.data.learning import Mode, UnfitError
 from irg.data.pictures import encode
 from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault, RowError, Source
@@ -33,15 +31,6 @@ class Conversion:
     rows_written: int = 0
     modes: dict[str, int] = field(default_factory=dict)
     rejected: list[RowError] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Which conversations traces become. `system_prompt` None takes each trace's own."""
-
-    modes: tuple[Mode, ...] = tuple(Mode)
-    system_prompt: str | None = None
-    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 class ConversationWriter(ShardWriter):
@@ -60,19 +49,24 @@ class ConversationWriter(ShardWriter):
 
 
 def to_conversations(
-    source: Source, writer: ConversationWriter, wish: Wish, done: Callable[[int], None] = lambda _: None
+    source: Source,
+    writer: ConversationWriter,
+    modes: Sequence[Mode] = tuple(Mode),
+    system_prompt: str | None = None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> Conversion:
-    """Write every row of a source as conversations; `done` hears of each row's index."""
+    """Write every row of a source as conversations, traces in the `modes` as `documents` does; `done` hears
+    of each row's index."""
     found = Conversion()
     for index, row in _rows(source, found, done):
         if isinstance(row, Document):
             writer.write(f"{index:08d}", row)
             continue
         num_before = writer.num_rows
-        for row_id, written in documents(row, wish):
+        for row_id, written in documents(row, modes, system_prompt):
             writer.write(row_id, written)
         if writer.num_rows == num_before:
-            detail = f"it lacks the parts for each of {', '.join(wish.modes)}"
+            detail = f"it lacks the parts for each of {', '.join(modes)}"
             found.rejected.append(source.place(index).error(Fault.UNFIT, detail))
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
@@ -95,11 +89,13 @@ def to_traces(
     return found
 
 
-def documents(trace: Trace, wish: Wish) -> Iterator[tuple[str, Document]]:
-    """What a trace teaches in each of the modes wished for, with an id for each. Modes it lacks the parts for
-    are left out."""
+def documents(
+    trace: Trace, modes: Sequence[Mode] = tuple(Mode), system_prompt: str | None = None
+) -> Iterator[tuple[str, Document]]:
+    """What a trace teaches in each of the modes, with an id for each. Modes it lacks the parts for are left
+    out. `system_prompt` None takes the trace's own."""
     trace_id = trace.id or content_id(trace)
-    for mode, choice, made in learning.documents(trace, wish.modes, wish.system_prompt, wish.questions):
+    for mode, choice, made in learning.documents(trace, modes, system_prompt):
         if isinstance(made, UnfitError):
             continue
         kept = made.segments[1:] if _texts(made, Role.SYSTEM) == [""] else made.segments
@@ -126,40 +122,27 @@ def trace_of(written: Document) -> Trace:
 
     What an understanding mode asks is set by whoever reads a trace; it is kept in the provenance.
     """
+    mode = written.mode
+    if mode in (Mode.INITIAL_THINKING, Mode.IMPROVING_THINKING):
+        raise UnfitError(f"{mode} lacks the picture that its last thought leads to")
+    if mode not in set(Mode):
+        raise UnfitError(f"mode {mode} is none that a trace can teach")
     images = [one.picture for one, *_ in pieces(written) if one.kind.is_image]
-    thoughts = _texts(written, Role.THOUGHT)
-    match written.mode:
-        case Mode.DIRECT:
-            return _trace(written, [None], images)
-        case Mode.EDIT:
-            return replace(_trace(written, [None], images[1:]), source=images[0])
-        case Mode.QUESTION:
-            return _trace(
-                written, [None], images, questions=((_texts(written, Role.QUESTION)[0], thoughts[0]),)
-            )
-        case Mode.INITIAL_UNDERSTANDING | Mode.INITIAL_FULL | Mode.IMPROVING_FULL:
-            return _trace(written, thoughts, images)
-        case Mode.IMPROVING_UNDERSTANDING:
-            return _trace(written, [None, *thoughts], images)
-        case Mode.INITIAL_THINKING | Mode.IMPROVING_THINKING:
-            raise UnfitError(f"{written.mode} lacks the picture that its last thought leads to")
-    raise UnfitError(f"mode {written.mode} is none that a trace can teach")
-
-
-def _trace(
-    written: Document,
-    thoughts: Sequence[str | None],
-    images: Sequence[Image.Image],
-    questions: tuple[tuple[str, str], ...] = (),
-) -> Trace:
-    asked = [] if questions else _texts(written, Role.QUESTION)
+    source = images.pop(0) if mode == Mode.EDIT else None
+    thoughts, asked = _texts(written, Role.THOUGHT), _texts(written, Role.QUESTION)
+    questions: tuple[tuple[str, str], ...] = ()
+    if mode == Mode.QUESTION:
+        questions, thoughts, asked = ((asked[0], thoughts[0]),), [], []
+    unsaid = [None] * (len(images) - len(thoughts))  # of first turns: the last one's is what is learned
+    turns = zip([*unsaid, *thoughts], images, strict=True)
     return Trace(
         prompt="".join(_texts(written, Role.PROMPT)),
-        turns=tuple(Turn(thought, image) for thought, image in zip(thoughts, images, strict=True)),
+        turns=tuple(Turn(thought, image) for thought, image in turns),
         seed=0,
         system_prompt="".join(_texts(written, Role.SYSTEM)),
+        source=source,
         questions=questions,
-        modes=(written.mode,),
+        modes=(mode,),
         provenance={"question": asked[0]} if asked else {},
     )
 

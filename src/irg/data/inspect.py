@@ -2,12 +2,12 @@
 
 import json
 import os
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -17,9 +17,9 @@ from irg.core import Document, pieces
 from irg.core.trace import Trace
 from irg.data import learning
 from irg.data.formats import DataSource
-from irg.data.learning import Mode, ModeQuestions, UnfitError
+from irg.data.learning import Mode, UnfitError
 from irg.data.prepare import Preparer
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, RowError, RowPlace
 
 Watch = Callable[[str, int], None]
 """Hears of every row that a stage, named first, has dealt with; the second is the row's index."""
@@ -39,7 +39,6 @@ class Inspecting:
     longest: int | None = None
     decode: bool = True
     system_prompt: str | None = None
-    questions: ModeQuestions = field(default_factory=ModeQuestions)
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,8 @@ class Inspection:
     rows: int
     decoded: bool
     """Whether the pictures were decoded too."""
-    tokens: dict[str, list[int]] = field(default_factory=dict)
-    """Tokens of each document, by mode."""
-    indices: dict[str, list[int]] = field(default_factory=dict)
-    """The row of each document, by mode."""
+    documents: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By mode, the row of each document and its tokens."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Pictures of the usable rows by width and height."""
     rejected: list[Finding] = field(default_factory=list)
@@ -90,17 +87,20 @@ class Inspection:
     """Usable rows that cannot be used in one of their modes."""
 
     @property
+    def tokens(self) -> dict[str, list[int]]:
+        """Of each document, by mode, the learning modes in their order first."""
+        order = [*Mode, *sorted(self.documents)]
+        names = sorted(self.documents, key=order.index)
+        return {name: [tokens for _, tokens in self.documents[name]] for name in names}
+
+    @property
     def lengths(self) -> dict[str, LengthSummary]:
-        """By mode, the learning modes in their order first."""
-        known = [str(mode) for mode in Mode]
-        names = [name for name in known if name in self.tokens]
-        names += sorted(name for name in self.tokens if name not in known)
-        return {name: LengthSummary.of(self.tokens[name]) for name in names}
+        return {name: LengthSummary.of(tokens) for name, tokens in self.tokens.items()}
 
     @property
     def reasons(self) -> dict[Fault, int]:
         """How many rows were rejected for each reason, the most frequent first."""
-        return dict(Counter(one.error.reason for one in self.rejected).most_common())
+        return {reason: len(those) for reason, those in by_reason(self.rejected).items()}
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -116,18 +116,30 @@ class Inspection:
         }
 
 
+def by_reason(findings: Iterable[Finding]) -> dict[Fault, list[Finding]]:
+    """The most frequent reason first."""
+    found: dict[Fault, list[Finding]] = {}
+    for one in findings:
+        found.setdefault(one.error.reason, []).append(one)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def lines_of(findings: Iterable[Finding]) -> str:
+    """The findings for a file, a JSON object a line."""
+    return "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
+
+
 def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:
     """Survey a data set, and decode its pictures if that is wished for."""
     found = Inspection(source.name, len(source), settings.decode)
     broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
-    preparer = settings.preparer.remembering()
+    settings = replace(settings, preparer=settings.preparer.remembering())
     for index, row in enumerate(source.survey()):
-        if isinstance(row, RowError):
-            found.rejected.append(Finding(row))
-        elif index in broken:
-            found.rejected.append(Finding(broken[index]))
+        seen = row if isinstance(row, RowError) else broken.get(index, row)
+        if isinstance(seen, RowError):
+            found.rejected.append(Finding(seen))
         else:
-            _add(found, source, index, row, preparer, settings)
+            _add(found, index, source.place(index), seen, settings)
         watch(MEASURING, index)
     return found
 
@@ -136,61 +148,49 @@ def broken_rows(source: DataSource, done: Callable[[int], None]) -> dict[int, Ro
     """Read every row in full; the errors, by index. Groups are read side by side: decoding frees the lock."""
     if not len(source):
         return {}
-    local = threading.local()
-    errors: dict[int, RowError] = {}
+    with suppress(RowError):
+        source.read(0)  # what the source finds out about all rows beforehand, its copies then know
 
-    def check(index: int) -> None:
-        try:
-            local.source.read(index)
-        except RowError as error:
-            errors[index] = error
-
-    def check_group(rows: range) -> None:
-        if not hasattr(local, "source"):
-            local.source = copy(source)
+    def broken_of(rows: range) -> list[tuple[int, RowError]]:
+        own = copy(source)
+        errors = []
         for index in rows:
-            check(index)
+            try:
+                own.read(index)
+            except RowError as error:
+                errors.append((index, error))
             done(index)
+        return errors
 
-    local.source = source
-    check(0)  # what the source finds out about all rows beforehand, its copies then know
     ends = list(accumulate(source.group_sizes))
     groups = [range(end - size, end) for end, size in zip(ends, source.group_sizes, strict=True)]
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
-        for _ in pool.map(check_group, groups):
-            pass
+        return dict(found for errors in pool.map(broken_of, groups) for found in errors)
     finally:
         pool.shutdown(cancel_futures=True)
-    return errors
 
 
-def documents(row: Trace | Document, settings: Inspecting) -> Iterator[tuple[str, Document | UnfitError]]:
+def documents(
+    row: Trace | Document, system_prompt: str | None
+) -> Iterator[tuple[str, Document | UnfitError]]:
     """The documents of a row by mode, or why one that it is meant for is none."""
     if isinstance(row, Document):
         yield row.mode, row
         return
-    for mode, _, made in learning.documents(row, Mode, settings.system_prompt, settings.questions):
+    for mode, _, made in learning.documents(row, system_prompt=system_prompt):
         if isinstance(made, Document) or mode in row.modes:
-            yield mode, made
+            yield str(mode), made
 
 
-def _add(
-    found: Inspection,
-    source: DataSource,
-    index: int,
-    row: Trace | Document,
-    preparer: Preparer,
-    settings: Inspecting,
-) -> None:
-    place = source.place(index)
+def _add(found: Inspection, index: int, place: RowPlace, row: Trace | Document, settings: Inspecting) -> None:
     lengths: list[tuple[str, int]] = []
     out: list[Finding] = []
-    for mode, made in documents(row, settings):
+    for mode, made in documents(row, settings.system_prompt):
         if isinstance(made, UnfitError):
             out.append(Finding(place.error(Fault.UNFIT, str(made)), mode))
             continue
-        tokens = preparer.measure(made)
+        tokens = settings.preparer.measure(made)
         if settings.longest is not None and tokens > settings.longest:
             detail = f"{tokens:,} tokens in mode {mode}, more than {settings.longest:,}"
             out.append(Finding(place.error(Fault.TOO_LONG, detail), mode))
@@ -203,8 +203,7 @@ def _add(
     found.left_out += out
     found.sizes.update(_sizes(row))
     for mode, tokens in lengths:
-        found.tokens.setdefault(str(mode), []).append(tokens)
-        found.indices.setdefault(str(mode), []).append(index)
+        found.documents.setdefault(mode, []).append((index, tokens))
 
 
 def _sizes(row: Trace | Document) -> Iterator[tuple[int, int]]:
@@ -214,19 +213,3 @@ def _sizes(row: Trace | Document) -> Iterator[tuple[int, int]]:
     yield from (turn.image.size for turn in row.turns)
     if row.source is not None:
         yield row.source.size
-
-
-def lines_of(findings: Iterable[Finding]) -> str:
-    """The findings for a file, a JSON object a line."""
-    return "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
-
-
-def examples(found: Inspection, per_mode: int) -> Mapping[str, list[tuple[int, int]]]:
-    """Rows to look at: up to so many of each mode, spread evenly, each with the tokens of its document."""
-    chosen: dict[str, list[tuple[int, int]]] = {}
-    for mode in found.lengths:
-        pairs = zip(reversed(found.indices[mode]), reversed(found.tokens[mode]), strict=True)
-        rows = sorted(dict(pairs).items())  # of a row with several documents, the first
-        places = np.linspace(0, len(rows) - 1, min(per_mode, len(rows))).round().astype(int)
-        chosen[mode] = [rows[place] for place in places]
-    return chosen

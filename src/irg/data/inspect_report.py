@@ -1,16 +1,16 @@
 """The findings about a data set as one page: rejected rows, lengths, sizes, and examples to look at."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.data.formats import DataSource
-from irg.data.inspect import Finding, Inspecting, Inspection, documents, examples
-from irg.data.source import RowError
+from irg.data.inspect import Finding, Inspection, by_reason, documents
+from irg.data.source import RowError, RowPlace
 from irg.report.charts import bar, spark
 from irg.report.page import Heading, plural, render, thumbnail
 
@@ -26,29 +26,31 @@ _NAMES = {Role.THOUGHT: "thought", Role.PROMPT: "prompt", Role.SYSTEM: "system",
 class Example:
     """A document to look at, the row it came from, and its tokens."""
 
-    file: str
-    row: int
+    place: RowPlace
     tokens: int
     document: Document
 
 
 def read_examples(
-    source: DataSource, found: Inspection, settings: Inspecting, per_mode: int
+    source: DataSource, found: Inspection, system_prompt: str | None, per_mode: int
 ) -> dict[str, list[Example]]:
-    """Examples of each mode with their pictures. What cannot be decoded after all is no example."""
+    """Up to so many documents of each mode, spread evenly, with their pictures. What cannot be decoded after
+    all is no example."""
     read: dict[str, list[Example]] = {}
-    for mode, rows in examples(found, per_mode).items():
-        for index, tokens in rows:
+    for mode, measured in found.documents.items():
+        rows = sorted(dict(reversed(measured)).items())  # of a row with several documents, the first
+        for choice in np.linspace(0, len(rows) - 1, min(per_mode, len(rows))).round().astype(int):
+            index, tokens = rows[choice]
             try:
-                made = dict(reversed(list(documents(source.read(index), settings)))).get(mode)
+                made = dict(reversed(list(documents(source.read(index), system_prompt)))).get(mode)
             except RowError:
                 continue  # without the decoding pass nobody has noticed yet
             if isinstance(made, Document):
-                read.setdefault(mode, []).append(Example(*source.place(index), tokens, made))
+                read.setdefault(mode, []).append(Example(source.place(index), tokens, made))
     return read
 
 
-def page(found: Inspection, shown: Mapping[str, Seq[Example]]) -> str:
+def page(found: Inspection, shown: Mapping[str, Sequence[Example]]) -> str:
     """The page, with the pictures inside it and nothing loaded from elsewhere."""
     facts = (
         plural(found.rows, "row"),
@@ -89,23 +91,20 @@ def _sizes(found: Inspection) -> list[list[Any]]:
     return [[name, count, f"{count / total:.1%}", bar(count / total)] for name, count in counts]
 
 
-def _by_reason(findings: Seq[Finding]) -> list[tuple[str, int, list[list[Any]]]]:
-    """Reasons with the number of their rows, the most frequent first, and some of the rows."""
-    by_reason: dict[str, list[Finding]] = {}
-    for one in findings:
-        by_reason.setdefault(str(one.error.reason), []).append(one)
+def _by_reason(findings: Iterable[Finding]) -> list[tuple[str, int, list[list[Any]]]]:
+    """Reasons with the number of their rows, and some of the rows."""
     return [
         (
             reason,
             len(those),
             [[one.error.file, one.error.row, one.error.detail] for one in those[:_MOST_ROWS]],
         )
-        for reason, those in sorted(by_reason.items(), key=lambda item: -len(item[1]))
+        for reason, those in by_reason(findings).items()
     ]
 
 
 def _card(example: Example) -> dict[str, Any]:
-    origin = f"{example.file}, row {example.row:,}, {example.tokens:,} tokens"
+    origin = f"{example.place.file}, row {example.place.row:,}, {example.tokens:,} tokens"
     parts, asked = [], False
     for piece in pieces(example.document):
         parts.append(_picture(piece) if piece[0].kind.is_image else _text(piece[0], asked))

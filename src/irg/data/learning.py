@@ -81,7 +81,6 @@ def documents(
     trace: Trace,
     modes: Iterable[Mode] = Mode,
     system_prompt: str | None = None,
-    questions: ModeQuestions | None = None,
 ) -> Iterator[tuple[Mode, int, Document | UnfitError]]:
     """The trace in each of the modes, with the choice of its question, or why it does not lend itself to one.
 
@@ -91,7 +90,7 @@ def documents(
     for mode in modes:
         for choice in range(num_choices(trace, mode)):
             try:
-                yield mode, choice, document(trace, mode, prompt, questions, choice)
+                yield mode, choice, document(trace, mode, prompt, choice=choice)
             except UnfitError as unfit:
                 yield mode, choice, unfit
 

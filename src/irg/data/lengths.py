@@ -139,8 +139,6 @@ class LengthSurvey:
 
     streams: tuple[Measured, ...]
     rejected: tuple[Rejected, ...]
-    elsewhere: Counter[str]
-    """Rows of each stream's source that are meant for other modes."""
 
 
 def survey(
@@ -157,7 +155,7 @@ def survey(
     if not streams:
         raise ValueError("the mixture has no streams")
     found = _findings([stream for stream in streams if not stream.virtual], measuring, folder, strict)
-    measured, rejected, elsewhere = [], [], Counter()
+    measured, rejected = [], []
     for stream in streams:
         if stream.virtual:
             measured.append(Measured(stream, Sketches(stream, measuring), measuring.copies))
@@ -167,11 +165,10 @@ def survey(
         if strict and errors:
             raise errors[0]
         rejected += [Rejected(stream.name, error) for error in errors]
-        elsewhere[stream.name] = findings.elsewhere
         if not len(lengths.usable):
             raise ValueError(_nothing_usable(stream, errors, findings.elsewhere))
         measured.append(Measured(stream, lengths, measuring.copies))
-    return LengthSurvey(tuple(measured), tuple(rejected), elsewhere)
+    return LengthSurvey(tuple(measured), tuple(rejected))
 
 
 def _findings(

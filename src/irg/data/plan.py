@@ -77,10 +77,6 @@ class PlannedStep:
     """Rows of virtual streams that were found unusable on the way."""
 
     @property
-    def num_samples(self) -> int:
-        return sum(len(row.samples) for row in self.rows)
-
-    @property
     def tokens(self) -> int:
         return sum(row.tokens for row in self.rows)
 

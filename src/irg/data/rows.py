@@ -83,7 +83,10 @@ class ParquetRows:
         """Where a row is, and its values. Raises RowError if it cannot be read."""
         number, row = self._find(index)
         group = self.groups[number]
-        return group.place(row), _values(group, self._table(number, row), row, row)
+        values = _values(group, self._table(number, row), row, row)
+        if isinstance(values, RowError):
+            raise values
+        return group.place(row), values
 
     def scan(
         self, wanted: Callable[[str], bool] = lambda leaf: True
@@ -133,7 +136,7 @@ class ParquetRows:
             groups = [group.number]
             for batch in file.iter_batches(_SCANNED, row_groups=groups, columns=leaves, use_threads=False):
                 for at in range(batch.num_rows):
-                    yield _values_or_error(group, batch, at, row)
+                    yield _values(group, batch, at, row)
                     row += 1
 
 
@@ -152,15 +155,17 @@ def _groups(path: Path) -> Iterator[RowGroup]:
     manifest = Manifest.load(path) if path.is_dir() else None
     if manifest is None:
         for file in _files(path):
-            yield from _groups_of_file(file)
+            yield from _cut(file, *_sizes(file))
         return
     for entry in manifest.files:
         file = path / entry.name
-        fault = "" if file.is_file() else "the file is missing"
-        first = 0
-        for number, rows in enumerate(entry.groups):
-            yield RowGroup(file, number, first, rows, fault)
-            first += rows
+        yield from _cut(file, entry.groups, "" if file.is_file() else "the file is missing")
+
+
+def _cut(path: Path, sizes: Sequence[int], fault: str = "") -> Iterator[RowGroup]:
+    firsts = accumulate(sizes, initial=0)
+    for number, (first, rows) in enumerate(zip(firsts, sizes, strict=False)):
+        yield RowGroup(path, number, first, rows, fault)
 
 
 def _files(path: Path) -> list[Path]:
@@ -178,19 +183,15 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _groups_of_file(path: Path) -> Iterator[RowGroup]:
+def _sizes(path: Path) -> tuple[list[int], str]:
+    """Rows of a file's groups; of one that cannot be read, a single row, and why."""
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            sizes = [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)]
+            return [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)], ""
     except _failures() as failure:
-        yield RowGroup(path, 0, 0, 1, str(failure))
-        return
-    first = 0
-    for number, rows in enumerate(sizes):
-        yield RowGroup(path, number, first, rows)
-        first += rows
+        return [1], str(failure)
 
 
 def _read_group(group: RowGroup, columns: Sequence[str]) -> "pyarrow.Table":
@@ -220,25 +221,16 @@ def _leaves(file: "parquet.ParquetFile", columns: Sequence[str]) -> list[str]:
     return [path for path in paths if path.split(".")[0] in columns]
 
 
-def _values_or_error(
-    group: RowGroup, batch: "pyarrow.RecordBatch", at: int, row: int
-) -> dict[str, Any] | RowError:
-    try:
-        return _values(group, batch, at, row)
-    except RowError as error:
-        return error
-
-
 def _values(
     group: RowGroup, table: "pyarrow.Table | pyarrow.RecordBatch", at: int, row: int
-) -> dict[str, Any]:
+) -> dict[str, Any] | RowError:
     """The values of row `at` of a table, which is `row` of the group."""
     values: dict[str, Any] = {}
     for name in table.schema.names:
         try:
             values[name] = table.column(name)[at].as_py()
         except (ValueError, OverflowError) as broken:  # text that is no UTF-8, dates that Python has not
-            raise group.place(row).error(Fault.WRONG_TYPE, f"{name}: {broken}") from broken
+            return group.place(row).error(Fault.WRONG_TYPE, f"{name}: {broken}")
     return values
 
 

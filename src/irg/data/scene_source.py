@@ -139,12 +139,8 @@ class SceneSource:
         return Trace(prompt, turns, index, SYSTEM_PROMPT, questions=_asked(plan, rng), id=row_id)
 
 
-def training_prompt(rng: Generator) -> str:
-    """A prompt as training sees them: family by weight, wording from the training split."""
-    return _request(rng)[1]
-
-
 def _request(rng: Generator) -> tuple[Request, str]:
+    """A request and its prompt as training sees them: family by weight, wording from the training split."""
     families = list(FAMILY_WEIGHTS)
     weights = np.array(list(FAMILY_WEIGHTS.values()))
     family = families[rng.choice(len(families), p=weights / weights.sum())]

@@ -104,14 +104,9 @@ def published(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "turns": turns, "images": [turn["image"] for turn in row["turns"]]}
 
 
-def trace_of(row: dict[str, Any], place: RowPlace) -> Trace:
-    """The trace of a row, its images decoded. Raises RowError."""
-    return _trace(Fields(place, row), _decoded)
-
-
-def sketch_of(row: dict[str, Any], place: RowPlace) -> Trace:
-    """The trace of a row without the images' bytes: they are `SizeOnly`. Raises RowError."""
-    return _trace(Fields(place, row), _sized)
+def trace_of(row: dict[str, Any], place: RowPlace, sketch: bool = False) -> Trace:
+    """The trace of a row; the images of a `sketch` are `SizeOnly`, not decoded. Raises RowError."""
+    return _trace(Fields(place, row), _sized if sketch else _decoded)
 
 
 def content_id(trace: Trace) -> str:

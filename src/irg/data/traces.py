@@ -12,7 +12,7 @@ from irg.data.learning import modes_of
 from irg.data.parquet import ParquetSource
 from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault, RowPlace
-from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, sketch_of, trace_of
+from irg.data.trace_rows import COLUMNS, REPEATED, row_of, schema, trace_of
 
 FORMAT = "irg-traces"
 
@@ -48,8 +48,7 @@ class TraceWriter(ShardWriter):
         """
         place = RowPlace(str(self.folder), self.num_rows)
         row = row_of(trace, self.jpeg_quality)
-        sketch = sketch_of(row, place)
-        modes = modes_of(sketch)
+        modes = modes_of(trace_of(row, place, sketch=True))
         if not modes:
             raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
         if row["id"] in self.ids:
@@ -65,7 +64,7 @@ class TraceStore(ParquetSource[Trace]):
     COLUMNS = COLUMNS
 
     def from_row(self, row: dict[str, Any], place: RowPlace, sketch: bool = False) -> Trace:
-        return sketch_of(row, place) if sketch else trace_of(row, place)
+        return trace_of(row, place, sketch)
 
     def is_sketched(self, leaf: str) -> bool:
         return not leaf.endswith(".bytes")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import struct
 import sys
 import threading
 import time
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from irg.core import Document
@@ -21,11 +19,9 @@ from irg.data.mixture import SampleRef
 from irg.data.plan import PlannedRow
 from irg.data.prepare import Preparer
 from irg.data.source import Fault, RowError
-from irg.data.streams import Elsewhere, Rejected, Stream
+from irg.data.streams import Elsewhere, Rejected
 
 _WATCH_SECONDS = 1.0
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises for pictures that it cannot decode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +71,6 @@ class RowReader(Dataset[LoadedRow]):
             document = stream.document(sample.index, choice=seed)
         except Elsewhere as elsewhere:
             raise stream.error(sample.index, Fault.UNFIT, "it is meant for other modes now") from elsewhere
-        _decode(document, stream, sample.index)
         ready = self._preparer(document, seed)
         tokens = ready.tokens_with(self._copies[sample.stream])
         if tokens > sample.length:
@@ -121,17 +116,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os._exit(1)
-
-
-def _decode(document: Document, stream: Stream, index: int) -> None:
-    """Read the pixels of images that are read lazily, so that a broken one is told from other failures."""
-    for segment in document:
-        if segment.kind.is_image:
-            try:
-                segment.picture.load()
-            except _BROKEN as broken:
-                detail = f"an image of turn {segment.turn} cannot be decoded: {broken}"
-                raise stream.error(index, Fault.BROKEN_IMAGE, detail) from broken
 
 
 def _as_it_is(row: LoadedRow) -> LoadedRow:

@@ -18,15 +18,15 @@ from irg.core.files import write_atomically
 from irg.data.learning import modes_of
 from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault
-from irg.data.trace_rows import PUBLISHED_FEATURES, REPEATED, published, schema, sketch_of
+from irg.data.trace_rows import PUBLISHED_FEATURES, REPEATED, published, schema, trace_of
 from irg.data.traces import FORMAT
+from irg.publish import Packaging
 from irg.publish import card as cards
 from irg.publish.card import Making
 from irg.publish.card_front import Title
 from irg.publish.discretion import public, public_row
 from irg.publish.extract import Entry, Extract, Stock, choose
 from irg.publish.inventory import Inventory
-from irg.publish.packaging import Packaging
 from irg.publish.webdataset import TarWriter
 
 _ATTEMPTS = 8
@@ -119,7 +119,7 @@ class _Writer:
             writers: dict[str, ShardWriter | TarWriter] = {}
             for number, (part, place, row) in enumerate(self.stock.read(entries), start=1):
                 row = published(public_row(row))
-                trace = sketch_of(row, place)
+                trace = trace_of(row, place, sketch=True)
                 modes = modes_of(trace)
                 if not modes:
                     raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")
