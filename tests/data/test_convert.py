@@ -7,7 +7,6 @@ from irg.core import Document, pieces
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter, documents, to_conversations, to_traces
-from irg.data.formats import open_source
 from irg.data.learning import Mode, document
 from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
@@ -116,15 +115,3 @@ def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> N
         assert turn.image.tobytes() == before.image.tobytes()
     size = (tmp_path / "back" / "traces-00000.parquet").stat().st_size
     assert size < 1.2 * (tmp_path / "traces" / "traces-00000.parquet").stat().st_size
-
-
-def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: Path) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    parquet.write_table(pyarrow.table({"image": [b""], "caption": ["c"]}), tmp_path / "a.parquet")
-    with pytest.raises(ValueError, match="the columns caption, image: expected a column 'conversation'"):
-        open_source(tmp_path)
-    (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ValueError, match="no file that can be read"):
-        open_source(tmp_path)

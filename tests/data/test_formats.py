@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from irg.core.trace import Trace, Turn
+from irg.data.conversation import ConversationSource
+from irg.data.convert import ConversationWriter
+from irg.data.episodes import EpisodeSource
+from irg.data.formats import Format, detect, open_source
+from irg.data.traces import TraceStore
+from tests.data.stored import some, write
+
+
+def write_columns(path: Path, *names: str) -> Path:
+    parquet.write_table(pyarrow.table({name: ["x"] for name in names}), path)
+    return path
+
+
+def test_a_manifest_says_the_format_of_its_folder(tmp_path: Path) -> None:
+    write(tmp_path / "traces", some(1))
+    with ConversationWriter(tmp_path / "rows"):
+        pass
+    assert detect(tmp_path / "traces") is Format.TRACES
+    assert detect(str(tmp_path / "rows")) is Format.CONVERSATION, "though there is no file to look into"
+
+
+def test_without_a_manifest_the_columns_tell(tmp_path: Path) -> None:
+    assert detect(write_columns(tmp_path / "a.parquet", "prompt", "turns")) is Format.TRACES
+    assert detect(write_columns(tmp_path / "b.parquet", "prompt", "conversation")) is Format.CONVERSATION
+    with pytest.raises(ValueError, match="has the columns prompt: expected"):
+        detect(write_columns(tmp_path / "c.parquet", "prompt"))
+
+
+def test_the_first_file_with_known_columns_decides(tmp_path: Path) -> None:
+    """Files before it may be broken, or lack a column."""
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
+    write_columns(tmp_path / "1.parquet", "prompt")
+    write_columns(tmp_path / "2.parquet", "conversation")
+    write_columns(tmp_path / "3.parquet", "prompt", "turns")
+    assert detect(tmp_path) is Format.CONVERSATION
+
+
+def test_saved_episodes_are_told_unless_there_is_parquet(tmp_path: Path) -> None:
+    (episode,) = some(1)
+    Trace("p", (Turn(None, episode.turns[0].image),), 0).save(tmp_path / "one" / "first")
+    assert detect(tmp_path) is Format.EPISODES
+    write_columns(tmp_path / "one" / "a.parquet", "prompt", "turns")
+    assert detect(tmp_path) is Format.TRACES
+
+
+def test_each_format_is_opened_by_its_source(tmp_path: Path) -> None:
+    traces = open_source(write(tmp_path / "traces", some(2)).path)
+    assert isinstance(traces, TraceStore) and len(traces) == 2
+    rows = open_source(write_columns(tmp_path / "rows.parquet", "conversation"), "Draw.")
+    assert isinstance(rows, ConversationSource) and rows.system_prompt == "Draw."
+    some(1)[0].save(tmp_path / "episodes" / "first")
+    episodes = open_source(tmp_path / "episodes")
+    assert isinstance(episodes, EpisodeSource) and len(episodes) == 1
+
+
+def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"image": [b""], "caption": ["c"]}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="the columns caption, image: expected a column 'conversation'"):
+        open_source(tmp_path)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="no file that can be read"):
+        open_source(tmp_path)
