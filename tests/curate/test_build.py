@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from irg.core.settings import checked
 from irg.curate.build import Build
-from irg.curate.recipe import check_recipe, read_recipe
+from irg.curate.recipe import CurateRecipe, read_recipe
 from irg.stages.stage import EndpointStage
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -41,10 +42,12 @@ def test_the_scene_recipe_needs_nothing_from_elsewhere() -> None:
 def test_a_run_does_not_begin_without_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     teacher = {"endpoint": {**TEACHER["endpoint"], "key_env": "NO_SUCH_KEY"}}
-    unused = check_recipe({**SCENES, "teachers": {"wise": teacher}}, "x")
+    unused = checked(CurateRecipe, {**SCENES, "teachers": {"wise": teacher}}, "x")
     Build(unused).check()
-    asked = check_recipe(
-        {**SCENES, "teachers": {"wise": teacher}, "judge": {"by": "teacher", "teacher": "wise"}}, "x"
+    asked = checked(
+        CurateRecipe,
+        {**SCENES, "teachers": {"wise": teacher}, "judge": {"by": "teacher", "teacher": "wise"}},
+        "x",
     )
     with pytest.raises(ValueError, match="NO_SUCH_KEY"):
         Build(asked).check()
@@ -53,7 +56,7 @@ def test_a_run_does_not_begin_without_its_keys(monkeypatch: pytest.MonkeyPatch) 
 def test_a_bound_on_cost_needs_prices() -> None:
     recipe = {**SCENES, "teachers": {"wise": TEACHER}, "judge": {"by": "teacher", "teacher": "wise"}}
     with pytest.raises(ValueError, match="max_cost needs a price for 'wise'"):
-        Build(check_recipe({**recipe, "budget": {"max_cost": 1.0}}, "x")).check()
+        Build(checked(CurateRecipe, {**recipe, "budget": {"max_cost": 1.0}}, "x")).check()
 
 
 def test_teachers_share_what_a_run_may_spend() -> None:
@@ -63,8 +66,10 @@ def test_teachers_share_what_a_run_may_spend() -> None:
         "judge": {"by": "teacher", "teacher": "a"},
         "reflect": {"by": "teacher", "teacher": "b"},
     }
-    recipe = check_recipe(
-        {**SCENES, **stages, "teachers": {"a": TEACHER, "b": other}, "budget": {"max_requests": 9}}, "x"
+    recipe = checked(
+        CurateRecipe,
+        {**SCENES, **stages, "teachers": {"a": TEACHER, "b": other}, "budget": {"max_requests": 9}},
+        "x",
     )
     build = Build(recipe)
     assert recipe.asked == ("a", "b") and build.teacher("a") is build.teacher("a")
@@ -74,5 +79,5 @@ def test_teachers_share_what_a_run_may_spend() -> None:
 
 
 def test_a_picture_that_came_with_the_prompt_may_be_image_2() -> None:
-    recipe = check_recipe({**SCENES, "propose": PAIRS, "improve": {"by": "given"}}, "x")
+    recipe = checked(CurateRecipe, {**SCENES, "propose": PAIRS, "improve": {"by": "given"}}, "x")
     assert names(Build(recipe)) == ["think", "draw", "improve", "judge", "reflect", "filter"]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from irg.curate.recipe import check_recipe
+from irg.core.settings import checked
+from irg.curate.recipe import CurateRecipe
 
 SCENES: dict[str, Any] = {
     "out": "runs/x",
@@ -40,5 +41,5 @@ PAIRS = {"by": "files", "files": ["x.jsonl"], "count": 1, "image": "image"}
 )
 def test_refuses_what_does_not_fit_together(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match="my recipe") as refused:
-        check_recipe({**SCENES, **changed}, "my recipe")
+        checked(CurateRecipe, {**SCENES, **changed}, "my recipe")
     assert message in str(refused.value)

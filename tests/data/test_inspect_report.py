@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from irg.core.trace import Trace, Turn
-from irg.data.formats import DataSource, Format, open_source
+from irg.data.formats import Format, open_source
 from irg.data.inspect import Inspecting, inspect
 from irg.data.inspect_report import page, read_examples
 from irg.data.learning import Mode
 from irg.data.prepare import Preparer
-from irg.data.source import Fault
+from irg.data.source import Fault, Source
 from irg.data.traces import TraceStore, TraceWriter
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import read_config
@@ -41,7 +41,7 @@ def store(folder: Path, *traces: Trace) -> TraceStore:
     return TraceStore(folder)
 
 
-def shown(source: DataSource, preparer: Preparer, per_mode: int, decode: bool = True) -> str:
+def shown(source: Source, preparer: Preparer, per_mode: int, decode: bool = True) -> str:
     found = inspect(source, Inspecting(preparer, decode=decode))
     return page(found, read_examples(source, found, None, per_mode))
 

@@ -46,6 +46,8 @@ class Behaviour:
 
     faults: dict[Fault, float] = field(default_factory=dict)
     seed: int = 0
+    times: int | None = None
+    """How often the same request may meet a fault; None is however often it comes."""
     answer: Callable[[Body], str] | None = None
     """The text of an answer; by default one made up to fit the schema that is asked for."""
     status: Callable[[Body], tuple[int, Body] | None] | None = None
@@ -118,6 +120,8 @@ class FakeServer:
                 self._at_once -= 1
 
     def _draw(self, key: str, times: int) -> Fault | None:
+        if self.behaviour.times is not None and times > self.behaviour.times:
+            return None
         number = random.Random(f"{self.behaviour.seed}/{key}/{times}").random()
         for fault, share in self.behaviour.faults.items():
             if number < share:

@@ -27,7 +27,7 @@ from tests.endpoint.conftest import QUICK
 from tests.endpoint.fake_server import Behaviour, FakeServer, serving
 
 WORDS = '{ask: {version: 1, system: "Look.", user: "Does it show {words}?"}}'
-TEMPLATES = parse_templates(WORDS, "here", {"ask": frozenset({"words"})})
+TEMPLATES = parse_templates(WORDS, "here")
 
 
 @dataclass(frozen=True)

@@ -145,28 +145,6 @@ def test_threads_reserve_one_after_another(tmp_path: Path) -> None:
     assert len(made) == 50 == spent(account)[0].requests
 
 
-def test_a_new_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
-    failed: list[ValueError] = []
-
-    def open_once(folder: Path) -> None:
-        database = Database(Account(folder=folder))
-        try:
-            with database.reading():
-                pass
-        except ValueError as error:
-            failed.append(error)
-        database.close()
-
-    for round_ in range(40):
-        folder = tmp_path / str(round_)
-        threads = [threading.Thread(target=open_once, args=(folder,)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert not failed
-
-
 def _ask_all_of_it(url: str, folder: Path, bound: int) -> None:
     settings = EndpointSettings(base_url=url, model="judge", backoff=QUICK, in_flight=8)
     endpoint = Endpoint(settings, Account(folder=folder, max_requests=bound))

@@ -7,7 +7,7 @@ from irg.core.cost import Cost
 from irg.core.picture import Picture
 from irg.endpoint import Account
 from irg.endpoint.cache import AnswerCache, Stored
-from irg.endpoint.database import FILE, Database
+from irg.endpoint.database import Database
 from tests.endpoint.conftest import PROCESSES
 
 ANSWER = Stored("said", Cost(1, 10, 5, 0.001), "judge-1")
@@ -45,12 +45,6 @@ def test_a_lost_or_damaged_picture_is_no_answer(database: Database, tmp_path: Pa
     path.write_bytes(path.read_bytes()[:20])
     assert cache.get("key") is None
     assert cache.put("key", another) == another == cache.get("key")
-
-
-def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"something else entirely, and long enough to be read as a header" * 20)
-    with pytest.raises(ValueError, match=FILE):
-        AnswerCache(Database(Account(folder=tmp_path))).get("key")
 
 
 def _write_many(folder: Path, worker: int) -> None:

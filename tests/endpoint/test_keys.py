@@ -15,7 +15,6 @@ from irg.endpoint import (
     EndpointSettings,
     spent,
 )
-from irg.endpoint.errors import Secret
 from tests.endpoint.conftest import QUICK, Make, ask, run
 from tests.endpoint.fake_server import Behaviour, FakeServer, Fault
 
@@ -68,7 +67,8 @@ def test_a_key_is_nowhere_to_be_found(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     server.behaviour = BEHAVIOURS[name]
-    endpoint = make(key_env="TEACHER_KEY", attempts=2, timeout=0.3, stream=stream)
+    timeout = 0.3 if name == "hang" else 60.0
+    endpoint = make(key_env="TEACHER_KEY", attempts=2, timeout=timeout, stream=stream)
     told = [repr(endpoint), str(endpoint.settings), endpoint.settings.model_dump_json(), repr(vars(endpoint))]
     with caplog.at_level(logging.DEBUG):
         try:
@@ -112,11 +112,3 @@ def test_a_variable_without_a_key_is_named(
         run(endpoint.complete(ask("a question")))
     assert not value.strip() or value not in str(caught.value)
     assert server.num_requests == 0
-
-
-def test_a_secret_shows_and_sends_nothing() -> None:
-    secret = Secret.from_environment("TEACHER_KEY")
-    assert secret is not None and secret.reveal() == KEY
-    assert hides_key(f"{secret} {secret!r} {[secret]}")
-    with pytest.raises(TypeError):
-        pickle.dumps(secret)

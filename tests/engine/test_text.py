@@ -1,4 +1,4 @@
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,7 @@ GREEDY = TextSampling(temperature=0, max_tokens=8)
 
 
 def prompted(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens, lengths: Seq[int] = (5,)
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens, lengths: Sequence[int] = (5,)
 ) -> Context:
     texts = [(sampler.text(length),) for length in lengths]
     return append(model, new_context(model, len(lengths)), texts, special)
@@ -25,7 +25,7 @@ def last(
     context: Context,
     sampling: TextSampling,
     special: SpecialTokens,
-    seeds: Seq[int] = (0,),
+    seeds: Sequence[int] = (0,),
 ) -> Writing:
     draws: list[Draws] = [SeededDraws(seed) for seed in seeds]
     *_, end = write(model, context, sampling, draws, special)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -184,7 +184,7 @@ def drawing(context: Context, turn: int) -> list[Segment]:
     return [*context.history[0], noisy]
 
 
-def same_segments(ours: Seq[Segment], theirs: Seq[Segment]) -> bool:
+def same_segments(ours: Sequence[Segment], theirs: Sequence[Segment]) -> bool:
     def described(segment: Segment) -> tuple[object, ...]:
         data = segment.data if isinstance(segment.data, tuple) else segment.data.tolist()
         return segment.kind, segment.role, segment.turn, segment.grid, data

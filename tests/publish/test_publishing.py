@@ -8,8 +8,8 @@ from irg.data.formats import Format, detect
 from irg.data.sets import read_manifest
 from irg.data.shards import verify
 from irg.data.trace_rows import PUBLISHED_FEATURES, schema
+from irg.publish import Packaging
 from irg.publish.card_front import Title
-from irg.publish.packaging import Packaging
 from irg.publish.publishing import Publishing, publish
 from tests.data.test_traces import facts
 from tests.publish.small import files, front_of, published, read, some, store

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from irg.data.traces import TraceWriter
+from irg.publish import Packaging
 from irg.publish.card_front import Title
 from irg.publish.extract import Extract
-from irg.publish.packaging import Packaging
 from irg.publish.publishing import Publishing, publish
 from irg.publish.upload import Upload, check, send
 from tests.data.broken import trace
@@ -34,8 +34,8 @@ def test_checking_lists_all_that_would_be_sent(folder: Path) -> None:
     sending = check(Upload(folder, "me/set"))
     names = ("manifest.json", "traces-00000.parquet")
     data = {f"data/{part}/{name}" for part in ("train", "held_out") for name in names}
-    assert set(sending.files) == {"README.md"} | data
-    assert sending.num_bytes == sum((folder / name).stat().st_size for name in sending.files)
+    assert set(sending) == {"README.md"} | data
+    assert sending == {name: (folder / name).stat().st_size for name in sending}
 
 
 def test_sends_everything_in_the_place_of_what_was_there(
@@ -46,7 +46,7 @@ def test_sends_everything_in_the_place_of_what_was_there(
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         address = send(Upload(folder, "me/set", private=True, message="First"))
     assert address == f"{hub.address}/datasets/me/set/commit/abc"
-    expected = {name: (folder / name).read_bytes() for name in check(Upload(folder, "me/set")).files}
+    expected = {name: (folder / name).read_bytes() for name in check(Upload(folder, "me/set"))}
     assert hub.files == {**expected, "notes.md": b"theirs"}
     asked = "/api/repos/create", "/api/datasets/me/set/preupload/main", "/api/datasets/me/set/commit/main"
     assert [hub.tokens[path] for path in asked] == [token] * 3
@@ -109,7 +109,7 @@ def test_tar_files_are_compared_with_their_index(tmp_path: Path, folder: Path) -
     made = Publishing(Title("Set", "mit"), layout=Packaging.WEBDATASET)
     publish(tmp_path / "in", tmp_path / "tars", made)
     upload = Upload(tmp_path / "tars", "me/set")
-    assert "data/train/train-000000.tar" in check(upload).files
+    assert "data/train/train-000000.tar" in check(upload)
     (tmp_path / "tars" / "data" / "train" / "train-000000.tar").write_bytes(b"")
     with pytest.raises(ValueError, match=r"train-000000.tar is missing or not what index.json says"):
         check(upload)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from irg.core.trace import png
+from irg.publish import Packaging
 from irg.publish.card_front import Title
-from irg.publish.packaging import Packaging
 from irg.publish.publishing import Publishing, publish
 from tests.publish.small import TITLE, front_of, read, some, store
 

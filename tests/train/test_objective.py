@@ -1,6 +1,6 @@
 """One step's losses and gradients, against each document by itself."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,14 +25,14 @@ MODES = (Mode.INITIAL_FULL, Mode.DIRECT, Mode.QUESTION, Mode.IMPROVING_FULL, Mod
 LOSS = LossSettings(text_weight=0.5, flow_weight=3.0, text=Reduction.SQUARE, flow=Reduction.SAMPLE)
 
 
-def documents(modes: Seq[Mode]) -> list[Document]:
+def documents(modes: Sequence[Mode]) -> list[Document]:
     random, size = np.random.default_rng(0), Resize(32, 32, 16)
     preparer = Preparer(config(), tokenizer(), size, size)
     made = [document(trace(index, random), mode, "Draw.") for index, mode in enumerate(modes)]
     return [preparer(one, seed) for seed, one in enumerate(made)]
 
 
-def rows(modes: Seq[Mode] = MODES) -> list[list[Document]]:
+def rows(modes: Sequence[Mode] = MODES) -> list[list[Document]]:
     """One document in the first row, two in each of the others."""
     first, *others = documents(modes)
     return [[first], *[others[index : index + 2] for index in range(0, len(others), 2)]]
@@ -61,7 +61,7 @@ def gradients(objective: UnifiedObjective) -> dict[str, torch.Tensor]:
     return found
 
 
-def naive(objective: UnifiedObjective, ready: Seq[Document]) -> tuple[dict[str, float], torch.Tensor]:
+def naive(objective: UnifiedObjective, ready: Sequence[Document]) -> tuple[dict[str, float], torch.Tensor]:
     """What is logged of the documents, and the loss with its gradient, each document being a forward."""
     sums = {"text": torch.zeros(2), "flow": torch.zeros(2)}
     by_mode: dict[str, list[float]] = {}

@@ -1,7 +1,6 @@
 """Drawing by a plan, as benchmarks ask for it: of every item and picture each turn, with its thought."""
 
-from collections.abc import Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,7 +60,7 @@ class EpisodeBatch:
         return DrawnBatch(tuple(episodes), content)
 
 
-def in_batches(items: Seq[Item], size: int) -> list[tuple[tuple[Item, int], ...]]:
+def in_batches(items: Sequence[Item], size: int) -> list[tuple[tuple[Item, int], ...]]:
     """All pictures of the items in order, so many at a time."""
     pictures = [(item, number) for item in items for number in range(len(item.seeds))]
     return [tuple(pictures[start : start + size]) for start in range(0, len(pictures), size)]

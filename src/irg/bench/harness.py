@@ -10,8 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -51,7 +50,7 @@ class Batch(Protocol[MadeT]):
 
 
 def draw_missing(
-    batches: Seq[Batch[RecordT]],
+    batches: Sequence[Batch[RecordT]],
     stores: Mapping[str, SeriesStore[RecordT]],
     workers: int = 1,
     progress: Progress | None = None,
@@ -73,7 +72,7 @@ def draw_missing(
 
 
 def draw_all(
-    work: Seq[Batch[RecordT]], workers: int, done: Callable[[Batch[RecordT], DrawnBatch[RecordT]], None]
+    work: Sequence[Batch[RecordT]], workers: int, done: Callable[[Batch[RecordT], DrawnBatch[RecordT]], None]
 ) -> None:
     """Draw every batch, by so many processes, and tell of each as it is finished, in whatever order.
 

@@ -3,8 +3,7 @@
 Shape suffixes: N items, K quantities, G groups, B resamples.
 """
 
-from collections.abc import Hashable
-from collections.abc import Sequence as Seq
+from collections.abc import Hashable, Sequence
 from math import sqrt
 
 import numpy as np
@@ -35,7 +34,7 @@ def share(part: int, total: int) -> dict[str, float] | None:
 
 
 def bootstrap_means(
-    values_NK: np.ndarray, groups: Seq[Hashable], resamples: int = 10_000, seed: int = 0
+    values_NK: np.ndarray, groups: Sequence[Hashable], resamples: int = 10_000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """95% percentile intervals (low [K], high [K]) of the means over N items of K quantities each.
 

@@ -5,8 +5,7 @@ incomplete.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,7 @@ def judge_missing(
     return Judged([row for row in rows if row.item in by_id], unjudged)
 
 
-def incomplete(items: Seq[Item], turns: Iterable[int], judged: Judged) -> dict[str, Any] | None:
+def incomplete(items: Sequence[Item], turns: Iterable[int], judged: Judged) -> dict[str, Any] | None:
     """What is missing of a judged run, by reason, as a part of its report; None if nothing is."""
     expected = set(_expected(items, turns))
     have = {row.key[:3] for row in judged.rows}

@@ -1,8 +1,7 @@
 """Where a run keeps what it has: files of records, one for each series, and pictures beside them."""
 
 import json
-from collections.abc import Iterable, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -74,7 +73,7 @@ class SeriesStore(Generic[RecordT]):
     def _hold(self, record: RecordT, line: str) -> None:
         self.records[record.key], self._lines[record.key] = record, line
 
-    def _load(self) -> Seq[str]:
+    def _load(self) -> Sequence[str]:
         """What is there already. Raises ValueError if it is of another run."""
         if not self.path.exists():
             return []

@@ -3,8 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -171,7 +170,7 @@ def seeds_from(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def curve_from(texts: Seq[str]) -> dict[int, str]:
+def curve_from(texts: Sequence[str]) -> dict[int, str]:
     """Checkpoints by step: of "STEP=FOLDER" one, or all that the folder holds, their steps counted from STEP
     (0 if it is not given). Raises ValueError for two of one step."""
     from irg.bench.checkpoints import checkpoints_in

@@ -1,6 +1,6 @@
 """What `irg generate` was asked for, and the drawing of one episode of it."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +32,7 @@ class Order:
     def plan(self, settings: "Settings") -> "Plan":
         return self.overrides.apply(settings.plan(self.turns, self.think, self.width, self.height))
 
-    def load(self, prompts: Seq[str]) -> "Pipeline":
+    def load(self, prompts: Sequence[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""
         from irg.cli.scenes import request_of
 

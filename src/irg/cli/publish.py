@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from irg.cli.console import bars, out, print_json
 from irg.cli.options import AsJson, Telling, option, with_groups
-from irg.publish.packaging import Packaging
+from irg.publish import Packaging
 
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg publish export runs/scene-set published --name "Scene traces"
@@ -92,13 +92,13 @@ def upload(
     from irg.publish.upload import Upload, check, send
 
     wanted = Upload(folder, repo, private, revision, message)
-    sending = check(wanted)
+    files = check(wanted)
     address = None if dry_run else send(wanted)
     if as_json:
-        print_json({"files": sending.files, "bytes": sending.num_bytes, "address": address})
+        print_json({"files": files, "bytes": sum(files.values()), "address": address})
         return
-    for name, size in sending.files.items():
+    for name, size in files.items():
         out.print(f"{size:>14,}  {name}", highlight=False, markup=False, soft_wrap=True)
     verb = "would be sent to" if dry_run else "sent to"
-    told = f"{len(sending.files)} files, {sending.num_bytes:,} bytes {verb} {address or repo}"
+    told = f"{len(files)} files, {sum(files.values()):,} bytes {verb} {address or repo}"
     out.print(told, highlight=False, markup=False, soft_wrap=True)

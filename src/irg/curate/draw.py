@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -37,10 +36,6 @@ class Draw:
 
     @property
     def identity(self) -> Identity:
-        return self._identity
-
-    @cached_property
-    def _identity(self) -> Identity:
         flawing = {"share": self.flawed, "untouched": self.untouched}
         settings = {"candidates": self.candidates, "flawing": flawing}
         return Identity("draw", 1, self.student.identity, settings=settings, seed=self.seed)

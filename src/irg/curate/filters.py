@@ -4,7 +4,6 @@ by."""
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic import Field, field_validator
@@ -13,7 +12,7 @@ from irg.core.settings import BaseSettings
 from irg.curate.duplicates import perceptual_hash
 from irg.curate.records import Reflection, Relation, TraceRecord
 from irg.curate.select import HASH
-from irg.stages.stage import Identity, Resource
+from irg.stages.stage import EachRecord, Identity
 
 NAME = "filter"
 Words = tuple[int, int]
@@ -67,20 +66,15 @@ class FilterSettings(BaseSettings):
         return value
 
 
-class Filter:
+class Filter(EachRecord[TraceRecord]):
     """Rejects what does not fulfil the settings, by the first thing wrong; gives the rest its hash."""
-
-    resource = Resource.CPU
 
     def __init__(self, settings: FilterSettings) -> None:
         self.settings = settings
         self.identity = Identity(NAME, 1, settings=settings.model_dump(mode="json"))
         self._forbidden = [re.compile(pattern, re.IGNORECASE) for pattern in settings.forbidden]
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [self._filter(record) for record in records]
-
-    def _filter(self, record: TraceRecord) -> TraceRecord:
+    def one(self, record: TraceRecord) -> TraceRecord:
         assert record.thought is not None and record.reflection is not None
         texts = {"prompt": record.prompt, "thought": record.thought, "reflection": record.reflection.text}
         record = record.scored({f"words of {name}": float(len(text.split())) for name, text in texts.items()})

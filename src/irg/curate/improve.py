@@ -5,12 +5,11 @@ Either is judged like any other image 2.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from irg.core.picture import Picture
 from irg.curate.records import TraceRecord
 from irg.curate.student import PictureOrder, Student
-from irg.stages.stage import Identity, Resource
+from irg.stages.stage import EachRecord, Identity, Resource
 
 NAME = "improve"
 
@@ -25,10 +24,6 @@ class CheckpointImprove:
 
     @property
     def identity(self) -> Identity:
-        return self._identity
-
-    @cached_property
-    def _identity(self) -> Identity:
         return Identity(NAME, 1, self.improver.identity, settings={"turns": self.turns}, seed=self.seed)
 
     def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
@@ -52,16 +47,12 @@ class CheckpointImprove:
         self.improver.retire()
 
 
-class GivenImprove:
+class GivenImprove(EachRecord[TraceRecord]):
     """Image 2 is the picture that the prompt came with."""
 
-    resource = Resource.CPU
     identity = Identity(NAME, 1, {"name": "given"})
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [
-            record.noted({"image 2": "given"})
-            if record.image2 is not None
-            else record.reject(NAME, "came without a picture")
-            for record in records
-        ]
+    def one(self, record: TraceRecord) -> TraceRecord:
+        if record.image2 is None:
+            return record.reject(NAME, "came without a picture")
+        return record.noted({"image 2": "given"})

@@ -75,7 +75,8 @@ class Looks:
         self._loaded.clear()
 
     def _look(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        firsts, seconds = ([_opened(picture) for picture in side] for side in _sides(records))
+        firsts = [_opened(record.image1) for record in records]
+        seconds = [_opened(record.image2) for record in records]
         results = list(records)
         if (safety := self.settings.safety) is not None:
             scores = map(max, self._shares(safety, firsts), self._shares(safety, seconds))
@@ -123,10 +124,6 @@ class Looks:
     @torch.inference_mode()
     def _run(self, processor: Any, model: Any, images: list[Image.Image]) -> Any:
         return model(**processor(images=images, return_tensors="pt").to(self.settings.device))
-
-
-def _sides(records: Sequence[TraceRecord]) -> tuple[list[Picture | None], list[Picture | None]]:
-    return [record.image1 for record in records], [record.image2 for record in records]
 
 
 def _opened(picture: Picture | None) -> Image.Image:

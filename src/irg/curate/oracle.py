@@ -16,7 +16,7 @@ from PIL import Image
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
 from irg.curate.records import PictureCheck, Reflection, Relation, TraceRecord
-from irg.stages.stage import Identity, Resource
+from irg.stages.stage import EachRecord, Identity
 from irg.world import (
     OutsideWorld,
     Reading,
@@ -51,19 +51,14 @@ class CandidateChoice(StrEnum):
     BEST = "best"
 
 
-class OracleThink:
+class OracleThink(EachRecord[TraceRecord]):
     """Plans a scene for the prompt and describes it; leaves a share of the records to the student."""
-
-    resource = Resource.CPU
 
     def __init__(self, student_share: float = 0.0, seed: int = 0) -> None:
         self.student_share = student_share
         self.identity = Identity("think", 2, ORACLE, settings={"student": student_share}, seed=seed)
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [self._think(record) for record in records]
-
-    def _think(self, record: TraceRecord) -> TraceRecord:
+    def one(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         if rng.random() < self.student_share:
             return record
@@ -75,19 +70,14 @@ class OracleThink:
         return replace(record.noted({"thought": "oracle"}), thought=thought(plan, request))
 
 
-class OracleImprove:
+class OracleImprove(EachRecord[TraceRecord]):
     """Chooses image 1 among the candidates, and renders the right scene that keeps what is right in it."""
-
-    resource = Resource.CPU
 
     def __init__(self, choice: CandidateChoice = CandidateChoice.FIRST, seed: int = 0) -> None:
         self.choice = choice
         self.identity = Identity("improve", 2, ORACLE, settings={"choice": choice}, seed=seed)
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [self._improve(record) for record in records]
-
-    def _improve(self, record: TraceRecord) -> TraceRecord:
+    def one(self, record: TraceRecord) -> TraceRecord:
         rng = np.random.default_rng(self.identity.seed_for(record))
         try:
             request = parse(record.prompt)
@@ -112,17 +102,13 @@ class OracleImprove:
         return 0
 
 
-class OracleJudge:
+class OracleJudge(EachRecord[TraceRecord]):
     """Judges both images by the prompt, and whether image 2 is better than image 1, or the same where nothing
     is wrong. The oracle reads each image alone, so the order in which they are shown cannot matter."""
 
-    resource = Resource.CPU
     identity = Identity("judge", 1, ORACLE)
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [self._judge(record) for record in records]
-
-    def _judge(self, record: TraceRecord) -> TraceRecord:
+    def one(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         first, second = (Verdict.of(judge(seen.request, reading)) for reading in (seen.first, seen.second))
         flaws = compare(seen.first, seen.target)
@@ -146,16 +132,12 @@ class OracleJudge:
         return judged
 
 
-class OracleReflect:
+class OracleReflect(EachRecord[TraceRecord]):
     """Says what image 1 lacks of image 2, in the world's sentences, and describes image 2."""
 
-    resource = Resource.CPU
     identity = Identity("reflect", 2, ORACLE)
 
-    def run(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return [self._reflect(record) for record in records]
-
-    def _reflect(self, record: TraceRecord) -> TraceRecord:
+    def one(self, record: TraceRecord) -> TraceRecord:
         seen = _Pair.of(record)
         text = reflection(compare(seen.first, seen.target), seen.target, seen.request)
         criticism, _, description = text.partition(" Better: ")

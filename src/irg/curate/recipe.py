@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from irg.core import recipe
 from irg.core.recipe import Recipe
-from irg.core.settings import checked
 from irg.curate.emit import EmitSettings
 from irg.curate.filters import FilterSettings
 from irg.curate.looks import LooksSettings
@@ -91,8 +90,3 @@ def read_recipe(
 ) -> CurateRecipe:
     """The validated recipe of a file (`irg.core.recipe`). Raises ValueError that says what is wrong."""
     return recipe.read_recipe(path, {"curate": CurateRecipe}, overrides, options)
-
-
-def check_recipe(content: dict[str, Any], name: str) -> CurateRecipe:
-    """The validated recipe of such content; `name` says in errors where it is from."""
-    return checked(CurateRecipe, content, name)

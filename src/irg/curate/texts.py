@@ -48,7 +48,8 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
                     for row in csv.DictReader(file):
                         yield from (row[field] for field in fields if row.get(field))
             case ".parquet":
-                yield from _columns(path, fields)
+                for row in _parquet_rows(path, fields):
+                    yield from (row[field] for field in fields if isinstance(row.get(field), str))
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as broken:
         raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {broken}") from broken
 
@@ -97,11 +98,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 yield from csv.DictReader(file)
         case ".parquet":
-            import pyarrow.parquet as pq
-
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=64):
-                    yield from batch.to_pylist()
+            yield from _parquet_rows(path)
         case _:
             raise ValueError(f"{path}: pictures come beside prompts in .jsonl, .csv and .parquet files")
 
@@ -127,15 +124,16 @@ def _inside(content: Any, fields: Sequence[str]) -> Iterator[str]:
                 yield from _inside(value, fields)
 
 
-def _columns(path: Path, fields: Sequence[str]) -> Iterator[str]:
+def _parquet_rows(path: Path, fields: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """All rows, with all columns or those of these fields that there are."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            names = [field for field in fields if field in file.schema_arrow.names]
-            for batch in file.iter_batches(columns=names):
-                for row in batch.to_pylist():
-                    yield from (row[name] for name in names if isinstance(row[name], str))
+            names = file.schema_arrow.names
+            wanted = names if fields is None else [field for field in fields if field in names]
+            for batch in file.iter_batches(batch_size=64, columns=wanted):
+                yield from batch.to_pylist()
     except pa.ArrowException as broken:
         raise ValueError(f"{path} cannot be read as parquet: {broken}") from broken

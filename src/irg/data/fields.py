@@ -46,15 +46,12 @@ class Fields:
     def integer(self, name: str, default: int | None = None) -> int:
         """A whole number; floats that are one count, since tables with gaps make floats of integers."""
         value = self._get(name, int | float, "a whole number", default)
-        if isinstance(value, bool) or value != int(value):
+        if value != int(value):
             raise self._wrong(name, value, "a whole number")
         return int(value)
 
     def number(self, name: str) -> float:
-        value = self._get(name, int | float, "a number")
-        if isinstance(value, bool):
-            raise self._wrong(name, value, "a number")
-        return float(value)
+        return float(self._get(name, int | float, "a number"))
 
     def data(self, name: str) -> bytes:
         return self._get(name, bytes, "binary data")
@@ -94,7 +91,7 @@ class Fields:
             raise self.error(Fault.MISSING_COLUMN, name, problem)
         if isinstance(value, float) and not math.isfinite(value):
             raise self.error(Fault.NOT_A_NUMBER, name, f"is {value}, expected {expected}")
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self._wrong(name, value, expected)
         return value
 

@@ -8,9 +8,8 @@ from irg.data.conversation import COLUMN, ConversationSource
 from irg.data.episodes import EpisodeSource
 from irg.data.rows import column_names
 from irg.data.shards import Manifest
+from irg.data.source import Source
 from irg.data.traces import TraceStore
-
-DataSource = TraceStore | ConversationSource | EpisodeSource
 
 
 class Format(StrEnum):
@@ -44,7 +43,7 @@ def detect(path: Path | str) -> Format:
     raise ValueError(f"{path} has {found}: expected a column {COLUMN!r}, or 'prompt' and 'turns'")
 
 
-def open_source(path: Path | str, system_prompt: str | None = None) -> DataSource:
+def open_source(path: Path | str, system_prompt: str | None = None) -> Source:
     """The data set at a path, whatever its format. `system_prompt` is for conversations that have none."""
     match detect(path):
         case Format.CONVERSATION:

@@ -16,10 +16,9 @@ import numpy as np
 from irg.core import Document, pieces
 from irg.core.trace import Trace
 from irg.data import learning
-from irg.data.formats import DataSource
 from irg.data.learning import Mode, UnfitError
 from irg.data.prepare import Preparer
-from irg.data.source import Fault, RowError, RowPlace
+from irg.data.source import Fault, RowError, RowPlace, Source
 
 Watch = Callable[[str, int], None]
 """Hears of every row that a stage, named first, has dealt with; the second is the row's index."""
@@ -129,7 +128,7 @@ def lines_of(findings: Iterable[Finding]) -> str:
     return "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
 
 
-def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:
+def inspect(source: Source, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:
     """Survey a data set, and decode its pictures if that is wished for."""
     found = Inspection(source.name, len(source), settings.decode)
     broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
@@ -144,7 +143,7 @@ def inspect(source: DataSource, settings: Inspecting, watch: Watch = lambda stag
     return found
 
 
-def broken_rows(source: DataSource, done: Callable[[int], None]) -> dict[int, RowError]:
+def broken_rows(source: Source, done: Callable[[int], None]) -> dict[int, RowError]:
     """Read every row in full; the errors, by index. Groups are read side by side: decoding frees the lock."""
     if not len(source):
         return {}

@@ -8,9 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from irg.core import Document, Kind, Role, Segment, pieces
-from irg.data.formats import DataSource
 from irg.data.inspect import Finding, Inspection, by_reason, documents
-from irg.data.source import RowError, RowPlace
+from irg.data.source import RowError, RowPlace, Source
 from irg.report.charts import bar, spark
 from irg.report.page import Heading, plural, render, thumbnail
 
@@ -32,7 +31,7 @@ class Example:
 
 
 def read_examples(
-    source: DataSource, found: Inspection, system_prompt: str | None, per_mode: int
+    source: Source, found: Inspection, system_prompt: str | None, per_mode: int
 ) -> dict[str, list[Example]]:
     """Up to so many documents of each mode, spread evenly, with their pictures. What cannot be decoded after
     all is no example."""

@@ -20,7 +20,7 @@ from irg.endpoint.settings import Account, EndpointSettings
 from irg.endpoint.structured import strict_schema
 from irg.endpoint.templates import Template
 from irg.stages.records import Item, Reject
-from irg.stages.stage import Identity, StopRun
+from irg.stages.stage import Identity, Resource, StopRun
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Result = TypeVar("Result")
@@ -108,6 +108,21 @@ class Case(Generic[Item]):
         """The same sum whatever the order in which the answers came."""
         total = sum(self.costs, start=Cost())
         return replace(total, money=math.fsum(cost.money for cost in self.costs))
+
+
+class AskingStage(Generic[Item]):
+    """A stage that asks a model about one record after the other: `one` says what becomes of it."""
+
+    resource = Resource.ENDPOINT
+
+    def __init__(self, teacher: Respondent, identity: Identity) -> None:
+        self.teacher, self.identity = teacher, identity
+
+    async def run_async(self, records: Sequence[Item]) -> list[Item]:
+        return await each(self.teacher, self.identity.name, records, self.one)
+
+    async def one(self, case: Case[Item]) -> Item:
+        raise NotImplementedError
 
 
 async def gathered(*asked: Awaitable[Result]) -> list[Result]:

@@ -6,7 +6,7 @@ every stage that uses it, so that a changed word makes new records and never pas
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,15 +41,21 @@ class Template:
         return self.system.format_map(fields), self.user.format_map(fields)
 
 
-def parse_templates(text: str, where: str, known: Mapping[str, frozenset[str]]) -> dict[str, Template]:
-    """The templates of a text by name; `known` says which there are, and what is filled into each.
+def parse_templates(
+    text: str, where: str, known: Mapping[str, Template] | None = None
+) -> dict[str, Template]:
+    """The templates of a text by name. They are to take the place of some that are `known`, and can ask for
+    nothing more than those.
 
     Raises ValueError, naming `where`, for what is none.
     """
     content = parse_yaml(text, where)
     if not isinstance(content, dict):
         raise ValueError(f"{where} holds {type(content).__name__}, expected templates by name")
-    return {name: _template(name, parts, where, known) for name, parts in content.items()}
+    templates = {name: _template(name, parts, where) for name, parts in content.items()}
+    return (
+        templates if known is None else {name: _fitted(one, where, known) for name, one in templates.items()}
+    )
 
 
 class _Words(BaseSettings):
@@ -58,20 +64,23 @@ class _Words(BaseSettings):
     user: str
 
 
-def _template(name: str, parts: Any, where: str, known: Mapping[str, frozenset[str]]) -> Template:
-    if name not in known:
-        raise ValueError(f"{where}: template {name!r} is not known, expected one of {', '.join(known)}")
+def _template(name: str, parts: Any, where: str) -> Template:
     words = checked(_Words, parts, f"{where}: template {name}")
-    template = Template(name, **vars(words), fields=known[name])
     try:
-        texts = (template.system, template.user)
-        parsed = [piece for text in texts for piece in string.Formatter().parse(text)]
+        parsed = [piece for text in (words.system, words.user) for piece in string.Formatter().parse(text)]
     except ValueError as broken:
         raise ValueError(f"{where}: template {name}: {broken}") from broken
-    asked = {wanted for _, wanted, _, _ in parsed if wanted is not None}
-    if unknown := asked - template.fields:
+    fields = frozenset(wanted for _, wanted, _, _ in parsed if wanted is not None)
+    return Template(name, **vars(words), fields=fields)
+
+
+def _fitted(mine: Template, where: str, known: Mapping[str, Template]) -> Template:
+    if mine.name not in known:
+        raise ValueError(f"{where}: template {mine.name!r} is not known, expected one of {', '.join(known)}")
+    fields = known[mine.name].fields
+    if unknown := mine.fields - fields:
         raise ValueError(
-            f"{where}: template {name} asks for {', '.join(sorted(unknown))}, expected of "
-            f"{', '.join(sorted(template.fields))}"
+            f"{where}: template {mine.name} asks for {', '.join(sorted(unknown))}, expected of "
+            f"{', '.join(sorted(fields))}"
         )
-    return template
+    return replace(mine, fields=fields)

@@ -9,7 +9,7 @@ Shape suffixes: R rows (contexts of one batch), S slots, Q new tokens per row, G
 K head width.
 """
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -77,7 +77,7 @@ class Context:
         return replace(self, epoch=len(self.buffer.rewinds))
 
     def advanced(
-        self, num_tokens: Seq[int], advances: Seq[int], segments: Seq[tuple[Segment, ...]]
+        self, num_tokens: Sequence[int], advances: Sequence[int], segments: Sequence[tuple[Segment, ...]]
     ) -> "Context":
         """The view that also holds tokens just written by a `Cache` opened for writing."""
         lengths = tuple(old + new for old, new in zip(self.lengths, num_tokens, strict=True))
@@ -148,7 +148,7 @@ def new_context(model: UnifiedModel, num_rows: int = 1, capacity: int = GROWTH) 
 
 
 def append(
-    model: UnifiedModel, context: Context, documents: Seq[tuple[Segment, ...]], special: SpecialTokens
+    model: UnifiedModel, context: Context, documents: Sequence[tuple[Segment, ...]], special: SpecialTokens
 ) -> Context:
     """Let every row read some more segments; NOISY ones are refused, since nothing may see those later."""
     if len(documents) != context.num_rows:

@@ -3,8 +3,7 @@
 Shape suffixes: M latent tokens of all images of the batch, V values of a token, B images.
 """
 
-from collections.abc import Callable
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -58,7 +57,7 @@ class Branch:
 
 
 def guide(
-    velocity_MV: torch.Tensor, branches: Seq[Branch], guidance: Guidance, image_M: torch.Tensor
+    velocity_MV: torch.Tensor, branches: Sequence[Branch], guidance: Guidance, image_M: torch.Tensor
 ) -> torch.Tensor:
     """Fold the branches over the main velocity: v <- v_branch + scale (v - v_branch), in order.
 

@@ -3,8 +3,7 @@
 Shape suffixes: R rows, V vocabulary.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -48,7 +47,7 @@ def write(
     model: UnifiedModel,
     context: Context,
     sampling: TextSampling,
-    draws: Seq[Draws],
+    draws: Sequence[Draws],
     special: SpecialTokens,
     turn: int = 0,
 ) -> Iterator[Writing]:
@@ -84,7 +83,7 @@ def write(
 
 
 def log_likelihood(
-    model: UnifiedModel, context: Context, texts: Seq[tuple[int, ...]], special: SpecialTokens
+    model: UnifiedModel, context: Context, texts: Sequence[tuple[int, ...]], special: SpecialTokens
 ) -> list[float]:
     """The log-probability that each row would write its text next, end included. The context stays as it is.
 
@@ -100,7 +99,9 @@ def log_likelihood(
     return [run.sum().item() for run in chosen_N.split([len(ids) + 1 for ids in texts])]
 
 
-def choose(logits_RV: torch.Tensor, sampling: TextSampling, draws: Seq[Draws], skip: Seq[bool]) -> list[int]:
+def choose(
+    logits_RV: torch.Tensor, sampling: TextSampling, draws: Sequence[Draws], skip: Sequence[bool]
+) -> list[int]:
     """The next token of every row; rows marked in `skip` draw nothing."""
     if sampling.temperature == 0:
         return logits_RV.argmax(dim=-1).tolist()

@@ -8,8 +8,7 @@ A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weigh
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -206,7 +205,7 @@ def replaced(path: Path) -> Iterator[CheckpointFolder]:
     partial.rename(path)
 
 
-def _from_hub(model: str, needed: Seq[str]) -> Path:
+def _from_hub(model: str, needed: Sequence[str]) -> Path:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         raise CheckpointError(f"{model} is neither a folder nor a hub id of the form organisation/name")
     from huggingface_hub import snapshot_download
@@ -223,7 +222,7 @@ def _from_hub(model: str, needed: Seq[str]) -> Path:
 def _fill(
     module: nn.Module,
     names: Mapping[str, str],
-    files: Seq[Path],
+    files: Sequence[Path],
     device: torch.device | str,
     dtype: torch.dtype | None,
 ) -> None:
@@ -242,7 +241,7 @@ def _fill(
     module.load_state_dict(state, assign=True)
 
 
-def _headers(paths: Seq[Path]) -> tuple[list[WeightFile], dict[str, torch.Size], list[str]]:
+def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, torch.Size], list[str]]:
     """Of files: what they hold, the shapes of all their tensors, and what is wrong with broken ones."""
     files: list[WeightFile] = []
     shapes: dict[str, torch.Size] = {}

@@ -2,8 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +53,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def read_weights(
-    files: Seq[Path], wanted: Mapping[str, torch.Size], device: torch.device | str = "cpu"
+    files: Sequence[Path], wanted: Mapping[str, torch.Size], device: torch.device | str = "cpu"
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Each tensor that is wanted, by name and shape, one at a time.
 
@@ -77,7 +76,7 @@ def read_weights(
 
 
 @contextmanager
-def opened(files: Seq[Path]) -> Iterator[Mapping[str, Any]]:
+def opened(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
     """For the length of the block, the safetensors handle that each tensor can be read from, by its name."""
     found: dict[str, Any] = {}
     with ExitStack() as stack:

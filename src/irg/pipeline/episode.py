@@ -4,8 +4,7 @@ Shape suffixes: R episodes, B images, H and W pixels, N latent tokens of an imag
 """
 
 import time
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -70,7 +69,7 @@ class Episodes:
     context of its own that is made anew for each image.
     """
 
-    def __init__(self, parts: Parts, plan: Plan, draws: Seq[Draws]) -> None:
+    def __init__(self, parts: Parts, plan: Plan, draws: Sequence[Draws]) -> None:
         self.parts, self.plan, self.draws = parts, plan, draws
         self.main: Context = new_context(parts.model, len(draws))
         self.drawn: list[Drawn] = []
@@ -79,10 +78,12 @@ class Episodes:
     def num_rows(self) -> int:
         return len(self.draws)
 
-    def read_texts(self, texts: Seq[tuple[int, ...]], role: Role, turn: int) -> None:
+    def read_texts(self, texts: Sequence[tuple[int, ...]], role: Role, turn: int) -> None:
         self._read([(Segment(Kind.TEXT, role, ids, turn=turn),) for ids in texts])
 
-    def read_images(self, images: Seq[Image.Image], turn: int, clean: bool = True, view: bool = True) -> None:
+    def read_images(
+        self, images: Sequence[Image.Image], turn: int, clean: bool = True, view: bool = True
+    ) -> None:
         """Images enter as CLEAN latents, then as a VIEW, or as one of them: questions see a VIEW alone."""
         documents = [[] for _ in images]
         if clean:
@@ -154,7 +155,7 @@ class Episodes:
             self.drawn[row].image = picture
             yield row, ImageDone(turn, picture, latent_RNV[row])
 
-    def _read(self, documents: Seq[tuple[Segment, ...]]) -> None:
+    def _read(self, documents: Sequence[tuple[Segment, ...]]) -> None:
         self.main = append(self.parts.model, self.main, documents, self.parts.special)
 
     def _image_branch(self, turn: int) -> Context | None:
@@ -175,7 +176,7 @@ class Episodes:
         pixels_BCHW = parts.autoencoder.decode(latent_BChw.to(parts.model.dtype))
         return [Image.fromarray(array) for array in to_uint8(pixels_BCHW)]
 
-    def _clean(self, images: Seq[Image.Image], turn: int) -> Iterator[Segment]:
+    def _clean(self, images: Sequence[Image.Image], turn: int) -> Iterator[Segment]:
         parts = self.parts
         resize, config = parts.settings.clean, parts.model.config
         sized = [resize(image) for image in images]

@@ -1,7 +1,6 @@
 """The pipeline: prompt -> thought -> image -> reflection -> better image, streamed as events."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,10 +47,10 @@ class Pipeline:
 
     def generate_batch(
         self,
-        prompts: Seq[str],
+        prompts: Sequence[str],
         plan: Plan | None = None,
-        seeds: Seq[int] | None = None,
-        draws: Seq[Draws] | None = None,
+        seeds: Sequence[int] | None = None,
+        draws: Sequence[Draws] | None = None,
     ) -> Iterator[RowEvent]:
         """Stream several episodes in step: pairs of the episode's place in `prompts` and its event.
 
@@ -64,7 +63,7 @@ class Pipeline:
         ids = self._all_prompt_ids(prompts)
         return in_inference_mode(self._generate(prompts, ids, plan, seeds, draws))
 
-    def rollout(self, prompts: Seq[str], plan: Plan, draws: Seq[Draws]) -> Rollout:
+    def rollout(self, prompts: Sequence[str], plan: Plan, draws: Sequence[Draws]) -> Rollout:
         """Episodes that have read their prompts and wait for their first turn.
 
         Of the plan the size and the text sampling are binding, and whether there are thoughts at all, which
@@ -95,7 +94,7 @@ class Pipeline:
             yield event
 
     def ask_batch(
-        self, questions: Seq[tuple[Image.Image, str]], seeds: Seq[int]
+        self, questions: Sequence[tuple[Image.Image, str]], seeds: Sequence[int]
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions, each about its own image."""
         ids = [self._prompt_ids(question) for _, question in questions]
@@ -103,11 +102,11 @@ class Pipeline:
 
     def _generate(
         self,
-        prompts: Seq[str],
-        ids: Seq[tuple[int, ...]],
+        prompts: Sequence[str],
+        ids: Sequence[tuple[int, ...]],
         plan: Plan,
-        seeds: Seq[int],
-        draws: Seq[Draws] | None,
+        seeds: Sequence[int],
+        draws: Sequence[Draws] | None,
     ) -> Iterator[RowEvent]:
         episodes = Episodes(self.parts, plan, draws or [SeededDraws(seed) for seed in seeds])
         rollout, system = self._begin(ids, episodes)
@@ -126,7 +125,7 @@ class Pipeline:
         yield from self._follow(rollout, plan, [trace])
 
     def _ask(
-        self, images: Seq[Image.Image], ids: Seq[tuple[int, ...]], seeds: Seq[int]
+        self, images: Sequence[Image.Image], ids: Sequence[tuple[int, ...]], seeds: Sequence[int]
     ) -> Iterator[tuple[int, Event]]:
         plan = self.settings.plan(turns=1)
         episodes = Episodes(self.parts, plan, [SeededDraws(seed) for seed in seeds])
@@ -135,7 +134,7 @@ class Pipeline:
         episodes.read_texts(ids, Role.QUESTION, turn=1)
         yield from episodes.think(1, plan.text)
 
-    def _begin(self, ids: Seq[tuple[int, ...]], episodes: Episodes) -> tuple[Rollout, str]:
+    def _begin(self, ids: Sequence[tuple[int, ...]], episodes: Episodes) -> tuple[Rollout, str]:
         system = self._read_system(episodes, episodes.plan)
         rollout = Rollout(episodes, text_branch=episodes.main)
         episodes.read_texts(ids, Role.PROMPT, turn=1)
@@ -160,7 +159,7 @@ class Pipeline:
         episodes.read_texts([self.parts.tokenizer.encode(system)] * episodes.num_rows, Role.SYSTEM, turn=0)
         return system
 
-    def _all_prompt_ids(self, prompts: Seq[str]) -> list[tuple[int, ...]]:
+    def _all_prompt_ids(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         if not prompts:
             raise ValueError("no prompts: expected at least one")
         return [self._prompt_ids(prompt) for prompt in prompts]

@@ -5,8 +5,7 @@ the same turn another way (with another text, without the picture, drawn more sl
 than the new turn itself: the contexts up to there are shared.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +47,7 @@ class Rollout:
         drawn = tuple(replace(one, seconds=dict(one.seconds)) for one in self.drawn)
         return Place(self.turn_number, self.episodes.main, self.text_branch, drawn)
 
-    def back(self, place: Place, draws: Seq[Draws] | None = None) -> None:
+    def back(self, place: Place, draws: Sequence[Draws] | None = None) -> None:
         """Stand again where the rollout stood; what was read since is given up.
 
         Places later than this one are lost. `draws` are the random numbers from here on, if not simply the
@@ -64,7 +63,7 @@ class Rollout:
         if draws is not None:
             self.episodes.draws = draws
 
-    def turn(self, turn_plan: TurnPlan, thoughts: Seq[str] | None = None) -> Iterator[RowEvent]:
+    def turn(self, turn_plan: TurnPlan, thoughts: Sequence[str] | None = None) -> Iterator[RowEvent]:
         """The next turn. Given `thoughts` are read as if they had been written, whatever the plan says."""
         self.look(turn_plan)
         if thoughts is not None:
@@ -93,7 +92,7 @@ class Rollout:
     def think(self) -> Iterator[RowEvent]:
         return in_inference_mode(self.episodes.think(self.turn_number, self.episodes.plan.text))
 
-    def read_thoughts(self, thoughts: Seq[str]) -> Iterator[RowEvent]:
+    def read_thoughts(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
         """Read given texts as the thoughts of this turn."""
         if len(thoughts) != self.episodes.num_rows:
             raise ValueError(f"{len(thoughts)} thoughts for {self.episodes.num_rows} episodes")
@@ -104,7 +103,7 @@ class Rollout:
         text_branch = None if self.text_branch is self.episodes.main else self.text_branch
         return in_inference_mode(self.episodes.draw(self.turn_number, turn_plan, text_branch))
 
-    def _read_thoughts(self, thoughts: Seq[str]) -> Iterator[RowEvent]:
+    def _read_thoughts(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
         ids = [self.episodes.parts.tokenizer.encode(text) for text in thoughts]
         self.episodes.read_texts(ids, Role.THOUGHT, self.turn_number)
         for row, text in enumerate(thoughts):

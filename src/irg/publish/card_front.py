@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from irg.data.trace_rows import PUBLISHED_FEATURES
+from irg.publish import Packaging
 from irg.publish.inventory import Inventory
-from irg.publish.packaging import Packaging
 
 _LICENCES = frozenset(
     """apache-2.0 mit bsd-2-clause bsd-3-clause openrail cc0-1.0 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0

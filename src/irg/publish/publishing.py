@@ -20,13 +20,13 @@ from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault
 from irg.data.trace_rows import PUBLISHED_FEATURES, REPEATED, published, schema, trace_of
 from irg.data.traces import FORMAT
+from irg.publish import Packaging
 from irg.publish import card as cards
 from irg.publish.card import Making
 from irg.publish.card_front import Title
 from irg.publish.discretion import public, public_row
 from irg.publish.extract import Entry, Extract, Stock, choose
 from irg.publish.inventory import Inventory
-from irg.publish.packaging import Packaging
 from irg.publish.webdataset import TarWriter
 
 _ATTEMPTS = 8

@@ -23,20 +23,12 @@ class Upload:
     message: str = "Publish the set"
 
 
-@dataclass(frozen=True)
-class Sending:
-    """The files that an upload sends, by name within the folder, with their sizes."""
+def check(upload: Upload) -> dict[str, int]:
+    """The files that would be sent, by name within the folder, with their sizes.
 
-    files: dict[str, int]
-
-    @property
-    def num_bytes(self) -> int:
-        return sum(self.files.values())
-
-
-def check(upload: Upload) -> Sending:
-    """What would be sent. Raises ValueError for what is no name on the hub, for a folder that is no published
-    set, and for files that are not what the manifests say."""
+    Raises ValueError for what is no name on the hub, for a folder that is no published set, and for files
+    that are not what the manifests say.
+    """
     from huggingface_hub.utils import validate_repo_id
 
     if upload.repo.count("/") != 1:
@@ -54,7 +46,7 @@ def check(upload: Upload) -> Sending:
     names = [path.relative_to(upload.folder).as_posix() for path in paths]
     if strays := [name for name in names if not _belongs(name)]:
         raise ValueError(f"{upload.folder} holds what was not published: {', '.join(strays[:5])}")
-    return Sending({name: path.stat().st_size for name, path in zip(names, paths, strict=True)})
+    return {name: path.stat().st_size for name, path in zip(names, paths, strict=True)}
 
 
 def send(upload: Upload) -> str:

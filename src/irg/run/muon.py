@@ -5,8 +5,7 @@ matrix is gathered and orthogonalised whole, by one process of those that share 
 changes nothing but the time it takes. (Jordan et al. 2024, "Muon: an optimizer for hidden layers")
 """
 
-from collections.abc import Iterable
-from collections.abc import Sequence as Seq
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -57,7 +56,7 @@ class Muon(torch.optim.Optimizer):
             for start in range(0, len(moving), together):
                 self._move(moving[start : start + together], group)
 
-    def _move(self, matrices: Seq[nn.Parameter], group: dict[str, Any]) -> None:
+    def _move(self, matrices: Sequence[nn.Parameter], group: dict[str, Any]) -> None:
         directions = [self._direction(matrix, group["momentum"]) for matrix in matrices]
         for matrix, update in zip(matrices, _orthogonalised_together(directions), strict=True):
             rows, columns = matrix.shape
@@ -73,7 +72,7 @@ class Muon(torch.optim.Optimizer):
         return matrix.grad.lerp(state["momentum_buffer"], momentum)
 
 
-def _num_sharing(matrices: Seq[torch.Tensor]) -> int:
+def _num_sharing(matrices: Sequence[torch.Tensor]) -> int:
     """How many processes hold a shard of each matrix, and so can orthogonalise one each."""
     groups = [_shard_group(matrix) for matrix in matrices]
     sizes = {1 if group is None else group.size() for group in groups}
@@ -82,7 +81,7 @@ def _num_sharing(matrices: Seq[torch.Tensor]) -> int:
     return max(sizes, default=1)
 
 
-def _orthogonalised_together(directions: Seq[torch.Tensor]) -> list[torch.Tensor]:
+def _orthogonalised_together(directions: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Each matrix orthogonalised, the k-th by the k-th of the processes that share it; laid out as given."""
     whole, updates = [_whole(direction) for direction in directions], []
     for turn, matrix in enumerate(whole):

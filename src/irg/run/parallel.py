@@ -4,8 +4,7 @@ Every process of a run is one of torchrun's, or the only one.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,7 +110,9 @@ def joined(device: str | None) -> Iterator[Layout]:
             dist.destroy_process_group()
 
 
-def lay_out(module: nn.Module, layers: Seq[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
+def lay_out(
+    module: nn.Module, layers: Sequence[nn.Module], layout: Layout, settings: ParallelSettings
+) -> None:
     """Checkpoint, compile and shard a module by its layers, in place."""
     if settings.checkpointing is not Checkpointing.NONE:
         for layer in layers:
@@ -122,7 +123,9 @@ def lay_out(module: nn.Module, layers: Seq[nn.Module], layout: Layout, settings:
         _shard(module, layers, layout, settings)
 
 
-def _shard(module: nn.Module, layers: Seq[nn.Module], layout: Layout, settings: ParallelSettings) -> None:
+def _shard(
+    module: nn.Module, layers: Sequence[nn.Module], layout: Layout, settings: ParallelSettings
+) -> None:
     size = settings.shard or layout.world
     if layout.world % size:
         raise ValueError(f"parallel.shard {size}: {layout.world} processes do not divide into groups of it")

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import json
 import random
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def rng_state(layout: Layout) -> list[dict[str, Any]]:
     return gathered(_own_state(layout.device))
 
 
-def restore_rng(states: Seq[dict[str, Any]], layout: Layout) -> None:
+def restore_rng(states: Sequence[dict[str, Any]], layout: Layout) -> None:
     """Give this process its generators back. One that was not among those saved gets seeds derived from them.
 
     Raises ValueError where the states are not what `rng_state` returns.

@@ -6,8 +6,7 @@ number of processes nor that of forwards changes the gradient.
 Shape suffixes: K terms of the loss, P parts that are logged.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -76,7 +75,7 @@ class Objective(Protocol[Rows, One]):
         ...
 
     @property
-    def parts(self) -> Seq[str]:
+    def parts(self) -> Sequence[str]:
         """Names of what is logged beside the terms, such as the loss of each kind of document."""
         ...
 
@@ -84,7 +83,7 @@ class Objective(Protocol[Rows, One]):
         """Whether the matrix of that name is a map between hidden states, which Muon suits."""
         ...
 
-    def forwards(self, rows: Rows) -> Seq[One]:
+    def forwards(self, rows: Rows) -> Sequence[One]:
         """A step's rows, divided into as many forwards on every process."""
         ...
 
@@ -105,20 +104,20 @@ class Totals:
 
 
 def backward(
-    objective: Objective[Rows, One], forwards: Seq[One], layout: Layout, stop: bool = False
+    objective: Objective[Rows, One], forwards: Sequence[One], layout: Layout, stop: bool = False
 ) -> Totals:
     """Accumulate the gradients of the global batch's mean losses."""
     return _totals(objective, forwards, layout, stop, train=True)
 
 
 @torch.no_grad()
-def evaluate(objective: Objective[Rows, One], forwards: Seq[One], layout: Layout) -> Totals:
+def evaluate(objective: Objective[Rows, One], forwards: Sequence[One], layout: Layout) -> Totals:
     """The same losses without gradients."""
     return _totals(objective, forwards, layout, stop=False, train=False)
 
 
 def _totals(
-    objective: Objective[Rows, One], forwards: Seq[One], layout: Layout, stop: bool, train: bool
+    objective: Objective[Rows, One], forwards: Sequence[One], layout: Layout, stop: bool, train: bool
 ) -> Totals:
     num_terms, num_parts = len(objective.terms), len(objective.parts)
     weight_K = _zeros(num_terms, layout)

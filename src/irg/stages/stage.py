@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, runtime_checkable
 
 from irg.core.digest import digest_of
 from irg.stages.records import Item, Record, StageStep
@@ -98,6 +98,18 @@ class EndpointStage(Stage, Protocol[Item]):
     """A stage that waits for endpoints."""
 
     async def run_async(self, records: Sequence[Item]) -> list[Item]: ...
+
+
+class EachRecord(Generic[Item]):
+    """A stage that computes on the CPU what becomes of each record by itself: `one` says what."""
+
+    resource = Resource.CPU
+
+    def run(self, records: Sequence[Item]) -> list[Item]:
+        return [self.one(record) for record in records]
+
+    def one(self, record: Item) -> Item:
+        raise NotImplementedError
 
 
 AnyStage = DirectStage[Item] | EndpointStage[Item]

@@ -2,8 +2,7 @@
 run is fed with it."""
 
 from collections import Counter
-from collections.abc import Generator
-from collections.abc import Sequence as Seq
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +55,7 @@ class StoredFeed:
 
 def data_of(
     recipe: TrainRecipe,
-    datasets: Seq[DataSettings],
+    datasets: Sequence[DataSettings],
     parts: RunParts,
     world: int,
     strict: bool = False,

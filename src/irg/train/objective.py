@@ -1,6 +1,6 @@
 """What IRGL minimises: cross-entropy of texts and velocity error of images, of stored documents."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,7 +73,7 @@ class UnifiedObjective:
     def is_hidden(self, name: str) -> bool:
         return is_hidden(name)
 
-    def forwards(self, rows: Seq[Seq[Document]]) -> list[PackedForward]:
+    def forwards(self, rows: Sequence[Sequence[Document]]) -> list[PackedForward]:
         """This process's rows, as many in each forward."""
         size = -(-len(rows) // self.accumulate)
         groups = [rows[first : first + size] for first in range(0, len(rows), size)]

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from pathlib import Path
 
 from irg.report import plots
@@ -27,14 +27,14 @@ def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
     return dict(series)
 
 
-def smooth(points: Seq[tuple[int, float]], over: int = _MEAN_OVER) -> tuple[list[float], list[float]]:
+def smooth(points: Sequence[tuple[int, float]], over: int = _MEAN_OVER) -> tuple[list[float], list[float]]:
     """Steps and values averaged over `over` recorded points each."""
     chunks = [points[start : start + over] for start in range(0, len(points), over)]
     steps = [sum(step for step, _ in chunk) / len(chunk) for chunk in chunks]
     return steps, [sum(value for _, value in chunk) / len(chunk) for chunk in chunks]
 
 
-def plot(runs: Seq[Path], out: Path) -> None:
+def plot(runs: Sequence[Path], out: Path) -> None:
     """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib."""
     figure, axes = plots.pyplot().subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
     colours: dict[str, str] = {}

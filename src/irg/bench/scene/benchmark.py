@@ -5,8 +5,7 @@ what was asked for: every object clear, counts, colours, sizes and the relation 
 """
 
 import json
-from collections.abc import Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ def run(
 
 
 def summarise(
-    items: Seq[Item], judged: Judged, options: SceneOptions, model: Mapping[str, Any]
+    items: Sequence[Item], judged: Judged, options: SceneOptions, model: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The benchmark's result as JSON: per turn the score with its 95% interval, also by family.
 
@@ -102,7 +101,7 @@ def summarise(
     main = groups.pop(MAIN)
     families = {str(family): [item for item in main if family_of(item) == family] for family in FAMILIES}
 
-    def score(some: Seq[Item], turn: int) -> dict[str, Any]:
+    def score(some: Sequence[Item], turn: int) -> dict[str, Any]:
         return _score([right[item.id, turn] for item in some if (item.id, turn) in right])
 
     turns = [
@@ -173,7 +172,7 @@ def _evidence(item: Item, image: Image.Image) -> dict[str, Evidence]:
     return {_QUESTION: {"correct": judged.correct, "flaws": list(judged.flaws)}}
 
 
-def _header(pipeline: Pipeline, options: SceneOptions, items: Seq[Item]) -> dict[str, Any]:
+def _header(pipeline: Pipeline, options: SceneOptions, items: Sequence[Item]) -> dict[str, Any]:
     """What has to agree for two runs to be one; batches decide on rounding."""
     return {
         "protocol": PROTOCOL,
@@ -184,13 +183,13 @@ def _header(pipeline: Pipeline, options: SceneOptions, items: Seq[Item]) -> dict
     }
 
 
-def _score(rights: Seq[bool]) -> dict[str, Any]:
+def _score(rights: Sequence[bool]) -> dict[str, Any]:
     low, high = wilson(sum(rights), len(rights))
     score = sum(rights) / len(rights) if rights else 0.0
     return {"score": round(score, 4), "low": round(low, 4), "high": round(high, 4), "count": len(rights)}
 
 
-def _changes(right: Mapping[tuple[str, int], bool], items: Seq[Item], turn: int) -> dict[str, int]:
+def _changes(right: Mapping[tuple[str, int], bool], items: Sequence[Item], turn: int) -> dict[str, int]:
     """How many pictures the next turn put right, and how many right ones it broke."""
     before, after = ([right.get((item.id, one)) for item in items] for one in (turn, turn + 1))
     pairs = list(zip(before, after, strict=True))

@@ -8,8 +8,7 @@ batch (`store`), so that an interrupted run goes on where it stopped. Batches de
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -174,7 +173,7 @@ def compare_items(options: CompareOptions) -> list[PromptRecord]:
     ]
 
 
-def some(records: Seq[PromptRecord], prompts: int) -> list[PromptRecord]:
+def some(records: Sequence[PromptRecord], prompts: int) -> list[PromptRecord]:
     """So many of the main prompts, and a fifth as many of each other group, with the first seed."""
     first = [record for record in records if record.seed == records[0].seed]
     added = max(prompts // 5, 1)
@@ -228,7 +227,7 @@ def header_of(series: Series, options: CompareOptions) -> dict[str, Any]:
     }
 
 
-def in_batches(records: Seq[PromptRecord], size: int) -> list[tuple[PromptRecord, ...]]:
+def in_batches(records: Sequence[PromptRecord], size: int) -> list[tuple[PromptRecord, ...]]:
     """Batches of one seed each, and of at least two if there are two: one borrows another's reflection."""
     batches: list[tuple[PromptRecord, ...]] = []
     for seed in dict.fromkeys(record.seed for record in records):
@@ -260,7 +259,7 @@ def write_sheet(contestants: Contestants, options: CompareOptions, records: Path
 
 
 def _side_by_side(
-    options: CompareOptions, every: Seq[Series], stores: Mapping[str, SeriesStore[PromptRecord]]
+    options: CompareOptions, every: Sequence[Series], stores: Mapping[str, SeriesStore[PromptRecord]]
 ) -> Found:
     merged = {record.key: replace(record, results={}) for record in every[0].records}
     curve: dict[int, list[PromptRecord]] = {}

@@ -5,7 +5,7 @@ The main prompts are held-out wordings of the six GenEval families. Two groups a
 wordings of longer prompts, in which counts, colours, sizes and relations come together.
 """
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,7 @@ def group_of(item: Item) -> str:
 
 
 def _sample(
-    rng: np.random.Generator, families: Seq[Family], split: Split, count: int
+    rng: np.random.Generator, families: Sequence[Family], split: Split, count: int
 ) -> list[tuple[str, str, str]]:
     """Each a prompt with its family and split."""
     seen: set[str] = set()

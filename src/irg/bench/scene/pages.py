@@ -1,6 +1,6 @@
 """The comparison as a page of Markdown."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -60,7 +60,7 @@ def _of_kind(results: Json, kind: str, *references: str) -> list[Json]:
     return shown + [found for found in every if found["kind"] == kind]
 
 
-def _scores(conditions: Seq[Json], results: Json, few: bool = False) -> str:
+def _scores(conditions: Sequence[Json], results: Json, few: bool = False) -> str:
     """A table of conditions. `few`: over the records that have every condition, so that rows compare."""
     names = list(results["counts_of_few" if few else "counts"])
     columns = [name for name in names if name != OVERALL]
@@ -126,7 +126,7 @@ def _changes(by_reflection: Json) -> str:
     return table(["turn 2 says", "flawed ones put right", "right ones broken"], rows)
 
 
-def _curve(points: Seq[Json]) -> str:
+def _curve(points: Sequence[Json]) -> str:
     """Scores and fidelity against training steps, if there are checkpoints of some."""
     if not points:
         return ""
@@ -185,7 +185,7 @@ def _rates(found: Json) -> tuple[str, str]:
     return _valued(found["precision"]), _valued(found["recall"])
 
 
-def _costs(conditions: Seq[Json]) -> str:
+def _costs(conditions: Sequence[Json]) -> str:
     rows = [
         [found["title"], f"{cost['evaluations']:.0f}", f"{cost['tokens']:.0f}", f"{cost['seconds']:.2f}"]
         for found in conditions

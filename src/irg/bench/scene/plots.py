@@ -1,6 +1,6 @@
 """Plots of the comparison. They need matplotlib, which comes with the extra `bench`."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,11 @@ def _plain(axis: Any) -> None:
     axis.grid(axis="y", color="0.92")
 
 
-def _points(axis: Any, places: Seq[float], found: Seq[Json], **style: Any) -> None:
+def _points(axis: Any, places: Sequence[float], found: Sequence[Json], **style: Any) -> None:
     axis.errorbar(places, *_with_errors(found), **{"marker": "o", "capsize": 3} | style)
 
 
-def _with_errors(found: Seq[Json]) -> tuple[list[float], list[list[float]]]:
+def _with_errors(found: Sequence[Json]) -> tuple[list[float], list[list[float]]]:
     """Values, and how far their intervals reach below and above."""
     values = [one["value"] for one in found]
     below = [max(one["value"] - one["low"], 0.0) for one in found]

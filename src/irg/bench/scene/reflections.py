@@ -11,8 +11,7 @@ extra one its colour, of an unclear one the shape it should be, of the backgroun
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from collections.abc import Sequence as Seq
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -102,7 +101,7 @@ def planned_scene(text: str) -> Scene | None:
         return None
 
 
-def tally(checks: Seq[ReflectionCheck]) -> dict[str, Any]:
+def tally(checks: Sequence[ReflectionCheck]) -> dict[str, Any]:
     """Precision and recall by kind of flaw and overall, with 95% Wilson intervals, as JSON.
 
     An unreadable reflection names nothing: its picture's flaws count as not named. `places` asks only
@@ -125,7 +124,7 @@ def _marks(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
     return tuple(map(mark, flaws))
 
 
-def _of_kind(kind: FlawKind, marks: Seq[str]) -> set[str]:
+def _of_kind(kind: FlawKind, marks: Sequence[str]) -> set[str]:
     return {one for one in marks if one.split()[0] == kind}
 
 
@@ -137,7 +136,9 @@ def _read(reflection: str) -> tuple[tuple[Flaw, ...] | None, Scene | None]:
         return None, planned_scene(reflection)
 
 
-def _agreement(checks: Seq[ReflectionCheck], compared: Callable[[Seq[str]], set[str]]) -> dict[str, Any]:
+def _agreement(
+    checks: Sequence[ReflectionCheck], compared: Callable[[Sequence[str]], set[str]]
+) -> dict[str, Any]:
     present = named = right = 0
     for one in checks:
         theirs, ours = compared(one.present), compared(one.named or ())

@@ -1,7 +1,6 @@
 """What the comparison found, as JSON: scores, fidelity, paired differences, reflections, costs."""
 
-from collections.abc import Mapping
-from collections.abc import Sequence as Seq
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -74,9 +73,9 @@ class _Table:
 
     def __init__(
         self,
-        records: Seq[PromptRecord],
-        names: Seq[str],
-        pairs: Seq[tuple[str, str]],
+        records: Sequence[PromptRecord],
+        names: Sequence[str],
+        pairs: Sequence[tuple[str, str]],
         options: CompareOptions,
     ) -> None:
         self.records, self.options = records, options
@@ -118,7 +117,10 @@ class _Table:
 
 
 def _tables(
-    records: Seq[PromptRecord], names: Seq[str], pairs: Seq[tuple[str, str]], options: CompareOptions
+    records: Sequence[PromptRecord],
+    names: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    options: CompareOptions,
 ) -> dict[str, _Table]:
     return {group: _Table(found, names, pairs, options) for group, found in _groups(records).items() if found}
 
@@ -131,7 +133,7 @@ def _values(result: Result | None) -> list[float]:
     return [float(result.correct), fidelity.score, *(getattr(fidelity, part) for part in PARTS)]
 
 
-def _groups(records: Seq[PromptRecord]) -> dict[str, list[PromptRecord]]:
+def _groups(records: Sequence[PromptRecord]) -> dict[str, list[PromptRecord]]:
     by_group = {group: [record for record in records if record.group == group] for group in GROUPS}
     main = by_group.pop(MAIN)
     families = {str(family): [record for record in main if record.family == family] for family in FAMILIES}
@@ -139,7 +141,7 @@ def _groups(records: Seq[PromptRecord]) -> dict[str, list[PromptRecord]]:
 
 
 def _condition(
-    name: str, tables: Mapping[str, _Table], few: Mapping[str, _Table], main: Seq[PromptRecord]
+    name: str, tables: Mapping[str, _Table], few: Mapping[str, _Table], main: Sequence[PromptRecord]
 ) -> dict[str, Any]:
     having = [record for record in main if name in record.results]
     costs = [record.results[name].cost for record in having]
@@ -166,7 +168,7 @@ def _condition(
     }
 
 
-def _point(step: int, records: Seq[PromptRecord], options: CompareOptions) -> dict[str, Any]:
+def _point(step: int, records: Sequence[PromptRecord], options: CompareOptions) -> dict[str, Any]:
     """A point of the curve over training."""
     names = [str(Condition.DIRECT), turn_name(1), turn_name(2)]
     table = _Table(records, names, [], options)
@@ -175,7 +177,7 @@ def _point(step: int, records: Seq[PromptRecord], options: CompareOptions) -> di
     return {"step": step, "count": len(records), "conditions": conditions, "reflections": reflections}
 
 
-def _changes(records: Seq[PromptRecord], turn: int) -> dict[str, Any]:
+def _changes(records: Sequence[PromptRecord], turn: int) -> dict[str, Any]:
     """How many pictures the next turn put right, and how many right ones it broke; also by what it said."""
     before, after = turn_name(turn), turn_name(turn + 1)
     having = [record.results for record in records if {before, after} <= set(record.results)]
@@ -188,7 +190,7 @@ def _changes(records: Seq[PromptRecord], turn: int) -> dict[str, Any]:
     return {"from": turn, "to": turn + 1, **changed, "by_reflection": by_reflection}
 
 
-def _changed(pairs: Seq[tuple[bool, bool]]) -> dict[str, int]:
+def _changed(pairs: Sequence[tuple[bool, bool]]) -> dict[str, int]:
     """Of pairs of verdicts, before and after."""
     flawed = sum(not before for before, _ in pairs)
     changed = {"fixed": pairs.count((False, True)), "broken": pairs.count((True, False))}
@@ -203,12 +205,12 @@ def _said(reflection: ReflectionCheck | None) -> str:
     return "that something is wrong" if reflection.named else "that nothing is wrong"
 
 
-def _checks(records: Seq[PromptRecord], name: str) -> list[Any]:
+def _checks(records: Sequence[PromptRecord], name: str) -> list[Any]:
     checks = [record.results[name].check for record in records if name in record.results]
     return [one for one in checks if one is not None]
 
 
-def _choice(records: Seq[PromptRecord]) -> dict[str, Any]:
+def _choice(records: Sequence[PromptRecord]) -> dict[str, Any]:
     """How the model chose between its two first turns, and how well."""
     made = [(record, record.choice) for record in records if record.choice is not None]
     rights = [
@@ -228,5 +230,5 @@ def _choice(records: Seq[PromptRecord]) -> dict[str, Any]:
     }
 
 
-def _mean(values: Seq[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return round(float(np.mean(values)), 4)

@@ -1,6 +1,6 @@
 """The contact sheet: prompts and their pictures, for a person to look at."""
 
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
@@ -22,7 +22,7 @@ class SheetRow:
     right: tuple[bool, ...]
 
 
-def contact_sheet(headings: Seq[str], rows: Seq[SheetRow], columns: int = 3) -> Image.Image:
+def contact_sheet(headings: Sequence[str], rows: Sequence[SheetRow], columns: int = 3) -> Image.Image:
     """Prompts in reading order, in so many columns; each picture framed green where right and red where not.
 
     All pictures are of one size.

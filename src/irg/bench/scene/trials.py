@@ -6,7 +6,7 @@ differs between them is what was changed.
 """
 
 import time
-from collections.abc import Sequence as Seq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,7 +63,7 @@ class Taken:
 class Trial:
     """The conditions for some prompts. `run` draws them all; `records` and `images` then hold the results."""
 
-    def __init__(self, pipeline: Pipeline, records: Seq[PromptRecord], scope: Scope) -> None:
+    def __init__(self, pipeline: Pipeline, records: Sequence[PromptRecord], scope: Scope) -> None:
         self.pipeline, self.scope = pipeline, scope
         self.plan = pipeline.settings.plan(turns=max(scope.turns, 2))
         self.records = [replace(record, results={}, choice=None) for record in records]
@@ -197,7 +197,7 @@ class Trial:
         self,
         rollout: Rollout,
         turn_plan: TurnPlan,
-        thoughts: Seq[str | None] | None = None,
+        thoughts: Sequence[str | None] | None = None,
         looked: float | None = None,
     ) -> Taken:
         """A turn. `looked` says that it was begun already, and what that took."""
@@ -222,7 +222,7 @@ class Trial:
         )
 
     def _keep(
-        self, name: str, taken: Taken, costs: Seq[PictureCost], reflected_on: str | None = None
+        self, name: str, taken: Taken, costs: Sequence[PictureCost], reflected_on: str | None = None
     ) -> None:
         """Score the pictures. `reflected_on` names the pictures that the thoughts are reflections on."""
         self.images[name] = taken.images
@@ -270,5 +270,5 @@ def _total(taken: Taken) -> tuple[PictureCost, ...]:
     return _sum(taken.thinking, taken.drawing)
 
 
-def _sum(first: Seq[PictureCost], second: Seq[PictureCost]) -> tuple[PictureCost, ...]:
+def _sum(first: Sequence[PictureCost], second: Sequence[PictureCost]) -> tuple[PictureCost, ...]:
     return tuple(one + other for one, other in zip(first, second, strict=True))

@@ -1,14 +1,12 @@
 """A better picture by an images API."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from irg.core.picture import Picture
 from irg.curate.records import TraceRecord
 from irg.endpoint import Call, Estimate, ImageRequest
-from irg.endpoint.asking import Case, Respondent, each
-from irg.stages.stage import Resource
+from irg.endpoint.asking import AskingStage, Case, Respondent
 
 
 class Improvement(StrEnum):
@@ -18,10 +16,8 @@ class Improvement(StrEnum):
     """Image 2 is image 1, repainted."""
 
 
-class EndpointImprove:
+class EndpointImprove(AskingStage[TraceRecord]):
     """Image 2 by an images API, which may be our own server with another checkpoint."""
-
-    resource = Resource.ENDPOINT
 
     def __init__(
         self,
@@ -30,18 +26,15 @@ class EndpointImprove:
         how: Improvement = Improvement.DRAW,
         seed: int = 0,
     ) -> None:
-        self.teacher, self.size, self.how = teacher, size, how
+        self.size, self.how = size, how
         self.template = "improve" if how is Improvement.DRAW else "improve_from_picture"
         identity = teacher.identity("improve", {self.template: None}, seed)
-        self.identity = replace(identity, settings={"size": list(size), "how": how})
-
-    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return await each(self.teacher, self.identity.name, records, self._improve)
+        super().__init__(teacher, replace(identity, settings={"size": list(size), "how": how}))
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])
 
-    async def _improve(self, case: Case[TraceRecord]) -> TraceRecord:
+    async def one(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         edits = self.how is Improvement.EDIT
         assert record.image1 is not None or not edits, "repainting needs a picture"

@@ -19,8 +19,7 @@ from irg.core.settings import BaseSettings
 from irg.core.trace import Verdict
 from irg.curate.records import PictureCheck, Relation, TraceRecord
 from irg.endpoint import Estimate
-from irg.endpoint.asking import Case, Respondent, each, gathered
-from irg.stages.stage import Resource
+from irg.endpoint.asking import AskingStage, Case, Respondent, gathered
 
 
 class JudgeSettings(BaseSettings):
@@ -98,20 +97,15 @@ class _Opinion:
         return cls(relations[forward.better] if agree else None, same, differences)
 
 
-class TeacherJudge:
+class TeacherJudge(AskingStage[TraceRecord]):
     """Keeps pairs whose second picture does what the prompt says, means the same and is better."""
 
-    resource = Resource.ENDPOINT
-
     def __init__(self, teacher: Respondent, settings: JudgeSettings | None = None, seed: int = 0) -> None:
-        self.teacher, self.settings = teacher, settings or JudgeSettings()
+        self.settings = settings or JudgeSettings()
         schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}
         identity = teacher.identity("judge", schemas, seed)
         demands = self.settings.model_dump(mode="json", include=set(JudgeSettings.model_fields))
-        self.identity = replace(identity, settings=identity.settings | demands)
-
-    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return await each(self.teacher, self.identity.name, records, self._judge)
+        super().__init__(teacher, replace(identity, settings=identity.settings | demands))
 
     def estimate(self, count: int) -> Estimate:
         call, questions = self.teacher.call, self.settings.questions
@@ -123,7 +117,7 @@ class TeacherJudge:
             ]
         )
 
-    async def _judge(self, case: Case[TraceRecord]) -> TraceRecord:
+    async def one(self, case: Case[TraceRecord]) -> TraceRecord:
         record, image1, image2 = case.record, case.record.image1, case.record.image2
         assert image1 is not None and image2 is not None, "judging needs both pictures"
         questions = await self._questions(case)

@@ -6,32 +6,20 @@ from pathlib import Path
 
 from irg.endpoint.templates import Template, parse_templates
 
-FIELDS: dict[str, frozenset[str]] = {
-    "propose": frozenset({"count", "subject"}),
-    "think": frozenset({"prompt", "words"}),
-    "think_from_picture": frozenset({"prompt", "words"}),
-    "judge_questions": frozenset({"prompt", "most"}),
-    "judge_checks": frozenset({"count", "questions"}),
-    "judge_compare": frozenset({"prompt"}),
-    "reflect": frozenset({"prompt", "findings"}),
-    "improve": frozenset({"prompt"}),
-    "improve_from_picture": frozenset({"prompt"}),
-}
-"""The templates that there are, and what is filled into each."""
-
 
 @cache
 def shipped() -> dict[str, Template]:
     """The package's own templates, by name."""
     text = files("irg.curate.teacher").joinpath("templates.yaml").read_text(encoding="utf-8")
-    return parse_templates(text, "templates.yaml", FIELDS)
+    return parse_templates(text, "templates.yaml")
 
 
 def read_templates(path: Path | None) -> dict[str, Template]:
-    """All templates by name: a user's own file (of the same form) in the place of what it names.
+    """All templates by name: a user's own file (of the same form) in the place of what it names. Into its
+    templates is filled what is filled into ours.
 
     Raises ValueError when the file is none of templates.
     """
     if path is None:
         return shipped()
-    return shipped() | parse_templates(path.read_text(encoding="utf-8"), str(path), FIELDS)
+    return shipped() | parse_templates(path.read_text(encoding="utf-8"), str(path), shipped())

@@ -1,7 +1,6 @@
 """What teachers write: the initial thought, and the reflection on the first picture."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,8 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from irg.curate.records import Reflection, Relation, TraceRecord
 from irg.endpoint import Estimate
-from irg.endpoint.asking import Case, Respondent, each
-from irg.stages.stage import Resource
+from irg.endpoint.asking import AskingStage, Case, Respondent
 
 
 class Thought(BaseModel):
@@ -20,26 +18,22 @@ class Thought(BaseModel):
     thought: Annotated[str, Field(min_length=20)]
 
 
-class TeacherThink:
+class TeacherThink(AskingStage[TraceRecord]):
     """Writes the initial thought from the prompt, or from the prompt and the picture (`image2`) that the
     record came with. A share of the records (`student`) goes on without one, to be drawn with the student's
     own."""
 
-    resource = Resource.ENDPOINT
-
     def __init__(
         self, teacher: Respondent, look: bool = False, words: int = 150, student: float = 0.0, seed: int = 0
     ) -> None:
-        self.teacher, self.look, self.words, self.student = teacher, look, words, student
+        self.look, self.words, self.student = look, words, student
         self.template = "think_from_picture" if look else "think"
         identity = teacher.identity("think", {self.template: Thought}, seed)
         self._asking = replace(identity, settings=identity.settings | {"look": look, "words": words})
         """What questions depend on: not who else thinks."""
         shared = self._asking.settings | {"student": student}
-        self.identity = replace(self._asking, settings=shared) if student else self._asking
-
-    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return await each(self.teacher, self.identity.name, records, self._think)
+        identity = replace(self._asking, settings=shared) if student else self._asking
+        super().__init__(teacher, identity)
 
     def estimate(self, count: int) -> Estimate:
         taught = round(count * (1 - self.student))
@@ -47,7 +41,7 @@ class TeacherThink:
             [self.teacher.call(taught, self.template, self.look, self.words * 3 // 2)]
         )
 
-    async def _think(self, case: Case[TraceRecord]) -> TraceRecord:
+    async def one(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         if np.random.default_rng(self.identity.seed_for(record)).random() < self.student:
             return record
@@ -97,22 +91,16 @@ class FourParts(BaseModel):
     better_prompt: Annotated[Part, Field(min_length=10)]
 
 
-class TeacherReflect:
+class TeacherReflect(AskingStage[TraceRecord]):
     """Compares both pictures and writes what to improve, as if only the first were known."""
 
-    resource = Resource.ENDPOINT
-
     def __init__(self, teacher: Respondent, seed: int = 0) -> None:
-        self.teacher = teacher
-        self.identity = teacher.identity("reflect", {"reflect": FourParts}, seed)
-
-    async def run_async(self, records: Sequence[TraceRecord]) -> list[TraceRecord]:
-        return await each(self.teacher, self.identity.name, records, self._reflect)
+        super().__init__(teacher, teacher.identity("reflect", {"reflect": FourParts}, seed))
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([self.teacher.call(count, "reflect", 2, 500)])
 
-    async def _reflect(self, case: Case[TraceRecord]) -> TraceRecord:
+    async def one(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record
         assert record.image1 is not None and record.image2 is not None, "reflecting needs both pictures"
         shown = ("The first picture:", record.image1, "What it will look like, for you alone:", record.image2)

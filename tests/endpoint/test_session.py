@@ -1,11 +1,12 @@
-"""Failures: which are tried again, which end a request, and which a run."""
+"""Sending: what is tried again and how long it waits, what ends a request, and what a run."""
 
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from irg.endpoint import Backoff, NoAnswer, spent
+from irg.endpoint import Backoff, EndpointError, NoAnswer, spent
+from irg.endpoint.session import Patience
 from tests.endpoint.conftest import (
     Make,
     Verdict,
@@ -15,17 +16,36 @@ from tests.endpoint.conftest import (
 )
 from tests.endpoint.fake_server import Behaviour, FakeServer, Fault
 
+NO_FAILURES = (Fault.WRONG_SCHEMA, Fault.ECHO)
+"""Answers that no other attempt would change."""
+SILENT = (Fault.HANG, Fault.SLOW_STREAM)
+"""Faults that only the clock tells."""
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (Fault.WRONG_SCHEMA, Fault.ECHO)])
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in NO_FAILURES + SILENT])
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_passing_fault_costs_an_attempt_and_no_answer(
     make: Make, server: FakeServer, fault: Fault, stream: bool
 ) -> None:
     server.behaviour = Behaviour({fault: 0.5}, seed=3)
-    replies = run(ask_all(make(stream=stream, timeout=0.3, attempts=12), 12))
+    replies = run(ask_all(make(stream=stream, timeout=60.0, attempts=12), 12))
     assert all(isinstance(reply.value, Verdict) for reply in replies)
     assert sum(reply.attempts for reply in replies) == server.num_requests == 12 + server.faults[fault]
     assert server.faults[fault] > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_is_not_there_in_time_costs_an_attempt(
+    make: Make, server: FakeServer, stream: bool
+) -> None:
+    """All wait for it at once, and once only, so that the others have time enough on a busy machine."""
+    server.behaviour = Behaviour(dict.fromkeys(SILENT, 0.5), seed=3, times=1)
+    endpoint = make(stream=stream, timeout=2.0, attempts=12)
+    replies = run(ask_all(endpoint, 8))
+    assert all(isinstance(reply.value, Verdict) for reply in replies)
+    assert sum(reply.attempts for reply in replies) == server.num_requests == 8 + server.faults.total()
+    assert set(server.faults) == set(SILENT)
+    assert spent(endpoint.account)[0].events == {NoAnswer.TIMEOUT: 8}
 
 
 def test_a_lasting_fault_ends_after_all_attempts(make: Make, server: FakeServer) -> None:
@@ -33,26 +53,6 @@ def test_a_lasting_fault_ends_after_all_attempts(make: Make, server: FakeServer)
     error = failure_of(make(attempts=3))
     assert error.reason is NoAnswer.SERVER and "out of order" in error.detail and "3 attempts" in error.detail
     assert server.num_requests == 3
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "reason", "requests"),
-    [
-        (400, None, NoAnswer.BAD_REQUEST, 1),
-        (401, None, NoAnswer.UNAUTHORIZED, 1),
-        (402, None, NoAnswer.QUOTA, 1),
-        (404, None, NoAnswer.NOT_FOUND, 1),
-        (429, "insufficient_quota", NoAnswer.QUOTA, 1),
-        (429, "rate_limit_exceeded", NoAnswer.RATE_LIMIT, 2),
-        (503, None, NoAnswer.SERVER, 2),
-    ],
-)
-def test_statuses_have_their_reasons(
-    make: Make, server: FakeServer, status: int, code: str | None, reason: NoAnswer, requests: int
-) -> None:
-    server.behaviour = Behaviour(status=lambda body: (status, {"error": {"message": "no", "code": code}}))
-    assert failure_of(make(attempts=2)).reason is reason
-    assert server.num_requests == requests
 
 
 def test_what_would_befall_all_is_asked_once(make: Make, server: FakeServer) -> None:
@@ -95,25 +95,34 @@ def answer(text: str) -> dict[str, Any]:
     return {"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{}, {"choices": []}, {"choices": None}, {"choices": [None]}, {"choices": "x"}, answer(""), [], "text"],
-)
-def test_answers_of_no_known_form_are_malformed(make: Make, server: FakeServer, body: Any) -> None:
-    server.behaviour = Behaviour(status=lambda _: (200, body))
-    assert failure_of(make(attempts=2)).reason is NoAnswer.MALFORMED
-    assert server.num_requests == 2
+def failure(reason: NoAnswer) -> EndpointError:
+    return EndpointError(reason, "so it is")
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_filtered_answer_is_a_refusal(make: Make, server: FakeServer, stream: bool) -> None:
-    server.behaviour = Behaviour(finish="content_filter")
-    assert failure_of(make(stream=stream)).reason is NoAnswer.REFUSED and server.num_requests == 1
+def test_patience_ends_with_so_many_in_a_row() -> None:
+    patience = Patience(3)
+    for _ in range(2):
+        first, second = failure(NoAnswer.TIMEOUT), failure(NoAnswer.BAD_REQUEST)
+        assert patience.failed(first) is first and patience.failed(second) is second
+        patience.check()
+        patience.answered()
+    for reason in (NoAnswer.TIMEOUT, NoAnswer.SERVER, NoAnswer.REFUSED):  # who refuses has answered
+        assert patience.failed(failure(reason)).reason is reason
+    last = [patience.failed(failure(NoAnswer.SERVER)) for _ in range(3)][-1]
+    assert last.reason is NoAnswer.UNAVAILABLE
+    assert last.detail == "3 requests in a row got no answer, the last: server error: so it is"
+    for _ in range(2):
+        with pytest.raises(EndpointError, match="endpoint unavailable: 3 requests in a row"):
+            patience.check()
+        patience.answered()  # one that was under way: it is over all the same
+    late = failure(NoAnswer.QUOTA)
+    assert patience.failed(late) is late
+    with pytest.raises(EndpointError, match="endpoint unavailable"):
+        patience.check()
 
 
-def test_a_refusal_says_why(make: Make, server: FakeServer) -> None:
-    message = {"role": "assistant", "content": None, "refusal": "I would rather not."}
-    body = {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
-    server.behaviour = Behaviour(status=lambda _: (200, body))
-    error = failure_of(make())
-    assert error.reason is NoAnswer.REFUSED and "rather not" in error.detail
+def test_patience_has_no_need_of_a_second_failure_that_concerns_all() -> None:
+    patience = Patience(50)
+    patience.failed(failure(NoAnswer.NOT_FOUND))
+    with pytest.raises(EndpointError, match="no such model or path: so it is"):
+        patience.check()
