@@ -124,13 +124,10 @@ class Endpoint:
     ) -> Reply[Value]:
         """The known answer, or the one that is on its way already, or a new one."""
         async with self.open() as session:
-            known = await self._known(key, read)
-            if known is not None:
-                return known
             task = session.running.get(key)
             asked_by_other = task is not None
             if task is None:
-                task = session.running[key] = asyncio.create_task(self._fresh(session, key, ask))
+                task = session.running[key] = asyncio.create_task(self._answer(session, key, read, ask))
                 task.add_done_callback(lambda _: session.running.pop(key, None))
             result = await asyncio.shield(task)
         if isinstance(result, EndpointError):
@@ -139,23 +136,22 @@ class Endpoint:
         cached = asked_by_other or attempts == 0
         return Reply(read(stored), stored.usage, cached, 0 if cached else attempts, stored.served)
 
-    async def _known(self, key: str, read: Callable[[Stored], Value]) -> Reply[Value] | None:
-        stored = await asyncio.to_thread(self._cache.get, key)
-        if stored is None:
-            return None
-        try:
-            return Reply(read(stored), stored.usage, True, 0, stored.served)
-        except UnfitAnswerError:  # the schema's own checks have become stricter since
-            await asyncio.to_thread(self._cache.forget, key)
-            return None
-
-    async def _fresh(
-        self, session: Session, key: str, ask: Callable[[Session], Awaitable[tuple[Stored, int]]]
+    async def _answer(
+        self,
+        session: Session,
+        key: str,
+        read: Callable[[Stored], Any],
+        ask: Callable[[Session], Awaitable[tuple[Stored, int]]],
     ) -> Result:
-        """What a new question leads to. An error is a result here: several may be waiting for it."""
-        known = await asyncio.to_thread(self._cache.get, key)  # another may have asked since we looked
+        """What a question leads to, and in how many attempts: none where the answer is known. An error is a
+        result here: several may be waiting for it."""
+        known = await asyncio.to_thread(self._cache.get, key)
         if known is not None:
-            return known, 0
+            try:
+                read(known)
+                return known, 0
+            except UnfitAnswerError:  # the schema's own checks have become stricter since
+                await asyncio.to_thread(self._cache.forget, key)
         try:
             stored, attempts = await ask(session)
         except EndpointError as failure:
