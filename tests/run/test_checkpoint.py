@@ -67,19 +67,6 @@ def test_tensors_may_change_as_soon_as_saving_has_begun(tmp_path: Path) -> None:
     assert torch.equal(changing["model"]["big"], torch.full((4_000_000,), 1.0))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpus_tensors_are_copied_through_pinned_memory(tmp_path: Path) -> None:
-    saving = checkpoints(tmp_path)
-    changing = {"model": {"big": torch.ones(1 << 20, device="cuda"), "small": torch.ones((), device="cuda")}}
-    for step in (1, 2):
-        changing["model"]["big"].fill_(step)
-        saving.save(step, changing, {})
-        changing["model"]["big"].fill_(-1)
-    for step in (1, 2):
-        saving.load(step, changing)
-        assert changing["model"]["big"].unique().tolist() == [step]
-
-
 def test_views_of_one_memory_are_saved(tmp_path: Path) -> None:
     saving, whole = checkpoints(tmp_path), torch.arange(6.0)
     saving.save(1, {"model": {"all": whole, "even": whole[::2], "twin": whole}}, {})
