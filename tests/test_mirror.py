@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 SOURCE, TESTS = Path(__file__).parents[1] / "src" / "irg", Path(__file__).parent
-ROOMS = ("cli", "core", "data", "engine", "model", "prep", "report", "world")
+ROOMS = ("bench", "cli", "core", "data", "engine", "model", "pipeline", "prep", "report", "train", "world")
 """Those of which it is so for every file."""
 NO_CODE_OF_ITS_OWN = {"__init__.py": "names what others define"}
 
