@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from rich.console import Console
 from torch import nn
 from torch.distributed.tensor import DTensor
 
@@ -26,13 +25,13 @@ from irg.run.saved import steps_in
 from irg.run.settings import RunSettings
 from irg.run.state import model_state, optimizer_state
 from irg.run.step import Objective, One, Totals, backward
+from irg.terminal import err
 
 CHECKPOINTS = "checkpoints"
 """In a run's folder: the states it can go on from."""
 _FEED = "plan"
 """What the feed's state is called in a checkpoint: a plan, for stored data."""
 
-_console = Console(stderr=True, highlight=False)
 
 Rows = TypeVar("Rows")
 
@@ -165,7 +164,7 @@ class Run(Generic[Rows, One]):
 
     def report(self) -> None:
         """Tell of the rows that were rejected. All processes call it."""
-        self.rejections.report(_console)
+        self.rejections.report(err)
 
     def _take(self, fed: FedStep[Rows], log: MetricsLog, asked_to_stop: bool) -> Totals:
         """One step: gradients over the global batch, clipping, optimizers, average, account."""
