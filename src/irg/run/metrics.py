@@ -5,6 +5,7 @@ after it how fast it went, which no run repeats. Nothing is rounded.
 """
 
 import json
+import math
 import resource
 import sys
 import uuid
@@ -162,13 +163,14 @@ def _shown(values: Mapping[str, float], timing: Mapping[str, float]) -> str:
 
 
 def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
-    """Appends lines to a file, after dropping those of steps past `start`."""
+    """Appends lines to a file, after dropping those of steps past `start`. JSON has no NaN: that is null."""
     if path.exists():
         write_atomically(path, "".join(line + "\n" for line in lines_until(path, start)))
     file = opening.enter_context(path.open("a"))
 
     def write(step: int, values: Mapping[str, float]) -> None:
-        file.write(json.dumps({"step": step, **values}) + "\n")
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        file.write(json.dumps({"step": step, **finite}) + "\n")
         file.flush()
 
     return write

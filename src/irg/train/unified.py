@@ -96,6 +96,7 @@ def _settings(recipe: TrainRecipe, config: ModelConfig) -> RunSettings:
         stop_at=recipe.stop_at,
         schedule=recipe.schedule,
         clip=recipe.clip,
+        non_finite=recipe.non_finite,
         ema=recipe.ema,
         ema_warmup=recipe.ema_warmup,
         checkpoint=recipe.checkpoint,
