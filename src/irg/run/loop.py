@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from rich.console import Console
 from torch import nn
 from torch.distributed.tensor import DTensor
 
@@ -29,6 +28,7 @@ from irg.run.saved import steps_in
 from irg.run.settings import NonFinite, RunSettings
 from irg.run.state import model_state, optimizer_state
 from irg.run.step import Objective, One, Totals, backward
+from irg.terminal import err
 
 CHECKPOINTS = "checkpoints"
 """In a run's folder: the states it can go on from."""
@@ -38,7 +38,6 @@ _FEED = "plan"
 _MOST_SKIPPED = 10
 """Steps in a row that may move nothing; after one more the run is past hope."""
 
-_console = Console(stderr=True, highlight=False)
 
 Rows = TypeVar("Rows")
 
@@ -173,7 +172,7 @@ class Run(Generic[Rows, One]):
 
     def report(self) -> None:
         """Tell of the rows that were rejected. All processes call it."""
-        self.rejections.report(_console)
+        self.rejections.report(err)
 
     def _fed(self, steps: Generator[FedStep[Rows]]) -> Iterator[FedStep[Rows]]:
         """The feed's steps. Where any process cannot have the rows of one, what came before is saved."""
