@@ -14,6 +14,8 @@ import torch
 from einops import rearrange
 from PIL import Image, UnidentifiedImageError
 
+from irg.core.values import check_number
+
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused: they are far beyond any model's resolution and are how decoders are made to
 run out of memory."""
@@ -44,6 +46,10 @@ class Resize:
     max_side: int
     min_side: int
     stride: int
+
+    def __post_init__(self) -> None:
+        for name, side in vars(self).items():
+            check_number(f"resizing: {name}", side, 1, whole=True)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing."""
