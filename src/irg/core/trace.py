@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from irg.core.files import write_atomically
+from irg.core.reading import read_image
 
 VERSION = 1
 _PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
@@ -83,14 +84,16 @@ class Trace:
         if content.get("version") != VERSION:
             raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
         turns = tuple(
-            Turn(**{**turn, "image": _open(folder / turn["image"]), "verdict": _verdict(turn["verdict"])})
+            Turn(
+                **{**turn, "image": read_image(folder / turn["image"]), "verdict": _verdict(turn["verdict"])}
+            )
             for turn in content["turns"]
         )
         parts = {name: content[name] for name in _PARTS if name in content}
         parts |= {
             "modes": tuple(content.get("modes", ())),
             "questions": tuple(map(tuple, content.get("questions", ()))),
-            "source": _open(folder / content["source"]) if content["source"] else None,
+            "source": read_image(folder / content["source"]) if content["source"] else None,
         }
         return cls(turns=turns, **parts)
 
@@ -120,9 +123,3 @@ def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as image:  # closes the file also where it is broken
-        image.load()
-        return image
