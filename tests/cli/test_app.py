@@ -1,5 +1,6 @@
 import ast
 import inspect
+import os
 import subprocess
 import sys
 import textwrap
@@ -90,3 +91,13 @@ def test_the_module_runs_too() -> None:
 def test_every_command_is_registered_once() -> None:
     assert isinstance(app, typer.Typer)
     assert len(COMMANDS) == len(set(COMMANDS)) > 4
+
+
+def test_a_terminal_of_another_encoding_shows_what_it_can() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "irg", "info", "nowhere-\N{GREEK SMALL LETTER OMEGA}"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 2 and b"nowhere-\\u03c9" in ran.stderr and b"Traceback" not in ran.stderr

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from irg.cli.console import printable
 from irg.cli.view import Paragraph
+from irg.terminal import printable
 
 
 def shown(pieces: list[str], width: int = 24) -> str:

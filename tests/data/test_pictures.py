@@ -58,9 +58,9 @@ def fault_of(data: bytes) -> tuple[Fault, str]:
     return told[0]
 
 
-def without(data: bytes, at: int, layout: str) -> bytes:
-    """The file with two sides of its head set to 0 and 10."""
-    packed = struct.pack(layout, 0, 10)
+def without(data: bytes, at: int, layout: str, sides: tuple[int, int] = (0, 10)) -> bytes:
+    """The file with two sides of its head set to others, of which one is 0."""
+    packed = struct.pack(layout, *sides)
     return data[:at] + packed + data[at + len(packed) :]
 
 
@@ -102,10 +102,14 @@ def test_a_file_without_a_picture_is_told_by_its_head(data: bytes, told: tuple[F
     assert reason is told[0] and detail.startswith((told[1], "source has 0x10 pixels"))
 
 
-def test_a_jpeg_without_pixels_is_empty_though_much_stands_before_its_size() -> None:
+@pytest.mark.parametrize("sides", [(0, 10), (10, 0)])
+def test_a_jpeg_without_pixels_is_empty_though_much_stands_before_its_size(sides: tuple[int, int]) -> None:
     data = file_of("JPEG", icc_profile=bytes(5000))
     frame = data.index(b"\xff\xc0")
-    assert fault_of(without(data, frame + 5, ">HH")) == (Fault.EMPTY_IMAGE, "source has 0 pixels a side")
+    assert fault_of(without(data, frame + 5, ">HH", sides)) == (
+        Fault.EMPTY_IMAGE,
+        "source has 0 pixels a side",
+    )
 
 
 def test_a_picture_that_is_too_large_is_refused_by_its_head() -> None:

@@ -64,10 +64,13 @@ def test_the_schedule() -> None:
 
 
 def test_schedules_out_of_range() -> None:
-    with pytest.raises(ValueError, match="1 time points: drawing takes at least 2"):
+    with pytest.raises(ValueError, match="time points of drawing: 1: expected a whole number of at least 2"):
         shifted_schedule(1, 3.0)
-    with pytest.raises(ValueError, match="timestep shift 0: expected a positive number"):
+    with pytest.raises(ValueError, match="timestep shift 0: expected a number above 0"):
         shifted_schedule(4, 0)
+    for points, shift in ((10**12, 3.0), (2.5, 3.0), (4, float("nan")), (4, float("inf"))):
+        with pytest.raises(ValueError, match="expected a"):
+            shifted_schedule(points, shift)  # pyright: ignore[reportArgumentType]
 
 
 def test_every_image_needs_a_grid(model: UnifiedModel) -> None:

@@ -90,3 +90,30 @@ def test_the_interval_is_open_below_and_closed_above(t: float, is_on: bool) -> N
 def test_intervals_out_of_range(interval: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="guidance interval"):
         Guidance(interval=interval)
+
+
+def test_a_renorm_may_be_given_by_its_name() -> None:
+    named = Guidance(renorm="global", interval=[0.4, 1.0])  # pyright: ignore[reportArgumentType]
+    assert named == Guidance() and named.renorm is Renorm.GLOBAL
+    assert torch.equal(ours(named, "ti"), ours(Guidance(), "ti"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"renorm": "chanel"},
+        {"renorm": None},
+        {"text_scale": float("nan")},
+        {"image_scale": float("inf")},
+        {"text_scale": "4"},
+        {"renorm_min": -0.1},
+        {"renorm_min": 1.5},
+        {"interval": (0.0, float("nan"))},
+        {"interval": (0.0,)},
+        {"interval": None},
+        {"interval": ("a", "b")},
+    ],
+)
+def test_what_is_no_guidance(given: dict) -> None:
+    with pytest.raises(ValueError, match=r"expected (one of|a number|0 <= low)"):
+        Guidance(**given)

@@ -209,10 +209,17 @@ def test_tokens_are_chosen_by_their_shares(temperature: float, top_p: float, exp
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": -0.1}, "temperature -0.1: expected 0"),
-        ({"top_p": 0.0}, r"top_p 0\.0: expected a number in \(0, 1\]"),
+        (
+            {"temperature": -0.1},
+            r"0 \(greedy\): -0.1: expected a number of at least 1e-06",
+        ),
+        ({"top_p": 0.0}, r"top_p 0\.0: expected a number above 0 and at most 1"),
+        ({"temperature": 1e-38}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": float("nan")}, "top_p nan"),
+        ({"max_tokens": 2.5}, r"max_tokens 2\.5"),
         ({"top_p": 1.5}, r"top_p 1\.5"),
-        ({"max_tokens": 0}, "max_tokens 0: expected at least 1"),
+        ({"max_tokens": 0}, "max_tokens 0: expected a whole number of at least 1"),
     ],
 )
 def test_settings_out_of_range(settings: dict, message: str) -> None:
@@ -257,3 +264,15 @@ def test_of_tokens_with_equal_shares_the_first_comes_first() -> None:
     for number in (0.0, 0.25, 0.5, 0.999):
         chosen = choose(logits, TextSampling(temperature=1.0), [Fixed(number)], [False])
         assert chosen == [int(number * 300)]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_values_that_are_no_numbers_are_no_text(temperature: float) -> None:
+    logits = torch.tensor([[0.0, float("nan"), 1.0]])
+    with pytest.raises(ValueError, match="no numbers"):
+        choose(logits, TextSampling(temperature), [Fixed(0.5)], [False])
+
+
+def test_the_least_temperature_still_takes_the_likeliest() -> None:
+    logits = torch.tensor([[900.0, -1000.0, 1000.0]])
+    assert choose(logits, TextSampling(temperature=1e-6), [Fixed(0.5)], [False]) == [2]

@@ -178,3 +178,14 @@ def test_a_failed_save_leaves_the_old_file(
         save_model(model, broken)
     assert (broken / "ema.safetensors").read_bytes() == before
     assert not list(broken.glob(".*"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e5m2])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_what_is_no_number_is_not_written(tmp_path: Path, dtype: torch.dtype, value: float) -> None:
+    tensors = {"whole": torch.ones(2), "none": torch.empty(0), "one": torch.tensor([1.0, value]).to(dtype)}
+    with pytest.raises(CheckpointError, match=r"^ae\.safetensors is not written: one holds NaN or infinity$"):
+        write_tensors(tensors, tmp_path / "ae.safetensors")
+    assert list(tmp_path.iterdir()) == []
+    tensors["one"] = torch.tensor([3, 2])
+    write_tensors(tensors, tmp_path / "ae.safetensors")

@@ -286,3 +286,11 @@ def test_a_thought_that_ends_by_itself_is_not_capped(pipeline: Pipeline, witness
     assert (thought.text, thought.num_tokens, thought.capped, thought.reencoded) == ("", 0, False, False)
     assert history(witness.canvases[-1].main) == "S P1 T1"
     assert witness.canvases[-1].main.history[0][-1].data == ()
+
+
+def test_a_picture_that_is_no_numbers_is_an_error_and_not_black() -> None:
+    broken = pipeline_with(settings(32))
+    for weight in broken.parts.autoencoder.parameters():
+        weight.data.fill_(float("nan"))
+    with pytest.raises(ValueError, match="no picture"):
+        trace_of(broken.generate(PROMPT, broken.settings.plan(turns=1, think=False)))

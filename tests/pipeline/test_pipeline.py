@@ -253,9 +253,9 @@ def test_images_come_in_any_form(mode: str, pipeline: Pipeline, tmp_path: Path) 
 
 def test_what_is_no_image_is_told_before_anything_runs(pipeline: Pipeline) -> None:
     with pytest.raises(TypeError, match="is of type Tensor, expected a path, bytes, a Pillow image"):
-        pipeline.ask(torch.zeros(3, 8, 8), PROMPT)  # type: ignore[arg-type]
+        next(pipeline.ask(torch.zeros(3, 8, 8), PROMPT))  # type: ignore[arg-type]
     with pytest.raises(ImageError, match=r"nowhere\.png: no such file"):
-        pipeline.edit("nowhere.png", PROMPT)
+        next(pipeline.edit("nowhere.png", PROMPT))
 
 
 def test_an_edit_may_think(witness: Witness) -> None:

@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from irg.core import Grid
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.model import ModelConfig, bagel_7b
 from irg.pipeline import Settings
-from irg.pipeline.settings import FILE, THINK_PROMPT
+from irg.pipeline.settings import FILE, THINK_PROMPT, TurnPlan
 from irg.prep import Resize
 from tests.data.small import settings
 
@@ -183,3 +184,40 @@ def test_every_setting_is_read_somewhere(names: dict[str, Any]) -> None:
         in ("self", "settings", "guidance")
     }
     assert names.keys() - read <= {"__pydantic_config__"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"width": 0},
+        {"height": -16},
+        {"num_points": 1},
+        {"num_points": 10**12},
+        {"shift": 0},
+        {"shift": float("nan")},
+        {"temperature": float("inf")},
+        {"temperature": 1e-38},
+        {"top_p": 0},
+        {"max_thought_tokens": 0},
+        {"max_prompt_tokens": 0},
+        {"first": {"renorm": "chanel"}},
+        {"later": {"text_scale": float("nan")}},
+        {"edit": {"interval": [1, 0]}},
+        {"view": {"max_side": 0, "min_side": 1, "stride": 1}},
+        {"clean": {"max_side": 10, "min_side": 1, "stride": 0}},
+    ],
+)
+def test_a_file_that_no_plan_can_be_made_of(given: dict, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(json.dumps(given))
+    with pytest.raises(ValueError, match=re.escape(FILE)):
+        Settings.from_folder(tmp_path)
+
+
+def test_plans_of_the_python_api_are_checked_where_they_are_made() -> None:
+    plan = Settings().plan()
+    for name, value in (("width", 0), ("height", 2.5), ("width", float("nan")), ("preview_every", -1)):
+        with pytest.raises(ValueError, match="expected a whole number"):
+            replace(plan, **{name: value})
+    for name, value in (("num_points", 1), ("num_points", 2.5), ("shift", float("nan")), ("shift", -1.0)):
+        with pytest.raises(ValueError, match="expected a"):
+            TurnPlan(**{"think": True, "guidance": Guidance(), "num_points": 4, "shift": 3.0, name: value})

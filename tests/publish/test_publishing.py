@@ -8,6 +8,7 @@ from irg.data.formats import Format, detect
 from irg.data.sets import read_manifest
 from irg.data.shards import verify
 from irg.data.trace_rows import PUBLISHED_FEATURES, schema
+from irg.data.traces import TraceStore
 from irg.publish import Packaging
 from irg.publish.card_front import Title
 from irg.publish.publishing import Publishing, publish
@@ -80,3 +81,14 @@ def test_refuses_what_is_no_set_and_what_is_in_the_way(tmp_path: Path) -> None:
         published(store(tmp_path / "in", some(1)), tmp_path / "in")
     published(tmp_path / "in", tmp_path / "empty")
     assert (tmp_path / "empty" / "README.md").is_file()
+
+
+@pytest.mark.parametrize(("layout", "kind"), [(Packaging.PARQUET, "parquet"), (Packaging.WEBDATASET, "tar")])
+def test_each_layout_has_its_kind_of_files(layout: Packaging, kind: str, tmp_path: Path) -> None:
+    source, out = store(tmp_path / "in", some(3)), tmp_path / "out"
+    done = publish(source, out, Publishing(Title("A set", "mit"), layout=layout))
+    assert done.parts == {"train": len(TraceStore(source))}
+    written = {path for path in (out / "data").rglob("*") if path.suffix in (".parquet", ".tar")}
+    assert {path.suffix for path in written} == {f".{kind}"}
+    ((files,),) = [one["data_files"] for one in front_of(out)["configs"]]
+    assert files["split"] == "train" and set(out.glob(files["path"])) == written

@@ -1,8 +1,11 @@
 """A run of any objective on any feed: it stops, goes on bit for bit, evaluates its average, and ends."""
 
 import json
+import math
 import os
 import signal
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,11 @@ import pytest
 import torch
 
 from irg.model.checkpoint import CheckpointError
-from irg.run.loop import CHECKPOINTS, Run, newest_step
+from irg.run.checkpoint import NonFiniteError
+from irg.run.loop import CHECKPOINTS, FedStep, Run, newest_step
 from irg.run.rng import restore_rng, rng_state
 from irg.run.saved import steps_in
-from irg.run.settings import SavingSettings
+from irg.run.settings import NonFinite, SavingSettings
 from tests.run.toy import ALONE, Drawing, Line, Looking, Points, settings
 
 MEASURED = {"seconds", "data_wait", "samples_per_second", "tokens_per_second", "tflops", "memory"}
@@ -121,3 +125,71 @@ def test_a_folder_with_a_run_is_refused_unless_it_is_the_same_run(tmp_path: Path
     other.checkpoints.identity["kind"] = "other"
     with pytest.raises(CheckpointError, match="kind was 'toy', is 'other'"):
         other.begin(resume=True)
+
+
+class Spoiled(Drawing):
+    """In the chosen steps its points are what is given instead: no numbers, or none at all."""
+
+    def __init__(self, run: Run[torch.Tensor, Points], points: torch.Tensor, *steps: int) -> None:
+        assert isinstance(run.feed, Drawing)
+        super().__init__(run.feed.model, run.feed.count, run.feed.length)
+        self.points, self.steps = points, steps
+
+    def __iter__(self) -> Generator[FedStep[torch.Tensor]]:
+        for fed in super().__iter__():
+            yield replace(fed, rows=self.points) if self.step in self.steps else fed
+
+
+def spoiled(out: Path, points: list[float], *steps: int, **changes: Any) -> Run[torch.Tensor, Points]:
+    run = made(out, **changes)
+    run.feed = Spoiled(run, torch.tensor(points), *steps)
+    return run
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 1e30])
+def test_a_loss_that_is_no_number_ends_the_run_before_anything_moves(tmp_path: Path, value: float) -> None:
+    run = spoiled(tmp_path, [value, 1.0], 5)
+    run.begin(resume=False)
+    with pytest.raises(NonFiniteError, match=r"step 5 cannot move .*: the loss is .*step 3 is saved"):
+        run.go_on()
+    assert all(one.isfinite().all() for one in run.objective.model.state_dict().values())
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4]
+    assert steps_in(tmp_path / CHECKPOINTS) == [3]
+
+
+@pytest.mark.parametrize(("points", "policy"), [([math.nan, 1.0], NonFinite.SKIP), ([], NonFinite.STOP)])
+def test_a_step_that_is_skipped_moves_nothing_and_is_counted(
+    tmp_path: Path, points: list[float], policy: NonFinite
+) -> None:
+    """One without any points, too, though the optimizer's momentum would move the weights."""
+    run = spoiled(tmp_path, points, 4, 7, non_finite=policy, checkpoint=SavingSettings(every=1, keep=8))
+    run.begin(resume=False)
+    run.go_on()
+    found = (tmp_path / "metrics.jsonl").read_text()
+    assert "NaN" not in found and "Infinity" not in found
+    assert [line.get("skipped") for line in lines(tmp_path)] == [None, None, None, 1, 1, 1, 2, 2]
+    before, after = (
+        (tmp_path / CHECKPOINTS / f"step-0000000{step}" / "index.json").read_text() for step in (3, 4)
+    )
+    assert before == after, "weights, average and moments"
+    again = spoiled(tmp_path, points, non_finite=policy)
+    again.begin(resume=True)
+    assert again.skipped == 2
+
+
+@pytest.mark.parametrize("points", [[math.nan], []])
+def test_a_run_that_only_skips_ends(tmp_path: Path, points: list[float]) -> None:
+    run = spoiled(tmp_path, points, *range(3, 100), non_finite=NonFinite.SKIP, steps=99)
+    run.begin(resume=False)
+    with pytest.raises(NonFiniteError, match=r"^step 13 cannot .*, as 10 before it\. Nothing moved"):
+        run.go_on()
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_what_is_no_number_is_never_saved(tmp_path: Path, value: float) -> None:
+    run = made(tmp_path, steps=3)
+    run.begin(resume=False)
+    run.average.values["bias"].fill_(value)
+    with pytest.raises(NonFiniteError, match=r"step 3 is not saved: 1 tensors hold .* \(ema/bias"):
+        run.go_on()
+    assert steps_in(tmp_path / CHECKPOINTS) == []

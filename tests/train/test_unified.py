@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from irg.model.checkpoint import CheckpointError
+from irg.run.checkpoint import NonFiniteError
 from irg.run.loop import CHECKPOINTS
 from irg.run.saved import steps_in
 from irg.train.unified import EXPORTED, train
@@ -76,3 +77,11 @@ def test_a_folder_that_holds_a_run_is_left_alone(whole: Whole) -> None:
     with pytest.raises(CheckpointError, match=r"is of another run: seed was 0, is 1"):
         train(other, resume=True)
     assert (whole.out / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_rate_past_all_reason_exports_nothing(beginning: Path, traces: Path, tmp_path: Path) -> None:
+    wild = recipe(beginning, traces, tmp_path / "run", optimizer={"rate": 1e30}, steps=6)
+    with pytest.raises(NonFiniteError, match=r"step \d cannot move the weights: the loss is nan"):
+        train(wild)
+    assert not (tmp_path / "run" / EXPORTED).exists()
+    assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()

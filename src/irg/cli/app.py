@@ -7,9 +7,9 @@ from typer.core import TyperGroup
 
 from irg import __version__
 from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, publish, train
-from irg.cli.console import err, out
 from irg.cli.errors import explain
 from irg.cli.options import with_groups
+from irg.terminal import err, out
 
 EXAMPLES = """[bold]Examples[/bold]
   irg generate "a green star above a yellow circle"

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from irg.cli.console import err, out, print_json
 from irg.cli.options import AsJson, ModelChoice, Seed, check_text
+from irg.terminal import err, out, print_json
 
 EXAMPLES = """[bold]Examples[/bold]
   irg ask runs/x/turn2.png "How many circles are there?"

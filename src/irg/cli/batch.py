@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from irg.cli.console import err
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
 from irg.core.trace import Trace
+from irg.terminal import err
 
 if TYPE_CHECKING:
     from irg.pipeline import Pipeline

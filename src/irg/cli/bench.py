@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from irg.cli.compare import Contest, check_world
-from irg.cli.console import bars, print_json
+from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Seed, Telling, option, with_groups
 from irg.cli.output import make_writable
+from irg.terminal import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console

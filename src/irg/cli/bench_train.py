@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.table import Table
 
-from irg.cli.console import err, out, print_json
 from irg.cli.options import AsJson, Device, Dtype, option
+from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.train.measure import TrainBench, TrainMeasurement

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from rich.table import Table
 
-from irg.cli.console import bars, print_json
+from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Telling, option
 from irg.cli.output import make_writable
+from irg.terminal import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console

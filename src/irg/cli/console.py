@@ -1,10 +1,7 @@
-"""Where the command line writes. Results go to stdout, errors and what is not a result to stderr."""
+"""Bars that show how far a command is."""
 
-import json
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -16,8 +13,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 
 @contextmanager
@@ -45,16 +40,3 @@ def bars(console: Console, transient: bool = False) -> Iterator[Callable[..., No
             progress.update(tasks[name], total=total, note=note, completed=completed, advance=advance)
 
         yield move
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """The result of `--json`: one document on stdout, as it is, whatever the terminal's width."""
-    out.out(json.dumps(content, indent=1, ensure_ascii=False), highlight=False)
-
-
-def printable(text: str) -> str:
-    """Without control characters: what a model writes cannot steer the terminal."""
-    return "".join(
-        sign if sign in "\n\t" or unicodedata.category(sign)[0] != "C" else "\N{REPLACEMENT CHARACTER}"
-        for sign in text
-    )

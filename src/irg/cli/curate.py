@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from irg.cli.console import bars, err, print_json
-from irg.cli.console import out as stdout
+from irg.cli.console import bars
 from irg.cli.options import Telling, option, with_groups
+from irg.terminal import err, print_json
+from irg.terminal import out as stdout
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from irg.cli.console import bars, out, print_json
+from irg.cli.console import bars
 from irg.cli.findings import print_table, show_findings, show_inspection
 from irg.cli.options import ModelName, Telling, option, with_groups
+from irg.terminal import out, print_json
 
 if TYPE_CHECKING:
     from irg.data.convert import Conversion

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from irg.cli.console import out
 from irg.cli.options import option
+from irg.terminal import out
 
 EXAMPLES = """[bold]Examples[/bold]
   irg export runs/mine

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from irg.cli.console import out, printable
+from irg.terminal import out
 
 if TYPE_CHECKING:
     from irg.data.inspect import Finding, Inspection
@@ -58,7 +58,7 @@ def show_findings(title: str, findings: "list[Finding]") -> None:
 
 
 def _short(detail: str) -> str:
-    line = printable(detail.replace("\n", " "))
+    line = detail.replace("\n", " ")
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from irg.cli.console import out as stdout
-from irg.cli.console import print_json
 from irg.cli.options import Out, Seed, check_text, default_folder, option
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, report
+from irg.terminal import out as stdout
+from irg.terminal import print_json
 
 EXAMPLES = """[bold]Examples[/bold]
   irg generate "a green star above a yellow circle"

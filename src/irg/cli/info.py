@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from irg.cli.console import err, out, print_json
 from irg.cli.options import option
+from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.cli.description import Description

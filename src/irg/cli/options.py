@@ -4,7 +4,6 @@ A command's options that go together are a frozen dataclass, whose fields are op
 """
 
 import inspect
-import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 from rich.console import Console
 
-from irg.cli.console import err, out
+from irg.terminal import err, out
 
 if TYPE_CHECKING:
     from irg.pipeline import Pipeline, Plan
@@ -190,8 +189,6 @@ class Overrides:
         if self.points is not None:
             turns = tuple(replace(turn, num_points=self.points) for turn in turns)
         if self.temperature is not None:
-            if not math.isfinite(self.temperature):
-                raise ValueError(f"temperature {self.temperature}: expected a number")
             text = replace(text, temperature=self.temperature)
         if self.max_thought_tokens is not None:
             text = replace(text, max_tokens=self.max_thought_tokens)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from irg.cli.console import out, print_json
 from irg.cli.options import Telling
+from irg.terminal import out, print_json
 
 if TYPE_CHECKING:
     from irg.core.events import DenoisingStep

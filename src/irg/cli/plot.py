@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from irg.cli.console import out as console
 from irg.cli.options import option
+from irg.terminal import out as console
 
 EXAMPLES = """[bold]Examples[/bold]
   irg plot runs/embedded/base runs/embedded/stage1 --out training.png"""

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from irg.cli.console import bars, out, print_json
+from irg.cli.console import bars
 from irg.cli.options import AsJson, Telling, option, with_groups
 from irg.publish import Packaging
+from irg.terminal import out, print_json
 
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg publish export runs/scene-set published --name "Scene traces"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irg.cli.console import err, out
 from irg.cli.findings import print_table
 from irg.cli.options import option
+from irg.terminal import err, out
 
 if TYPE_CHECKING:
     from irg.core.recipe import Recipe

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from irg.cli.console import bars, printable
+from irg.cli.console import bars
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Verdict
+from irg.terminal import printable
 
 _INDENT = 2
 
@@ -77,7 +78,7 @@ class EpisodeView:
         self._move = None
 
     def _line(self, text: str, style: str) -> None:
-        self.console.print(Text(" " * _INDENT + printable(text), style))
+        self.console.print(Text(" " * _INDENT + text, style))
 
 
 class Paragraph:

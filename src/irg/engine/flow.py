@@ -10,9 +10,12 @@ from itertools import pairwise
 import torch
 
 from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
+from irg.core.values import check_number
 from irg.engine.context import Context
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.model import PaddedAttend, UnifiedModel
+
+MOST_POINTS = 1000
 
 
 def shifted_schedule(num_points: int, shift: float) -> list[float]:
@@ -20,12 +23,15 @@ def shifted_schedule(num_points: int, shift: float) -> list[float]:
 
     N points make N - 1 evaluations of the model, as in the reference.
     """
-    if num_points < 2:
-        raise ValueError(f"{num_points} time points: drawing takes at least 2")
-    if shift <= 0:
-        raise ValueError(f"timestep shift {shift}: expected a positive number")
+    check_schedule(num_points, shift)
     even = torch.linspace(1, 0, num_points)
     return (shift * even / (1 + (shift - 1) * even)).tolist()
+
+
+def check_schedule(num_points: int, shift: float) -> None:
+    """Raise ValueError for what makes no schedule."""
+    check_number("time points of drawing:", num_points, 2, MOST_POINTS, whole=True)
+    check_number("timestep shift", shift, above=0)
 
 
 @dataclass(frozen=True, eq=False)

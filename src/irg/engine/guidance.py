@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import torch
 
+from irg.core.values import check_number, chosen
+
 EPSILON = 1e-8
 
 
@@ -39,9 +41,18 @@ class Guidance:
     renorm_min: float = 0.0
 
     def __post_init__(self) -> None:
-        low, high = self.interval
-        if not 0 <= low <= high <= 1:
+        object.__setattr__(self, "renorm", chosen("renorm", self.renorm, Renorm))
+        check_number("text scale of guidance", self.text_scale)
+        check_number("image scale of guidance", self.image_scale)
+        check_number("renorm_min", self.renorm_min, 0, 1)
+        try:
+            low, high = self.interval
+            is_fine = 0 <= low <= high <= 1
+        except (TypeError, ValueError):
+            is_fine = False
+        if not is_fine:
             raise ValueError(f"guidance interval {self.interval}: expected 0 <= low <= high <= 1")
+        object.__setattr__(self, "interval", tuple(self.interval))
 
     def is_on(self, timestep: float) -> bool:
         return self.interval[0] < timestep <= self.interval[1]

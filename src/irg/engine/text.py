@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 import torch
 
 from irg.core import Kind, Role, Segment, SpecialTokens, pack_tokens
+from irg.core.values import check_number
 from irg.engine.context import Context, read_packed
 from irg.engine.draws import Draws
 from irg.model import UnifiedModel
+
+LEAST_TEMPERATURE = 1e-6
+"""Logits divided by less may be no numbers any more."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,10 @@ class TextSampling:
     max_tokens: int = 1000
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
-            raise ValueError(f"temperature {self.temperature}: expected 0 (greedy) or more")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p {self.top_p}: expected a number in (0, 1]")
-        if self.max_tokens < 1:
-            raise ValueError(f"max_tokens {self.max_tokens}: expected at least 1")
+        if self.temperature != 0:
+            check_number("temperature other than 0 (greedy):", self.temperature, LEAST_TEMPERATURE)
+        check_number("top_p", self.top_p, above=0, high=1)
+        check_number("max_tokens", self.max_tokens, 1, whole=True)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def choose(
     logits_RV: torch.Tensor, sampling: TextSampling, draws: Sequence[Draws], skip: Sequence[bool]
 ) -> list[int]:
     """The next token of every row; rows marked in `skip` draw nothing."""
+    if not logits_RV.isfinite().all():
+        raise ValueError("the model computed values that are no numbers, so it cannot go on writing")
     if sampling.temperature == 0:
         return logits_RV.argmax(dim=-1).tolist()
     share_RV = (logits_RV / sampling.temperature).softmax(dim=-1).double().cpu()

@@ -104,8 +104,22 @@ def _fits(found: torch.Size, wanted: torch.Size) -> bool:
     return folded or found == wanted
 
 
+def is_finite(tensor: torch.Tensor) -> bool:
+    """Whether all its values are numbers; found without a tensor of answers beside it."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    wide = tensor if tensor.element_size() > 1 else tensor.half()
+    return bool(torch.stack(wide.aminmax()).isfinite().all())
+
+
 def write_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Write a file, which takes the place of an earlier one once it is whole."""
+    """Write a file, which takes the place of an earlier one once it is whole.
+
+    Raises CheckpointError for a tensor with what is no number or infinite.
+    """
+    for name, tensor in tensors.items():
+        if not is_finite(tensor):
+            raise CheckpointError(f"{path.name} is not written: {name} holds NaN or infinity")
     partial = path.with_name(f".{path.name}.partial")
     try:
         save_file(tensors, partial, metadata={"format": "pt"})

@@ -174,6 +174,8 @@ class Episodes:
         parts = self.parts
         latent_BChw = from_tokens(latent_RNV, parts.model.config.latent_patch, grid.rows)
         pixels_BCHW = parts.autoencoder.decode(latent_BChw.to(parts.model.dtype))
+        if not pixels_BCHW.isfinite().all():
+            raise ValueError("the model drew values that are no numbers: there is no picture to show")
         return [Image.fromarray(array) for array in to_uint8(pixels_BCHW)]
 
     def _clean(self, images: Sequence[Image.Image], turn: int) -> Iterator[Segment]:

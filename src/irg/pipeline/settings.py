@@ -3,14 +3,16 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
+from irg.core.values import check_number
 from irg.engine import Guidance, Renorm, TextSampling
+from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
 from irg.prep import Resize
 
@@ -38,6 +40,9 @@ class TurnPlan:
     clean: bool = True
     view: bool = True
 
+    def __post_init__(self) -> None:
+        check_schedule(self.num_points, self.shift)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,8 +61,9 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.turns:
             raise ValueError("a plan needs at least one turn")
-        if self.width < 1 or self.height < 1:
-            raise ValueError(f"picture size {self.width}x{self.height}: expected positive numbers of pixels")
+        for side in (self.width, self.height):
+            check_number(f"picture size {self.width}x{self.height}:", side, 1, whole=True)
+        check_number("preview_every", self.preview_every, 0, whole=True)
 
     def grid(self, config: ModelConfig) -> Grid:
         """The latent tokens of the images. Raises ValueError for a size that the model cannot draw."""
@@ -96,11 +102,17 @@ class Settings(BaseSettings):
     temperature: float = 0.3
     top_p: float = 1.0
     max_thought_tokens: int = 1000
-    max_prompt_tokens: int = 4096
+    max_prompt_tokens: int = Field(default=4096, ge=1)
     world: Literal["scenes"] | None = None
     """The closed world of prompts that the model knows, if it knows no other."""
     scores: dict[str, Any] = Field(default_factory=dict)
     """What was measured of this checkpoint, for `irg info`."""
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        """What no plan could be made of is told when the file is read."""
+        self.plan()
+        return self
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Settings":

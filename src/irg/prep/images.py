@@ -12,6 +12,8 @@ import torch
 from einops import rearrange
 from PIL import Image
 
+from irg.core.values import check_number
+
 
 class SizeOnly(Image.Image):
     """Stands for a picture of which only the size is known: enough to measure a document."""
@@ -34,6 +36,10 @@ class Resize:
     max_side: int
     min_side: int
     stride: int
+
+    def __post_init__(self) -> None:
+        for name, side in vars(self).items():
+            check_number(f"resizing: {name}", side, 1, whole=True)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing."""

@@ -21,10 +21,11 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from irg.core.files import delete
 from irg.model.checkpoint import CheckpointError
+from irg.model.weights import is_finite
 from irg.run.low_bit import fill_low_bit, low_bit_names, pieces, whole_name
 from irg.run.saved import PLAIN, Files, Saved, read_index, read_json, step_folder, step_name, steps_in
 from irg.run.staging import CopyPlanner, HostCopies
-from irg.run.state import gathered
+from irg.run.state import gathered, local
 from irg.run.storage import FolderWriter, sync
 
 _REPLACED = re.compile(r"\.(step-\d{8,})\.replaced")
@@ -35,6 +36,10 @@ _NO_GROUP = "torch.distributed is disabled"
 
 class SaveError(OSError):
     """A checkpoint could not be written; the message says which rank met what."""
+
+
+class NonFiniteError(ValueError):
+    """Training has come to numbers that are infinite or none; what was saved before is as it was."""
 
 
 class Checkpoints:
@@ -74,7 +79,8 @@ class Checkpoints:
 
         `tensors` are nested dictionaries of tensors, whose keys become names joined by `/`; the first are the
         parts that can be loaded one by one. `plain` is a JSON object, of which rank 0's counts. Waits for the
-        checkpoint in flight, if there is one, and raises its SaveError.
+        checkpoint in flight, if there is one, and raises its SaveError; raises NonFiniteError, on all ranks,
+        where a tensor holds what is no number or infinite.
         """
         self.wait()
         about = {"step": step, "identity": self.identity, "plain": plain}
@@ -83,6 +89,7 @@ class Checkpoints:
             flat = _named(tensors)
             for name in low_bit_names(flat, self._group):
                 flat |= pieces(name, flat.pop(name))
+            self._refuse_non_finite(step, flat)
             planner = CopyPlanner(self._copies.take(flat))
         content = _to_json(about, "what is saved")
         writer = FolderWriter(partial, self.rank, content, lambda: self._publish(step, partial))
@@ -94,6 +101,15 @@ class Checkpoints:
             process_group=self._group,
             no_dist=not self.is_distributed,
         )
+
+    def _refuse_non_finite(self, step: int, flat: Mapping[str, torch.Tensor]) -> None:
+        broken = {name for name, one in flat.items() if not is_finite(local(one))}
+        if everywhere := sorted(set().union(*gathered(broken, self._group))):
+            listed = ", ".join(everywhere[:3]) + (", ..." if len(everywhere) > 3 else "")
+            raise NonFiniteError(
+                f"{self.folder}: step {step} is not saved: {len(everywhere)} tensors hold NaN or infinity "
+                f"({listed})"
+            )
 
     def wait(self) -> None:
         """Until the checkpoint in flight is there. Raises SaveError if it could not be written."""

@@ -1,5 +1,6 @@
 """The loop of a training run, for any objective and any feed of rows, on one process or on many."""
 
+import math
 import signal
 import threading
 import time
@@ -9,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from rich.console import Console
 from torch import nn
 from torch.distributed.tensor import DTensor
 
 from irg.data.streams import Rejected
 from irg.run.average import Average
-from irg.run.checkpoint import Checkpoints
+from irg.run.checkpoint import Checkpoints, NonFiniteError
 from irg.run.flops import peak_flops
 from irg.run.metrics import MetricsLog, Work, peak_memory
 from irg.run.optimizers import Optimizers
@@ -23,16 +23,19 @@ from irg.run.parallel import Layout
 from irg.run.rejections import Rejections
 from irg.run.rng import restore_rng, rng_state, seed_rng
 from irg.run.saved import steps_in
-from irg.run.settings import RunSettings
+from irg.run.settings import NonFinite, RunSettings
 from irg.run.state import model_state, optimizer_state
 from irg.run.step import Objective, One, Totals, backward
+from irg.terminal import err
 
 CHECKPOINTS = "checkpoints"
 """In a run's folder: the states it can go on from."""
 _FEED = "plan"
 """What the feed's state is called in a checkpoint: a plan, for stored data."""
 
-_console = Console(stderr=True, highlight=False)
+_MOST_SKIPPED = 10
+"""Steps in a row that may move nothing; after one more the run is past hope."""
+
 
 Rows = TypeVar("Rows")
 
@@ -117,6 +120,7 @@ class Run(Generic[Rows, One]):
         self.optimizers = Optimizers(objective.model, settings.optimizer, objective.is_hidden)
         self.rejections = Rejections(settings.out, layout)
         self.step = self.looked = self.saved = 0
+        self.skipped = self.skipped_in_a_row = 0
 
     def begin(self, resume: bool) -> None:
         """Start at step 0, or where the newest checkpoint left off."""
@@ -128,6 +132,7 @@ class Run(Generic[Rows, One]):
                 raise already(self.settings.out, newest)
             plain = self.checkpoints.load(newest, self._tensors())
             self.step = plain["step"]
+            self.skipped, self.skipped_in_a_row = plain.get("skipped", (0, 0))
             self.feed.restore(plain[_FEED])
             restore_rng(plain["rng"], self.layout)
         known = self.feed.known + (self.evaluator.known if self.evaluator else ())
@@ -165,7 +170,7 @@ class Run(Generic[Rows, One]):
 
     def report(self) -> None:
         """Tell of the rows that were rejected. All processes call it."""
-        self.rejections.report(_console)
+        self.rejections.report(err)
 
     def _take(self, fed: FedStep[Rows], log: MetricsLog, asked_to_stop: bool) -> Totals:
         """One step: gradients over the global batch, clipping, optimizers, average, account."""
@@ -175,11 +180,15 @@ class Run(Generic[Rows, One]):
         norm = nn.utils.clip_grad_norm_(self.optimizers.parameters, settings.clip)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         factor = settings.schedule.factor(self.step, settings.steps)
-        self.optimizers.step(factor)
+        values = totals.losses | {"norm": norm.item(), "rate": settings.optimizer.rate * factor}
+        if moves := self._may_move(totals, norm.item()):
+            self.optimizers.step(factor)
         self.optimizers.zero_grad()
         self.step += 1
-        self.average.update(self.step)
-        values = totals.losses | {"norm": norm.item(), "rate": settings.optimizer.rate * factor}
+        if moves:
+            self.average.update(self.step)
+        if self.skipped:
+            values["skipped"] = self.skipped
         waited = fed.seconds_waited
         seconds = time.perf_counter() - started + waited
         work = Work(totals.documents, totals.tokens, fed.capacity, totals.flops, seconds, waited)
@@ -187,6 +196,31 @@ class Run(Generic[Rows, One]):
         speeds = work.speeds(None if peak is None else peak * self.layout.world)
         log.record(self.step, values, speeds | {"memory": peak_memory(self.layout.device)})
         return totals
+
+    def _may_move(self, totals: Totals, norm: float) -> bool:
+        """Whether a step is fit to move the weights, decided by what all processes have alike.
+
+        One without a document, or to be skipped, is counted. Raises NonFiniteError where the run ends.
+        """
+        loss, skips = totals.losses["loss"], self.settings.non_finite is NonFinite.SKIP
+        is_finite = math.isfinite(loss) and math.isfinite(norm)
+        if is_finite and totals.documents:
+            self.skipped_in_a_row = 0
+            return True
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+        if (is_finite or skips) and self.skipped_in_a_row <= _MOST_SKIPPED:
+            return False
+        self.checkpoints.wait()
+        found = f"the loss is {loss:.4g}, the gradient's length {norm:.4g}"
+        wrong = "it is empty" if is_finite else found
+        again = f", as {self.skipped_in_a_row - 1} before it" if self.skipped_in_a_row > 1 else ""
+        newest = newest_step(self.settings.out)
+        saved = "nothing is saved yet" if newest is None else f"step {newest} is saved: go on with --resume"
+        other = "" if skips or is_finite else ", a lower rate, or non_finite=skip"
+        raise NonFiniteError(
+            f"step {self.step + 1} cannot move the weights: {wrong}{again}. Nothing moved; {saved}{other}"
+        )
 
     def _look(self, log: MetricsLog, is_last: bool) -> None:
         if self.evaluator is None or self.looked == self.step:
@@ -203,6 +237,8 @@ class Run(Generic[Rows, One]):
             return
         self.saved = self.step
         plain = {"step": self.step, _FEED: fed.state, "rng": rng_state(self.layout)}
+        if self.skipped:
+            plain["skipped"] = [self.skipped, self.skipped_in_a_row]
         self.checkpoints.save(self.step, self._tensors(), plain)
 
     def _tensors(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ after it how fast it went, which no run repeats. Nothing is rounded.
 """
 
 import json
+import math
 import resource
 import sys
 import uuid
@@ -16,12 +17,12 @@ from typing import Self
 
 import torch
 from pydantic import Field
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from irg.core.files import write_atomically
 from irg.core.settings import BaseSettings
 from irg.run.lines import lines_until
+from irg.terminal import err
 
 Writer = Callable[[int, Mapping[str, float]], None]
 """Takes a step and its numbers."""
@@ -98,10 +99,9 @@ class MetricsLog:
     ) -> None:
         self.folder, self.settings = folder, settings
         self.total, self.start, self.silent = total, start, silent
-        self._console = Console(stderr=True, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        shown = not silent and self._console.is_terminal
-        self._progress = Progress(*columns, console=self._console, disable=not shown)
+        shown = not silent and err.is_terminal
+        self._progress = Progress(*columns, console=err, disable=not shown)
         self._task = self._progress.add_task("starting", total=total, completed=start)
         self._writers: list[Writer] = []
         self._recorded = 0
@@ -139,7 +139,7 @@ class MetricsLog:
             self._recorded += 1
             if self._progress.disable and (self._recorded % _SAY_EVERY == 1 or step == self.total):
                 end = "" if self.total is None else f"/{self.total}"
-                self._console.print(f"step {step}{end}  {_shown(values, timing)}", soft_wrap=True)
+                err.print(f"step {step}{end}  {_shown(values, timing)}", soft_wrap=True)
         self._progress.update(self._task, completed=step, description=_shown(values, timing))
 
     def record_evaluation(self, step: int, values: Mapping[str, float]) -> None:
@@ -163,13 +163,14 @@ def _shown(values: Mapping[str, float], timing: Mapping[str, float]) -> str:
 
 
 def _jsonl(path: Path, start: int, opening: ExitStack) -> Writer:
-    """Appends lines to a file, after dropping those of steps past `start`."""
+    """Appends lines to a file, after dropping those of steps past `start`. JSON has no NaN: that is null."""
     if path.exists():
         write_atomically(path, "".join(line + "\n" for line in lines_until(path, start)))
     file = opening.enter_context(path.open("a"))
 
     def write(step: int, values: Mapping[str, float]) -> None:
-        file.write(json.dumps({"step": step, **values}) + "\n")
+        finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        file.write(json.dumps({"step": step, **finite}) + "\n")
         file.flush()
 
     return write

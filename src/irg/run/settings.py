@@ -1,6 +1,7 @@
 """What any run of training is told, whatever it trains and on what."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,15 @@ from irg.core.settings import BaseSettings
 from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.schedule import ScheduleSettings
+
+
+class NonFinite(StrEnum):
+    """What becomes of a step whose loss or gradient is infinite or no number: it moves nothing, and"""
+
+    STOP = "stop"
+    """the run ends there."""
+    SKIP = "skip"
+    """is counted; many in a row end the run all the same."""
 
 
 class SavingSettings(BaseSettings):
@@ -36,6 +46,7 @@ class RunSettings:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     clip: float = 1.0
     """Longest gradient of all trained weights together; longer ones are shortened to it."""
+    non_finite: NonFinite = NonFinite.STOP
     ema: float | None = None
     """Decay of the averaged weights; None keeps no average."""
     ema_warmup: bool = False

@@ -20,7 +20,7 @@ def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
     for line in path.read_text().splitlines():
         values = json.loads(line)
         for name, value in values.items():
-            if name.startswith(("flow/", "text/")):
+            if value is not None and name.startswith(("flow/", "text/")):
                 series[name].append((values["step"], value))
     if not series:
         raise ValueError(f"{path} holds no losses of the unified model")

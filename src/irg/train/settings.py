@@ -19,7 +19,7 @@ from irg.run.metrics import LogSettings
 from irg.run.optimizers import OptimizerSettings
 from irg.run.parallel import ParallelSettings
 from irg.run.schedule import ScheduleSettings
-from irg.run.settings import SavingSettings
+from irg.run.settings import NonFinite, SavingSettings
 
 
 class DataSettings(BaseSettings):
@@ -127,6 +127,8 @@ class TrainRecipe(Recipe):
     """Average over the last few steps at first, so that short runs forget their random beginning."""
     clip: float = Field(1.0, gt=0)
     """Longest gradient of all trained weights together; longer ones are shortened to it."""
+    non_finite: NonFinite = NonFinite.STOP
+    """What becomes of a step whose loss or gradient is infinite or no number: it never moves anything."""
     freeze: tuple[ModelPart, ...] = ()
     lora: LoraSettings | None = None
     parallel: ParallelSettings = ParallelSettings()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from irg.core import Document
 from irg.data.compose import Composer
@@ -19,6 +18,7 @@ from irg.model import ModelConfig
 from irg.run.loop import CHECKPOINTS, Run, already, newest_step
 from irg.run.parallel import Layout, Precision, joined
 from irg.run.settings import RunSettings
+from irg.terminal import err
 from irg.train.assemble import build, parts_of
 from irg.train.dataset import StoredFeed, data_of
 from irg.train.evaluation import UnifiedEvaluator
@@ -30,8 +30,6 @@ EXPORTED = "checkpoint"
 """In a run's folder: the finished model."""
 
 UnifiedRun = Run[tuple[tuple[Document, ...], ...], PackedForward]
-
-_console = Console(stderr=True, highlight=False)
 
 
 def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Path:
@@ -82,7 +80,7 @@ def finish(recipe: TrainRecipe, run: UnifiedRun) -> Path:
     if run.layout.is_first:
         assert isinstance(run.feed, StoredFeed)
         for stream, count in run.feed.missing.items():
-            _console.print(f"{count} steps had no room for a document of {stream}", style="yellow")
+            err.print(f"{count} steps had no room for a document of {stream}", style="yellow")
         export_run(recipe, recipe.out / CHECKPOINTS, folder, Choice(run.step))
     run.layout.wait()
     return folder
@@ -98,6 +96,7 @@ def _settings(recipe: TrainRecipe, config: ModelConfig) -> RunSettings:
         stop_at=recipe.stop_at,
         schedule=recipe.schedule,
         clip=recipe.clip,
+        non_finite=recipe.non_finite,
         ema=recipe.ema,
         ema_warmup=recipe.ema_warmup,
         checkpoint=recipe.checkpoint,

@@ -1,12 +1,6 @@
-from pathlib import Path
-
-import pytest
-from PIL import Image
-
 from irg.bench.scene.comparison import CompareOptions
 from irg.bench.scene.conditions import short_title, title
 from irg.bench.scene.pages import page
-from irg.bench.scene.plots import draw_plots
 from irg.bench.scene.results import summarise
 from tests.bench.scene.made import EVERY, HEAD, TURNS, found
 
@@ -78,13 +72,3 @@ def test_the_curve_has_a_row_for_each_step() -> None:
     table = rows(page(RESULTS).partition("## Over training")[2].partition("##")[0])
     assert [row[0].strip() for row in table] == ["training steps", "---", "100", "2000"]
     assert len({len(row) for row in table}) == 1
-
-
-def test_pictures_that_the_page_shows_are_written(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    written = {path.name for path in draw_plots(RESULTS, tmp_path)}
-    assert {path.name for path in tmp_path.iterdir()} == written
-    for name in written:
-        assert f"]({name})" in page(RESULTS)
-        with Image.open(tmp_path / name) as plot:
-            assert min(plot.size) > 300 and len(plot.convert("RGB").getcolors(1 << 24) or ()) > 50
