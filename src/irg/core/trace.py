@@ -84,16 +84,14 @@ class Trace:
         if content.get("version") != VERSION:
             raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
         turns = tuple(
-            Turn(
-                **{**turn, "image": read_image(folder / turn["image"]), "verdict": _verdict(turn["verdict"])}
-            )
+            Turn(**{**turn, "image": _open(folder / turn["image"]), "verdict": _verdict(turn["verdict"])})
             for turn in content["turns"]
         )
         parts = {name: content[name] for name in _PARTS if name in content}
         parts |= {
             "modes": tuple(content.get("modes", ())),
             "questions": tuple(map(tuple, content.get("questions", ()))),
-            "source": read_image(folder / content["source"]) if content["source"] else None,
+            "source": _open(folder / content["source"]) if content["source"] else None,
         }
         return cls(turns=turns, **parts)
 
@@ -117,6 +115,11 @@ class Trace:
 
 def _verdict(content: dict[str, Any] | None) -> Verdict | None:
     return Verdict(**{**content, "flaws": tuple(content["flaws"])}) if content else None
+
+
+def _open(path: Path) -> Image.Image:
+    """Raises ImageError for a broken picture, OSError for a file that cannot be had."""
+    return read_image(path.read_bytes(), str(path))
 
 
 def png(image: Image.Image) -> bytes:

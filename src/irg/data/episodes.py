@@ -67,7 +67,7 @@ class EpisodeSource:
             raise place.error(Fault.BAD_JSON, str(broken)) from broken
         except KeyError as missing:
             raise place.error(Fault.MISSING_COLUMN, f"{missing} is missing") from missing
-        except (ImageError, OSError) as broken:
+        except ImageError as broken:  # an OSError is of the system: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except (ValueError, TypeError, AttributeError) as wrong:
             raise place.error(Fault.WRONG_TYPE, str(wrong)) from wrong
