@@ -8,7 +8,6 @@ import pytest
 
 from irg.core.settings import checked
 from irg.curate.recipe import CurateRecipe, read_recipe
-from irg.curate.records import work_of
 from irg.curate.session import curate
 from irg.data.sets import read_manifest
 from tests.curate.small import set_in
@@ -100,9 +99,10 @@ def test_a_run_without_its_key_does_not_begin(tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    with work_of(tmp_path).locked(), pytest.raises(ValueError, match="another run is at work"):
-        curate(recipe(tmp_path))
-    assert not recipe(tmp_path).file.exists()
+    chosen = recipe(tmp_path)
+    with chosen.at_work(), pytest.raises(ValueError, match="another run is at work"):
+        curate(chosen)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_stopped_run_has_the_set_of_what_was_finished(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A whole run, from a recipe to a set: the work, the set, its report."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,9 +47,11 @@ def curate(
     """
     began, build = perf_counter(), Build(recipe)
     job = build.job
-    with recipe.at_work(), job.store.locked():
+    with ExitStack() as held:
+        held.enter_context(recipe.at_work())
         refuse_to_replace(recipe.out / DATA, SET)
         build.check()
+        held.enter_context(job.store.locked())  # which writes: what is refused leaves nothing behind
         retried = _retried(build) if again else {}
         recipe.save()
         if cluster is None:
