@@ -55,6 +55,24 @@ def test_makes_a_set_with_its_report_once(run: Run, work: Path) -> None:
     assert told.stdout.strip() == "set/report.html" and (work / "set" / "report.html").exists()
 
 
+def test_a_folder_of_others_is_refused_before_any_work(run: Run, work: Path) -> None:
+    thesis = work / "proj" / "data" / "raw" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("irreplaceable")
+    refused = run("curate", RECIPE, *SMALL, "--out", "proj", "-q")
+    assert refused.exit_code == 2 and "holds 'data' and no curation that irg made" in refused.output
+    assert [path for path in (work / "proj").rglob("*") if path.is_file()] == [thesis]
+
+
+def test_what_others_put_into_a_set_stays(run: Run, work: Path) -> None:
+    run("curate", RECIPE, *SMALL, "-q")
+    (work / "set" / "data" / "raw").mkdir()
+    (work / "set" / "data" / "raw" / "thesis.txt").write_text("irreplaceable")
+    refused = run("curate", RECIPE, *SMALL, "-q", "--count", "4")
+    assert refused.exit_code == 2 and "which irg did not write" in " ".join(refused.output.split())
+    assert (work / "set" / "data" / "raw" / "thesis.txt").exists()
+
+
 def test_the_set_is_training_data_as_it_is(run: Run, work: Path) -> None:
     run("curate", RECIPE, *SMALL, "--quiet")
     found = json.loads(run("data", "inspect", "set/data/train", "--json").stdout)

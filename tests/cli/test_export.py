@@ -46,7 +46,7 @@ def test_wrong_requests_are_one_line(run: Run, finished: Trained, work: Path) ->
     for arguments, message in (
         (("runs/other",), "runs/other/unified.yaml: no such recipe"),
         (("runs/mine", "--step", 5), "no checkpoint of step 5; those there: 4"),
-        (("runs/mine", "--out", "."), "is no checkpoint folder: it is not overwritten"),
+        (("runs/mine", "--out", "."), "work would replace what is read"),
     ):
         result = run("export", *arguments)
         assert result.exit_code == 2

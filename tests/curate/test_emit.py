@@ -96,9 +96,18 @@ def test_a_set_that_is_there_is_left_alone_and_another_takes_its_place(done: Job
 def test_a_set_whose_writing_was_cut_short_is_written_again(done: Job, tmp_path: Path) -> None:
     write(done, tmp_path)
     whole = set_in(tmp_path)
-    (tmp_path / "data" / "train").rename(tmp_path / ".data")  # as killed between the removal and the renaming
+    (tmp_path / "data").rename(tmp_path / ".data.partial")  # as killed between two namings
     write(done, tmp_path)
-    assert set_in(tmp_path) == whole and not (tmp_path / ".data").exists()
+    assert set_in(tmp_path) == whole and not (tmp_path / ".data.partial").exists()
+
+
+def test_what_is_no_set_of_ours_is_never_deleted(done: Job, tmp_path: Path) -> None:
+    thesis = tmp_path / "data" / "raw" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("irreplaceable")
+    with pytest.raises(ValueError, match="holds 'raw' and no curated set that irg made"):
+        write(done, tmp_path)
+    assert thesis.read_text() == "irreplaceable"
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from irg.core.output import MARKER
 from irg.curate.recipe import read_recipe
 from irg.curate.session import curate
 from tests.curate.small import set_in, work_in
@@ -55,4 +56,4 @@ def test_a_killed_run_goes_on_to_the_same_set(tmp_path: Path) -> None:
     finish(killed)
     assert set_in(killed) == set_in(whole) and len(set_in(whole)) >= 5
     assert work_in(killed) == work_in(whole)
-    assert not [path for path in killed.rglob(".*") if path.name not in (".lock",)]
+    assert not [path for path in killed.rglob(".*") if path.name not in (".lock", MARKER)]

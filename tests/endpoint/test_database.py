@@ -53,6 +53,22 @@ def test_of_a_transaction_that_fails_nothing_stays(database: Database, failure: 
     assert answers(database) == [ROW]
 
 
+def test_a_transaction_waits_for_the_one_before_it_from_its_beginning(database: Database) -> None:
+    other, entered = Database(Account(folder=database.path.parent)), threading.Event()
+
+    def enter() -> None:
+        with other.writing():
+            entered.set()
+        other.close()
+
+    waiting = threading.Thread(target=enter)
+    with database.writing():  # and nothing is written yet
+        waiting.start()
+        assert not entered.wait(0.2)
+    waiting.join()
+    assert entered.is_set()
+
+
 def test_transactions_are_one_after_another(database: Database) -> None:
     """Each reads what it then writes: a count of which none is lost, in whatever thread or connection."""
     others = [database, *(Database(Account(folder=database.path.parent)) for _ in range(2))]

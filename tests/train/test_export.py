@@ -145,9 +145,26 @@ def test_an_earlier_export_is_replaced_and_nothing_else(start: Path, tmp_path: P
     for path in other.iterdir():
         path.unlink()
     (other / "thesis.txt").write_text("irreplaceable")
-    with pytest.raises(ValueError, match="is no checkpoint folder: it is not overwritten"):
+    with pytest.raises(ValueError, match="and no checkpoint that irg made"):
         export(run, other)
     assert contents(other) == {"thesis.txt": b"irreplaceable"}
+
+
+def test_what_lies_in_an_export_and_where_the_run_began_is_never_deleted(start: Path, tmp_path: Path) -> None:
+    first = export(trained(recipe(start, tmp_path / "first")), tmp_path / "one")
+    run = trained(recipe(first, tmp_path / "second"))
+    link = tmp_path / "link"
+    link.symlink_to(first)
+    before = contents(first)
+    for place, said in ((start, "and no checkpoint that irg made"), (first, "what is read"), (link, "link")):
+        with pytest.raises(ValueError, match=said):
+            export(run, place)
+    out = export(run, tmp_path / "out")
+    (out / "notes").mkdir()
+    (out / "notes" / "thesis.txt").write_text("irreplaceable")
+    with pytest.raises(ValueError, match=r"'notes/thesis\.txt', which irg did not write"):
+        export(run, out)
+    assert (out / "notes" / "thesis.txt").exists() and contents(first) == before
 
 
 def test_a_failed_export_leaves_the_earlier_one(start: Path, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Recipes: a YAML file that says what one run of a command does, and its `key=value` overrides."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 
 from irg.core.files import write_atomically
+from irg.core.output import working
 from irg.core.settings import BaseSettings, checked, shown
 from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, parse_yaml
 
@@ -22,6 +24,8 @@ COMMANDS = {
 class Recipe(BaseSettings):
     """One run: what kind it is, and the folder for what it makes."""
 
+    makes: ClassVar[str] = "run"
+    """What its folder is: one of another kind is not touched."""
     kind: str
     out: Path
 
@@ -29,6 +33,10 @@ class Recipe(BaseSettings):
     def file(self) -> Path:
         """Where it is saved, every default written out, beside what it makes."""
         return self.out / f"{self.kind}.yaml"
+
+    def at_work(self, vouched: bool = False) -> AbstractContextManager[Path]:
+        """Its folder, ours alone for the length of the block (`irg.core.output.working`)."""
+        return working(self.out, self.makes, vouched)
 
     def save(self) -> None:
         self.out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ the same run gives the same bytes, however often it was interrupted.
 """
 
 import json
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -23,6 +22,7 @@ from pydantic import Field
 
 from irg.core.digest import digest_of
 from irg.core.files import write_atomically
+from irg.core.output import replaced
 from irg.core.picture import Picture
 from irg.core.settings import BaseSettings
 from irg.core.trace import Trace, Turn
@@ -35,6 +35,8 @@ from irg.stages.shards import Mark
 from irg.stages.store import Store
 
 ANSWERS = "endpoint"
+DATA, SET = "data", "curated set"
+"""The folder of a set in that of its run, and what kind of folder it is."""
 
 
 class EmitSettings(BaseSettings):
@@ -75,12 +77,8 @@ def emit(
     known = read_manifest(out)
     if known is not None and known["key"] == key and _is_there(out, known["parts"]):
         return Emitted(known["parts"], known["rejects"])
-    fresh, data = out / ".data", out / "data"
-    shutil.rmtree(fresh, ignore_errors=True)
-    emitted = _write(_records(store, marks), fresh, settings, provenance, system_prompt)
-    shutil.rmtree(data, ignore_errors=True)
-    if fresh.exists():
-        fresh.rename(data)
+    with replaced(out / DATA, SET) as fresh:
+        emitted = _write(_records(store, marks), fresh, settings, provenance, system_prompt)
     content = {
         "version": VERSION,
         "key": key,
@@ -127,7 +125,7 @@ def provenance_of(record: TraceRecord) -> dict[str, Any]:
 
 
 def _is_there(out: Path, parts: dict[str, int]) -> bool:
-    return all((out / "data" / part).is_dir() for part in parts)
+    return all((out / DATA / part).is_dir() for part in parts)
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,7 @@ from irg.stages.runner import Concurrency
 class CurateRecipe(Recipe):
     """A run of curation. Teachers are named, and stages name the one they ask."""
 
+    makes: ClassVar[str] = "curation"
     kind: str = "curate"
     seed: int = 0
     shard: Count = 64

@@ -6,8 +6,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from irg.core.output import refuse_to_replace
 from irg.curate.build import Build, build_stages
-from irg.curate.emit import Emitted, emit
+from irg.curate.emit import DATA, SET, Emitted, emit
 from irg.curate.recipe import CurateRecipe
 from irg.curate.report import write_report
 from irg.data.sets import MANIFEST
@@ -44,10 +45,10 @@ def curate(
     ValueError when another run is at work in the same folder, and for an endpoint whose key is not there.
     """
     began, build = perf_counter(), Build(recipe)
-    build.check()
-    recipe.out.mkdir(parents=True, exist_ok=True)
     job = build.job
-    with job.store.locked():
+    with recipe.at_work(), job.store.locked():
+        refuse_to_replace(recipe.out / DATA, SET)
+        build.check()
         retried = _retried(build) if again else {}
         recipe.save()
         if cluster is None:
@@ -56,7 +57,7 @@ def curate(
             progress = run_on_cluster(job, partial(build_stages, recipe), cluster, watch)
         marks, about = job.selector.marks, _provenance(recipe)
         emitted = emit(job.store, marks, recipe.out, recipe.emit, about, build.system_prompt)
-    report, seconds = write_report(recipe.out), perf_counter() - began
+        report, seconds = write_report(recipe.out), perf_counter() - began
     return Curated(progress, emitted, report, seconds, spent(build.account), retried)
 
 

@@ -67,6 +67,8 @@ class EpisodeSource:
         except BadJson as broken:
             raise place.error(Fault.BAD_JSON, str(broken)) from broken
         except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
+            if isinstance(broken, OSError) and broken.errno is not None:
+                raise  # of the system, not of the picture: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except ValueError as wrong:
             is_missing = isinstance(wrong.__cause__, KeyError)

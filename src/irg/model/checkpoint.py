@@ -18,10 +18,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from irg.core.files import delete, put_in_place
+from irg.core.files import put_in_place
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import (
-    LLM_CONFIG,
     AutoencoderConfig,
     ModelConfig,
     read_autoencoder_config,
@@ -187,22 +186,6 @@ class CheckpointFolder:
         partial = self.path / f".{AUTOENCODER_FILE}.partial"
         shutil.copyfile(other.autoencoder_file, partial)
         put_in_place(partial, self.path / AUTOENCODER_FILE)
-
-
-@contextmanager
-def replaced(path: Path) -> Iterator[CheckpointFolder]:
-    """A new checkpoint to be filled in the block, which ends up at `path` once it is whole.
-
-    Replaces an earlier checkpoint there. Raises ValueError where `path` holds anything else.
-    """
-    if path.exists() and not (path / LLM_CONFIG).exists() and (path.is_file() or any(path.iterdir())):
-        raise ValueError(f"{path} is there and is no checkpoint folder: it is not overwritten")
-    partial = path.with_name(f".{path.name}.partial")
-    delete(partial)
-    partial.mkdir(parents=True)
-    yield CheckpointFolder(partial)
-    delete(path)
-    partial.rename(path)
 
 
 def _from_hub(model: str, needed: Sequence[str]) -> Path:

@@ -7,7 +7,6 @@ again; a changed recipe finds what has not changed, and makes the rest.
 A file holds every record of its shard as JSON, and the pictures that are new since the stage before.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from irg.core.cost import Cost
 from irg.core.files import put_in_place
+from irg.core.output import locked
 from irg.core.picture import Picture, StoredPicture
 from irg.stages.records import JSON, Codec, Find, Item
 from irg.stages.shards import Mark, Shard, Tally
@@ -128,11 +128,7 @@ class Store(Generic[Item]):
         Raises ValueError when another run is at work here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ValueError(f"another run is at work in {self.folder}: expected one at a time") from None
+        with locked(self.folder / ".lock"):
             for partial in self.folder.glob(f"*/.*{_PARTIAL}"):
                 partial.unlink()
             yield

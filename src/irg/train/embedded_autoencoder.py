@@ -11,7 +11,7 @@ import json
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,10 +37,14 @@ from irg.world.grammar import random_scene
 from irg.world.oracle import read
 from irg.world.render import render
 
+PARTS = "folder of parts"
+"""The kind of folder in which the embedded model's tokenizer and autoencoder are made."""
+
 
 class AutoencoderRecipe(Recipe):
     """What one autoencoder run does; `kind: autoencoder` in the recipe file."""
 
+    makes: ClassVar[str] = PARTS
     kind: str = "autoencoder"
     seed: int = 0
     steps: int = 36_000
@@ -81,16 +85,17 @@ def train_autoencoder(recipe: AutoencoderRecipe) -> dict[str, float]:
     with joined("cpu") as layout:
         if layout.world > 1:
             raise ValueError(f"the embedded model's autoencoder trains on one process, not {layout.world}")
-        run = Run(
-            AutoencoderObjective(recipe, new_autoencoder(recipe)),
-            CropFeed(recipe),
-            _settings(recipe),
-            layout,
-        )
-        run.begin(resume=True)
-        recipe.save()
-        run.go_on()
-    return finish(recipe, run.average.values)
+        with recipe.at_work(vouched=newest_step(recipe.out) is not None):
+            run = Run(
+                AutoencoderObjective(recipe, new_autoencoder(recipe)),
+                CropFeed(recipe),
+                _settings(recipe),
+                layout,
+            )
+            run.begin(resume=True)
+            recipe.save()
+            run.go_on()
+            return finish(recipe, run.average.values)
 
 
 def new_autoencoder(recipe: AutoencoderRecipe) -> Autoencoder:

@@ -14,9 +14,10 @@ from typing import Self
 
 import torch
 
+from irg.core.output import refuse_to_replace, replaced
 from irg.model import ModelConfig
 from irg.model.adapters import merged
-from irg.model.checkpoint import CheckpointError, CheckpointFolder, replaced
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.embeddings import sincos_table
 from irg.model.low_bit import as_held, is_quantized
 from irg.model.unified import skeleton
@@ -26,6 +27,8 @@ from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
 """The reference's names, which it uses for whichever weights they hold."""
+EXPORT = "checkpoint"
+"""The kind of folder that an export is."""
 MOST_BYTES = 5_000_000_000
 """Of one file of weights; more are split, with an index beside them."""
 
@@ -51,14 +54,17 @@ class Choice:
 def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> Path:
     """Write the checkpoint folder `out` from the training checkpoints in `states`; replaces an earlier one.
 
-    Adapters are merged into the weights. Raises ValueError where `out` holds anything else, and
-    CheckpointError where the training checkpoint is missing, damaged, or not of this recipe's model.
+    Adapters are merged into the weights. Raises ValueError where `out` holds anything else, or what the run
+    began from, and CheckpointError where the training checkpoint is missing, damaged, or of another model.
     """
     if choice.dtype not in _FILES:
         raise ValueError(f"export as {choice.dtype}: expected one of {', '.join(map(str, _FILES))}")
+    keep = [states, *read_from(recipe)]
+    refuse_to_replace(out, EXPORT, keep)
     parts, state = parts_of(recipe), step_folder(states, choice.step)
     _check_model(state, parts.config)
-    with replaced(out) as folder:
+    with replaced(out, EXPORT, keep) as partial:
+        folder = CheckpointFolder(partial)
         _write_surroundings(parts, folder)
         with _Source(recipe, parts.config, state, choice.weights) as source:
             sizes = {name: shape.numel() * choice.dtype.itemsize for name, shape in source.shapes.items()}
@@ -66,6 +72,11 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
                 _FILES[choice.dtype], sizes, lambda name: source[name].to(choice.dtype), MOST_BYTES
             )
     return out
+
+
+def read_from(recipe: TrainRecipe) -> list[Path]:
+    """The folders that a run begins from, as far as they lie on this machine."""
+    return [Path(one) for one in (recipe.init, recipe.parts) if one is not None]
 
 
 def newest(states: Path) -> int:

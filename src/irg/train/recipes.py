@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from irg.core import recipe
 from irg.core.recipe import Recipe
 from irg.data.learning import ModeQuestions
 from irg.data.scene_source import SYSTEM_PROMPT
 from irg.data.tokenizer import train_tokenizer
-from irg.train.embedded_autoencoder import AutoencoderRecipe, train_autoencoder
+from irg.train.embedded_autoencoder import PARTS, AutoencoderRecipe, train_autoencoder
 from irg.train.settings import TrainRecipe
 from irg.train.unified import train
 
@@ -16,6 +17,7 @@ from irg.train.unified import train
 class TokenizerRecipe(Recipe):
     """The embedded model's tokenizer; `kind: tokenizer` in the recipe file."""
 
+    makes: ClassVar[str] = PARTS
     kind: str = "tokenizer"
     seed: int = 0
     texts: int = 20_000
@@ -49,7 +51,8 @@ def run_recipe(recipe: Recipe, resume: bool = False, strict: bool = False) -> Pa
 
 def make_tokenizer(recipe: TokenizerRecipe) -> Path:
     """Leaves `tokenizer.json` in the recipe's folder."""
-    recipe.save()
     asked = ModeQuestions()
-    train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, asked.plan, asked.compare))
+    with recipe.at_work():
+        recipe.save()
+        train_tokenizer(recipe.out, recipe.seed, recipe.texts, (SYSTEM_PROMPT, asked.plan, asked.compare))
     return recipe.out / "tokenizer.json"

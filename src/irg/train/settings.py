@@ -1,7 +1,7 @@
 """What one training run of the unified model does: the recipe, `kind: unified`."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -99,6 +99,7 @@ class EvaluationSettings(BaseSettings):
 class TrainRecipe(Recipe):
     """One run of the unified model."""
 
+    makes: ClassVar[str] = "training run"
     kind: str = "unified"
     init: str | None = None
     """A checkpoint folder or hub id to start from, or `embedded`; None: weights are drawn at random."""

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from irg.core import Document
+from irg.core.output import refuse_to_replace
 from irg.data.compose import Composer
 from irg.model import ModelConfig
 from irg.run.loop import CHECKPOINTS, Run, already, newest_step
@@ -22,7 +23,7 @@ from irg.terminal import err
 from irg.train.assemble import build, parts_of
 from irg.train.dataset import StoredFeed, data_of
 from irg.train.evaluation import UnifiedEvaluator
-from irg.train.export import Choice, export_run
+from irg.train.export import EXPORT, Choice, export_run, read_from
 from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
 
@@ -41,7 +42,7 @@ def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Pa
     """
     if not resume and (step := newest_step(recipe.out)) is not None:  # known before a model is loaded
         raise already(recipe.out, step)
-    with joined(recipe.device) as layout:
+    with joined(recipe.device) as layout, _at_work(recipe, layout):
         run = run_of(recipe, layout, strict)
         run.begin(resume)
         if layout.is_first:
@@ -109,6 +110,17 @@ def _identity(recipe: TrainRecipe) -> dict[str, Any]:
     kept = {"init", "preset", "parts", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
     content = recipe.model_dump(mode="json", include=kept)
     return content | {"optimizer": str(recipe.optimizer.kind)}
+
+
+@contextmanager
+def _at_work(recipe: TrainRecipe, layout: Layout) -> Iterator[None]:
+    """The first process holds the run's folder for all of them."""
+    if layout.is_first:
+        with recipe.at_work(vouched=newest_step(recipe.out) is not None):
+            refuse_to_replace(recipe.out / EXPORTED, EXPORT, read_from(recipe))
+            yield
+    else:
+        yield
 
 
 @contextmanager
