@@ -36,9 +36,9 @@ def edit(
     folder = out or default_folder(instruction, seed)
     with EpisodeFolder(folder) as episode_folder:
         from irg.cli.episode import record
-        from irg.prep import open_image
+        from irg.core.reading import read_image
 
-        picture = open_image(image)
+        picture = read_image(image)
         settings = choice.checkpoint.settings
         plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size), think))
         choice.check(plan)

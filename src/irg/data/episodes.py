@@ -5,9 +5,8 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
-
 from irg.core.files import BadJson, read_json
+from irg.core.reading import ImageError
 from irg.core.trace import Trace
 from irg.data.source import Fault, RowError, RowPlace
 from irg.prep import SizeOnly
@@ -66,9 +65,7 @@ class EpisodeSource:
             trace = Trace.load(folder)
         except BadJson as broken:
             raise place.error(Fault.BAD_JSON, str(broken)) from broken
-        except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
-            if isinstance(broken, OSError) and broken.errno is not None:
-                raise  # of the system, not of the picture: the file cannot be had
+        except ImageError as broken:  # an OSError is of the system: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except ValueError as wrong:
             is_missing = isinstance(wrong.__cause__, KeyError)
