@@ -67,3 +67,23 @@ def test_a_path_of_no_known_format_is_an_error_that_names_its_columns(tmp_path: 
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="no file that can be read"):
         open_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("data/train/a.parquet", "data/held_out/a.parquet"),
+        ("train-00000-of-00001.parquet", "held_out-00000-of-00001.parquet"),
+        ("train.parquet", "sub/held_out.parquet"),
+    ],
+)
+def test_what_is_held_out_is_not_read_together_with_the_rest(tmp_path: Path, files: tuple[str, ...]) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        write_columns(tmp_path / file, "prompt", "turns")
+    for read in (detect, open_source):
+        with pytest.raises(ValueError, match=r"holds train, held_out, which are not to be mixed"):
+            read(tmp_path)
+    assert all(detect(tmp_path / file) is Format.TRACES for file in files)
+    (tmp_path / files[1]).unlink()
+    assert detect(tmp_path) is Format.TRACES, "there is only one"

@@ -128,16 +128,15 @@ def test_only_so_many_bytes_of_groups_are_kept(
 def is_readable(rows: ParquetRows, index: int) -> bool:
     try:
         return rows.row(index)[1]["number"] == index
-    except RowError as error:
-        assert error.reason is Fault.UNREADABLE and error.row == index
+    except FileNotFoundError:  # no row's fault
         return False
 
 
-def test_a_file_that_was_replaced_by_a_shorter_one_is_unreadable(tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_is_no_bad_row(tmp_path: Path) -> None:
     rows = numbers(tmp_path / "n.parquet", 2, 3)
     numbers(tmp_path / "n.parquet", 2, 1)
     assert rows.row(1)[1]["number"] == 1
-    with pytest.raises(RowError, match=r"row 2: unreadable file: row group 1 has 1 rows, 3 were expected"):
+    with pytest.raises(OSError, match=r"n\.parquet has [\d,]+ bytes, and had .*: it was replaced$"):
         rows.row(2)
 
 

@@ -13,11 +13,12 @@ import torch
 
 from irg.core import Document
 from irg.core.trace import Trace
+from irg.data import worker
 from irg.data.learning import Mode
 from irg.data.lengths import Measuring, survey
 from irg.data.loader import StepLoader
 from irg.data.plan import Planner
-from irg.data.source import Fault, RowPlace
+from irg.data.source import Fault, InputLostError, RowPlace
 from irg.data.streams import Stream, counted
 from irg.data.worker import LoadedRow, RowReader, loaded_rows
 from tests.data.loading import OPTIONS, PREPARER, Truncated, content, planner, take
@@ -156,3 +157,33 @@ def test_a_failure_is_a_value_until_it_is_unpacked() -> None:
     assert LoadedRow((), ()).unpack() == ()
     with pytest.raises(RuntimeError, match="out of order"):
         LoadedRow((), (), "out of order").unpack()
+
+
+class Flaky(MemorySource):
+    """Its storage is away until somebody has asked a few times."""
+
+    away = 2
+
+    def read(self, index: int) -> Trace | Document:
+        if self.away:
+            self.away -= 1
+            raise OSError(5, "Input/output error")
+        return super().read(index)
+
+
+@pytest.mark.parametrize(("away", "workers"), [(2, 0), (3, 0), (3, 2)])
+def test_storage_is_waited_for_and_then_ends_the_run(
+    away: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "RETRY_SECONDS", (0.0, 0.0))
+    source = Flaky(episodes(9))
+    source.away = away
+    found = survey([Stream(source, Mode.DIRECT)], Measuring(PREPARER, longest=160))
+    plan = Planner(found.streams, OPTIONS, 4, epochs=1)
+    if away == 2:
+        steps = take(1000, plan, workers)
+        assert sum(len(row) for step in steps for row in step.rows) == 9
+        assert not any(step.rejected for step in steps)
+        return
+    with pytest.raises(InputLostError, match=r"Input/output error: it could be read before and cannot"):
+        take(1000, plan, workers)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from irg.data.source import InputLostError
 from irg.model.checkpoint import CheckpointError
 from irg.run.checkpoint import NonFiniteError
 from irg.run.loop import CHECKPOINTS, FedStep, Run, newest_step
@@ -193,3 +194,29 @@ def test_what_is_no_number_is_never_saved(tmp_path: Path, value: float) -> None:
     with pytest.raises(NonFiniteError, match=r"step 3 is not saved: 1 tensors hold .* \(ema/bias"):
         run.go_on()
     assert steps_in(tmp_path / CHECKPOINTS) == []
+
+
+class Losing(Drawing):
+    """Its storage goes away after three steps."""
+
+    def __iter__(self) -> Generator[FedStep[torch.Tensor]]:
+        for fed in super().__iter__():
+            yield fed
+            if self.step == 3:
+                raise InputLostError("gone")
+
+
+def test_a_run_whose_storage_goes_away_ends_with_what_it_has(tmp_path: Path) -> None:
+    whole, run = made(tmp_path / "whole"), made(tmp_path / "run", checkpoint=SavingSettings(every=100))
+    whole.begin(resume=False)
+    whole.go_on()
+    assert isinstance(run.feed, Drawing)
+    run.feed = Losing(run.feed.model, run.feed.count)
+    run.begin(resume=False)
+    with pytest.raises(InputLostError, match="gone"):
+        run.go_on()
+    assert steps_in(tmp_path / "run" / CHECKPOINTS) == [3]
+    later = made(tmp_path / "run")
+    later.begin(resume=True)
+    later.go_on()
+    assert lines(tmp_path / "run") == lines(tmp_path / "whole")

@@ -69,6 +69,8 @@ class EpisodeSource:
         except KeyError as missing:
             raise place.error(Fault.MISSING_COLUMN, f"{missing} is missing") from missing
         except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
+            if isinstance(broken, OSError) and broken.errno is not None:
+                raise  # of the system, not of the picture: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except (ValueError, TypeError, AttributeError) as wrong:
             raise place.error(Fault.WRONG_TYPE, str(wrong)) from wrong

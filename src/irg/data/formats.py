@@ -6,7 +6,7 @@ from pathlib import Path
 from irg.data import conversation, episodes, traces
 from irg.data.conversation import COLUMN, ConversationSource
 from irg.data.episodes import EpisodeSource
-from irg.data.rows import column_names
+from irg.data.rows import column_names, splits
 from irg.data.shards import Manifest
 from irg.data.source import Source
 from irg.data.traces import TraceStore
@@ -23,7 +23,7 @@ _FORMATS = {traces.FORMAT: Format.TRACES, conversation.FORMAT: Format.CONVERSATI
 
 
 def detect(path: Path | str) -> Format:
-    """The format of a file or folder. Raises ValueError for one that holds no data set.
+    """The format of a file or folder. Raises ValueError for one that holds none, or several splits of a set.
 
     The first parquet file with known columns decides: one without them may be a broken one of many.
     """
@@ -32,6 +32,8 @@ def detect(path: Path | str) -> Format:
         return _FORMATS[manifest.format]
     if path.is_dir() and not any(path.rglob("*.parquet")) and any(path.rglob(episodes.FILE)):
         return Format.EPISODES
+    if len(several := splits(path)) > 1:
+        raise ValueError(f"{path} holds {', '.join(several)}, which are not to be mixed: name one of them")
     names: set[str] = set()
     for columns in column_names(path):
         names |= columns

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 128 << 20
 """Groups that were read lately are kept in memory up to so many bytes, and the newest one in any case."""
+_CHUNK = 1 << 24
 _SCANNED = 64
 """Rows decoded at once by a scan."""
 
@@ -34,6 +35,8 @@ class RowGroup:
     rows: int
     fault: str = ""
     """Why it cannot be read, where that is known beforehand."""
+    num_bytes: int = 0
+    """Of the file, when it was found."""
 
     def place(self, row: int) -> RowPlace:
         return RowPlace(str(self.path), self.first + row)
@@ -41,6 +44,18 @@ class RowGroup:
     def unreadable(self, row: int, why: object) -> RowError:
         detail = " ".join(str(why).split())
         return self.place(row).error(Fault.UNREADABLE, detail)
+
+    def check_storage(self) -> None:
+        """Raises OSError unless all bytes of the file that was found can still be had, damaged or not."""
+        if self.fault:
+            return
+        if (size := self.path.stat().st_size) != self.num_bytes:
+            raise OSError(
+                f"{self.path} has {size:,} bytes, and had {self.num_bytes:,} before: it was replaced"
+            )
+        with self.path.open("rb", buffering=0) as file:
+            while file.read(_CHUNK):
+                pass
 
 
 class ParquetRows:
@@ -56,6 +71,8 @@ class ParquetRows:
         self.groups = tuple(_groups(path))
         self._ends = tuple(accumulate(group.rows for group in self.groups))
         self._cache: OrderedDict[int, pyarrow.Table] = OrderedDict()
+        self._damaged: dict[int, str] = {}
+        """Of groups whose bytes can be had and make no sense: why."""
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -80,7 +97,10 @@ class ParquetRows:
         return self.groups[group].place(row)
 
     def row(self, index: int) -> tuple[RowPlace, dict[str, Any]]:
-        """Where a row is, and its values. Raises RowError if it cannot be read."""
+        """Where a row is, and its values.
+
+        Raises RowError if it cannot be read, and OSError where the file is not there any more.
+        """
         number, row = self._find(index)
         group = self.groups[number]
         values = _values(group, self._table(number, row), row, row)
@@ -100,6 +120,7 @@ class ParquetRows:
                     num_read += 1
                 fault = f"the row group holds {num_read} of {group.rows} rows"
             except _failures() as failure:
+                group.check_storage()
                 fault = str(failure)
             for row in range(num_read, group.rows):  # the others of its rows that nobody will ever see
                 yield group.place(row), group.unreadable(row, fault)
@@ -115,9 +136,13 @@ class ParquetRows:
             self._cache.move_to_end(number)
             return self._cache[number]
         group = self.groups[number]
+        if number in self._damaged:
+            raise group.unreadable(row, self._damaged[number])
         try:
             table = _read_group(group, self.columns)
         except _failures() as failure:
+            group.check_storage()
+            self._damaged[number] = str(failure)
             raise group.unreadable(row, failure) from failure
         self._cache[number] = table
         while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > _CACHE_BYTES:
@@ -138,6 +163,20 @@ class ParquetRows:
                 for at in range(batch.num_rows):
                     yield _values(group, batch, at, row)
                     row += 1
+
+
+_SPLITS = ("train", "held_out", "test", "validation", "valid", "val", "dev", "eval")
+"""What the parts of a data set are called that are not to be mixed: folders, or how files' names begin."""
+
+
+def splits(path: Path) -> list[str]:
+    """The parts of a data set that the files in a folder belong to, as far as their names tell."""
+    found: set[str] = set()
+    for file in _files(path) if path.is_dir() else ():
+        *folders, name = file.relative_to(path).parts
+        named = [*folders, name.split("-")[0].removesuffix(".parquet")]
+        found |= {one for one in named if one in _SPLITS}
+    return sorted(found, key=_SPLITS.index)
 
 
 def column_names(path: Path) -> Iterator[set[str]]:
@@ -164,8 +203,9 @@ def _groups(path: Path) -> Iterator[RowGroup]:
 
 def _cut(path: Path, sizes: Sequence[int], fault: str = "") -> Iterator[RowGroup]:
     firsts = accumulate(sizes, initial=0)
+    num_bytes = path.stat().st_size if path.is_file() else 0
     for number, (first, rows) in enumerate(zip(firsts, sizes, strict=False)):
-        yield RowGroup(path, number, first, rows, fault)
+        yield RowGroup(path, number, first, rows, fault, num_bytes)
 
 
 def _files(path: Path) -> list[Path]:

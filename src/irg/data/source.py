@@ -28,6 +28,10 @@ class Fault(StrEnum):
     UNREADABLE = "unreadable file"
 
 
+class InputLostError(OSError):
+    """What could be read before cannot be read now, for no fault of a row's: storage went away."""
+
+
 class RowError(ValueError):
     """A row that cannot be used: the file, the row in it (from 0), the reason, and what exactly is wrong."""
 
@@ -78,7 +82,7 @@ class Source(Protocol):
         ...
 
     def read(self, index: int) -> Trace | Document:
-        """One row in full. Raises RowError if it cannot be used."""
+        """One row in full. Raises RowError if it cannot be used, OSError if its storage went away."""
         ...
 
     def survey(self) -> Iterator[Trace | Document | RowError]:

@@ -18,10 +18,12 @@ from irg.data.lengths import Measured
 from irg.data.mixture import SampleRef
 from irg.data.plan import PlannedRow
 from irg.data.prepare import Preparer
-from irg.data.source import Fault, RowError
+from irg.data.source import Fault, InputLostError, RowError
 from irg.data.streams import Elsewhere, Rejected
 
 _WATCH_SECONDS = 1.0
+RETRY_SECONDS = (1.0, 4.0, 15.0)
+"""How long storage is waited for before each further attempt."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +35,13 @@ class LoadedRow:
     rejected: tuple[Rejected, ...]
     failure: str = ""
     """What went wrong that was not a row's fault, and where."""
+    lost: bool = False
+    """Whether that was the storage's."""
 
     def unpack(self) -> tuple[Document, ...]:
-        """The documents. Raises RuntimeError if something had failed."""
+        """The documents. Raises InputLostError if storage went away, RuntimeError if anything else failed."""
+        if self.lost:
+            raise InputLostError(self.failure)
         if self.failure:
             raise RuntimeError(self.failure)
         return self.documents
@@ -53,7 +59,7 @@ class RowReader(Dataset[LoadedRow]):
         documents, rejected = [], []
         for sample in row.samples:
             try:
-                documents.append(self._read(sample))
+                documents.append(self._read_patiently(sample))
             except RowError as error:
                 rejected.append(Rejected(sample.stream, error))
             except Exception as failure:
@@ -61,8 +67,20 @@ class RowReader(Dataset[LoadedRow]):
                 stream = self._streams[sample.stream]
                 file, number = stream.source.place(sample.index)
                 what = f"{file}, row {number} (stream {stream.name}): {type(failure).__name__}: {failure}"
+                if isinstance(failure, OSError):
+                    again = f"could be read before and cannot now, in {1 + len(RETRY_SECONDS)} attempts"
+                    return LoadedRow((), (), f"{what}: it {again}", lost=True)
                 return LoadedRow((), (), f"{what}\n\n{traceback.format_exc()}")
         return LoadedRow(tuple(documents), tuple(rejected))
+
+    def _read_patiently(self, sample: SampleRef) -> Document:
+        """Storage may come back. Raises RowError if the sample cannot be used, OSError if it stays away."""
+        for seconds in RETRY_SECONDS:
+            try:
+                return self._read(sample)
+            except OSError:
+                time.sleep(seconds)
+        return self._read(sample)
 
     def _read(self, sample: SampleRef) -> Document:
         """Raises RowError if the sample cannot be used."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from irg.data.source import InputLostError
 from irg.data.streams import Rejected
 from irg.run.average import Average
 from irg.run.checkpoint import Checkpoints, NonFiniteError
@@ -151,7 +153,7 @@ class Run(Generic[Rows, One]):
         with log, _listening() as asked, closing(iter(self.feed)) as steps:
             if last is not None and self.step >= last:
                 return
-            for fed in steps:
+            for fed in self._fed(steps):
                 totals = self._take(fed, log, asked.is_set())
                 is_last = last is not None and self.step >= last
                 self._look(log, is_last)
@@ -171,6 +173,25 @@ class Run(Generic[Rows, One]):
     def report(self) -> None:
         """Tell of the rows that were rejected. All processes call it."""
         self.rejections.report(err)
+
+    def _fed(self, steps: Generator[FedStep[Rows]]) -> Iterator[FedStep[Rows]]:
+        """The feed's steps. Where any process cannot have the rows of one, what came before is saved."""
+        last: FedStep[Rows] | None = None
+        while True:
+            fed, lost = None, None
+            try:
+                fed = next(steps, None)
+            except OSError as failure:
+                lost = failure
+            if self.layout.total(torch.tensor(float(lost is not None), device=self.layout.device)) > 0:
+                if last is not None:
+                    self._save(last)
+                self.checkpoints.wait()
+                raise lost or InputLostError("another process of this run could not read its rows")
+            if fed is None:
+                return
+            yield fed
+            last = fed
 
     def _take(self, fed: FedStep[Rows], log: MetricsLog, asked_to_stop: bool) -> Totals:
         """One step: gradients over the global batch, clipping, optimizers, average, account."""
