@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from irg.core import Document, Grid, Kind, Role, Segment, dense_mask, pack, pack_tokens
+from irg.core.reading import read_image
 from irg.model import UnifiedModel
 from irg.model.decoder import rope_table
 from irg.model.embeddings import sincos_table
 from irg.prep import Resize, Tokenizer, to_pixels
-from irg.prep.images import flatten
 from tests.golden.conftest import Agree
 from tests.golden.vectors import MISCELLANY as GOLDEN
 
@@ -82,7 +82,7 @@ def test_bicubic_of_this_pillow(name: str, agree: Agree) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN.claim("img_rgba_to_rgb"))
 def test_transparency_over_white(name: str, agree: Agree) -> None:
-    flat = flatten(picture("img_rgba"))
+    flat = read_image(picture("img_rgba"))
     agree(GOLDEN, name, (to_pixels([flat])[0].permute(1, 2, 0) * 127.5 + 127.5).round().to(torch.uint8))
 
 

@@ -1,18 +1,24 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from irg.core import Grid
+from irg.core import Grid, Kind
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
+from irg.core.reading import ImageError
 from irg.core.trace import Trace, png
-from irg.engine import SeededDraws
+from irg.engine import Guidance, SeededDraws
+from irg.model import UnifiedModel
 from irg.model.autoencoder import to_tokens
-from irg.pipeline import Pipeline, Plan
+from irg.model.config import VisionConfig
+from irg.pipeline import Pipeline, Plan, Settings
+from irg.pipeline.load import NamedCheckpoint
 from irg.prep import patches, to_pixels
-from tests.data.small import settings, tokenizer
+from tests.data.small import config, settings, tokenizer
 from tests.pipeline.watching import PROMPT, Witness, course, history, photo, pipeline_with, trace_of
 
 
@@ -197,11 +203,59 @@ def test_an_edit_reads_the_image_and_is_guided_by_the_instruction(
     (canvas,) = witness.canvases
     assert [history(one) for one in (canvas.main, canvas.text, canvas.image)] == ["C1 V1 P2", "C1 V1", "P2"]
     trace = trace_of(events)
-    assert trace.source is source and trace.prompt == "make the circle red" and trace.seed == 3
+    assert trace.source == source and trace.prompt == "make the circle red" and trace.seed == 3
     assert trace.system_prompt == "" and trace.turns[0].thought is None
     with torch.no_grad():
         tokens = to_tokens(pipeline.parts.autoencoder.encode(to_pixels([source])), 2)[0]
     assert torch.allclose(torch.as_tensor(canvas.main.history[0][0].data), tokens, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "num_patches"), [((128, 128), 1369), ((480, 320), 2035), ((640, 480), 1813)]
+)
+def test_given_images_are_looked_at_as_large_as_in_the_reference(
+    size: tuple[int, int], num_patches: int, witness: Witness
+) -> None:
+    """By a checkpoint of the BAGEL family: resized for the autoencoder first, even if asked."""
+    family = replace(config(), vision=VisionConfig(32, 1, 2, 32, patch=14, side=70), latent_side=64)
+    usual = Settings(num_points=2, temperature=0.0, max_thought_tokens=2, edit=Guidance(text_scale=1.0))
+    pipeline = pipeline_with(usual, UnifiedModel(family))
+    list(pipeline.ask(photo(*size), "What?"))
+    list(pipeline.edit(photo(*size), "red", usual.edit_plan(32, 32)))
+    for context in (witness.readings[0], witness.canvases[0].main):
+        (grid,) = (one.grid for one in context.history[0] if one.kind is Kind.VIEW)
+        assert grid is not None and grid.num_tokens == num_patches
+
+
+def test_a_model_trained_at_one_size_looks_at_what_it_did(witness: Witness) -> None:
+    """Its two rules of resizing are one, which leaves alone what it has resized."""
+    rule = NamedCheckpoint().settings.clean
+    assert rule == NamedCheckpoint().settings.view
+    sizes = [(width, height) for width in range(1, 600, 7) for height in range(1, 600, 7)]
+    assert all(rule.size(*rule.size(*size)) == rule.size(*size) for size in sizes)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "L", "P", "CMYK", "YCbCr", "path", "bytes", "array"])
+def test_images_come_in_any_form(mode: str, pipeline: Pipeline, tmp_path: Path) -> None:
+    """Each is what its RGB form is to the model, and what the trace keeps."""
+    path = tmp_path / "photo.png"
+    path.write_bytes(png(photo()))
+    forms = {"path": path, "bytes": path.read_bytes(), "array": np.asarray(photo())}
+    given = forms[mode] if mode in forms else photo().convert(mode)
+    read = photo() if mode in forms else given.convert("RGB")
+    assert pictures(trace_of(pipeline.edit(given, PROMPT))) == pictures(trace_of(pipeline.edit(read, PROMPT)))
+    source = trace_of(pipeline.edit(given, PROMPT)).source
+    assert source is not None and source.tobytes() == read.tobytes()
+    *_, one = pipeline.ask(given, PROMPT)
+    *_, other = pipeline.ask(read, PROMPT)
+    assert one == other
+
+
+def test_what_is_no_image_is_told_before_anything_runs(pipeline: Pipeline) -> None:
+    with pytest.raises(TypeError, match="is of type Tensor, expected a path, bytes, a Pillow image"):
+        next(pipeline.ask(torch.zeros(3, 8, 8), PROMPT))  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match=r"nowhere\.png: no such file"):
+        next(pipeline.edit("nowhere.png", PROMPT))
 
 
 def test_an_edit_may_think(witness: Witness) -> None:

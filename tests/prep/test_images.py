@@ -1,140 +1,14 @@
-import io
-import struct
-import warnings
-import zlib
-from pathlib import Path
-from typing import Literal
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from irg.prep import ImageError, Resize, SizeOnly, decode_image, open_image, patches, to_pixels, to_uint8
-from irg.prep.images import MAX_PIXELS, flatten
-
-
-def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format=form)
-    return buffer.getvalue()
+from irg.prep import Resize, SizeOnly, patches, to_pixels, to_uint8
 
 
 def gradient(width: int, height: int) -> Image.Image:
     rows, columns = np.mgrid[:height, :width]
     return Image.fromarray(np.stack([rows % 256, columns % 256, (rows * columns) % 256], -1).astype(np.uint8))
-
-
-def forged_png(width: int, height: int) -> bytes:
-    """A PNG whose header promises more pixels than its data hold."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress(b"\0" * 100)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-
-
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
-def test_pictures_are_read_as_rgb(form: str, tmp_path: Path) -> None:
-    path = tmp_path / "picture"  # the name's ending does not matter
-    path.write_bytes(encoded(gradient(20, 10), form))
-    picture = open_image(path)
-    assert picture.mode == "RGB" and picture.size == (20, 10)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"nowhere\.png: no such file"):
-        open_image(tmp_path / "nowhere.png")
-
-
-def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="is a folder, expected a picture file"):
-        open_image(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "is empty, expected a picture"),
-        (
-            b"just some words, and not a picture",
-            r"is not a picture that can be read \(PNG, JPEG, WebP, ...\)",
-        ),
-        (encoded(gradient(64, 64), "JPEG")[:700], "is a broken picture: "),
-        (encoded(gradient(64, 64))[:300], "is a broken picture: "),
-        (encoded(gradient(64, 64), "WEBP")[:100], "is "),
-        (forged_png(40, 40), "is a broken picture: "),
-    ],
-    ids=["empty", "words", "truncated JPEG", "truncated PNG", "truncated WebP", "short data"],
-)
-def test_broken_files_are_named_with_the_reason(content: bytes, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match=rf"photo\.jpg {message}"):
-        open_image(path)
-
-
-@pytest.mark.parametrize("filter_action", ["ignore", "error"])
-@pytest.mark.parametrize("side", [8001, 10_000, 30_000])
-def test_huge_pictures_are_refused_unread(side: int, filter_action: Literal["ignore", "error"]) -> None:
-    """Pillow warns of 100 megapixels and does not open 900; nothing of the kind is decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(filter_action, Image.DecompressionBombWarning)
-        message = rf"big\.png (has {side}x{side} pixels, more than the 64 million|is too large)"
-        with pytest.raises(ImageError, match=message):
-            decode_image(forged_png(side, side), "big.png")
-
-
-def test_the_largest_allowed_picture() -> None:
-    assert MAX_PIXELS == 8000 * 8000
-    assert decode_image(encoded(Image.new("1", (8000, 8000))), "large.png").size == (8000, 8000)
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
-def test_transparency_is_laid_over_white(mode: str) -> None:
-    picture = Image.new("RGBA", (3, 1))
-    picture.putdata([(0, 0, 0, 255), (0, 0, 0, 0), (0, 0, 0, 51)])
-    flat = flatten(picture.convert(mode))
-    assert flat.mode == "RGB"
-    values = np.asarray(flat)[0].tolist()
-    assert values == [[0, 0, 0], [255, 255, 255], [204, 204, 204]]
-
-
-def test_a_palette_with_a_transparent_colour() -> None:
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([255, 0, 0, 0, 0, 255])
-    picture.putdata([0, 1])
-    picture.info["transparency"] = 1
-    assert np.asarray(decode_image(encoded(picture), "p")).tolist() == [[[255, 0, 0], [255, 255, 255]]]
-
-
-@pytest.mark.parametrize(("mode", "colours"), [("RGB", [(9, 9, 9), (20, 20, 20)]), ("L", [9, 20])])
-def test_one_transparent_colour_of_other_modes(mode: str, colours: list) -> None:
-    picture = Image.new(mode, (2, 1))
-    picture.putdata(colours)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", transparency=colours[0])
-    assert np.asarray(decode_image(buffer.getvalue(), "p"))[0].tolist() == [[255] * 3, [20] * 3]
-
-
-def test_sixteen_bit_pictures_keep_their_greys() -> None:
-    levels = np.array([[0, 0x1234, 0x80FF, 0xFFFF]], dtype=np.uint16)
-    decoded = decode_image(encoded(Image.fromarray(levels)), "deep")
-    assert np.asarray(decoded)[0, :, 0].tolist() == [0, 0x12, 0x80, 0xFF]
-
-
-def test_a_palette_without_one() -> None:
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([255, 0, 0, 0, 0, 255])
-    picture.putdata([0, 1])
-    assert np.asarray(decode_image(encoded(picture), "p")).tolist() == [[[255, 0, 0], [0, 0, 255]]]
-
-
-def test_grey_and_one_bit_pictures() -> None:
-    assert np.asarray(decode_image(encoded(Image.new("L", (1, 1), 7)), "l")).tolist() == [[[7, 7, 7]]]
-    assert np.asarray(decode_image(encoded(Image.new("1", (1, 1), 1)), "1")).tolist() == [[[255] * 3]]
 
 
 @pytest.mark.parametrize(

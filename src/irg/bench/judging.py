@@ -14,6 +14,7 @@ from PIL import Image
 from irg.bench.episodes import DrawnEpisode
 from irg.bench.items import Item
 from irg.bench.store import Key, SeriesStore
+from irg.core.reading import ImageError
 
 Evidence = dict[str, Any]
 Judge = Callable[[Item, Image.Image], Mapping[str, Evidence]]
@@ -101,5 +102,5 @@ def _expected(items: Iterable[Item], turns: Iterable[int]) -> Iterator[Key]:
 def _picture(series: SeriesStore[DrawnEpisode], name: str) -> Image.Image:
     try:
         return series.picture(name)
-    except OSError as error:
+    except ImageError as error:
         raise Unjudged("picture cannot be read") from error

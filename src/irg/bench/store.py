@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import PlainSerializer, TypeAdapter
 
 from irg.core.files import write_atomically
+from irg.core.reading import read_image
 
 _PICTURES = "pictures"
 Key = tuple[Any, ...]
@@ -63,9 +64,8 @@ class SeriesStore(Generic[RecordT]):
         return all(key in self.records for key in keys)
 
     def picture(self, name: str) -> Image.Image:
-        """Raises OSError if it is not there, or is no picture."""
-        with Image.open(self._path_of(name)) as picture:
-            return picture.convert("RGB")
+        """Raises ImageError if it is not there, or is no picture."""
+        return read_image(self._path_of(name))
 
     def _path_of(self, picture: str) -> Path:
         return self.folder / _PICTURES / f"{self.name}-{picture}.png"

@@ -28,9 +28,9 @@ def ask(
     check_text(question, "question")
     from irg.cli.view import Paragraph
     from irg.core.events import ThoughtDone
-    from irg.prep import open_image
+    from irg.core.reading import read_image
 
-    picture = open_image(image)
+    picture = read_image(image)
     pipeline = choice.load(err)
     paragraph = Paragraph(out, indent=0)
     done = None

@@ -34,9 +34,9 @@ def edit(
     The picture is resized to what the model reads, and the result has that size.
     """
     check_text(instruction, "instruction")
-    from irg.prep import open_image
+    from irg.core.reading import read_image
 
-    picture = open_image(image)
+    picture = read_image(image)
     settings = choice.checkpoint.settings
     plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size), think))
     source = hashlib.sha256(picture.tobytes()).hexdigest()

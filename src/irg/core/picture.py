@@ -1,7 +1,6 @@
 """Pictures as files: the bytes that are stored, sent and compared."""
 
 import hashlib
-import io
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic_core.core_schema import (
     with_info_plain_validator_function,
 )
 
+from irg.core.reading import read_image
 from irg.core.trace import png
 
 _SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
@@ -28,7 +28,7 @@ class Picture:
     @classmethod
     def of(cls, image: Image.Image) -> "Picture":
         """The image as PNG, in RGB."""
-        return cls(png(image.convert("RGB")))
+        return cls(png(read_image(image)))
 
     @cached_property
     def digest(self) -> str:
@@ -40,11 +40,8 @@ class Picture:
         return next((kind for begin, kind in _SIGNATURES.items() if self.data.startswith(begin)), None)
 
     def open(self) -> Image.Image:
-        """The image in RGB, decoded. Raises ValueError when the bytes are no image."""
-        try:
-            return Image.open(io.BytesIO(self.data)).convert("RGB")
-        except (OSError, SyntaxError) as broken:
-            raise ValueError(f"{len(self.data)} bytes are no image: {broken}") from broken
+        """The image in RGB, decoded. Raises ImageError when the bytes are no image."""
+        return read_image(self.data)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

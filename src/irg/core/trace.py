@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from irg.core.files import write_atomically
+from irg.core.reading import read_image
 
 VERSION = 1
 _PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
@@ -116,13 +117,12 @@ def _verdict(content: dict[str, Any] | None) -> Verdict | None:
     return Verdict(**{**content, "flaws": tuple(content["flaws"])}) if content else None
 
 
+def _open(path: Path) -> Image.Image:
+    """Raises ImageError for a broken picture, OSError for a file that cannot be had."""
+    return read_image(path.read_bytes(), str(path))
+
+
 def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as image:  # closes the file also where it is broken
-        image.load()
-        return image

@@ -6,8 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
-
+from irg.core.reading import ImageError
 from irg.core.trace import Trace
 from irg.data.source import Fault, RowError, RowPlace
 from irg.prep import SizeOnly
@@ -68,9 +67,7 @@ class EpisodeSource:
             raise place.error(Fault.BAD_JSON, str(broken)) from broken
         except KeyError as missing:
             raise place.error(Fault.MISSING_COLUMN, f"{missing} is missing") from missing
-        except (OSError, SyntaxError, Image.DecompressionBombError) as broken:
-            if isinstance(broken, OSError) and broken.errno is not None:
-                raise  # of the system, not of the picture: the file cannot be had
+        except ImageError as broken:  # an OSError is of the system: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except (ValueError, TypeError, AttributeError) as wrong:
             raise place.error(Fault.WRONG_TYPE, str(wrong)) from wrong

@@ -1,33 +1,28 @@
 """Encoded pictures: bytes to pixels and back, and the size of a picture without decoding it."""
 
-import base64
-import binascii
 import io
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from irg.core import reading
+from irg.core.reading import ImageError, image_size, read_image
 from irg.core.trace import png
 from irg.data.source import Fault, RowPlace
-from irg.prep import ImageError, decode_image
-from irg.prep.images import MAX_PIXELS, flatten
 
 _ENCODED = "irg_encoded"
 """Attribute of a decoded picture that keeps the bytes it came from."""
 _PREFIXES = (1 << 12, 1 << 16)
 """Bytes in which the size of a base64 picture is looked for, before it is decoded in full: colour profiles
 and camera data may stand before it."""
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 def decode(data: bytes, place: RowPlace, what: str) -> Image.Image:
     """The picture as RGB, decoded in full. Raises RowError: EMPTY_IMAGE or BROKEN_IMAGE."""
-    size_of(data, place, what)
-    try:
-        picture = decode_image(data, what)
-    except (ImageError, OverflowError, MemoryError) as broken:
-        raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
+    with _named(data, place, what):
+        picture = read_image(data, what)
     setattr(picture, _ENCODED, data)
     return picture
 
@@ -36,9 +31,9 @@ def encode(picture: Image.Image, jpeg_quality: int | None = None) -> bytes:
     """PNG, or JPEG of a quality (1 to 95). A picture that was decoded from bytes, and still has the pixels
     that they say, goes back to these very bytes."""
     known = getattr(picture, _ENCODED, None)
-    if known is not None and _same(decode_image(known, "picture"), picture):
+    if known is not None and _same(read_image(known), picture):
         return known
-    picture = flatten(picture)
+    picture = read_image(picture)
     if jpeg_quality is None:
         return png(picture)
     buffer = io.BytesIO()
@@ -48,29 +43,15 @@ def encode(picture: Image.Image, jpeg_quality: int | None = None) -> bytes:
 
 def size_of(data: bytes, place: RowPlace, what: str) -> tuple[int, int]:
     """Width and height from the head of a file, which is enough of it. Raises RowError as `decode` does."""
-    if not data:
-        raise place.error(Fault.EMPTY_IMAGE, f"{what} has no bytes")
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            width, height = picture.size
-    except _BOMBS as bomb:
-        raise place.error(Fault.BROKEN_IMAGE, f"{what} is too large: {bomb}") from bomb
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as broken:
-        if _is_empty(data):
-            raise place.error(Fault.EMPTY_IMAGE, f"{what} has 0 pixels a side") from broken
-        raise place.error(Fault.BROKEN_IMAGE, f"{what} is no picture that can be read") from broken
-    if width < 1 or height < 1:
-        raise place.error(Fault.EMPTY_IMAGE, f"{what} has {width}x{height} pixels")
-    if width * height > MAX_PIXELS:
-        raise place.error(Fault.BROKEN_IMAGE, f"{what} has {width}x{height} pixels, more than {MAX_PIXELS}")
-    return width, height
+    with _named(data, place, what):
+        return image_size(data, what)
 
 
 def from_base64(text: str, place: RowPlace, what: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as broken:
-        raise place.error(Fault.BROKEN_IMAGE, f"{what} is not base64: {broken}") from broken
+        return reading.from_base64(text, what)
+    except ImageError as broken:
+        raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
 
 
 def size_of_base64(text: str, place: RowPlace, what: str) -> tuple[int, int]:
@@ -79,12 +60,26 @@ def size_of_base64(text: str, place: RowPlace, what: str) -> tuple[int, int]:
         if len(text) <= prefix:
             break
         with suppress(ValueError):  # it may stand further on: the whole text decides, and says what is wrong
-            return size_of(base64.b64decode(text[:prefix]), place, what)
+            head = "".join(text[:prefix].split())
+            return image_size(reading.from_base64(head[: len(head) // 4 * 4], what), what)
     return size_of(from_base64(text, place, what), place, what)
 
 
 def _same(one: Image.Image, other: Image.Image) -> bool:
     return one.size == other.size and one.mode == other.mode and one.tobytes() == other.tobytes()
+
+
+@contextmanager
+def _named(data: bytes, place: RowPlace, what: str) -> Iterator[None]:
+    """Makes an error of the picture one of its row."""
+    try:
+        yield
+    except ImageError as broken:
+        if not data:
+            raise place.error(Fault.EMPTY_IMAGE, f"{what} has no bytes") from broken
+        if _is_empty(data):
+            raise place.error(Fault.EMPTY_IMAGE, f"{what} has 0 pixels a side") from broken
+        raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
 
 
 def _is_empty(data: bytes) -> bool:

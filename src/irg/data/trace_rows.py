@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from irg.core.reading import image_size, read_image
 from irg.core.trace import Trace, Turn, Verdict
 from irg.data.fields import Fields, shown
 from irg.data.learning import Mode
 from irg.data.pictures import decode, encode
 from irg.data.source import Fault, RowPlace
-from irg.prep.images import SizeOnly, flatten
+from irg.prep import SizeOnly
 
 if TYPE_CHECKING:
     import pyarrow
@@ -78,16 +79,17 @@ def row_of(trace: Trace, jpeg_quality: int | None = None) -> dict[str, Any]:
 
     Images are PNG, or JPEG of the quality asked for; those that still are what was decoded keep their bytes.
     """
-    source = trace.source
+    source = trace.source and _image_row(trace.source, jpeg_quality)
+    width, height = _size(source) if source else (None, None)
     return {
         "id": trace.id or content_id(trace),
         "prompt": trace.prompt,
         "system_prompt": trace.system_prompt,
         "seed": trace.seed,
         "turns": [_turn_row(turn, jpeg_quality) for turn in trace.turns],
-        "source": _image_row(source, jpeg_quality) if source else None,
-        "source_width": source.width if source else None,
-        "source_height": source.height if source else None,
+        "source": source,
+        "source_width": width,
+        "source_height": height,
         "questions": [{"question": question, "answer": answer} for question, answer in trace.questions],
         "modes": list(trace.modes),
         "settings": _json(trace.settings),
@@ -209,12 +211,14 @@ def _sized(row: Fields, image: str, width: str, height: str) -> Image.Image:
 
 def _turn_row(turn: Turn, jpeg_quality: int | None) -> dict[str, Any]:
     verdict = turn.verdict
+    image = _image_row(turn.image, jpeg_quality)
+    width, height = _size(image)
     return {
         "thought": turn.thought,
         "capped": turn.capped,
-        "image": _image_row(turn.image, jpeg_quality),
-        "width": turn.image.width,
-        "height": turn.image.height,
+        "image": image,
+        "width": width,
+        "height": height,
         "verdict": {
             "correct": verdict.correct,
             "flaws": list(verdict.flaws),
@@ -230,6 +234,10 @@ def _image_row(picture: Image.Image, jpeg_quality: int | None) -> dict[str, Any]
     return {"bytes": encode(picture, jpeg_quality), "path": None}
 
 
+def _size(image_row: dict[str, Any]) -> tuple[int, int]:
+    return image_size(image_row["bytes"], "the image")
+
+
 def _number_rows(numbers: dict[str, float]) -> list[dict[str, Any]]:
     return [{"name": name, "value": float(value)} for name, value in sorted(numbers.items())]
 
@@ -239,7 +247,7 @@ def _json(content: Any) -> str:
 
 
 def _digest(picture: Image.Image) -> str:
-    flat = flatten(picture)
+    flat = read_image(picture)
     return hashlib.sha256(f"{flat.size}".encode() + flat.tobytes()).hexdigest()
 
 

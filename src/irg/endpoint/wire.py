@@ -5,8 +5,6 @@ say, and both may hold the key.
 """
 
 import asyncio
-import base64
-import binascii
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 from irg.core.picture import Picture
+from irg.core.reading import from_base64
 from irg.endpoint.errors import NoAnswer, Secret
 from irg.endpoint.settings import EndpointSettings
 
@@ -182,10 +181,7 @@ def _as_png(encoded: str) -> bytes:
 
     Raises ValueError when it is no whole image.
     """
-    try:
-        picture = Picture(base64.b64decode(encoded, validate=True))
-    except binascii.Error as broken:
-        raise ValueError(f"not base64: {broken}") from broken
+    picture = Picture(from_base64(encoded, "the answer's image"))
     image = picture.open()
     return picture.data if picture.kind == "png" else Picture.of(image).data
 

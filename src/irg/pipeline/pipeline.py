@@ -9,6 +9,7 @@ from PIL import Image
 
 from irg.core import Role
 from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
+from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace, Turn
 from irg.engine import Draws, SeededDraws
 from irg.model import Autoencoder, UnifiedModel
@@ -78,9 +79,10 @@ class Pipeline:
             return self._begin(ids, Episodes(self.parts, plan, draws))[0]
 
     def edit(
-        self, image: Image.Image, instruction: str, plan: Plan | None = None, seed: int = 0
+        self, image: ImageSource, instruction: str, plan: Plan | None = None, seed: int = 0
     ) -> Iterator[Event]:
         """Stream the edit of an image. The instruction is what guidance pushes towards."""
+        image = read_image(image)
         if plan is None:
             width, height = self.settings.clean.size(*image.size)
             plan = self.settings.edit_plan(width, height)
@@ -88,17 +90,17 @@ class Pipeline:
         for _, event in in_inference_mode(self._edit(image, instruction, ids, plan, seed)):
             yield event
 
-    def ask(self, image: Image.Image, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
+    def ask(self, image: ImageSource, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
         """Stream the answer to a question about an image."""
         for _, event in self.ask_batch([(image, question)], [seed]):
             yield event
 
     def ask_batch(
-        self, questions: Sequence[tuple[Image.Image, str]], seeds: Sequence[int]
+        self, questions: Sequence[tuple[ImageSource, str]], seeds: Sequence[int]
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions, each about its own image."""
         ids = [self._prompt_ids(question) for _, question in questions]
-        return in_inference_mode(self._ask([image for image, _ in questions], ids, seeds))
+        return in_inference_mode(self._ask([read_image(image) for image, _ in questions], ids, seeds))
 
     def _generate(
         self,
@@ -118,7 +120,7 @@ class Pipeline:
     ) -> Iterator[RowEvent]:
         episodes = Episodes(self.parts, plan, [SeededDraws(seed)])
         system = self._read_system(episodes, plan)
-        episodes.read_images([image], turn=1)
+        self._show(episodes, [image])
         rollout = Rollout(episodes, text_branch=episodes.main, turn_number=1)
         episodes.read_texts([ids], Role.PROMPT, turn=2)
         trace = replace(self._trace(instruction, seed, plan, system), source=image)
@@ -130,7 +132,7 @@ class Pipeline:
         plan = self.settings.plan(turns=1)
         episodes = Episodes(self.parts, plan, [SeededDraws(seed) for seed in seeds])
         episodes.begin_turn()
-        episodes.read_images(images, turn=1, clean=False)
+        self._show(episodes, images, clean=False)
         episodes.read_texts(ids, Role.QUESTION, turn=1)
         yield from episodes.think(1, plan.text)
 
@@ -158,6 +160,11 @@ class Pipeline:
         system = self.settings.system_prompt
         episodes.read_texts([self.parts.tokenizer.encode(system)] * episodes.num_rows, Role.SYSTEM, turn=0)
         return system
+
+    def _show(self, episodes: Episodes, images: Sequence[Image.Image], clean: bool = True) -> None:
+        """Read given images as the reference does: resized for the autoencoder first, also when only looked
+        at, and from that for the vision tower."""
+        episodes.read_images([self.settings.clean(image) for image in images], turn=1, clean=clean)
 
     def _all_prompt_ids(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         if not prompts:

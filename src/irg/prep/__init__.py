@@ -1,11 +1,8 @@
 """Getting raw inputs ready: pictures resized and cut into patches, text tokenized."""
 
 from irg.prep.images import (
-    ImageError,
     Resize,
     SizeOnly,
-    decode_image,
-    open_image,
     patches,
     to_pixels,
     to_uint8,
@@ -13,13 +10,10 @@ from irg.prep.images import (
 from irg.prep.text import RememberingTokenizer, Tokenizer
 
 __all__ = [
-    "ImageError",
     "RememberingTokenizer",
     "Resize",
     "SizeOnly",
     "Tokenizer",
-    "decode_image",
-    "open_image",
     "patches",
     "to_pixels",
     "to_uint8",

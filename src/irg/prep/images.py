@@ -1,28 +1,18 @@
-"""Pictures: reading, resizing as the reference does, and conversion between uint8 and pixels in [-1, 1].
+"""Pictures: resizing as the reference does, and conversion between uint8 and pixels in [-1, 1].
 
 Shape suffixes: B images, H and W pixels, P patches, D values of a patch.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 from einops import rearrange
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from irg.core.values import check_number
-
-MAX_PIXELS = 64_000_000
-"""Larger pictures are refused: they are far beyond any model's resolution and are how decoders are made to
-run out of memory."""
-
-
-class ImageError(ValueError):
-    """A picture that cannot be used; the message says why."""
 
 
 class SizeOnly(Image.Image):
@@ -68,58 +58,6 @@ class Resize:
 
     def _snap(self, length: float) -> int:
         return max(self.stride, round(round(length) / self.stride) * self.stride)
-
-
-def open_image(path: str | Path) -> Image.Image:
-    """Read a picture file as RGB. Raises ImageError with the path and the reason."""
-    path = Path(path)
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, expected a picture file")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as missing:
-        raise ImageError(f"{path}: no such file") from missing
-    except OSError as unreadable:
-        raise ImageError(f"{path} cannot be read: {unreadable.strerror}") from unreadable
-    return decode_image(data, str(path))
-
-
-def decode_image(data: bytes, name: str) -> Image.Image:
-    """Decode the bytes of a picture to RGB, transparency laid over white. `name` is for error messages."""
-    if not data:
-        raise ImageError(f"{name} is empty, expected a picture")
-    try:
-        picture = Image.open(io.BytesIO(data))
-        width, height = picture.size
-        if not width or not height:
-            raise ImageError(f"{name} has {width}x{height} pixels")
-        if width * height > MAX_PIXELS:
-            raise ImageError(
-                f"{name} has {width}x{height} pixels, more than the {MAX_PIXELS / 1e6:.0f} million allowed"
-            )
-        picture.load()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-        raise ImageError(f"{name} is too large: {bomb}") from bomb
-    except UnidentifiedImageError as unknown:
-        raise ImageError(f"{name} is not a picture that can be read (PNG, JPEG, WebP, ...)") from unknown
-    except (OSError, SyntaxError, ValueError) as broken:
-        if isinstance(broken, ImageError):
-            raise
-        raise ImageError(f"{name} is a broken picture: {broken}") from broken
-    return flatten(picture)
-
-
-def flatten(picture: Image.Image) -> Image.Image:
-    """RGB, with transparency laid over white, be it a channel or one colour of the picture."""
-    if picture.mode.startswith("I;16"):  # Pillow would clip at 255
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.info.get("transparency") is not None or picture.mode in ("LA", "PA"):
-        picture = picture.convert("RGBA")
-    if picture.mode != "RGBA":
-        return picture.convert("RGB")
-    white = Image.new("RGB", picture.size, (255, 255, 255))
-    white.paste(picture, mask=picture.split()[3])
-    return white
 
 
 def to_pixels(

@@ -56,7 +56,7 @@ class SceneRun:
         return {row.turn: row.evidence for row in self.judged.rows if row.item == item.id}
 
     def picture(self, item: Item, turn: int) -> Image.Image:
-        """Raises OSError if it is not there any more."""
+        """Raises ImageError if it is not there any more."""
         store = self.drawn[min(turn, 1)]
         return store.picture(store.records[item.id, 0].images[turn])
 
