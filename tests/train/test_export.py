@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -217,3 +218,23 @@ def test_a_missing_step_and_another_type_are_named(start: Path, tmp_path: Path) 
         export_run(run.recipe, run.states, tmp_path / "out", Choice(5))
     with pytest.raises(ValueError, match=r"export as torch.float16: expected one of torch.bfloat16"):
         export_run(run.recipe, run.states, tmp_path / "out", Choice(4, dtype=torch.float16))
+
+
+def test_other_programs_find_what_they_look_for(
+    start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file of weights under the name that they open, and every small file of where the run began."""
+    shutil.copytree(start, tmp_path / "start")
+    small = {"vocab.json": b"{}", "merges.txt": b"a b", "tokenizer_config.json": b'{"a": 1}'}
+    for name, content in small.items():
+        (tmp_path / "start" / name).write_bytes(content)
+    (tmp_path / "start" / "ema.safetensors.index.json").write_text("{}")
+    run = trained(recipe(tmp_path / "start", tmp_path))
+    monkeypatch.setattr("irg.train.export.MOST_BYTES", 30_000)
+    out = export(run, tmp_path / "out", file="ema.safetensors")
+    assert [path.name for path in CheckpointFolder(out).weight_files] == ["ema.safetensors"]
+    same(CheckpointFolder(out).load_model(), run.model.state_dict() | run.average, torch.bfloat16)
+    assert {name: (out / name).read_bytes() for name in small} == small
+    assert not list(out.glob("*.index.json"))
+    with pytest.raises(ValueError, match=r"weights named mine: expected one of ema_bf16"):
+        export(run, tmp_path / "other", file="mine")

@@ -21,6 +21,10 @@ def export(
     step: Annotated[int | None, option("Which checkpoint. Default: the newest.", least=0)] = None,
     weights: Annotated[Literal["ema", "raw"], option("Averaged over the run, or as they are.")] = "ema",
     dtype: Annotated[Literal["bfloat16", "float32"], option("Type of the exported weights.")] = "bfloat16",
+    file: Annotated[
+        Literal["ema.safetensors", "ema_bf16.safetensors"] | None,
+        option("One file of this name for all weights: BAGEL's own programs open ema.safetensors."),
+    ] = None,
     folder: Annotated[
         Path | None, option("Where to. Default: a folder of its own in the run.", "--out")
     ] = None,
@@ -42,6 +46,7 @@ def export(
         raise ValueError(f"{run / 'unified.yaml'} is a recipe of kind {recipe.kind}, expected unified")
     states = run / CHECKPOINTS
     step = newest(states) if step is None else step
-    folder = folder or run / "exported" / f"step-{step:08d}-{weights}-{dtype}"
-    choice = Choice(step, Weights(weights), getattr(torch, dtype))
+    usual = f"step-{step:08d}-{weights}-{dtype}"
+    folder = folder or run / "exported" / (f"{usual}-{Path(file).stem}" if file else usual)
+    choice = Choice(step, Weights(weights), getattr(torch, dtype), file)
     out.print(f"exported: {export_run(recipe, states, folder, choice)}", soft_wrap=True)

@@ -45,7 +45,9 @@ from irg.model.weights import (
 EMBEDDED = "embedded"
 """The name of the model that comes with the package."""
 _CONFIGURATION = ("*.json",)
-_EVERYTHING = (*_CONFIGURATION, "*.safetensors", "*.txt", "*.model")
+_SMALL = (*_CONFIGURATION, "*.txt", "*.model", "*.jinja")
+_EVERYTHING = (*_SMALL, "*.safetensors")
+_INDEX = ".safetensors.index.json"
 _SAMPLE = 1 << 20
 """Bytes of each end of a weight file that go into a model's fingerprint: all 30 GB would take minutes."""
 
@@ -181,6 +183,13 @@ class CheckpointFolder:
             for theirs, ours in _autoencoder_names(autoencoder).items()
         }
         write_tensors(tensors, self.path / AUTOENCODER_FILE)
+
+    def copy_small(self, other: "CheckpointFolder") -> None:
+        """Its configuration and vocabulary files, such as `merges.txt`, whether we know them or not."""
+        for pattern in _SMALL:
+            for path in sorted(other.path.glob(pattern)):
+                if path.is_file() and not path.name.startswith(".") and not path.name.endswith(_INDEX):
+                    shutil.copyfile(path, self.path / path.name)
 
     def copy_autoencoder(self, other: "CheckpointFolder") -> None:
         partial = self.path / f".{AUTOENCODER_FILE}.partial"

@@ -49,6 +49,8 @@ class Choice:
     weights: Weights = Weights.EMA
     dtype: torch.dtype = torch.bfloat16
     """bfloat16 or float32."""
+    file: str | None = None
+    """A name of the reference for one file of all weights; None: named by type, split where it is long."""
 
 
 def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> Path:
@@ -59,6 +61,9 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     """
     if choice.dtype not in _FILES:
         raise ValueError(f"export as {choice.dtype}: expected one of {', '.join(map(str, _FILES))}")
+    if choice.file not in (None, *_FILES.values()):
+        raise ValueError(f"weights named {choice.file}: expected one of {', '.join(_FILES.values())}")
+    file, most_bytes = (choice.file, None) if choice.file else (_FILES[choice.dtype], MOST_BYTES)
     keep = [states, *read_from(recipe)]
     refuse_to_replace(out, EXPORT, keep)
     parts, state = parts_of(recipe), step_folder(states, choice.step)
@@ -68,9 +73,7 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
         _write_surroundings(parts, folder)
         with _Source(recipe, parts.config, state, choice.weights) as source:
             sizes = {name: shape.numel() * choice.dtype.itemsize for name, shape in source.shapes.items()}
-            folder.write_model(
-                _FILES[choice.dtype], sizes, lambda name: source[name].to(choice.dtype), MOST_BYTES
-            )
+            folder.write_model(file, sizes, lambda name: source[name].to(choice.dtype), most_bytes)
     return out
 
 
@@ -150,7 +153,8 @@ class _Source:
 
 
 def _write_surroundings(parts: RunParts, folder: CheckpointFolder) -> None:
-    """Everything but the weights."""
+    """Everything but the weights, with all that other programs look for beside a tokenizer."""
+    folder.copy_small(parts.folder)
     folder.write_config(parts.config)
     parts.tokenizer.save(folder.path)
     parts.settings.save(folder.path)
