@@ -18,13 +18,22 @@ def test_edit_saves_the_source_too(run: Run, scenes_checkpoint: Path, picture: P
     small = ("--points", 3, "--max-thought-tokens", 4)
     result = run("edit", picture, "Make it blue", "--think", *small, "--model", scenes_checkpoint)
     assert result.exit_code == 0, result.output
-    folder = Path("runs/make-it-blue-0")
+    (folder,) = Path("runs").glob("make-it-blue-0-*")
     trace = Trace.load(folder)
     assert trace.source is not None and trace.source.size == (300, 200)
     assert len(trace.turns) == 1 and trace.turns[0].thought is not None
     assert {path.name for path in folder.iterdir()} == {
         "source.png", "turn1.png", "trace.json", "strip.png", "index.html"
     }  # fmt: skip
+
+
+def test_another_picture_has_another_folder(
+    run: Run, scenes_checkpoint: Path, picture: Path, work: Path
+) -> None:
+    Image.new("RGB", (300, 200), (30, 200, 30)).save(work / "other.png")
+    for source in (picture, work / "other.png", picture):
+        run("edit", source, "Make it blue", "--points", 3, "--model", scenes_checkpoint)
+    assert len(list(Path("runs").iterdir())) == 2
 
 
 def test_edit_does_not_think_unless_the_checkpoint_does(

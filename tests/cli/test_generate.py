@@ -43,12 +43,18 @@ def test_the_same_seed_gives_the_same_bytes(run: Run, checkpoint: Path) -> None:
 def test_turns_thoughts_and_previews(run: Run, checkpoint: Path) -> None:
     options = ("--turns", 1, "--no-think", "--preview-every", 1, "--model", checkpoint, *SMALL)
     run("generate", "A small dog!", *options)
-    folder = Path("runs/a-small-dog-0")
+    (folder,) = Path("runs").glob("a-small-dog-0-*")
     assert names(folder) == FILES - {"turn2.png"} | {"previews"}
     assert names(folder / "previews") == {"image1-step0001.png"}
     with Image.open(folder / "previews" / "image1-step0001.png") as preview:
         assert preview.size == (64, 64)
     assert Trace.load(folder).turns[0].thought is None
+
+
+def test_another_prompt_or_setting_has_another_folder(run: Run, checkpoint: Path) -> None:
+    for prompt, *changed in (("a" * 60,), ("a" * 61,), ("?!",), ("!?",), ("!?", "--turns", 1), ("!?",)):
+        run("generate", prompt, "--model", checkpoint, *SMALL, *changed)
+    assert len(list(Path("runs").iterdir())) == 5
 
 
 def test_an_episode_replaces_the_one_before_and_nothing_else(run: Run, checkpoint: Path) -> None:

@@ -42,7 +42,9 @@ def test_a_temperature_is_a_number(value: float) -> None:
     ],
 )
 def test_a_folder_is_named_by_the_prompt(text: str, name: str) -> None:
-    assert default_folder(text, 4) == Path("runs") / name
+    folder = default_folder(text, 4)
+    assert folder.parent == Path("runs") and folder.name.rpartition("-")[0] == name
+    assert folder not in (default_folder(text + "!", 4), default_folder(text, 4, "another source"))
 
 
 def test_a_text_says_something() -> None:

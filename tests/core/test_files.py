@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from irg.core.files import delete, put_in_place, read_json, write_atomically
+from irg.core.files import delete, inside, parse_json, put_in_place, read_json, read_text, write_atomically
 
 
 @pytest.mark.parametrize("content", ["für alle\n", b"\x00\xff"])
@@ -71,3 +71,34 @@ def test_json_that_is_no_object_is_told(content: str, told: str, tmp_path: Path)
         read_json(tmp_path / "x.json")
     (tmp_path / "x.json").write_text('{"größe": 1}', encoding="utf-8")
     assert read_json(tmp_path / "x.json") == {"größe": 1}
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\xef\xbb\xbf" + '{"größe": 1}'.encode())
+    assert read_text(tmp_path / "x") == '{"größe": 1}' and read_json(tmp_path / "x") == {"größe": 1}
+    (tmp_path / "x").write_bytes(b"gr\xf6\xdfe")
+    with pytest.raises(ValueError, match="x is not UTF-8 text"):
+        read_text(tmp_path / "x")
+
+
+DEEP = ["[" * 100_000, "[" * 102 + "]" * 102, '{"a":' * 500 + "1" + "}" * 500]
+
+
+@pytest.mark.parametrize("text", [*DEEP, "[NaN]", "-Infinity", "1" * 5000, ""])
+def test_json_that_nothing_could_be_made_of(text: str) -> None:
+    with pytest.raises(ValueError, match="that file is not valid JSON"):
+        parse_json(text, "that file")
+    assert parse_json("[" * 100 + "]" * 100, "x")
+
+
+def test_json_of_any_size_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text('{"a": "' + "b" * 100 + '"}')
+    with pytest.raises(ValueError, match="x is too long"):
+        read_json(tmp_path / "x", most_bytes=99)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "..\\x", "C:\\x", "", None, 3, "a\0b"])
+def test_names_that_lead_out_of_a_folder(name: object, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lies outside|no name"):
+        inside(tmp_path, name)
+    assert inside(tmp_path, "a/x..png") == tmp_path / "a" / "x..png"

@@ -93,3 +93,22 @@ def test_a_verdict_from_before_there_were_scores_has_none(tmp_path: Path) -> Non
     content["turns"][0]["verdict"] = {"correct": True, "flaws": []}
     (tmp_path / "trace.json").write_text(json.dumps(content))
     assert Trace.load(tmp_path).turns[0].verdict == Verdict(True)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "5", "{}", '{"version": 1, "turns": [3]}', "[" * 9999])
+def test_what_is_no_trace_is_a_value_error(content: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text(content)
+    with pytest.raises(ValueError, match=r"trace\.json"):
+        Trace.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../private.png", "/etc/private.png"])
+def test_a_trace_names_no_picture_outside_its_folder(name: str, tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "private.png")
+    folder = tmp_path / "trace"
+    Trace("p", (Turn(None, Image.new("RGB", (4, 4))),), 0).save(folder)
+    content = json.loads((folder / "trace.json").read_text())
+    for changed in ({"source": name}, {"turns": [content["turns"][0] | {"image": name}]}):
+        (folder / "trace.json").write_text(json.dumps(content | changed))
+        with pytest.raises(ValueError, match="lies outside"):
+            Trace.load(folder)

@@ -95,7 +95,7 @@ def test_an_empty_data_set_is_one_too(tmp_path: Path) -> None:
         ('"version": 1', '"version": 2', "has version 2, expected 1"),
         ('"sha256"', '"sha512"', "is not the manifest of a data set"),
         ('"provenance"', '"origin"', "is not the manifest of a data set"),
-        ('"format"', "format", "is not a manifest: "),
+        ('"format"', "format", "is not valid JSON: "),
     ],
 )
 def test_a_manifest_that_is_none_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,55 @@ def test_autoencoder_kinds() -> None:
         AutoencoderConfig("vq", (32, 32), 1, 8)
     with pytest.raises(ValueError, match="two feature widths"):
         AutoencoderConfig("patch", (32, 32, 64), 1, 8)
+
+
+SIZES = ("hidden_size", "num_hidden_layers", "vocab_size", "rms_norm_eps", "rope_theta", "max_latent_size")
+
+
+def changed(folder: Path, file: str, given: dict) -> None:
+    write_config(tiny(), folder)
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | given))
+
+
+def test_the_base_of_the_rotary_embedding_is_read_in_both_spellings(tmp_path: Path) -> None:
+    changed(tmp_path, "llm_config.json", {"rope_theta": 5e5})
+    assert read_config(tmp_path).decoder.rope_theta == 5e5
+    content = json.loads((tmp_path / "llm_config.json").read_text())
+    del content["rope_theta"]
+    newer = content | {"rope_parameters": {"rope_type": "default", "rope_theta": 7e5}}
+    (tmp_path / "llm_config.json").write_text(json.dumps(newer))
+    assert read_config(tmp_path).decoder.rope_theta == 7e5
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("value", ["64", None, 0, -1, True, [], 1e400])
+def test_sizes_are_numbers_in_range(name: str, value: object, tmp_path: Path) -> None:
+    changed(tmp_path, "llm_config.json", {name: value})
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "given"),
+    [
+        ("llm_config.json", {"num_hidden_layers": 300_000}),
+        ("llm_config.json", {"num_attention_heads": 5}),
+        ("llm_config.json", {"num_attention_heads": 64}),
+        ("llm_config.json", {"hidden_act": "gelu"}),
+        ("llm_config.json", {"qk_norm": False}),
+        ("llm_config.json", {"use_sliding_window": True}),
+        ("llm_config.json", {"rope_scaling": {"type": "yarn", "factor": 4.0}}),
+        ("llm_config.json", {"rope_parameters": {"rope_type": "default", "rope_theta": 5.0}}),
+        ("llm_config.json", {"rope_parameters": 3}),
+        ("vit_config.json", {"patch_size": 0}),
+        ("vit_config.json", {"image_size": "980"}),
+        ("vit_config.json", {"num_hidden_layers": 1}),
+        ("vit_config.json", {"hidden_act": "relu"}),
+        ("vit_config.json", {"num_attention_heads": 7}),
+    ],
+)
+def test_what_no_model_of_ours_has_is_refused(file: str, given: dict, tmp_path: Path) -> None:
+    changed(tmp_path, file, given)
+    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
+        read_config(tmp_path)

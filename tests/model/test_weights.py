@@ -189,3 +189,28 @@ def test_what_is_no_number_is_not_written(tmp_path: Path, dtype: torch.dtype, va
     assert list(tmp_path.iterdir()) == []
     tensors["one"] = torch.tensor([3, 2])
     write_tensors(tensors, tmp_path / "ae.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.bool, torch.float64, torch.complex64])
+def test_weights_of_a_type_that_is_not_honoured(dtype: torch.dtype, tmp_path: Path) -> None:
+    write_tensors({"a": torch.ones(2, 3).to(dtype)}, tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match=r"a is of type .*, expected F32, F16, BF16"):
+        list(read_weights([tmp_path / "x.safetensors"], {"a": torch.Size((2, 3))}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_weights_that_are_no_numbers(value: float, dtype: torch.dtype, tmp_path: Path) -> None:
+    save_file({"a": torch.tensor([1.0, value]).to(dtype)}, tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="a holds NaN or infinity"):
+        list(read_weights([tmp_path / "x.safetensors"], {"a": torch.Size((2,))}))
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "/etc/x.safetensors", 3, None])
+def test_shards_lie_in_their_folder(name: object, tmp_path: Path) -> None:
+    write_tensors({"a": torch.ones(1)}, tmp_path / "x.safetensors")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "ema.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(CheckpointError, match="not a whole index of shards"):
+        weight_files(folder)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 from PIL import Image
 from pydantic import PlainSerializer, TypeAdapter
 
-from irg.core.files import write_atomically
+from irg.core.files import read_text, write_atomically
 from irg.core.reading import read_image
 
 _PICTURES = "pictures"
@@ -77,7 +77,7 @@ class SeriesStore(Generic[RecordT]):
         """What is there already. Raises ValueError if it is of another run."""
         if not self.path.exists():
             return []
-        first, *lines = self.path.read_text().splitlines()
+        first, *lines = read_text(self.path).splitlines()
         found = json.loads(first)
         if found != self.header:
             differing = [name for name in self.header if found.get(name) != self.header[name]]

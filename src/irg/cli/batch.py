@@ -10,6 +10,7 @@ from rich.text import Text
 
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
+from irg.core.files import read_text
 from irg.core.trace import Trace
 from irg.terminal import err
 
@@ -67,11 +68,7 @@ def _generate_all(
 
 
 def _read(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as broken:
-        raise ValueError(f"{file} is not UTF-8 text") from broken
-    prompts = [line.strip() for line in lines if line.strip()]
+    prompts = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     if not prompts:
         raise ValueError(f"{file} holds no prompts: expected one on each line")
     return prompts
@@ -89,7 +86,7 @@ def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder:
     """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
     try:
         trace = Trace.load(folder)
-    except (ValueError, OSError, KeyError):
+    except (ValueError, OSError):
         return False  # absent, or not whole: it is drawn, which also replaces what is there
     plan = json.loads(json.dumps(order.plan(pipeline.settings).as_json()))
     wanted = prompt, seed, plan, [pipeline.identity[name] for name in _IDENTITY]

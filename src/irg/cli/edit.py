@@ -1,5 +1,6 @@
 """`irg edit`: a picture, changed as an instruction says."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -33,14 +34,16 @@ def edit(
     The picture is resized to what the model reads, and the result has that size.
     """
     check_text(instruction, "instruction")
-    folder = out or default_folder(instruction, seed)
+    from irg.core.reading import read_image
+
+    picture = read_image(image)
+    settings = choice.checkpoint.settings
+    plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size), think))
+    source = hashlib.sha256(picture.tobytes()).hexdigest()
+    folder = out or default_folder(instruction, seed, source, choice.deciding(plan))
     with EpisodeFolder(folder) as episode_folder:
         from irg.cli.episode import record
-        from irg.core.reading import read_image
 
-        picture = read_image(image)
-        settings = choice.checkpoint.settings
-        plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size), think))
         choice.check(plan)
         events = choice.load(telling.console).edit(picture, instruction, plan, seed)
         trace = record(events, episode_folder, lambda image: None, telling.console)

@@ -1,5 +1,6 @@
 """`irg generate`: prompt -> thought -> image -> reflection -> better image."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -51,11 +52,14 @@ def generate(
     """
     if (prompt is None) == (prompts is None):
         raise typer.BadParameter("give either a PROMPT or --prompts FILE", param_hint="PROMPT")
-    folder = out or default_folder(prompts.stem if prompts else prompt or "", seed)
     if prompts is not None:
-        _generate_many(order, prompts, seed, folder)
+        lines = hashlib.sha256(prompts.read_bytes()).hexdigest()
+        _generate_many(
+            order, prompts, seed, out or default_folder(prompts.stem, seed, lines, order.deciding())
+        )
         return
     prompt = check_text(prompt or "", "prompt")
+    folder = out or default_folder(prompt, seed, order.deciding())
     with EpisodeFolder(folder) as episode_folder:
         trace = draw(order, order.load([prompt]), prompt, seed, episode_folder)
     report(folder, trace, order.telling)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 from rich.console import Console
 
+from irg.core.output import distinct
 from irg.terminal import err, out
 
 if TYPE_CHECKING:
@@ -130,6 +131,11 @@ class ModelChoice:
         plan.grid(self.checkpoint.folder.config)
         self._check_device()
 
+    def deciding(self, plan: "Plan") -> list[Any]:
+        """What decides, beside words, pictures and seed, on what is drawn."""
+        identity = self.checkpoint.identity
+        return [plan.as_json(), identity["fingerprint"], identity["dtype"]]
+
     def load(self, console: Console) -> "Pipeline":
         self._check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
@@ -195,10 +201,10 @@ class Overrides:
         return replace(plan, turns=turns, text=text, preview_every=self.preview_every)
 
 
-def default_folder(text: str, seed: int) -> Path:
-    """runs/two-red-circles-0"""
+def default_folder(text: str, seed: int, *others: object) -> Path:
+    """runs/two-red-circles-0-1f3a90c2: another for each text, seed, and `others` (JSON) that decide on it."""
     slug = re.sub(r"[^\w]+", "-", text.lower()).strip("-_")[:48].rstrip("-_")
-    return Path("runs") / f"{slug or 'episode'}-{seed}"
+    return Path("runs") / distinct(f"{slug or 'episode'}-{seed}", text, seed, *others)
 
 
 def check_text(text: str, name: str) -> str:

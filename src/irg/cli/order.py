@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,9 @@ class Order:
 
     def plan(self, settings: "Settings") -> "Plan":
         return self.overrides.apply(settings.plan(self.turns, self.think, self.width, self.height))
+
+    def deciding(self) -> list[Any]:
+        return self.choice.deciding(self.plan(self.choice.checkpoint.settings))
 
     def load(self, prompts: Sequence[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""

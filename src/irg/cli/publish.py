@@ -61,7 +61,7 @@ def export(
     from irg.publish.extract import Extract
     from irg.publish.publishing import Publishing, publish
 
-    text = about.read_text(encoding="utf-8") if about is not None else ""
+    text = about.read_text(encoding="utf-8-sig") if about is not None else ""
     title = Title(target.resolve().name if name is None else name, licence, text)
     publishing = Publishing(title, Extract(held_out, max_rows, max_bytes), to, shard_bytes)
     with bars(telling.console, transient=True) as move:

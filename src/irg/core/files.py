@@ -4,8 +4,13 @@ import json
 import os
 import shutil
 import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NoReturn
+
+MOST_BYTES = 64 << 20
+"""Of a JSON file that is read whole."""
+MOST_LEVELS = 100
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -36,12 +41,56 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises ValueError for what is none."""
+class BadJson(ValueError):
+    """A text that is no JSON, or none that is read here."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without a byte-order mark. Raises ValueError for what is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as broken:
-        raise ValueError(f"{path} is not valid JSON: {broken}") from broken
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as broken:
+        raise ValueError(f"{path} is not UTF-8 text: {broken}") from broken
+
+
+def parse_json(text: str, name: str) -> Any:
+    """The value of a JSON text. Raises ValueError, which begins with `name`, for what is none, for NaN and
+    infinity, and for what is nested deeper than `MOST_LEVELS`, which nothing that reads it would stand."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"it holds {constant}")
+
+    try:
+        content = json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as broken:
+        raise BadJson(f"{name} is not valid JSON: {broken}") from broken
+    level = [content]
+    for _ in range(MOST_LEVELS):
+        level = [inner for value in level for inner in _inside(value) if isinstance(inner, dict | list)]
+        if not level:
+            return content
+    raise BadJson(f"{name} is not valid JSON: expected at most {MOST_LEVELS} levels")
+
+
+def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The object in a JSON file. Raises ValueError for what is none."""
+    if path.stat().st_size > most_bytes:
+        raise ValueError(f"{path} is too long: expected at most {most_bytes:,} bytes")
+    content = parse_json(read_text(path), str(path))
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a JSON object, got {type(content).__name__}")
     return content
+
+
+def inside(folder: Path, name: Any) -> Path:
+    """The file of this name in `folder`. Raises ValueError for what lies elsewhere, or is no name."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError(f"{folder}: {name!r} is no name of a file")
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
+        raise ValueError(f"{folder}: {name!r} lies outside of this folder")
+    return folder / name
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

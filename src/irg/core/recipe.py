@@ -74,7 +74,7 @@ def read_recipe(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError as missing:
         raise ValueError(f"{path}: no such recipe") from missing

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from irg.core.files import write_atomically
+from irg.core.files import inside, read_json, write_atomically
 from irg.core.reading import read_image
 
 VERSION = 1
@@ -80,18 +80,34 @@ class Trace:
         path = folder / "trace.json"
         if not path.exists():
             raise ValueError(f"{folder} holds no trace: trace.json is missing")
-        content = json.loads(path.read_text())
+        content = read_json(path)
         if content.get("version") != VERSION:
             raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
+        try:
+            return cls._of_json(content, folder)
+        except (KeyError, TypeError, AttributeError) as wrong:
+            raise ValueError(f"{path} is no trace: {wrong!r}") from wrong
+
+    @classmethod
+    def _of_json(cls, content: dict[str, Any], folder: Path) -> "Trace":
         turns = tuple(
-            Turn(**{**turn, "image": _open(folder / turn["image"]), "verdict": _verdict(turn["verdict"])})
+            Turn(
+                **{
+                    **turn,
+                    "image": _open(inside(folder, turn["image"])),
+                    "verdict": _verdict(turn["verdict"]),
+                }
+            )
             for turn in content["turns"]
         )
         parts = {name: content[name] for name in _PARTS if name in content}
+        for name, kind in (("prompt", str), ("seed", int), ("settings", dict), ("model", dict)):
+            if not isinstance(content.get(name, kind()), kind):
+                raise TypeError(f"{name} is {content[name]!r}")
         parts |= {
             "modes": tuple(content.get("modes", ())),
             "questions": tuple(map(tuple, content.get("questions", ()))),
-            "source": _open(folder / content["source"]) if content["source"] else None,
+            "source": _open(inside(folder, content["source"])) if content["source"] else None,
         }
         return cls(turns=turns, **parts)
 

@@ -1,11 +1,11 @@
 """Prompts in files: one a line in text, or the named fields of JSON, JSON lines, CSV and parquet."""
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from irg.core.files import BadJson, inside, parse_json, read_text
 from irg.core.picture import Picture
 
 FIELDS = ("prompt", "Prompt", "prompt_en", "short_description", "long_description")
@@ -39,10 +39,10 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
             case ".txt":
                 yield from (line.strip() for line in _lines(path))
             case ".json":
-                yield from _inside(json.loads(path.read_text(encoding="utf-8")), fields)
+                yield from _inside(parse_json(read_text(path), str(path)), fields)
             case ".jsonl":
                 for line in _lines(path):
-                    yield from _inside(json.loads(line), fields)
+                    yield from _inside(parse_json(line, str(path)), fields)
             case ".csv":
                 with path.open(encoding="utf-8-sig", newline="") as file:
                     for row in csv.DictReader(file):
@@ -50,7 +50,7 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
             case ".parquet":
                 for row in _parquet_rows(path, fields):
                     yield from (row[field] for field in fields if isinstance(row.get(field), str))
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as broken:
+    except (UnicodeDecodeError, BadJson, csv.Error) as broken:
         raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {broken}") from broken
 
 
@@ -74,7 +74,7 @@ def read_pairs(path: Path, fields: Sequence[str], image: str) -> Iterator[tuple[
 
 def _picture_file(path: Path, number: int, name: str) -> bytes:
     try:
-        return (path.parent / name).read_bytes()
+        return inside(path.parent, name).read_bytes()
     except OSError as missing:
         raise ValueError(f"{path}, row {number}: picture {name}: {missing.strerror}") from missing
 
@@ -90,7 +90,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     match path.suffix:
         case ".jsonl":
             for line in _lines(path):
-                row = json.loads(line)
+                row = parse_json(line, str(path))
                 if not isinstance(row, dict):
                     raise ValueError(f"{path}: {line.strip()[:80]!r} is no object with fields")
                 yield row
@@ -104,7 +104,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         yield from (line for line in file if line.strip())
 
 

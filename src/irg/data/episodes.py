@@ -1,11 +1,11 @@
 """Folders of saved episodes (`Trace.save`), as they are generated, read as a source of traces."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from irg.core.files import BadJson, read_json
 from irg.core.reading import ImageError
 from irg.core.trace import Trace
 from irg.data.source import Fault, RowError, RowPlace
@@ -63,14 +63,13 @@ class EpisodeSource:
         place, folder = self.place(index), self.folders[index]
         try:
             trace = Trace.load(folder)
-        except json.JSONDecodeError as broken:
+        except BadJson as broken:
             raise place.error(Fault.BAD_JSON, str(broken)) from broken
-        except KeyError as missing:
-            raise place.error(Fault.MISSING_COLUMN, f"{missing} is missing") from missing
         except ImageError as broken:  # an OSError is of the system: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
-        except (ValueError, TypeError, AttributeError) as wrong:
-            raise place.error(Fault.WRONG_TYPE, str(wrong)) from wrong
+        except ValueError as wrong:
+            is_missing = isinstance(wrong.__cause__, KeyError)
+            raise place.error(Fault.MISSING_COLUMN if is_missing else Fault.WRONG_TYPE, str(wrong)) from wrong
         if not trace.turns:
             raise place.error(Fault.NO_TARGET, "it has no turns")
         return trace
@@ -81,8 +80,8 @@ class EpisodeSource:
         found: dict[int, str] = {}
         for index, folder in enumerate(self.folders):
             try:
-                known = json.loads((folder / FILE).read_text()).get("id")
-            except (ValueError, AttributeError):
+                known = read_json(folder / FILE).get("id")
+            except (ValueError, OSError):
                 continue  # reading it says what is wrong with it
             if isinstance(known, str) and known and first.setdefault(known, str(folder)) != str(folder):
                 found[index] = first[known]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import write_atomically
+from irg.core.files import read_json, write_atomically
 from irg.data.source import Fault, RowError
 
 VERSION = 1
@@ -36,7 +36,7 @@ def recall(folder: Path | None, key: dict[str, Any] | None) -> Findings | None:
     if folder is None or key is None or not (path := _path(folder, key)).exists():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path, most_bytes=1 << 40)
         errors = {
             index: RowError(file, row, Fault(reason), detail)
             for index, file, row, reason, detail in content["errors"]

@@ -5,11 +5,12 @@ OUT/manifest.json                    what the run that made it came to
 """
 
 import hashlib
-import json
 import re
 import unicodedata
 from pathlib import Path
 from typing import Any
+
+from irg.core.files import read_json
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -21,8 +22,8 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
     path = out / MANIFEST
     if not path.exists():
         return None
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or content.get("version") != VERSION or "shards" not in content:
+    content = read_json(path)
+    if content.get("version") != VERSION or "shards" not in content:
         raise ValueError(f"{path} is no manifest of a curation of version {VERSION}")
     return content
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from irg.core.files import put_in_place, write_atomically
+from irg.core.files import inside, put_in_place, read_json, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow
@@ -60,19 +60,19 @@ class Manifest:
         if not path.is_file():
             return None
         try:
-            content = json.loads(path.read_text())
+            content = read_json(path)
             if content["version"] != VERSION:
                 raise ValueError(f"{path} has version {content['version']}, expected {VERSION}")
             files = tuple(
                 FileEntry(**{**entry, "groups": tuple(entry["groups"])}) for entry in content["files"]
             )
             manifest = cls(content["format"], files, content["provenance"])
+            for file in files:
+                inside(folder, file.name)
             if any(sum(file.groups) != file.rows for file in files):
                 raise ValueError(f"{path} contradicts itself: the rows of a file are not those of its groups")
             return manifest
-        except json.JSONDecodeError as broken:
-            raise ValueError(f"{path} is not a manifest: {broken}") from broken
-        except (KeyError, TypeError) as broken:
+        except (KeyError, TypeError, AttributeError) as broken:
             raise ValueError(f"{path} is not the manifest of a data set") from broken
 
     def save(self, folder: Path) -> None:

@@ -1,11 +1,12 @@
 """Sizes of a model, its presets, and how a checkpoint folder's JSON files hold them."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from irg.core.files import read_json
+from irg.core.values import check_number
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,14 @@ class DecoderConfig:
     vocabulary: int
     rope_theta: float = 1e6
     norm_eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "the decoder")
+        if self.width % (2 * self.num_heads) or self.num_heads % self.num_kv_heads:
+            raise ValueError(
+                f"the decoder: {self.num_heads} heads, {self.num_kv_heads} with keys and values, do not "
+                f"divide a width of {self.width}"
+            )
 
     @property
     def head_width(self) -> int:
@@ -38,6 +47,13 @@ class VisionConfig:
     side: int
     """Patches per side of the position tables; a patch's place is row * side + column."""
     norm_eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _check_sizes(self, "the vision tower")
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"the vision tower: {self.num_heads} heads do not divide a width of {self.width}"
+            )
 
     @property
     def patch_values(self) -> int:
@@ -61,6 +77,7 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         if self.kind not in ("kl", "patch"):
             raise ValueError(f"autoencoder kind {self.kind!r}: expected 'kl' or 'patch'")
+        _check_sizes(self, "the autoencoder")
         if self.kind == "patch" and len(self.channels) != 2:
             raise ValueError(f"a patch autoencoder has two feature widths, got {self.channels}")
 
@@ -81,6 +98,9 @@ class ModelConfig:
     latent_side: int = 64
     """Latent tokens per side of the position table; a token's place is row * side + column."""
 
+    def __post_init__(self) -> None:
+        _check_sizes(self, "the model")
+
     @property
     def latent_values(self) -> int:
         """Values of one latent token."""
@@ -90,6 +110,30 @@ class ModelConfig:
     def pixels_per_latent(self) -> int:
         """Side of the square of pixels behind one latent token."""
         return self.latent_patch * self.autoencoder.downsample
+
+
+_MOST = {
+    "num_layers": 1000,
+    "num_blocks": 100,
+    "vocabulary": 1 << 24,
+    "side": 1 << 12,
+    "latent_side": 1 << 12,
+}
+"""Of counts; of any other size it is `_MOST_WIDE`. What is beyond is a mistake that takes gigabytes."""
+_MOST_WIDE = 1 << 18
+
+
+def _check_sizes(config: Any, whose: str) -> None:
+    """Raise ValueError for numbers of a configuration that no model has."""
+    for field in fields(config):
+        name, value = f"{whose}: {field.name}", getattr(config, field.name)
+        if field.type is int:
+            check_number(name, value, 1, _MOST.get(field.name, _MOST_WIDE), whole=True)
+        elif field.type is float:
+            check_number(name, value, above=None if field.name == "shift" else 0)
+        elif field.name == "channels":
+            for one in value:
+                check_number(name, one, 1, _MOST_WIDE, whole=True)
 
 
 FLUX_AUTOENCODER = AutoencoderConfig("kl", (128, 256, 512, 512), 2, 16, scale=0.3611, shift=0.1159)
@@ -148,6 +192,17 @@ _VISION_KEYS = {
 """What the vision tower's calls them, of which it counts one layer more than runs, and the side in pixels."""
 _DEFAULTS: dict[str, Any] = {"rope_theta": 1e6, "rms_norm_eps": 1e-6, "layer_norm_eps": 1e-6}
 """What files may leave out."""
+_HONOURED: dict[str, dict[str, Any]] = {
+    LLM_CONFIG: {
+        "hidden_act": "silu",
+        "qk_norm": True,
+        "use_sliding_window": False,
+        "tie_word_embeddings": False,
+        "attention_bias": True,
+    },
+    VIT_CONFIG: {"hidden_act": "gelu_pytorch_tanh", "num_channels": 3},
+}
+"""Settings of other models of the kind, with the one value that ours computes."""
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -156,19 +211,57 @@ def read_config(folder: Path) -> ModelConfig:
     The position tables' side follows from the vision tower's image size, as in the reference. Without
     `ae_params.json` the FLUX autoencoder is meant.
     """
-    llm, vit = (_DEFAULTS | _read_json(folder / name) for name in (LLM_CONFIG, VIT_CONFIG))
+    llm, vit = (_read_json(folder / name) for name in (LLM_CONFIG, VIT_CONFIG))
+    autoencoder = read_autoencoder_config(folder)
     try:
+        _check_honoured(llm, LLM_CONFIG)
+        _check_honoured(vit, VIT_CONFIG)
+        llm, vit = _DEFAULTS | _with_rope_theta(llm), _DEFAULTS | vit
         decoder = {ours: llm[theirs] for ours, theirs in _DECODER_KEYS.items()}
-        vision = VisionConfig(**{ours: vit[theirs] for ours, theirs in _VISION_KEYS.items()})
+        vision = {ours: vit[theirs] for ours, theirs in _VISION_KEYS.items()}
+        for name in ("side", "num_layers", "patch"):
+            check_number(f"{VIT_CONFIG}: {_VISION_KEYS[name]}", vision[name], 1, _MOST_WIDE, whole=True)
+        vision |= {"num_layers": vision["num_layers"] - 1, "side": vision["side"] // vision["patch"]}
+        return ModelConfig(
+            DecoderConfig(**decoder),
+            VisionConfig(**vision),
+            autoencoder,
+            llm.get("latent_patch_size", 2),
+            llm.get("max_latent_size", 64),
+        )
     except KeyError as missing:
         raise ValueError(f"{folder}: a configuration file lacks {missing}") from missing
-    return ModelConfig(
-        DecoderConfig(**decoder),
-        replace(vision, num_layers=vision.num_layers - 1, side=vision.side // vision.patch),
-        read_autoencoder_config(folder),
-        llm.get("latent_patch_size", 2),
-        llm.get("max_latent_size", 64),
-    )
+    except ValueError as wrong:
+        raise ValueError(f"{folder}: {wrong}") from wrong
+
+
+def _check_honoured(content: dict[str, Any], name: str) -> None:
+    for key, wanted in _HONOURED[name].items():
+        if (value := content.get(key, wanted)) != wanted and value is not None:
+            raise ValueError(f"{name}: {key} {value!r} cannot be honoured, only {wanted!r}")
+
+
+def _with_rope_theta(llm: dict[str, Any]) -> dict[str, Any]:
+    """Newer files say the base of the rotary embedding in `rope_parameters`, older ones beside it; what else
+    either asks for, such as another scaling, is refused."""
+    for name in ("rope_parameters", "rope_scaling"):
+        asked = llm.get(name)
+        if asked is None:
+            continue
+        known = {"rope_type", "type", "rope_theta"}
+        if not isinstance(asked, dict) or asked.keys() - known or _rope_type(asked) != "default":
+            raise ValueError(
+                f"{LLM_CONFIG}: {name} {asked!r} cannot be honoured, only the default's rope_theta"
+            )
+        theta = asked.get("rope_theta", llm.get("rope_theta", _DEFAULTS["rope_theta"]))
+        if llm.get("rope_theta", theta) != theta:
+            raise ValueError(f"{LLM_CONFIG}: rope_theta is both {llm['rope_theta']!r} and {theta!r}")
+        llm = {**llm, "rope_theta": theta}
+    return llm
+
+
+def _rope_type(asked: dict[str, Any]) -> Any:
+    return asked.get("rope_type", asked.get("type", "default"))
 
 
 def read_autoencoder_config(folder: Path) -> AutoencoderConfig:
@@ -179,7 +272,7 @@ def read_autoencoder_config(folder: Path) -> AutoencoderConfig:
     params = _read_json(path)
     try:
         return _parse_autoencoder(params)
-    except (KeyError, TypeError) as wrong:
+    except (KeyError, TypeError, ValueError) as wrong:
         raise ValueError(f"{path} does not describe an autoencoder: {wrong}") from wrong
 
 

@@ -12,10 +12,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from irg.core.files import put_in_place, write_atomically
+from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_json, write_atomically
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
 AUTOENCODER_FILE = "ae.safetensors"
+TYPES = ("F32", "F16", "BF16")
+"""Of weights that are loaded, as safetensors calls them."""
 
 
 class CheckpointError(ValueError):
@@ -40,13 +42,13 @@ def weight_files(folder: Path) -> list[Path]:
         index = folder / f"{name}.index.json"
         if index.exists():
             try:
-                shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+                named = read_json(index)["weight_map"].values()
+                shards = sorted({inside(folder, shard) for shard in named})
             except (ValueError, KeyError, TypeError, AttributeError) as broken:
                 raise CheckpointError(f"{index} is not a whole index of shards: {broken!r}") from broken
-            missing = [shard for shard in shards if not (folder / shard).exists()]
-            if missing:
+            if missing := [shard.name for shard in shards if not shard.exists()]:
                 raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")
-            return [folder / shard for shard in shards]
+            return shards
     raise CheckpointError(
         f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)"
     )
@@ -61,16 +63,23 @@ def read_weights(
     end, where tensors were missing, unexpected or of another shape.
     """
     found: dict[str, torch.Size] = {}
+    faults: list[str] = []
     for path in files:
         try:
             with safe_open(path, framework="pt", device=str(device)) as file:
                 for name in file.keys():  # noqa: SIM118 - the handle is no mapping
-                    found[name] = torch.Size(file.get_slice(name).get_shape())
-                    if name in wanted and _fits(found[name], wanted[name]):
-                        yield name, file.get_tensor(name).view(wanted[name])
+                    entry = file.get_slice(name)
+                    found[name] = torch.Size(entry.get_shape())
+                    if fault := _type_fault(name, entry.get_dtype()):
+                        faults.append(fault)
+                    elif name in wanted and _fits(found[name], wanted[name]):
+                        tensor = file.get_tensor(name).view(wanted[name])
+                        if not is_finite(tensor):
+                            faults.append(f"{name} holds NaN or infinity")
+                        yield name, tensor
         except SafetensorError as broken:
             raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
-    if problems := differences(found, wanted):
+    if problems := faults + differences(found, wanted):
         where = ", ".join(map(str, files))
         raise CheckpointError(f"{where}: {len(problems)} problem(s): " + "; ".join(sorted(problems)))
 
@@ -97,6 +106,10 @@ def differences(found: Mapping[str, torch.Size], wanted: Mapping[str, torch.Size
         elif not _fits(found[name], wanted[name]):
             problems.append(f"{name} has shape {tuple(found[name])}, expected {tuple(wanted[name])}")
     return problems
+
+
+def _type_fault(name: str, kind: str) -> str | None:
+    return None if kind in TYPES else f"{name} is of type {kind}, expected {', '.join(TYPES)}"
 
 
 def _fits(found: torch.Size, wanted: torch.Size) -> bool:
@@ -169,12 +182,13 @@ def read_header(path: Path) -> tuple[WeightFile, dict[str, torch.Size]]:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > size - 8:
+        if length > min(size - 8, MOST_BYTES):
             raise CheckpointError(f"{path} is not a whole safetensors file: it ends inside its header")
         header = file.read(length)
     values: Counter[str] = Counter()
     try:
-        tensors = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        tensors = parse_json(header.decode(), "its header")
+        tensors.pop("__metadata__", None)
         shapes = {name: torch.Size(entry["shape"]) for name, entry in tensors.items()}
         for name, entry in tensors.items():
             values[entry["dtype"]] += shapes[name].numel()

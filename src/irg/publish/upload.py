@@ -1,11 +1,11 @@
 """Sending a published folder to the hub. Nothing is sent before all of it has been looked at."""
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from irg.core.files import read_json
 from irg.data.shards import MANIFEST, file_hash, verify
 from irg.publish.card import FILE
 from irg.publish.webdataset import INDEX
@@ -82,7 +82,7 @@ def _problems(part: Path) -> Iterator[str]:
     if (part / MANIFEST).is_file():
         yield from verify(part)
     elif (part / INDEX).is_file():
-        for entry in json.loads((part / INDEX).read_text())["shards"]:
+        for entry in read_json(part / INDEX)["shards"]:
             path = part / entry["name"]
             if not path.is_file() or file_hash(path) != entry["sha256"]:
                 yield f"{path.name} is missing or not what {INDEX} says"

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from irg.core.files import read_text
+
 
 def lines_until(path: Path, step: int, after: int = -1) -> Iterator[str]:
     """The lines about steps up to `step`, and past `after`.
@@ -11,7 +13,7 @@ def lines_until(path: Path, step: int, after: int = -1) -> Iterator[str]:
     A process that was killed may have left half a line at the end, which is not among them. Raises ValueError
     for any other that is no JSON.
     """
-    lines = path.read_text().splitlines()
+    lines = read_text(path).splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             of_line = json.loads(line)["step"]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from irg.core.files import read_text
 from irg.report import plots
 
 _MEAN_OVER = 15
@@ -17,7 +18,7 @@ def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
     if not path.exists():
         raise ValueError(f"{run} holds no metrics: metrics.jsonl is missing")
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         values = json.loads(line)
         for name, value in values.items():
             if value is not None and name.startswith(("flow/", "text/")):

@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from irg.core.files import read_text
 from irg.endpoint.templates import Template, parse_templates
 
 
@@ -22,4 +23,4 @@ def read_templates(path: Path | None) -> dict[str, Template]:
     """
     if path is None:
         return shipped()
-    return shipped() | parse_templates(path.read_text(encoding="utf-8"), str(path), shipped())
+    return shipped() | parse_templates(read_text(path), str(path), shipped())
