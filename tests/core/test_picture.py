@@ -7,7 +7,7 @@ from irg.core.picture import Picture, StoredPicture
 
 
 def test_what_is_no_picture_says_so() -> None:
-    with pytest.raises(ValueError, match="is no picture that can be read"):
+    with pytest.raises(ValueError, match="is not a picture that can be read"):
         Picture(b"hello").open()
 
 

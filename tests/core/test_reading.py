@@ -60,10 +60,10 @@ def test_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "has no bytes, expected a picture"),
+        (b"", "is empty, expected a picture"),
         (
             b"just some words, and not a picture",
-            r"is no picture that can be read \(PNG, JPEG, WEBP, GIF, BMP or TIFF\)",
+            r"is not a picture that can be read \(PNG, JPEG, WEBP, GIF, BMP or TIFF\)",
         ),
         (encoded(gradient(64, 64), "JPEG")[:700], "is a broken picture: "),
         (encoded(gradient(64, 64))[:300], "is a broken picture: "),
@@ -177,7 +177,7 @@ def test_exif_data_that_cannot_be_read_turn_nothing() -> None:
 @pytest.mark.parametrize("form", ["EPS", "PPM", "DDS", "PCX", "TGA", "ICO", "SGI"])
 def test_other_formats_are_refused_unread(form: str) -> None:
     for read in (read_image, image_size):
-        with pytest.raises(ImageError, match=r"x is no picture that can be read \(PNG, JPEG, WEBP"):
+        with pytest.raises(ImageError, match=r"x is not a picture that can be read \(PNG, JPEG, WEBP"):
             read(encoded(gradient(16, 16), form), "x")
 
 
@@ -191,7 +191,7 @@ def test_a_program_in_a_picture_does_not_run(tmp_path: Path, monkeypatch: pytest
     assert note.exists()
     note.unlink()
     (tmp_path / "photo.png").write_bytes(encoded(gradient(16, 16), "EPS"))
-    with pytest.raises(ImageError, match="is no picture that can be read"):
+    with pytest.raises(ImageError, match="is not a picture that can be read"):
         read_image(tmp_path / "photo.png")
     assert not note.exists()
 

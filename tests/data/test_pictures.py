@@ -92,8 +92,8 @@ def test_a_decoded_picture_goes_back_to_its_bytes_unless_it_was_changed() -> Non
         (without(file_of("BMP"), 18, "<ii"), (Fault.EMPTY_IMAGE, "source has 0 pixels a side")),
         (without(file_of("GIF"), 6, "<HH")[:13], (Fault.EMPTY_IMAGE, "source has 0 pixels a side")),
         (file_of("GIF")[:13], (Fault.BROKEN_IMAGE, "source is ")),
-        (b"nothing", (Fault.BROKEN_IMAGE, "source is no picture that can be read")),
-        (b"\xff\xd8\xff\xe0", (Fault.BROKEN_IMAGE, "source is no picture that can be read")),
+        (b"nothing", (Fault.BROKEN_IMAGE, "source is not a picture that can be read")),
+        (b"\xff\xd8\xff\xe0", (Fault.BROKEN_IMAGE, "source is not a picture that can be read")),
         (file_of("PNG")[:20], (Fault.BROKEN_IMAGE, "source is a broken picture: Truncated File Read")),
     ],
 )

@@ -57,7 +57,7 @@ def test_an_id_is_the_hash_of_what_is_taught(tmp_path: Path) -> None:
         (
             {"source": {"bytes": b"GIF9", "path": None}, "source_width": 4, "source_height": 4},
             Fault.BROKEN_IMAGE,
-            "source is no picture that can be read (PNG, JPEG, WEBP, GIF, BMP or TIFF)",
+            "source is not a picture that can be read (PNG, JPEG, WEBP, GIF, BMP or TIFF)",
         ),
     ],
 )

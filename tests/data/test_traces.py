@@ -84,7 +84,7 @@ def test_what_is_no_store_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no such file or folder"):
         TraceStore(tmp_path / "nowhere")
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(ValueError, match=r"manifest\.json is not a manifest"):
+    with pytest.raises(ValueError, match=r"manifest\.json is not valid JSON"):
         TraceStore(tmp_path)
     (tmp_path / "manifest.json").write_text('{"version": 99}')
     with pytest.raises(ValueError, match="version 99, expected 1"):

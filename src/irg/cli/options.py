@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 from rich.console import Console
 
-from irg.core.output import distinct
 from irg.terminal import err, out
 
 if TYPE_CHECKING:
@@ -133,6 +132,7 @@ class ModelChoice:
 
     def deciding(self, plan: "Plan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
+        self._check_device()
         identity = self.checkpoint.identity
         return [plan.as_json(), identity["fingerprint"], identity["dtype"]]
 
@@ -203,6 +203,8 @@ class Overrides:
 
 def default_folder(text: str, seed: int, *others: object) -> Path:
     """runs/two-red-circles-0-1f3a90c2: another for each text, seed, and `others` (JSON) that decide on it."""
+    from irg.core.output import distinct
+
     slug = re.sub(r"[^\w]+", "-", text.lower()).strip("-_")[:48].rstrip("-_")
     return Path("runs") / distinct(f"{slug or 'episode'}-{seed}", text, seed, *others)
 

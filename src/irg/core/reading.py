@@ -89,14 +89,14 @@ def _file(path: Path) -> bytes:
 def _opened(data: bytes, name: str) -> Image.Image:
     """The head of the picture. Raises ImageError, also where it is too large to be read on."""
     if not data:
-        raise ImageError(f"{name} has no bytes, expected a picture")
+        raise ImageError(f"{name} is empty, expected a picture")
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise ImageError(f"{name} is too large: {bomb}") from bomb
     except UnidentifiedImageError as unknown:
         known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise ImageError(f"{name} is no picture that can be read ({known})") from unknown
+        raise ImageError(f"{name} is not a picture that can be read ({known})") from unknown
     except Exception as broken:  # decoders raise whatever a malformed file makes them
         raise ImageError(f"{name} is a broken picture: {broken}") from broken
     _check_size(picture.size, name)
