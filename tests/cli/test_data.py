@@ -35,6 +35,18 @@ def test_inspecting_shows_modes_tokens_sizes_and_rejected_rows(run: Run, work: P
     assert len((work / "report" / "rejected.jsonl").read_text().splitlines()) == 9 + 3
 
 
+def test_an_inspection_replaces_its_own_pages_alone(run: Run, traces: Path, work: Path) -> None:
+    for _ in range(2):
+        assert run("data", "inspect", traces, "--out", "report").exit_code == 0
+    Path("mine").mkdir()
+    Path("mine/index.html").write_text("a page of mine")
+    result = run("data", "inspect", traces, "--out", "mine")
+    assert result.exit_code == 2
+    assert "mine holds 'index.html' and no inspection that irg made" in " ".join(result.output.split())
+    assert [path.name for path in Path("mine").iterdir()] == ["index.html"]
+    assert Path("mine/index.html").read_text() == "a page of mine"
+
+
 def test_inspecting_prints_json_and_nothing_else(run: Run, traces: Path) -> None:
     result = run("data", "inspect", traces, "--json", "--skip-pictures")
     content = json.loads(result.stdout)

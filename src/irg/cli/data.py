@@ -1,5 +1,6 @@
 """`irg data`: look at data sets, convert them, verify their files."""
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,23 +74,23 @@ def inspect(
     Documents and their tokens by learning mode, sizes of pictures, and every
     rejected row by reason. Tokens are those of the model given.
     """
+    from irg.core.files import write_atomically
+    from irg.core.output import working
     from irg.data.formats import open_source
-    from irg.data.inspect import Inspecting
+    from irg.data.inspect import Inspecting, lines_of
     from irg.data.inspect import inspect as examine
 
     source = open_source(path, system_prompt)
     settings = Inspecting(_preparer(model), max_tokens, not skip_pictures, system_prompt)
-    with bars(telling.console, transient=True) as move:
-        found = examine(source, settings, lambda stage, _: move(stage, len(source), advance=1))
-    if folder is not None:
-        from irg.core.files import write_atomically
-        from irg.data.inspect import lines_of
-        from irg.data.inspect_report import page, read_examples
+    with working(folder, "inspection") if folder else nullcontext() as ours:
+        with bars(telling.console, transient=True) as move:
+            found = examine(source, settings, lambda stage, _: move(stage, len(source), advance=1))
+        if ours is not None:
+            from irg.data.inspect_report import page, read_examples
 
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "rejected.jsonl", lines_of([*found.rejected, *found.left_out]))
-        shown = read_examples(source, found, system_prompt, num_examples)
-        write_atomically(folder / "index.html", page(found, shown))
+            write_atomically(ours / "rejected.jsonl", lines_of([*found.rejected, *found.left_out]))
+            shown = read_examples(source, found, system_prompt, num_examples)
+            write_atomically(ours / "index.html", page(found, shown))
     if telling.as_json:
         print_json(found.as_json())
         return
