@@ -6,6 +6,7 @@ import pyarrow
 import pytest
 
 from irg.data.shards import Manifest, ShardFormat, ShardWriter, bytes_of, file_hash, verify
+from irg.data.source import RowError
 from irg.data.traces import TraceStore, TraceWriter
 from tests.data.stored import FULL, flip, some, write
 
@@ -41,6 +42,27 @@ def test_a_folder_holds_a_whole_store_or_nothing(tmp_path: Path) -> None:
     assert len(store) == 3 and sorted(path.name for path in tmp_path.iterdir())[0] == "manifest.json"
     with pytest.raises(ValueError, match="holds a data set already"):
         write(tmp_path, some(1))
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_set_whose_writer_was_killed_as_it_moved_files_is_not_whole(tmp_path: Path, moved: int) -> None:
+    write(tmp_path, some(5), rows_per_file=2)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / ".partial").mkdir()  # as killed after so many of its files
+    for name in sorted(whole.keys() - {"manifest.json"})[moved:]:
+        (tmp_path / name).rename(tmp_path / ".partial" / name)
+    lost = [str(row) for row in TraceStore(tmp_path).survey() if isinstance(row, RowError)]
+    assert len(lost) == 5 - 2 * moved and all("the file is missing" in one for one in lost)
+    write(tmp_path, some(5), rows_per_file=2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+def test_a_whole_set_beside_what_is_left_of_its_writing_is_not_replaced(tmp_path: Path) -> None:
+    write(tmp_path, some(3))
+    (tmp_path / ".partial").mkdir()
+    with pytest.raises(ValueError, match="holds a data set already"):
+        write(tmp_path, some(1))
+    assert len(TraceStore(tmp_path)) == 3
 
 
 def test_verifying_finds_every_kind_of_difference(tmp_path: Path) -> None:

@@ -136,8 +136,9 @@ class ShardFormat:
 
 
 class ShardWriter:
-    """Writes a data set. A context manager: all is made in a hidden folder, which is moved, the manifest
-    last, when it is left without an error and thrown away otherwise: a folder holds a whole data set or none.
+    """Writes a data set. A context manager: all is made in a hidden folder, whose files are moved when it is
+    left without an error; otherwise it is thrown away. The manifest comes first: of a process that is killed
+    while it moves them, a set stays that is told not to be whole, and that the next writer takes away.
 
     The same rows give the same bytes. Raises ValueError for a folder that holds a data set already.
     """
@@ -172,6 +173,7 @@ class ShardWriter:
     def __enter__(self) -> Self:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"{self.folder} is a file, expected a folder to write into")
+        self._clear_half_moved()
         if (self.folder / MANIFEST).exists() or any(self.folder.glob("*.parquet")):
             raise ValueError(f"{self.folder} holds a data set already: choose another folder, or remove it")
         json.dumps(self.provenance, allow_nan=False)  # what cannot be written is better known now
@@ -210,9 +212,18 @@ class ShardWriter:
     def _finish(self) -> None:
         self._end_group()
         self._end_file()
+        Manifest(self.form.name, tuple(self._entries), self.provenance).save(self.folder)
         for entry in self._entries:
             put_in_place(self._staging / entry.name, self.folder / entry.name)
-        Manifest(self.form.name, tuple(self._entries), self.provenance).save(self.folder)
+
+    def _clear_half_moved(self) -> None:
+        """Take away what a process that was killed while it moved its files has moved of them."""
+        manifest = Manifest.load(self.folder) if self._staging.is_dir() else None
+        if manifest is None or all((self.folder / file.name).exists() for file in manifest.files):
+            return
+        for file in manifest.files:
+            (self.folder / file.name).unlink(missing_ok=True)
+        (self.folder / MANIFEST).unlink()
 
     def _end_group(self) -> None:
         import pyarrow
