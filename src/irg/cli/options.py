@@ -83,7 +83,12 @@ Device = Annotated[str | None, model_option("cpu, cuda, cuda:1, mps, ... Default
 Dtype = Annotated[DtypeName | None, model_option("Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.")]
 Seed = Annotated[
     int,
-    drawing_option("The same seed draws the same pictures.", metavar="N", least=0, most=2**32 - 1),
+    drawing_option(
+        "The same seed draws the same pictures, in float32 on one machine.",
+        metavar="N",
+        least=0,
+        most=2**32 - 1,
+    ),
 ]
 Out = Annotated[
     Path | None,
