@@ -52,7 +52,7 @@ class Numbers:
 
 
 @dataclass
-class Work:
+class MeasuredWork:
     """A stage that does as little as it can. `seconds` is what it took nevertheless."""
 
     name: str
@@ -91,16 +91,16 @@ def judged(record: TraceRecord) -> TraceRecord:
     )
 
 
-def stages(side: int) -> list[Work]:
+def stages(side: int) -> list[MeasuredWork]:
     return [
-        Work("think", Resource.CPU, lambda record: replace(record, thought="Draw it.")),
-        Work("draw", Resource.DEVICE, pictured(side)),
-        Work("judge", Resource.CPU, judged),
-        Work("filter", Resource.CPU, lambda record: record.noted({"seen": True})),
+        MeasuredWork("think", Resource.CPU, lambda record: replace(record, thought="Draw it.")),
+        MeasuredWork("draw", Resource.DEVICE, pictured(side)),
+        MeasuredWork("judge", Resource.CPU, judged),
+        MeasuredWork("filter", Resource.CPU, lambda record: record.noted({"seen": True})),
     ]
 
 
-def job(folder: Path, count: int, made: Sequence[Work]) -> Job:
+def job(folder: Path, count: int, made: Sequence[MeasuredWork]) -> Job:
     store = work_of(folder)
     proposer = Proposer(Numbers(), Guard(), Proposing(count, SHARD), store)
     return Job(proposer, tuple(made), Selector(store, Select(SelectSettings())), store)
