@@ -11,21 +11,6 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
 """Written by the reference."""
 
 
-@pytest.fixture(scope="module")
-def folder(model: UnifiedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model saved. Tests that break it copy it first."""
-    folder = tmp_path_factory.mktemp("saved")
-    save_model(model, folder)
-    return folder
-
-
-@pytest.fixture
-def broken(folder: Path, tmp_path: Path) -> Path:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
-
-
 def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     states = first.state_dict(), second.state_dict()
     return states[0].keys() == states[1].keys() and all(

@@ -73,21 +73,6 @@ def test_a_header_tells_what_a_file_holds(tmp_path: Path) -> None:
         read_header(path)
 
 
-@pytest.fixture(scope="module")
-def folder(model: UnifiedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model saved. Tests that break it copy it first."""
-    folder = tmp_path_factory.mktemp("saved")
-    save_model(model, folder)
-    return folder
-
-
-@pytest.fixture
-def broken(folder: Path, tmp_path: Path) -> Path:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
-
-
 def edit(folder: Path, changes: dict[str, torch.Tensor | None]) -> None:
     """Rewrite the weights with some tensors replaced, added or (None) dropped."""
     path = folder / "ema.safetensors"

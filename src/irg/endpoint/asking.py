@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
@@ -110,7 +111,7 @@ class Case(Generic[Item]):
         return replace(total, money=math.fsum(cost.money for cost in self.costs))
 
 
-class AskingStage(Generic[Item]):
+class AskingStage(ABC, Generic[Item]):
     """A stage that asks a model about one record after the other: `one` says what becomes of it."""
 
     resource = Resource.ENDPOINT
@@ -121,8 +122,8 @@ class AskingStage(Generic[Item]):
     async def run_async(self, records: Sequence[Item]) -> list[Item]:
         return await each(self.teacher, self.identity.name, records, self.one)
 
-    async def one(self, case: Case[Item]) -> Item:
-        raise NotImplementedError
+    @abstractmethod
+    async def one(self, case: Case[Item]) -> Item: ...
 
 
 async def gathered(*asked: Awaitable[Result]) -> list[Result]:

@@ -8,6 +8,7 @@ what is heavy it loads at its first use, in whatever process that is.
 A stage that waits for endpoints is asynchronous and bounds what it has in flight itself.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -100,7 +101,7 @@ class EndpointStage(Stage, Protocol[Item]):
     async def run_async(self, records: Sequence[Item]) -> list[Item]: ...
 
 
-class EachRecord(Generic[Item]):
+class EachRecord(ABC, Generic[Item]):
     """A stage that computes on the CPU what becomes of each record by itself: `one` says what."""
 
     resource = Resource.CPU
@@ -108,8 +109,8 @@ class EachRecord(Generic[Item]):
     def run(self, records: Sequence[Item]) -> list[Item]:
         return [self.one(record) for record in records]
 
-    def one(self, record: Item) -> Item:
-        raise NotImplementedError
+    @abstractmethod
+    def one(self, record: Item) -> Item: ...
 
 
 AnyStage = DirectStage[Item] | EndpointStage[Item]
