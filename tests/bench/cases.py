@@ -1,8 +1,8 @@
-"""Golden cases of the benchmarks: outputs of their official code, in a folder that is not part of this repository.
+"""Golden cases of the benchmarks: what their official code makes of given inputs. No part of this repository.
 
-Their licences forbid to hand them on, so tests read them from the folder that `IRG_BENCH_CASES` names, by default
-`../shared/bench/cases` beside the repository, and skip where it is absent. A test module says at its top which
-cases it is for, and gets at no others; `test_cases.py` finds those that no module claims.
+Their licences forbid to hand them on, so tests read them from the folder that `IRG_BENCH_CASES` names, or
+from `../shared/bench/cases` beside the repository, and skip where it is absent. A test module says at its top
+which cases it is for, and gets at no others; `test_cases.py` finds those that no module claims.
 """
 
 import json
