@@ -1,6 +1,7 @@
 """TIIF's numbers: accuracy by type and length of description, groups of types, and the overall score.
 
-Facts of A113N-W3I/TIIF-Bench (3aae750). A cell of its table holds four decimals, and means are taken of those.
+A cell of the official table holds four decimals, and means are taken of those. Facts of
+A113N-W3I/TIIF-Bench (3aae750).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
