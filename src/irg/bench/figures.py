@@ -1,28 +1,42 @@
-"""Figures of samples: means with counts and intervals, weighted sums of them, and differences in pairs."""
+"""Figures of a report: means of samples, weighted sums of the means of categories, and differences in pairs,
+with 95% intervals.
+
+The pictures of an item are not independent, so whole items are drawn again. Shape suffixes: G items,
+B resamples.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from irg.bench.intervals import resampled_means, wilson
+from irg.bench.intervals import wilson
 from irg.bench.protocol import Figure, Sample, Summary
 
-RESAMPLES = 1_000
-Key = tuple[str, int | None]
+_RESAMPLES = 1_000
 
 
-def mean_of(name: str, samples: Sequence[Sample], expected: int) -> Figure:
-    """The mean of samples. Rights and wrongs of different items have a Wilson interval, anything else one by
-    the bootstrap over items."""
+def mean_figure(name: str, samples: Sequence[Sample], expected: int) -> Figure:
+    """The mean of the samples' values; no value where there are none."""
     if not samples:
         return Figure(name, None, 0, expected)
-    values = [sample.value for sample in samples]
-    value = float(np.mean(values))
-    if {*values} <= {0.0, 1.0} and len({sample.item for sample in samples}) == len(samples):
-        return Figure(name, value, len(samples), expected, wilson(round(sum(values)), len(samples)))
-    return Figure(
-        name, value, len(samples), expected, interval_of({"": 1.0}, [(s, s.value, "") for s in samples])
-    )
+    value = float(np.mean([sample.value for sample in samples]))
+    return Figure(name, value, len(samples), expected, _interval(samples, value))
+
+
+def weighted_figure(
+    name: str, samples: Sequence[Sample], weights: Mapping[str, float], expected: int
+) -> Figure:
+    """The sum over categories of their weight times their mean; no value where one of them has no samples."""
+    by_category = categories(samples)
+    if not weights or {*weights} - {*by_category}:
+        return Figure(name, None, len(samples), expected)
+    means = {category: np.mean([one.value for one in by_category[category]]) for category in weights}
+    value = float(sum(weight * means[category] for category, weight in weights.items()))
+    rng = np.random.default_rng(0)
+    sums_B = sum(weight * _drawn(by_category[category], rng) for category, weight in weights.items())
+    low, high = np.percentile(sums_B, [2.5, 97.5])
+    return Figure(name, value, len(samples), expected, (float(low), float(high)))
 
 
 def summary_of(
@@ -32,68 +46,65 @@ def summary_of(
     weights: Mapping[str, float],
     missing: Mapping[str, int],
 ) -> Summary:
-    """The usual summary: a mean for each category of `expected`, and the sum of these means by `weights`.
-
-    Of a category that has no samples there is no mean, and so no headline if it has a weight.
-    """
-    by_category = {name: [one for one in samples if one.category == name] for name in expected}
-    figures = tuple(mean_of(name, some, expected[name]) for name, some in by_category.items())
-    values = {figure.name: figure.value for figure in figures}
-    known = {name: value for name in weights if (value := values[name]) is not None}
-    counted = sum(len(by_category[name]) for name in weights)
-    of_all = sum(expected[name] for name in weights)
-    if len(known) < len(weights):
-        headline = Figure(variant, None, counted, of_all)
-    else:
-        value = sum(weight * known[name] for name, weight in weights.items())
-        in_it = [(one, one.value, one.category) for one in samples if one.category in weights]
-        headline = Figure(variant, value, counted, of_all, interval_of(weights, in_it))
+    """The usual summary: a mean for each category of `expected`, and their sum by weights as the headline."""
+    by_category = categories(samples)
+    figures = tuple(mean_figure(name, by_category.get(name, []), count) for name, count in expected.items())
+    in_it = [sample for sample in samples if sample.category in weights]
+    headline = weighted_figure(variant, in_it, weights, sum(expected[name] for name in weights))
     return Summary(variant, headline, figures, missing, tuple(samples), weights)
 
 
 def shares(counts: Mapping[str, int]) -> dict[str, float]:
-    """Weights by which the sum of category means is the plain mean of everything."""
+    """Weights by which the sum of the categories' means is the plain mean of everything."""
     total = sum(counts.values())
     return {name: count / total for name, count in counts.items() if count}
 
 
-def interval_of(
-    weights: Mapping[str, float], values: Sequence[tuple[Sample, float, str]], resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """The 95% bootstrap interval of a weighted sum of category means: whole items are drawn, within each
-    category. Each value comes with its sample and its category."""
-    rng = np.random.default_rng(0)
-    sum_B = np.zeros(resamples)
-    for category, weight in weights.items():
-        ours = [(sample.item, value) for sample, value, of in values if of == category]
-        values_N1 = np.array([[value] for _, value in ours])
-        sum_B += weight * resampled_means(values_N1, [item for item, _ in ours], resamples, rng)[:, 0]
-    low, high = np.percentile(sum_B, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def difference(better: Summary, than: Summary) -> Figure | None:
-    """How much higher the first headline is, on the samples that both have; None where that cannot be said
-    in pairs: other weights, or a category that they do not share."""
-    name = f"{better.headline.name} - {than.headline.name}"
-    if not better.weights or better.weights.keys() != than.weights.keys():
+    """How much higher the first headline is, on the samples that both have. None where it cannot be said in
+    pairs: headlines that are no weighted sums, or of other weights."""
+    if not better.weights or dict(better.weights) != dict(than.weights):
         return None
-    before = {_key(one): one for one in than.samples if one.category in than.weights}
+    before = {_key(sample): sample.value for sample in than.samples}
     pairs = [
-        (one, one.value - before[_key(one)].value, one.category)
-        for one in better.samples
-        if _key(one) in before
+        replace(sample, value=sample.value - before[_key(sample)], right=None)
+        for sample in better.samples
+        if sample.category in better.weights and _key(sample) in before
     ]
-    expected = better.headline.expected
-    by_category: dict[str, list[float]] = {}
-    for _, value, category in pairs:
-        by_category.setdefault(category, []).append(value)
-    if by_category.keys() < better.weights.keys():
-        return Figure(name, None, len(pairs), expected)
-    weights = better.weights
-    value = sum(weight * float(np.mean(by_category[category])) for category, weight in weights.items())
-    return Figure(name, value, len(pairs), expected, interval_of(weights, pairs))
+    name = f"{better.headline.name} - {than.headline.name}"
+    return weighted_figure(name, pairs, better.weights, better.headline.expected)
 
 
 def _key(sample: Sample) -> tuple[str, int | None, str]:
     return sample.item, sample.picture, sample.category
+
+
+def categories(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The samples by category, in order of appearance."""
+    found: dict[str, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.category, []).append(sample)
+    return found
+
+
+def _interval(samples: Sequence[Sample], value: float) -> tuple[float, float] | None:
+    """By Wilson for shares over one picture an item, and where all is right or all wrong; else by drawing
+    items again. None of a single item that is neither right nor wrong."""
+    items = len({sample.item for sample in samples})
+    is_share = all(sample.right is not None for sample in samples)
+    if is_share and (items == len(samples) or value in (0.0, 1.0)):
+        return wilson(round(value * items), items)
+    if items == 1:
+        return None
+    low, high = np.percentile(_drawn(samples, np.random.default_rng(0)), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _drawn(samples: Sequence[Sample], rng: np.random.Generator) -> np.ndarray:
+    """Means [B] over as many items as there are, drawn from them with replacement."""
+    number: dict[str, int] = {}
+    group = [number.setdefault(sample.item, len(number)) for sample in samples]
+    sum_G = np.bincount(group, [sample.value for sample in samples])
+    size_G = np.bincount(group).astype(float)
+    times_BG = rng.multinomial(len(number), np.full(len(number), 1 / len(number)), _RESAMPLES)
+    return (times_BG @ sum_G) / (times_BG @ size_G)

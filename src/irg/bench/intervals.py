@@ -41,15 +41,6 @@ def bootstrap_means(
     Whole groups are drawn with replacement, so that what was measured several times on one prompt does not
     count as independent. Differences of paired conditions are quantities like any other.
     """
-    mean_BK = resampled_means(values_NK, groups, resamples, np.random.default_rng(seed))
-    low_K, high_K = np.percentile(mean_BK, [2.5, 97.5], axis=0)
-    return low_K, high_K
-
-
-def resampled_means(
-    values_NK: np.ndarray, groups: Sequence[Hashable], resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    """The means [B, K] of so many resamples, as `bootstrap_means` draws them."""
     if len(values_NK) != len(groups) or not len(groups):
         raise ValueError(f"{len(values_NK)} items but {len(groups)} groups: expected one for each, and any")
     number: dict[Hashable, int] = {}
@@ -57,9 +48,11 @@ def resampled_means(
     sum_GK = np.zeros((len(number), values_NK.shape[1]))
     np.add.at(sum_GK, group_N, values_NK)
     size_G = np.bincount(group_N).astype(float)
+    rng = np.random.default_rng(seed)
     chance_G = np.full(len(number), 1 / len(number))
     means = []
     for start in range(0, resamples, _CHUNK):
         times_BG = rng.multinomial(len(number), chance_G, min(_CHUNK, resamples - start))
         means.append((times_BG @ sum_GK) / (times_BG @ size_G)[:, None])
-    return np.concatenate(means)
+    low_K, high_K = np.percentile(np.concatenate(means), [2.5, 97.5], axis=0)
+    return low_K, high_K
