@@ -13,12 +13,14 @@ def options(folder: Path, **settings: str) -> JudgeOptions:
 
 
 def test_what_the_user_says_takes_the_place_of_a_benchmark_s_defaults(tmp_path: Path) -> None:
-    found = vlm_settings(options(tmp_path, model="other", max_cost="2.5", key_env="none"), DEFAULTS)
+    given = options(tmp_path, model="other", max_cost="2.5", key_env="none", extra='{"think": false}')
+    found = vlm_settings(given, DEFAULTS)
     assert (found.model, found.temperature, found.max_cost, found.key_env) == ("other", 0.0, 2.5, None)
+    assert found.extra == {"think": False}
 
 
 def test_a_setting_that_nobody_reads_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--judge: modle: there is no such setting; did you mean model?"):
+    with pytest.raises(ValueError, match="--judge: modle: there is no such setting; did you mean model"):
         vlm_settings(options(tmp_path, modle="x"), DEFAULTS)
     with pytest.raises(ValueError, match=r"--judge: readings: '0'"):
         vlm_settings(options(tmp_path, readings="0"), DEFAULTS)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator
 
 from irg.bench.protocol import JudgeOptions
+from irg.core.files import parse_json
 from irg.core.settings import BaseSettings, checked
 from irg.endpoint import Account, Endpoint, EndpointSettings, Price
 
@@ -31,6 +32,8 @@ class VlmSettings(BaseSettings):
     timeout: float = Field(default=300.0, gt=0)
     attempts: int = Field(default=6, ge=1)
     """Requests for one answer at most, where the way to the model fails."""
+    wait: float = Field(default=1.0, gt=0)
+    """Seconds before the second of them at most; the bound doubles from one to the next."""
     readings: int = Field(default=3, ge=1)
     """Answers to one question at most, where they cannot be read."""
     max_cost: float | None = Field(default=None, ge=0)
@@ -47,8 +50,13 @@ class VlmSettings(BaseSettings):
     def _may_be_none(cls, value: Any) -> Any:
         return None if value in ("", "none") else value
 
+    @field_validator("extra", mode="before")
+    @classmethod
+    def _may_be_json(cls, value: Any) -> Any:
+        return parse_json(value, "the value") if isinstance(value, str) else value
+
     def endpoint(self, options: JudgeOptions) -> Endpoint:
-        """The model, with answers and sums kept in `options.keep`. Raises ValueError where the key is absent."""
+        """The model; its answers are kept in `options.keep`. Raises ValueError where there is no key."""
         priced = self.price_input is not None or self.price_output is not None
         price = Price(input=self.price_input or 0.0, output=self.price_output or 0.0)
         about = {
@@ -58,6 +66,7 @@ class VlmSettings(BaseSettings):
             "in_flight": self.in_flight,
             "timeout": self.timeout,
             "attempts": self.attempts,
+            "backoff": {"first": self.wait},
             "extra": self.extra,
             "image_tokens": self.image_tokens,
             "prices": {self.model: price} if priced else {},

@@ -103,7 +103,7 @@ class Endpoint:
             raise EndpointError(NoAnswer.INVALID, problem)
 
         key = written_key(self.settings, request)
-        return await self._shared(key, lambda stored: reader(str(stored.content)), ask)
+        return await self._shared(key, request.template, lambda stored: reader(str(stored.content)), ask)
 
     async def draw(self, request: ImageRequest) -> Reply[bytes]:
         """The bytes of a PNG, drawn from a prompt or from a picture and a prompt. Raises EndpointError."""
