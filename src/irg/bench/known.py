@@ -7,6 +7,7 @@ from irg.bench.protocol import Benchmark
 
 PLACES = {
     "scene": "irg.bench.scene.benchmark:SCENE",
+    "tiif": "irg.bench.tiif.benchmark:TIIF",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }
