@@ -5,7 +5,11 @@ from importlib import import_module
 
 from irg.bench.protocol import Benchmark
 
-PLACES: dict[str, str] = {}
+PLACES = {
+    "scene": "irg.bench.scene.benchmark:SCENE",
+    "wise": "irg.bench.wise.benchmark:WISE",
+    "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
+}
 """By name the module and the attribute of each."""
 
 
