@@ -9,6 +9,8 @@ PLACES = {
     "scene": "irg.bench.scene.benchmark:SCENE",
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "wise": "irg.bench.wise.benchmark:WISE",
+    "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }
 """By name the module and the attribute of each."""
 
