@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from irg.core.digest import digest_of
+
 
 @dataclass(frozen=True)
 class Item:
@@ -24,3 +26,8 @@ def fingerprint(content: Any) -> str:
     """A hash of items, or of anything else that is JSON: runs of one hash were asked for the same."""
     text = json.dumps(content, sort_keys=True, default=asdict)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def seeds_of(benchmark: str, item: str, count: int) -> tuple[int, ...]:
+    """Seeds for the pictures of an item that depend on nothing but these names, below 2**32."""
+    return tuple(int(digest_of(benchmark, item, number)[:8], 16) for number in range(count))

@@ -6,7 +6,21 @@ import typer
 from typer.core import TyperGroup
 
 from irg import __version__
-from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, publish, train
+from irg.cli import (
+    ask,
+    bench,
+    bench_speed,
+    bench_train,
+    curate,
+    data,
+    edit,
+    export,
+    generate,
+    info,
+    plot,
+    publish,
+    train,
+)
 from irg.cli.errors import explain
 from irg.cli.options import with_groups
 from irg.terminal import err, out
@@ -86,6 +100,7 @@ for command, examples in (
 ):
     app.command(command.__name__, epilog=examples)(with_groups(command))
 bench.group.command("train", epilog=bench_train.EXAMPLES)(bench_train.train)
+bench.group.command("speed", epilog=bench_speed.EXAMPLES)(bench_speed.speed)
 for name, group in (
     ("data", data.group),
     ("curate", curate.group),

@@ -175,12 +175,16 @@ _SPLITS = ("train", "held_out", "test", "validation", "valid", "val", "dev", "ev
 
 def splits(path: Path) -> list[str]:
     """The parts of a data set that the files in a folder belong to, as far as their names tell."""
-    found: set[str] = set()
-    for file in _files(path) if path.is_dir() else ():
-        *folders, name = file.relative_to(path).parts
-        named = [*folders, name.split("-")[0].removesuffix(".parquet")]
-        found |= {one for one in named if one in _SPLITS}
+    files = _files(path) if path.is_dir() else ()
+    found = {split for file in files if (split := split_of(file.relative_to(path)))}
     return sorted(found, key=_SPLITS.index)
+
+
+def split_of(file: Path) -> str | None:
+    """The part that a file of a data set belongs to by its folders' names, or its own."""
+    *folders, name = file.parts
+    named = [*folders, name.split("-")[0].split(".")[0]]
+    return next((one for one in named if one in _SPLITS), None)
 
 
 def column_names(path: Path) -> Iterator[set[str]]:

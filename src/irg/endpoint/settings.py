@@ -70,6 +70,9 @@ class EndpointSettings(_Settings):
     backoff: Backoff = Backoff()
     patience: int = Field(default=50, ge=1)
     """This many requests in a row without any answer, each after all its attempts, stop the run."""
+    alike: int = Field(default=10, ge=1)
+    """The first questions of a stage, this many, that meet one and the same answer which no other attempt
+    would change (not accepted, refused, no fit) stop the run."""
     stream: bool = False
     structured: Structured = Structured.JSON_SCHEMA
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"

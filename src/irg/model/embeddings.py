@@ -40,6 +40,14 @@ class PositionTable(nn.Module):
         self.table.copy_(sincos_table(self.table.shape[1], self.side))
 
 
+def reset_positions(module: nn.Module) -> None:
+    """Training computes the position tables of a model exactly; checkpoints carry them rounded."""
+    for table in module.modules():
+        if isinstance(table, PositionTable):
+            table.float()
+            table.reset()
+
+
 class TimestepEmbedding(nn.Module):
     """Sinusoidal features of t in [0, 1] itself (not times 1000), cosines first, and a two-layer MLP."""
 
