@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from irg.bench.figures import categories, mean_figure, weighted_figure
+from irg.bench.figures import categories, difference, mean_figure, shares, summary_of, weighted_figure
 from irg.bench.intervals import wilson
-from irg.bench.protocol import Figure, Sample
+from irg.bench.protocol import Figure, Sample, Summary
 
 
 def samples(category: str, *rows: tuple[float, ...], right: bool | None = True) -> list[Sample]:
@@ -49,3 +49,28 @@ def test_categories_are_weighed() -> None:
     assert both.interval == pytest.approx((both.value - 1.96 * error, both.value + 1.96 * error), abs=0.01)
     assert weighted_figure("both", first, {"a": 0.25, "b": 0.75}, 500) == Figure("both", None, 100, 500)
     assert {name: len(some) for name, some in categories([*first, *second]).items()} == {"a": 100, "b": 400}
+
+
+def test_the_usual_summary_is_the_weighted_sum_of_the_categories_means() -> None:
+    some = samples("a", (1,), (0,)) + samples("b", (1,), (1,), (1,), (0,))
+    plain = summary_of("v", some, {"a": 2, "b": 4}, shares({"a": 2, "b": 4, "none": 0}), {})
+    assert plain.headline.value == pytest.approx(4 / 6) and plain.headline.counted == 6
+    macro = summary_of("v", some, {"a": 2, "b": 4, "c": 1}, {"a": 0.5, "b": 0.5}, {"no picture": 1})
+    assert macro.headline.value == pytest.approx(0.625) and not macro.is_complete
+    assert [figure.value for figure in macro.figures] == [0.5, 0.75, None]
+    empty = summary_of("v", some, {"a": 2, "b": 4, "c": 1}, {"a": 0.5, "c": 0.5}, {})
+    assert empty.headline == Figure("v", None, 2, 3)
+
+
+def test_differences_are_of_what_both_have() -> None:
+    def made(*values: float, weights: dict[str, float] | None = None) -> Summary:
+        rows = samples("a", *((value,) for value in values))
+        return summary_of("v", rows, {"a": 4}, weights or {"a": 1.0}, {})
+
+    found = difference(made(1, 1, 0, 1), made(0, 1, 0))
+    assert found is not None and found.value == pytest.approx(1 / 3)
+    assert (found.counted, found.expected, found.interval) == (3, 4, (0.0, 1.0))
+    assert difference(made(1), made(1, weights={"a": 0.5})) is None
+    assert difference(made(1), made()) == Figure("v - v", None, 0, 4)
+    same = difference(made(*[0, 1] * 50), made(*[0, 1] * 50))
+    assert same is not None and same.interval == (0.0, 0.0), "in pairs nothing differs"

@@ -1,15 +1,17 @@
-"""Figures of a report: means of samples, and weighted sums of the means of categories, with 95% intervals.
+"""Figures of a report: means of samples, weighted sums of the means of categories, and differences in pairs,
+with 95% intervals.
 
 The pictures of an item are not independent, so whole items are drawn again. Shape suffixes: G items,
 B resamples.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from irg.bench.intervals import wilson
-from irg.bench.protocol import Figure, Sample
+from irg.bench.protocol import Figure, Sample, Summary
 
 _RESAMPLES = 1_000
 
@@ -35,6 +37,46 @@ def weighted_figure(
     sums_B = sum(weight * _drawn(by_category[category], rng) for category, weight in weights.items())
     low, high = np.percentile(sums_B, [2.5, 97.5])
     return Figure(name, value, len(samples), expected, (float(low), float(high)))
+
+
+def summary_of(
+    variant: str,
+    samples: Sequence[Sample],
+    expected: Mapping[str, int],
+    weights: Mapping[str, float],
+    missing: Mapping[str, int],
+) -> Summary:
+    """The usual summary: a mean for each category of `expected`, and their sum by weights as the headline."""
+    by_category = categories(samples)
+    figures = tuple(mean_figure(name, by_category.get(name, []), count) for name, count in expected.items())
+    in_it = [sample for sample in samples if sample.category in weights]
+    headline = weighted_figure(variant, in_it, weights, sum(expected[name] for name in weights))
+    return Summary(variant, headline, figures, missing, tuple(samples), weights)
+
+
+def shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """Weights by which the sum of the categories' means is the plain mean of everything."""
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.items() if count}
+
+
+def difference(better: Summary, than: Summary) -> Figure | None:
+    """How much higher the first headline is, on the samples that both have. None where it cannot be said in
+    pairs: headlines that are no weighted sums, or of other weights."""
+    if not better.weights or dict(better.weights) != dict(than.weights):
+        return None
+    before = {_key(sample): sample.value for sample in than.samples}
+    pairs = [
+        replace(sample, value=sample.value - before[_key(sample)], right=None)
+        for sample in better.samples
+        if sample.category in better.weights and _key(sample) in before
+    ]
+    name = f"{better.headline.name} - {than.headline.name}"
+    return weighted_figure(name, pairs, better.weights, better.headline.expected)
+
+
+def _key(sample: Sample) -> tuple[str, int | None, str]:
+    return sample.item, sample.picture, sample.category
 
 
 def categories(samples: Sequence[Sample]) -> dict[str, list[Sample]]:

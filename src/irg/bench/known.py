@@ -5,7 +5,9 @@ from importlib import import_module
 
 from irg.bench.protocol import Benchmark
 
-PLACES: dict[str, str] = {}
+PLACES = {
+    "scene": "irg.bench.scene.benchmark:SCENE",
+}
 """By name the module and the attribute of each."""
 
 

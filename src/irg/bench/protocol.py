@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from irg.bench.items import Item
 from irg.bench.tree import OfficialTree
 from irg.core.picture import Picture
+from irg.pipeline import Plan
 
 BASE_TURN = 0
 """The turn of what is drawn at once, without a thought; turns with thoughts count from 1."""
@@ -195,7 +196,8 @@ class Benchmark:
 
     `judge` makes the judge, for the length of a block; `summaries` has a function for each variant of the
     protocol by its name, the first being the usual one. `digits` is how official tables round, and `scale`
-    what they multiply by.
+    what they multiply by. `size` is that of all pictures, and `world` the closed one that a model has to
+    know, where there is but one.
     """
 
     name: str
@@ -208,9 +210,18 @@ class Benchmark:
     sources: tuple[OfficialFile, ...] = ()
     digits: int = 2
     scale: float = 1.0
+    size: tuple[int, int] | None = None
+    world: str | None = None
 
     def __post_init__(self) -> None:
         assert self.version >= 1 and self.summaries, f"{self.name} needs a version and a summary"
+
+    def check(self, plans: Iterable[Plan]) -> None:
+        """Raises ValueError for plans that draw pictures of a size that the judge does not read."""
+        for plan in plans:
+            if self.size not in (None, (plan.width, plan.height)):
+                wanted = "x".join(map(str, self.size))
+                raise ValueError(f"pictures of {plan.width}x{plan.height}: {self.name} reads {wanted}")
 
 
 def missing_pictures(items: Iterable[Item], heard: Hearings) -> dict[str, int]:

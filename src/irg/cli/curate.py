@@ -57,7 +57,9 @@ group = typer.Typer(
 @group.command("run", epilog=EXAMPLES)
 @with_groups
 def run(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file: recipes/scene.yaml, or your own.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML file, or the name of one that comes with irg: scene.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="What to change of the recipe.")
     ] = None,

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from irg.core.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg train recipes/smoke.yaml out=runs/smoke
+  irg train smoke out=runs/smoke
+  irg train finetune_laptop data.0.path=data/photos out=runs/photos
   irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --dry-run --processes 8
   [dim]# eight processes that share the model; run it again with --resume to go on where it stopped[/dim]
   torchrun --nproc-per-node 8 -m irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --resume"""
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file from recipes/, or your own.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML file, or the name of one that comes with irg (irg recipe list).")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(

@@ -27,6 +27,7 @@ from irg.model.config import (
     read_config,
     write_config,
 )
+from irg.model.hollow import hollow
 from irg.model.names import autoencoder_name, unified_name
 from irg.model.unified import UnifiedModel, skeleton
 from irg.model.weights import (
@@ -149,7 +150,7 @@ class CheckpointFolder:
         self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
     ) -> Autoencoder:
         config, file = self.autoencoder_config, self.autoencoder_file
-        with torch.device("meta"):
+        with hollow():
             autoencoder = Autoencoder(config)
         _fill(autoencoder, _autoencoder_names(autoencoder), [file], device, dtype)
         return autoencoder.eval()
