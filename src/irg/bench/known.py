@@ -7,6 +7,8 @@ from irg.bench.protocol import Benchmark
 
 PLACES = {
     "scene": "irg.bench.scene.benchmark:SCENE",
+    "wise": "irg.bench.wise.benchmark:WISE",
+    "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }
 """By name the module and the attribute of each."""
 
