@@ -7,6 +7,8 @@ from irg.bench.protocol import Benchmark
 
 PLACES = {
     "scene": "irg.bench.scene.benchmark:SCENE",
+    "geneval": "irg.bench.geneval.benchmark:GENEVAL",
+    "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }

@@ -77,6 +77,11 @@ class CurateRecipe(Recipe):
         return tuple(dict.fromkeys(self._asking.values()))
 
     @property
+    def ways(self) -> dict[str, Any]:
+        """How the stages that ask a teacher ask it, by their names."""
+        return {stage: self.teachers[name].endpoint.how for stage, name in self._asking.items()}
+
+    @property
     def _asking(self) -> dict[str, str]:
         """The teachers' names by the parts that name one."""
         parts = {name: getattr(self, name) for name in ("propose", "think", "improve", "judge", "reflect")}

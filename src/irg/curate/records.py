@@ -16,8 +16,8 @@ from irg.endpoint import NoAnswer
 from irg.stages.records import JSON, Codec, Reject, StageStep
 from irg.stages.store import Store
 
-PASSING = frozenset(reason.value for reason in NoAnswer if reason.retried)
-"""Reasons for rejects that another attempt at an endpoint may not meet."""
+PASSING = frozenset(reason.value for reason in NoAnswer if not reason.stops_run)
+"""Reasons for rejects that another attempt at an endpoint, or one with other settings, may not meet."""
 
 
 class Relation(StrEnum):
