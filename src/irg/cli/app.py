@@ -21,6 +21,7 @@ from irg.cli import (
     info,
     plot,
     publish,
+    recipe,
     train,
 )
 from irg.cli.errors import explain
@@ -113,5 +114,6 @@ for name, group in (
     ("curate", curate.group),
     ("publish", publish.group),
     ("bench", bench.group),
+    ("recipe", recipe.group),
 ):
     app.add_typer(group, name=name)

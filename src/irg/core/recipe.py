@@ -10,6 +10,7 @@ import yaml
 from irg.core.files import write_atomically
 from irg.core.output import working
 from irg.core.settings import BaseSettings, checked, shown
+from irg.core.shipped import found
 from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, parse_yaml
 
 COMMANDS = {
@@ -54,10 +55,12 @@ def read_recipe(
     options: Mapping[str, Any] | None = None,
 ) -> Chosen:
     """The validated recipe of a file, of one of these kinds; where there is but one, it need not be said.
+    A path that is no file may be the name of a recipe that comes with the package.
 
     `overrides` are like `steps=100` or `data.0.modes.direct=0.5` (YAML values). `options` are values by
     the same names, which come after them; None leaves the recipe as it is. Raises ValueError.
     """
+    path = found(path)
     content = _read(path)
     for override in overrides:
         content = overridden(content, override)
@@ -76,8 +79,6 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
-    except FileNotFoundError as missing:
-        raise ValueError(f"{path}: no such recipe") from missing
     except UnicodeDecodeError as broken:
         raise ValueError(f"{path} is not valid YAML: {broken}") from broken
     content = parse_yaml(text, str(path))
