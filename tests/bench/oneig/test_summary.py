@@ -67,16 +67,15 @@ def heard_of(model: str) -> tuple[list[Item], Hearings]:
     references = STYLE["csd_ref"], STYLE["se_ref"]
     for kind, name, both in of_model(STYLE["embeddings"], model):
         style = style_of(of_items[f"{kind}_{name}"]["class"])
-        found = [
-            EvidenceRow(at, "style", {"csd": one, "se": other})
-            for at, pair in enumerate(zip(both["csd"], both["se"], strict=True))
-            for one, other in [near(pair, references, style)]
-        ]
+        found = []
+        for at, pair in enumerate(zip(both["csd"], both["se"], strict=True)):
+            one, other = near(pair, references, style)
+            found.append(EvidenceRow(at, "style", {"csd": one, "se": other}))
         add(kind, name, {"style": style}, found)
     for kind, name, pairs in of_model(DIVERSITY["pairs"], model):
         distances = [[int(one), int(other), distance] for one, other, distance in pairs]
         add(kind, name, {}, [EvidenceRow(None, "diversity", {"distances": distances})])
-    items = [item_of(*key, of_items["_".join(key)], more) for key, more in extra.items()]
+    items = [item_of(kind, name, of_items[f"{kind}_{name}"], more) for (kind, name), more in extra.items()]
     return items, {
         item.id: Hearing(item.id, 1, dict.fromkeys(range(4), "sha"), {}, tuple(some))
         for item, some in zip(items, rows.values(), strict=True)

@@ -9,7 +9,6 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from irg.bench.oneig.judge import DIVERSITY, REASONING, STYLE, Failed
@@ -37,7 +36,7 @@ class RemoteEncoders:
     def identity(self) -> Mapping[str, Any]:
         return self._about["identity"]
 
-    @cached_property
+    @property
     def dimensions(self) -> frozenset[str]:
         return frozenset(self._about["dimensions"])
 
