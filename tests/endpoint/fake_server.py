@@ -50,6 +50,8 @@ class Behaviour:
     """How often the same request may meet a fault; None is however often it comes."""
     answer: Callable[[Body], str] | None = None
     """The text of an answer; by default one made up to fit the schema that is asked for."""
+    message: Callable[[Body], Body] | None = None
+    """The whole message of an answer, for those that are more or less than a text."""
     status: Callable[[Body], tuple[Any, ...] | None] | None = None
     """A status, an error and perhaps headers for requests that it knows, before any fault."""
     raw: Callable[[Body], bytes | None] | None = None
@@ -217,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(text, usage, fault)
             return
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}}
+        message = behaviour.message(body) if behaviour.message else {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message}
         content = {"id": "x", "object": "chat.completion", "created": 0, "model": f"{body['model']}-0613"}
         content["choices"] = [choice | {"finish_reason": behaviour.finish}]
         self._send(200, content | ({"usage": usage} if behaviour.usage else {}), fault=fault)

@@ -6,7 +6,12 @@ from importlib import import_module
 from irg.bench.protocol import Benchmark
 
 PLACES = {
+    "geneval": "irg.bench.geneval.benchmark:GENEVAL",
+    "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
     "scene": "irg.bench.scene.benchmark:SCENE",
+    "tiif": "irg.bench.tiif.benchmark:TIIF",
+    "wise": "irg.bench.wise.benchmark:WISE",
+    "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }
 """By name the module and the attribute of each."""
 

@@ -24,6 +24,7 @@ from irg.endpoint.requests import (
     image_key,
     wire_messages,
     wire_seed,
+    written_key,
 )
 from irg.endpoint.session import Patience, Result, Session
 from irg.endpoint.settings import Account, EndpointSettings
@@ -82,6 +83,27 @@ class Endpoint:
 
         ask = partial(self._chat, request=request, schema=schema)
         return await self._shared(chat_key(self.settings, request, schema), request.template, read, ask)
+
+    async def read(self, request: ChatRequest, reader: Callable[[str], Value]) -> Reply[Value]:
+        """What a reader makes of the model's answer, which it is given as the model wrote it.
+
+        An answer for which it raises UnfitAnswerError is not kept, and not sent back either: asked again, the
+        model answers anew. Raises EndpointError.
+        """
+
+        async def ask(session: Session) -> tuple[Stored, int]:
+            answer, usage, attempts = await self._exchange(session, request, None, request.messages)
+            text = str(answer.content)
+            try:
+                reader(text)
+            except UnfitAnswerError as unfit:
+                problem = str(unfit)
+            else:
+                return Stored(text, usage, answer.served), attempts
+            raise EndpointError(NoAnswer.INVALID, problem)
+
+        key = written_key(self.settings, request)
+        return await self._shared(key, request.template, lambda stored: reader(str(stored.content)), ask)
 
     async def draw(self, request: ImageRequest) -> Reply[bytes]:
         """The bytes of a PNG, drawn from a prompt or from a picture and a prompt. Raises EndpointError."""

@@ -16,6 +16,8 @@ _OURS = {
 }
 """Fields of a request's body that are set here, budgets being reckoned by them."""
 
+_HOW = {"base_url", "key_env", "timeout", "stream", "structured", "limit_name", "send_seed", "ask_base64"}
+
 
 class Structured(StrEnum):
     """How an endpoint is asked for JSON, from the strictest to what every server understands."""
@@ -115,6 +117,11 @@ class EndpointSettings(_Settings):
         if any(re.search("api.?key|secret|password|authorization", name.lower()) for name in value):
             raise ValueError("expected no secrets: keys come from key_env")
         return value
+
+    @property
+    def how(self) -> dict[str, JsonValue]:
+        """What may decide on whether a question gets an answer, beside the model and what it is asked."""
+        return self.model_dump(mode="json", include=_HOW)
 
     @property
     def price(self) -> Price | None:

@@ -11,6 +11,7 @@ from tokenizers.pre_tokenizers import Split
 from irg.core.values import check_number
 from irg.engine import Guidance, Renorm
 from irg.model import Autoencoder, ModelConfig
+from irg.model.hollow import hollow
 from irg.model.presets import cut, random_model, randomised
 from irg.pipeline import Pipeline, Plan, Settings
 from irg.prep import Resize, Tokenizer
@@ -108,9 +109,9 @@ def random_pipeline(
     tokenizer = counting_tokenizer(config.decoder.vocabulary)
     with torch.no_grad():
         model.decoder.head.weight[tokenizer.special.text_end] = 0.0  # far below the best of all others
-    with torch.device("meta"):
-        hollow = Autoencoder(config.autoencoder)
-    autoencoder = randomised(hollow.to(dtype), device)
+    with hollow():
+        autoencoder = Autoencoder(config.autoencoder)
+    autoencoder = randomised(autoencoder.to(dtype), device)
     return Pipeline(model.eval(), autoencoder.eval(), tokenizer, settings)
 
 
