@@ -1,9 +1,8 @@
 """`irg bench scene --compare`: turns, the base, equal-compute alternatives and ablations side by side."""
 
 import json
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -98,6 +97,7 @@ class Contest:
 
     def run(self, choice: ModelChoice, scene: "SceneOptions", out: Path | None, telling: Telling) -> None:
         """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
+        from irg.bench.harness import usual_workers
         from irg.bench.scene.comparison import CompareOptions, run
         from irg.core.output import working
 
@@ -120,7 +120,7 @@ class Contest:
                     contestants,
                     options,
                     records,
-                    self.workers or _usual_workers(contestants),
+                    self.workers or usual_workers(contestants.model.torch_device),
                     lambda done, total: move("pictures", total, completed=done),
                 )
             with telling.console.status("resampling ..."):
@@ -222,14 +222,6 @@ def _are_records(folder: Path) -> bool:
     """Whether a folder without a marker holds nothing but what was drawn for a comparison."""
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     return all(name == "pictures" or name.endswith(".jsonl") for name in names)
-
-
-def _usual_workers(contestants: "Contestants") -> int:
-    """A process for each core; one on a GPU, which a batch fills better."""
-    if contestants.model.torch_device.type != "cpu":
-        return 1
-    usable: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _named(text: str) -> tuple[str, str]:
