@@ -8,6 +8,7 @@ from irg.bench.protocol import Benchmark
 PLACES = {
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
     "scene": "irg.bench.scene.benchmark:SCENE",
     "tiif": "irg.bench.tiif.benchmark:TIIF",
     "wise": "irg.bench.wise.benchmark:WISE",
