@@ -87,3 +87,38 @@ def clip(words: Sequence[str]) -> Clip:
         projection_dim=16,
     )
     return Clip(seeded(transformers.CLIPModel, config), tokenizer, {"model": "random"})
+
+
+def word_tokenizer(texts: Sequence[str], special: Sequence[str] = (), end: str | None = None) -> Any:
+    """A tokenizer of whole words and single signs; with `end` it ends every text, as T5's does."""
+    import tokenizers
+    from tokenizers import models, pre_tokenizers, processors
+
+    split = pre_tokenizers.Split(tokenizers.Regex(r"\s?\w+|\W"), behavior="isolated")
+    words = {word for text in texts for word, _ in split.pre_tokenize_str(text)}
+    vocabulary = ["<pad>", "</s>", "<unk>", *special, *sorted(words - {*special})]
+    numbered = {word: number for number, word in enumerate(vocabulary)}
+    found = tokenizers.Tokenizer(models.WordLevel(numbered, unk_token="<unk>"))
+    found.pre_tokenizer = split
+    if end is not None:
+        found.post_processor = processors.TemplateProcessing(f"$A {end}", special_tokens=[(end, 1)])
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=found, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+def clip_t5_parts(vocabulary: int) -> tuple[Any, Any]:
+    """The language model and the vision tower of a CLIP-FlanT5, narrow and shallow."""
+    config = transformers.T5Config(
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        vocab_size=vocabulary,
+        tie_word_embeddings=False,
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=0,
+    )
+    language = seeded(transformers.T5ForConditionalGeneration, config)
+    return language, seeded(transformers.CLIPVisionModel, transformers.CLIPVisionConfig(**VISION))
