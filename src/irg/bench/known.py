@@ -9,6 +9,7 @@ PLACES = {
     "scene": "irg.bench.scene.benchmark:SCENE",
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "geneval2": "irg.bench.geneval2.benchmark:GENEVAL2",
     "genai-bench": "irg.bench.genai.benchmark:GENAI_BENCH",
     "genai-bench-527": "irg.bench.genai.benchmark:GENAI_BENCH_527",
     "wise": "irg.bench.wise.benchmark:WISE",
