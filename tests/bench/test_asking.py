@@ -63,7 +63,7 @@ def asked_about(server: FakeServer) -> Counter[str]:
 def test_each_picture_is_judged_by_its_own_bytes(server: FakeServer, tmp_path: Path) -> None:
     rows = heard(judge(options(server, tmp_path)))
     assert rows["3"] == EvidenceRow(
-        0, "is it", {"yes": True, "answer": "yes, p3"}, judge={"served": "judge-0613"}
+        0, "is it", {"yes": True, "answer": "yes, p3"}, judge={"served": "judge-0613", "asked": "t"}
     )
     shown = {words(seen.body): shown_bytes(seen.body) for seen in server.requests}
     assert shown == {f"p{number}": [one.data] for number, one in enumerate(COLOURS)}

@@ -85,14 +85,16 @@ class AskingJudge:
         for attempt in range(self.readings):
             try:
                 async with places:
-                    reply = await self.endpoint.read(asked.request(attempt), read)
+                    request = asked.request(attempt)
+                    reply = await self.endpoint.read(request, read)
             except EndpointError as error:
                 failure = error
                 if error.reason is not NoAnswer.INVALID:
                     break
             else:
                 evidence = reply.value | ({"unread": unread} if unread else {})
-                return EvidenceRow(asked.picture, asked.name, evidence, judge={"served": reply.served})
+                said = {"served": reply.served, "asked": request.template}
+                return EvidenceRow(asked.picture, asked.name, evidence, judge=said)
         assert failure is not None, "a judge reads at least one answer"
         told = {"reason": str(failure.reason), "detail": failure.detail, "unread": unread}
         status = _ROW_STATUS.get(failure.reason, Status.JUDGE_ERROR)

@@ -70,8 +70,9 @@ class Elsewhere:
 
     def source(self, name: Path, system_prompt: str | None) -> "Source | ForeignSource":
         """The data set of this name, whosever format it has."""
-        from irg.data.foreign.source import ForeignSource, Reading, fetch, is_hub_id
+        from irg.data.foreign.source import ForeignSource, Reading, fetch
         from irg.data.formats import NotOursError, open_source
+        from irg.model.checkpoint import is_hub_id
 
         if is_hub_id(str(name)):
             path = fetch(str(name), self.revision)

@@ -1,6 +1,7 @@
 """`irg train`: run a training recipe."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,7 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
+        _refuse_absent(overrides or [])
         _show_plan(chosen, processes or int(os.environ.get("WORLD_SIZE", "1")))
         return
     if processes is not None:
@@ -62,6 +64,13 @@ def train(
         raise typer.Exit(130) from None
     if int(os.environ.get("RANK", "0")) == 0:
         out.print(f"done: {result}", soft_wrap=True)
+
+
+def _refuse_absent(overrides: list[str]) -> None:
+    """A path that was typed is one that the run would read, not one that a recipe leaves to be said."""
+    for key, _, value in (override.partition("=") for override in overrides):
+        if re.fullmatch(r"(evaluation\.)?data\.\d+\.path", key) and not Path(value.strip("\"'")).exists():
+            raise ValueError(f"{key}={value}: no such file or folder")
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:

@@ -27,6 +27,7 @@ from irg.curate.parts import (
     Think,
 )
 from irg.curate.select import SelectSettings
+from irg.data.sets import CURATION
 from irg.endpoint.settings import Bounds
 from irg.stages.runner import Concurrency
 
@@ -34,7 +35,7 @@ from irg.stages.runner import Concurrency
 class CurateRecipe(Recipe):
     """A run of curation. Teachers are named, and stages name the one they ask."""
 
-    makes: ClassVar[str] = "curation"
+    makes: ClassVar[str] = CURATION
     kind: str = "curate"
     seed: int = 0
     shard: Count = 64

@@ -114,7 +114,8 @@ def messages(written: Document) -> list[dict[str, Any]]:
     for piece in pieces(written):
         role = piece[0].role
         if role in (Role.SYSTEM, Role.PROMPT):
-            found.append({"role": "system" if role is Role.SYSTEM else "user", "content": piece[0].text})
+            message = {"role": "system" if role is Role.SYSTEM else "user", "content": piece[0].text}
+            found.append(message | ({"need_loss": True} if piece[0].loss else {}))
             continue
         if not found or found[-1]["role"] != "assistant":
             found.append({"role": "assistant", "content": []})

@@ -6,7 +6,7 @@ from pathlib import Path
 from irg.data import conversation, episodes, traces
 from irg.data.conversation import COLUMN, ConversationSource
 from irg.data.episodes import EpisodeSource
-from irg.data.rows import column_names, splits
+from irg.data.rows import column_names, parquet_files, splits
 from irg.data.shards import Manifest
 from irg.data.source import Source
 from irg.data.traces import TraceStore
@@ -28,16 +28,24 @@ _FORMATS = {traces.FORMAT: Format.TRACES, conversation.FORMAT: Format.CONVERSATI
 
 def detect(path: Path | str) -> Format:
     """The format of a file or folder. Raises NotOursError, a ValueError, for one that has none of them, and
-    ValueError for several splits of a set.
+    ValueError for several splits of a set, or episodes beside data sets.
 
     The first parquet file with known columns decides: one without them may be a broken one of many.
     """
     path = Path(path)
     if path.is_dir() and (manifest := Manifest.load(path)):
+        if manifest.format not in _FORMATS:
+            raise ValueError(f"{path} is of the format {manifest.format!r}, known are {', '.join(_FORMATS)}")
         return _FORMATS[manifest.format]
-    if path.is_dir() and not any(path.rglob("*.parquet")) and any(path.rglob(episodes.FILE)):
-        return Format.EPISODES
-    if path.is_dir() and not any(path.rglob("*.parquet")):
+    files = parquet_files(path)
+    if path.is_dir() and (episode := next(path.rglob(episodes.FILE), None)):
+        if not files:
+            return Format.EPISODES
+        raise ValueError(
+            f"{path} holds episodes, such as {episode.parent}, and data sets, such as {files[0].parent}: "
+            "name one of them"
+        )
+    if not files:
         raise NotOursError(f"{path} holds no parquet files; other data sets are read by irg data convert")
     if len(several := splits(path)) > 1:
         raise ValueError(f"{path} holds {', '.join(several)}, which are not to be mixed: name one of them")

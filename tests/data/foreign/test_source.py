@@ -10,7 +10,7 @@ from pyarrow import parquet
 from irg.core.trace import Trace
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter, to_conversations, to_traces
-from irg.data.foreign.source import ForeignSource, Reading, fetch, is_hub_id
+from irg.data.foreign.source import ForeignSource, Reading, fetch
 from irg.data.source import Fault, RowError
 from irg.data.traces import TraceStore, TraceWriter
 from tests.data.foreign.pictured import drawn, encoded, save
@@ -142,14 +142,6 @@ def test_a_system_prompt_takes_the_place_of_none(tmp_path: Path) -> None:
     assert lines(tmp_path / "rows.jsonl", Reading(system_prompt="Ours.")) == ["S(Own.) P(Hello) T(Hi)*"]
     ((_, (one,)),) = ForeignSource(captioned(tmp_path / "in", "a"), Reading(system_prompt="Ours.")).read_all()
     assert isinstance(one, Trace) and one.system_prompt == "Ours."
-
-
-def test_what_may_be_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my").mkdir()
-    (tmp_path / "my" / "set").mkdir()
-    assert is_hub_id("owner/set-1.0") and not is_hub_id("my/set")
-    assert not is_hub_id("set") and not is_hub_id("/owner/set") and not is_hub_id("a/b/c")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 They are read in order, to be converted. To train on one, or to look into it, it is converted first.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,11 +92,6 @@ class ForeignSource:
         if one.segments[0].role is Role.SYSTEM:
             return one
         return replace(one, segments=(Segment(Kind.TEXT, Role.SYSTEM, prompt), *one.segments))
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name may be that of a data set on the hub, rather than of a file."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).exists()
 
 
 def fetch(name: str, revision: str | None = None) -> Path:
