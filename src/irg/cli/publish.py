@@ -119,10 +119,10 @@ def checkpoint(
 
     Its weights are looked at first. A README.md in the folder is its card; without one, a card is made.
     """
-    from irg.publish.weights import Weights, check_weights, send_weights
+    from irg.publish.weights import SentWeights, check_weights, send_weights
 
     text = about.read_text(encoding="utf-8-sig") if about is not None else ""
-    weights = Weights(destination.upload(folder, repo), licence, base, text)
+    weights = SentWeights(destination.upload(folder, repo), licence, base, text)
     files = check_weights(weights)
     _tell(files, repo, None if destination.dry_run else send_weights(weights), as_json)
 

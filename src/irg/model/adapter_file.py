@@ -56,6 +56,15 @@ class AdapterFolder:
         return base
 
     @property
+    def is_its_own_base(self) -> bool:
+        base = Path(self.base)
+        return base.is_dir() and base.samefile(self.path)
+
+    def config_with(self, base: str) -> str:
+        """Their configuration, for another name of the checkpoint that they are added to."""
+        return json.dumps({**self.settings, "base_model_name_or_path": base}, indent=1) + "\n"
+
+    @property
     def scale(self) -> float:
         """What the product of the factors is multiplied by."""
         rank, alpha = self.settings.get("r"), self.settings.get("lora_alpha")

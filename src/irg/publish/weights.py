@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from irg.core.files import write_atomically
-from irg.model.adapter_file import AdapterFolder
+from irg.model.adapter_file import CONFIG, AdapterFolder
 from irg.model.checkpoint import CheckpointFolder, is_hub_id
 from irg.pipeline import Settings
 from irg.publish.card import FILE
@@ -22,7 +22,7 @@ _OLD = ("*.safetensors", "*.safetensors.index.json")
 
 
 @dataclass(frozen=True)
-class Weights:
+class SentWeights:
     """What is said of a checkpoint. `base` is the hub id of what it was trained from, if it has one."""
 
     upload: Upload
@@ -31,7 +31,7 @@ class Weights:
     about: str = ""
 
 
-def check_weights(weights: Weights) -> dict[str, int]:
+def check_weights(weights: SentWeights) -> dict[str, int]:
     """The files that would be sent, the card among them, with their sizes.
 
     Raises ValueError for what is no name on the hub, and for a folder that is no whole checkpoint, holds what
@@ -51,25 +51,26 @@ def check_weights(weights: Weights) -> dict[str, int]:
     if strays := [name for name in names if not _belongs(folder / name)]:
         raise ValueError(f"{folder} holds what is no part of a checkpoint: {', '.join(strays[:5])}")
     sizes = {name: (folder / name).stat().st_size for name in names}
-    return sizes if FILE in sizes else {**sizes, FILE: len(card(weights).encode())}
+    return {**sizes, **{name: len(content) for name, content in _made(weights).items()}}
 
 
-def send_weights(weights: Weights) -> str:
+def send_weights(weights: SentWeights) -> str:
     """Send it, in the place of what weights are there. Returns the address of the commit.
 
     Raises as `check_weights` and `irg.publish.upload.send` do.
     """
-    names, folder = check_weights(weights), weights.upload.folder
-    with tempfile.TemporaryDirectory() as made:
-        for name in names:
-            if (folder / name).exists():
-                (Path(made) / name).symlink_to((folder / name).resolve())
+    names, folder, made = check_weights(weights), weights.upload.folder, _made(weights)
+    with tempfile.TemporaryDirectory() as name:
+        staged = Path(name)
+        for file in names:
+            if file in made:
+                write_atomically(staged / file, made[file])
             else:
-                write_atomically(Path(made) / name, card(weights))
-        return commit(weights.upload, Path(made), "model", _OLD)
+                (staged / file).symlink_to((folder / file).resolve())
+        return commit(weights.upload, staged, "model", _OLD)
 
 
-def card(weights: Weights) -> str:
+def card(weights: SentWeights) -> str:
     """A card for a checkpoint that has none: its licence, what it comes from, and how it is used."""
     folder, repo = weights.upload.folder, weights.upload.repo
     adapters = AdapterFolder.at(folder)
@@ -92,6 +93,18 @@ def card(weights: Weights) -> str:
     use = f'```bash\nirg generate "..." --model {repo}\n```'
     front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n# {repo.split('/')[1]}\n\n{said}" + "\n".join(facts) + f"\n\n{use}\n"
+
+
+def _made(weights: SentWeights) -> dict[str, bytes]:
+    """The files that are sent otherwise than they lie there: a card where there is none, and of adapters the
+    name of what they are added to, where it is given."""
+    folder = weights.upload.folder
+    made: dict[str, bytes] = {}
+    if not (folder / FILE).exists():
+        made[FILE] = card(weights).encode()
+    if weights.base is not None and (adapters := AdapterFolder.at(folder)) is not None:
+        made[CONFIG] = adapters.config_with(weights.base).encode()
+    return made
 
 
 def _belongs(path: Path) -> bool:
