@@ -223,7 +223,7 @@ def _budgets(section: Section) -> Iterator[list[Any]]:
     for column in section.columns:
         cost = column.judged.costs.get(column.turn)
         if cost is not None:
-            headline = _plain(column.summaries[0].headline, section.benchmark)
+            headline = _marked(column.summaries[0].headline, section.benchmark)
             turns = max(column.turn, 1)
             yield [column.title, turns, cost.evaluations, cost.tokens, f"{cost.seconds:.1f}", headline]
 

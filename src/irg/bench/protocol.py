@@ -41,7 +41,7 @@ class Status(StrEnum):
     REFUSED = "judge refused"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EvidenceRow:
     """The raw evidence on one question: about one picture of the item, or (None) about all of them.
 
@@ -55,7 +55,7 @@ class EvidenceRow:
     judge: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hearing:
     """All that is known of the pictures of an item in one turn. It is the last hearing of them that counts.
 
@@ -126,7 +126,7 @@ class JudgeOptions:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What counts in a score once: the value of a picture (None: of all pictures of the item together).
 
