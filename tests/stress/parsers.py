@@ -337,7 +337,7 @@ def _answers(folder: Path) -> Opened:
 
     def read(data: bytes) -> object:
         content = json.loads(data)
-        reason_of(content), words_of(content)
+        told = reason_of(content), words_of(content)
         for kind, part in ((ChatCompletion, "message"), (ChatCompletionChunk, "delta")):
             answer = kind.construct(**content) if isinstance(content, dict) else content
             saying = Saying()
@@ -347,7 +347,7 @@ def _answers(folder: Path) -> Opened:
                 read_answer(str(saying.response("m").content), Thought)
             except (AttemptError, ValueError):
                 continue
-        return content
+        return told
 
     return [_json(whole), _json(chunk), _json(error), _json([error])], read
 
