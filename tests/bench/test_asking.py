@@ -63,7 +63,7 @@ def asked_about(server: FakeServer) -> Counter[str]:
 def test_each_picture_is_judged_by_its_own_bytes(server: FakeServer, tmp_path: Path) -> None:
     rows = heard(judge(options(server, tmp_path)))
     assert rows["3"] == EvidenceRow(
-        0, "is it", {"yes": True, "answer": "yes, p3"}, judge={"served": "judge-0613"}
+        0, "is it", {"yes": True, "answer": "yes, p3"}, judge={"served": "judge-0613", "asked": "t"}
     )
     shown = {words(seen.body): shown_bytes(seen.body) for seen in server.requests}
     assert shown == {f"p{number}": [one.data] for number, one in enumerate(COLOURS)}
@@ -152,6 +152,16 @@ def test_a_bound_on_what_it_may_cost_is_never_passed(server: FakeServer, tmp_pat
     assert {row.status for row in heard(one).values()} == {Status.OK}
     assert server.num_requests == len(SHOWN)
     assert spent(one.endpoint.account)[0].requests == len(SHOWN)
+
+
+def test_questions_are_made_when_there_is_a_place_for_them(server: FakeServer, tmp_path: Path) -> None:
+    one = judge(options(server, tmp_path, in_flight="2"))
+    made: list[int] = []
+    questions = one.questions
+    one.questions = lambda shown: (made.append(server.num_requests), questions(shown))[1]
+    heard(one)
+    assert all(asked >= number - 1 for number, asked in enumerate(made)), made
+    assert server.most_at_once <= 2
 
 
 def test_rows_come_as_soon_as_they_are_known_and_may_be_left(server: FakeServer, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def test_the_usual_summary_is_the_weighted_sum_of_the_categories_means() -> None
     some = samples("a", (1,), (0,)) + samples("b", (1,), (1,), (1,), (0,))
     plain = summary_of("v", some, {"a": 2, "b": 4}, shares({"a": 2, "b": 4, "none": 0}), {})
     assert plain.headline.value == pytest.approx(4 / 6) and plain.headline.counted == 6
+    assert plain.headline.interval == wilson(4, 6)
     macro = summary_of("v", some, {"a": 2, "b": 4, "c": 1}, {"a": 0.5, "b": 0.5}, {"no picture": 1})
     assert macro.headline.value == pytest.approx(0.625) and not macro.is_complete
     assert [figure.value for figure in macro.figures] == [0.5, 0.75, None]

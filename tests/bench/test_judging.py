@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from irg.bench.items import Item
-from irg.bench.judging import Look, hear_missing, hearings
-from irg.bench.protocol import EvidenceRow, Hearing, Shown, ShownPicture, missing_pictures
+from irg.bench.judging import hear_missing, hearings
+from irg.bench.pictures import Look, ShownPicture
+from irg.bench.protocol import EvidenceRow, Hearing, Shown, missing_pictures
 from irg.bench.store import SeriesStore
 from tests.bench.small import BLUE, ITEMS, RED, ColourJudge
 

@@ -1,8 +1,5 @@
-import hashlib
-from pathlib import Path
-
 from irg.bench.items import Item
-from irg.bench.protocol import EvidenceRow, Hearing, ShownPicture, Status, missing_pictures
+from irg.bench.protocol import EvidenceRow, Hearing, Status, missing_pictures
 from irg.bench.store import as_line
 
 ITEMS = [Item("1", "red", (5, 6)), Item("2", "blue", (7, 8))]
@@ -45,7 +42,3 @@ def test_a_hearing_is_one_line() -> None:
     assert "\n" not in as_line(
         heard(EvidenceRow(0, "a", {"box": [1.5, 2.0]}), EvidenceRow(None, "b", {"text": "a\nb"}))
     )
-
-
-def test_a_shown_picture_has_the_hash_of_its_bytes() -> None:
-    assert ShownPicture(b"abc", Path("x.png")).sha256 == hashlib.sha256(b"abc").hexdigest()

@@ -61,11 +61,12 @@ class AskingJudge:
     async def _hear(
         self, shown: Sequence[Shown], heard: asyncio.Queue[tuple[Shown, list[EvidenceRow]]]
     ) -> None:
-        # A request is made, with its pictures encoded, only when there is a place for it.
-        places = asyncio.Semaphore(self.endpoint.settings.in_flight)
+        # Questions and requests hold pictures: they are made only when there is a place for them.
+        items, places = (asyncio.Semaphore(self.endpoint.settings.in_flight) for _ in range(2))
 
         async def one(item: Shown) -> None:
-            rows = await asyncio.gather(*(self._row(asked, places) for asked in self.questions(item)))
+            async with items:
+                rows = await asyncio.gather(*(self._row(asked, places) for asked in self.questions(item)))
             heard.put_nowait((item, rows))
 
         async with self.endpoint.open():
@@ -85,14 +86,16 @@ class AskingJudge:
         for attempt in range(self.readings):
             try:
                 async with places:
-                    reply = await self.endpoint.read(asked.request(attempt), read)
+                    request = asked.request(attempt)
+                    reply = await self.endpoint.read(request, read)
             except EndpointError as error:
                 failure = error
                 if error.reason is not NoAnswer.INVALID:
                     break
             else:
                 evidence = reply.value | ({"unread": unread} if unread else {})
-                return EvidenceRow(asked.picture, asked.name, evidence, judge={"served": reply.served})
+                said = {"served": reply.served, "asked": request.template}
+                return EvidenceRow(asked.picture, asked.name, evidence, judge=said)
         assert failure is not None, "a judge reads at least one answer"
         told = {"reason": str(failure.reason), "detail": failure.detail, "unread": unread}
         status = _ROW_STATUS.get(failure.reason, Status.JUDGE_ERROR)

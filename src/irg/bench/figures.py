@@ -46,11 +46,16 @@ def summary_of(
     weights: Mapping[str, float],
     missing: Mapping[str, int],
 ) -> Summary:
-    """The usual summary: a mean for each category of `expected`, and their sum by weights as the headline."""
+    """The usual summary: a mean for each category of `expected`, and their sum by weights as the headline;
+    which is the plain mean, with its interval, where the weights are the shares of what was counted."""
     by_category = categories(samples)
     figures = tuple(mean_figure(name, by_category.get(name, []), count) for name, count in expected.items())
     in_it = [sample for sample in samples if sample.category in weights]
-    headline = weighted_figure(variant, in_it, weights, sum(expected[name] for name in weights))
+    of_all = sum(expected[name] for name in weights)
+    is_plain = dict(weights) == shares({name: len(some) for name, some in categories(in_it).items()})
+    headline = (
+        mean_figure(variant, in_it, of_all) if is_plain else weighted_figure(variant, in_it, weights, of_all)
+    )
     return Summary(variant, headline, figures, missing, tuple(samples), weights)
 
 

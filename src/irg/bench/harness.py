@@ -51,6 +51,14 @@ class Batch(Protocol[MadeT]):
     def draw(self) -> DrawnBatch[MadeT]: ...
 
 
+def usual_workers(device: torch.device) -> int:
+    """A process for each core; one on a GPU, which a batch fills better."""
+    if device.type != "cpu":
+        return 1
+    usable: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
 def draw_missing(
     batches: Sequence[Batch[RecordT]],
     stores: Mapping[str, SeriesStore[RecordT]],

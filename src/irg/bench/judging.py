@@ -5,17 +5,16 @@ incomplete, and is tried again the next time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from irg.bench.harness import Progress
 from irg.bench.items import Item
-from irg.bench.protocol import Hearing, Judge, Shown, ShownPicture, Status
+from irg.bench.pictures import Look, ShownPicture
+from irg.bench.protocol import Hearing, Judge, Shown, Status
 from irg.bench.store import SeriesStore
 from irg.core.reading import ImageError
 
 UNREADABLE = "picture cannot be read"
-Look = Callable[[Item, int], Mapping[int, ShownPicture | str]]
-"""The pictures of an item in a turn by their numbers, or why there is none."""
 _TOGETHER = 64
 """Hearings that a judge is given at once."""
 _SECONDS = 1.0

@@ -6,9 +6,11 @@ from importlib import import_module
 from irg.bench.protocol import Benchmark
 
 PLACES = {
-    "scene": "irg.bench.scene.benchmark:SCENE",
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
+    "scene": "irg.bench.scene.benchmark:SCENE",
+    "tiif": "irg.bench.tiif.benchmark:TIIF",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }

@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
 from irg.bench.items import Item
+from irg.bench.pictures import NOT_DRAWN, ShownPicture
 from irg.bench.tree import OfficialTree
-from irg.core.picture import Picture
 from irg.pipeline import Plan
 
 BASE_TURN = 0
 """The turn of what is drawn at once, without a thought; turns with thoughts count from 1."""
-NOT_DRAWN = "no picture"
 
 
 @dataclass(frozen=True)
@@ -94,17 +91,6 @@ class Hearing:
 
     def _about(self, picture: int | None) -> list[EvidenceRow]:
         return [row for row in self.rows if row.picture == picture]
-
-
-@dataclass(frozen=True)
-class ShownPicture(Picture):
-    """A picture as a judge sees it: the untouched bytes of its file (of a grid those of the tile, as PNG)."""
-
-    path: Path = Path()
-
-    @cached_property
-    def sha256(self) -> str:
-        return sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,10 +180,10 @@ Summarise = Callable[[Sequence[Item], Hearings], Summary]
 class Benchmark:
     """A protocol under its name. `version` grows with every change that can move a score.
 
-    `judge` makes the judge, for the length of a block; `summaries` has a function for each variant of the
-    protocol by its name, the first being the usual one. `digits` is how official tables round, and `scale`
-    what they multiply by. `size` is that of all pictures, and `world` the closed one that a model has to
-    know, where there is but one.
+    `judge` makes the judge, for the length of a block, and loads nothing before it is asked. `summaries` has
+    a function for each variant of the protocol by its name, the first being the usual one. `digits` is how
+    official tables round, and `scale` what they multiply by. `size` is that of all pictures, and `world` the
+    closed one that a model has to know, where there is but one.
     """
 
     name: str
@@ -216,8 +202,11 @@ class Benchmark:
     def __post_init__(self) -> None:
         assert self.version >= 1 and self.summaries, f"{self.name} needs a version and a summary"
 
-    def check(self, plans: Iterable[Plan]) -> None:
-        """Raises ValueError for plans that draw pictures of a size that the judge does not read."""
+    def check(self, plans: Iterable[Plan], world: str | None) -> None:
+        """Raises ValueError for a model that does not know the benchmark's world, and for plans that draw
+        pictures of a size that the judge does not read."""
+        if self.world is not None and world != self.world:
+            raise ValueError(f"the model does not know the world of {self.world}, which {self.name} is about")
         for plan in plans:
             if self.size not in (None, (plan.width, plan.height)):
                 wanted = "x".join(map(str, self.size))

@@ -18,8 +18,9 @@ from irg import __version__
 from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
 from irg.bench.harness import Progress, draw_missing
 from irg.bench.items import Item, fingerprint
-from irg.bench.judging import Look, hear_missing, hearings
-from irg.bench.protocol import BASE_TURN, NOT_DRAWN, Benchmark, Hearing, Judge, ShownPicture, Summary
+from irg.bench.judging import hear_missing, hearings
+from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
+from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
 from irg.bench.store import SeriesStore
 from irg.core.digest import digest_of

@@ -9,6 +9,8 @@ from irg import __version__
 from irg.cli import (
     ask,
     bench,
+    bench_files,
+    bench_run,
     bench_speed,
     bench_train,
     curate,
@@ -101,6 +103,11 @@ for command, examples in (
 ):
     app.command(command.__name__, epilog=examples)(with_groups(command))
 bench.group.command("train", epilog=bench_train.EXAMPLES)(bench_train.train)
+bench.group.command("run", epilog=bench_run.RUN_EXAMPLES)(bench_run.run)
+bench.group.command("score", epilog=bench_run.SCORE_EXAMPLES)(bench_run.score)
+bench.group.command("list")(bench_files.benchmarks)
+bench.group.command("download")(bench_files.download)
+bench.group.command("export", epilog=bench_files.EXPORT_EXAMPLES)(bench_files.export)
 bench.group.command("speed", epilog=bench_speed.EXAMPLES)(bench_speed.speed)
 for name, group in (
     ("data", data.group),

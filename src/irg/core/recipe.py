@@ -63,7 +63,7 @@ def read_recipe(
     path = found(path)
     content = _read(path)
     for override in overrides:
-        content = _overridden(content, override)
+        content = overridden(content, override)
     for name, value in (options or {}).items():
         if value is not None:
             content = _replaced(content, name.split("."), value, f"{name}={value}")
@@ -87,7 +87,8 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+def overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+    """The content with what `key=value` says, the value being YAML. Raises ValueError."""
     name, equals, value = override.partition("=")
     if not equals:
         raise ValueError(f"override {override!r}: expected key=value")

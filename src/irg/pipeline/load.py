@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from irg import __version__
+from irg.core.values import chosen
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.device import usual_device, usual_dtype
+from irg.model.low_bit import Quantize
 from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
@@ -26,6 +28,8 @@ class NamedCheckpoint:
     name: str | None = None
     device: torch.device | str | None = None
     dtype: torch.dtype | None = None
+    quantize: Quantize = Quantize.NONE
+    """How the experts' projections are held, which are most of the weights."""
 
     @cached_property
     def folder(self) -> CheckpointFolder:
@@ -55,6 +59,7 @@ class NamedCheckpoint:
             "fingerprint": self.folder.fingerprint(),
             "device": str(self.torch_device),
             "dtype": str(self.torch_dtype).removeprefix("torch."),
+            **({} if self.quantize is Quantize.NONE else {"weights": str(self.quantize)}),
             "irg": __version__,
             "torch": torch.__version__,
         }
@@ -62,7 +67,7 @@ class NamedCheckpoint:
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
         return Pipeline(
-            self.folder.load_model(self.torch_device, self.torch_dtype),
+            self.folder.load_model(self.torch_device, self.torch_dtype, self.quantize),
             self.folder.load_autoencoder(self.torch_device, self.torch_dtype),
             tokenizer,
             settings,
@@ -74,6 +79,9 @@ def load_pipeline(
     model: str | Path | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
+    quantize: str = "none",
 ) -> Pipeline:
     """Load a model by folder or hub id, or the embedded one (None); see `NamedCheckpoint`."""
-    return NamedCheckpoint(None if model is None else str(model), device, dtype).load()
+    return NamedCheckpoint(
+        None if model is None else str(model), device, dtype, chosen("quantize", quantize, Quantize)
+    ).load()

@@ -158,7 +158,7 @@ def run(
     """
     benchmark, items = scene_benchmark(options), scene_items(options)
     plans = plans_of(pipeline.settings, Mode.ALL, options.turns)
-    benchmark.check(plan for _, plan in plans.values())
+    benchmark.check((plan for _, plan in plans.values()), benchmark.world)
     drawing = Drawing(Mode.ALL, plans, pipeline.identity, pipeline.settings.system_prompt)
     place = folder / fingerprint([drawing.deciding, items, options.batch])
     place.mkdir(parents=True, exist_ok=True)

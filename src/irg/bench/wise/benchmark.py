@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.bench.asking import AskingJudge, Question
-from irg.bench.figures import categories, mean_figure, weighted_figure
+from irg.bench.figures import summary_of
 from irg.bench.items import Item, seeds_of
 from irg.bench.official import OfficialText, Wanted, official_texts
 from irg.bench.protocol import (
@@ -172,11 +172,8 @@ def summary(
                 continue
             right = score == 1 if edition is VERIFIED else None
             samples.append(Sample(item.id, 0, item.facts["category"], score, right))
-        by_category = categories(samples)
         expected = {name: sum(item.facts["category"] == name for item in items) for name in weights}
-        figures = [mean_figure(name, by_category.get(name, []), count) for name, count in expected.items()]
-        headline = weighted_figure("WiScore", samples, weights, len(items))
-        return Summary(variant, headline, tuple(figures), missing, tuple(samples), weights)
+        return summary_of(variant, samples, expected, weights, missing)
 
     return summarise
 
