@@ -153,7 +153,7 @@ class _Watch:
             what = f"{type(error).__name__}: {error}"[:300]
             outcome.found(Finding(parser.name, what, _where(error), data.hex()))
         if (grown := _peak() - self._memory) > MOST_BYTES:
-            outcome.found(Finding(parser.name, "memory", f"{grown >> 20} MiB", data.hex()))
+            outcome.found(Finding(parser.name, f"memory: {grown >> 20} MiB more", "", data.hex()))
             return False
         return True
 

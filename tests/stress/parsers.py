@@ -144,7 +144,8 @@ def _shard_indexes(folder: Path) -> Opened:
 def _checkpoint_indexes(folder: Path) -> Opened:
     (folder / "rank-00000.safetensors").write_bytes((GOLDEN / "ae.safetensors").read_bytes())
     header = read_header(folder / "rank-00000.safetensors")[1]
-    name, shape = min(header.items(), key=lambda item: item[1].numel())
+    shapes = {name: entry.shape for name, entry in header.items()}
+    name, shape = min(shapes.items(), key=lambda item: item[1].numel())
     chunk = {
         "file": "rank-00000.safetensors",
         "offsets": [0] * len(shape),

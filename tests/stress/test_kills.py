@@ -13,7 +13,7 @@ def test_commands_stand_kills_and_full_disks() -> None:
         "from tests.stress.kills import COMMANDS, Tally, fill, prepared, stand\n"
         "tally, chance = Tally(), Random(0)\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
-        "    site = prepared(Path(folder))\n"
+        "    site = prepared(Path(folder), having=['set'])\n"
         "    for command in COMMANDS[3:5]:\n"
         "        stand(command, site, chance, tally, kills=3)\n"
         "    print(fill(COMMANDS[3:5], site, tally))\n"

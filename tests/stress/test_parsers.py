@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stress.fuzz import MOST_BYTES, Finding, Outcome, Parser, Reader, fuzz, replay
+from tests.stress.fuzz import Finding, Outcome, Parser, Reader, fuzz, replay
 from tests.stress.parsers import BY_NAME, PARSERS
 
 SEEDS = Path(__file__).parent / "seeds"
@@ -42,7 +42,7 @@ def spin(data: bytes) -> None:
 
 def fill(data: bytes) -> None:
     if data != b"0123456789" * 4:
-        assert len(bytearray(b"x") * (MOST_BYTES + (64 << 20)))
+        assert len(bytearray(b"x") * (96 << 20))
 
 
 def die(data: bytes) -> None:
@@ -59,7 +59,8 @@ def test_whatever_a_parser_does_not_stand_is_found(
     read: Reader, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.stress.fuzz.MOST_SECONDS", 0.2)
-    found = fuzz(reads(read), 1, tmp_path, seconds=5, most_inputs=3 if read is not fail else 200)
+    monkeypatch.setattr("tests.stress.fuzz.MOST_BYTES", 64 << 20)
+    found = fuzz(reads(read), 1, tmp_path, seconds=60, most_inputs=200 if read is fail else 1)
     (finding,) = found.findings.values()
     assert finding.what.startswith(said) and finding.parser == "it"
     again = replay(reads(read), bytes.fromhex(finding.data), tmp_path)
