@@ -8,6 +8,7 @@ def test_commands_stand_kills_and_full_disks() -> None:
     """In a process of its own, which is still to be forked from and has no threads."""
     script = (
         "import tempfile, sys\n"
+        "from dataclasses import replace\n"
         "from pathlib import Path\n"
         "from random import Random\n"
         "from tests.stress.kills import COMMANDS, Tally, fill, prepared, stand\n"
@@ -17,6 +18,10 @@ def test_commands_stand_kills_and_full_disks() -> None:
         "    for command in COMMANDS[3:5]:\n"
         "        stand(command, site, chance, tally, kills=3)\n"
         "    print(fill(COMMANDS[3:5], site, tally))\n"
+        "    noticed = Tally()\n"
+        "    lost = replace(COMMANDS[3], name='lost', made=('no such file',))\n"
+        "    stand(lost, site, chance, noticed, kills=0)\n"
+        "    assert len(noticed.faults) == 1, noticed\n"
         "print(tally)\n"
         "sys.exit(bool(tally.faults) or not tally.kills)\n"
     )
