@@ -1,5 +1,6 @@
 """What `irg generate` was asked for, and the drawing of one episode of it."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +22,16 @@ Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoin
 class Order:
     """Everything but the prompts, before anything is loaded."""
 
-    turns: Annotated[int, typer.Option(min=1, help="Images to draw, each better than the one before.")] = 2
-    think: Annotated[bool, typer.Option(help="Write a thought before each image.")] = True
+    turns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images to draw, each better than the last. Default: the checkpoint's."),
+    ] = None
+    think: Annotated[
+        bool | None,
+        typer.Option(
+            "--think/--no-think", help="Write a thought before each image. Default: as the checkpoint does."
+        ),
+    ] = None
     width: Pixels = None
     height: Pixels = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
@@ -39,8 +48,11 @@ class Order:
     def load(self, prompts: Sequence[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""
         self.check()
+        from irg.pipeline.scenes import OutsideWorldWarning
+
         for prompt in prompts:
             self.check_prompt(prompt)
+        warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console)
 
     def check(self) -> None:
@@ -52,7 +64,7 @@ class Order:
         from irg.cli.scenes import request_of
 
         checkpoint = self.choice.checkpoint
-        request_of(prompt, checkpoint.settings, self.force)
+        request_of(prompt, checkpoint.settings, self.force, say=True)
         checkpoint.settings.prompt_ids(prompt, checkpoint.tokenizer)
 
     def judge(self, prompt: str) -> "Judge":
