@@ -50,7 +50,7 @@ class Picture(BaseSettings):
     brush: Brush = Brush(width=3, colour="red")
     spare: tuple[Brush, ...] = ()
     technique: Technique | None = None
-    main: Technique = Pencil(by="pencil")
+    main: Technique = Pencil(by="pencil", hardness=2)
     others: tuple[Technique, ...] = ()
     named: dict[str, Technique] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
