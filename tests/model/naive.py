@@ -43,7 +43,7 @@ def hidden_states(model: UnifiedModel, packed: Packed) -> torch.Tensor:
         ]
         attended = dense_attend(packed, *(torch.cat(part) for part in zip(*projected, strict=True)))
         hidden = [
-            experts[route].finish(token, seen)
+            experts[route].finish(token, seen.flatten(1))
             for route, token, seen in zip(routes, hidden, attended.split(1), strict=True)
         ]
     norms = {Route.UNDERSTANDING: decoder.understanding_norm, Route.GENERATION: decoder.generation_norm}

@@ -3,12 +3,17 @@
 import pytest
 import torch
 
-from irg.model import ModelConfig
+from irg.model import ModelConfig, Projected, Wanted
+from irg.model.attention import Attended, in_expert_order
 from irg.model.decoder import Decoder, DecoderLayer, RMSNorm, rope_table, rotate
 
 
-def attend(index: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Everybody sees everybody, one token at a time."""
+def attend(index: int, understood: Projected | None, generated: Projected | None) -> Attended:
+    """Everybody sees everybody."""
+    return in_expert_order(attend_to_all, (understood, generated))
+
+
+def attend_to_all(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     group = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(group, dim=1), value.repeat_interleave(group, dim=1)
     scores = torch.einsum("thk,shk->hts", query, key) / query.shape[-1] ** 0.5
@@ -81,9 +86,9 @@ def test_an_idle_expert_changes_nothing(layer: DecoderLayer, config: ModelConfig
     """Without gradients it is left out; with them it runs on nothing."""
     hidden, nothing = streams(config, 5, 0)
     with torch.no_grad():
-        alone = layer(hidden, nothing, ropes(config, 5, 0), attend)
+        alone = layer((hidden, nothing), ropes(config, 5, 0), attend)
     with torch.enable_grad():
-        both = layer(hidden, nothing, ropes(config, 5, 0), attend)
+        both = layer((hidden, nothing), ropes(config, 5, 0), attend)
     for one, other in zip(alone, both, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-12)
     assert both[1].shape == (0, config.decoder.width)
@@ -92,12 +97,12 @@ def test_an_idle_expert_changes_nothing(layer: DecoderLayer, config: ModelConfig
 def test_each_stream_has_its_own_weights_and_sees_the_other(layer: DecoderLayer, config: ModelConfig) -> None:
     understood, generated = streams(config, 4, 3)
     tables = ropes(config, 4, 3)
-    before = layer(understood, generated, tables, attend)
+    before = layer((understood, generated), tables, attend)
     layer.generation.down.weight.mul_(2)  # after attention: its own stream alone
-    after = layer(understood, generated, tables, attend)
+    after = layer((understood, generated), tables, attend)
     assert torch.equal(before[0], after[0]) and not torch.allclose(before[1], after[1])
     layer.generation.value.weight.mul_(2)  # before it: both
-    last = layer(understood, generated, tables, attend)
+    last = layer((understood, generated), tables, attend)
     assert not torch.allclose(after[0], last[0])
 
 
@@ -111,7 +116,35 @@ def test_a_decoder_is_its_layers_in_turn_and_a_norm_for_each_stream(config: Mode
     head, theta = config.decoder.head_width, config.decoder.rope_theta
     tables = tuple(rope_table(place, head, theta, torch.float64) for place in places)
     for layer in decoder.layers:
-        expected = layer(*expected, tables, attend)
-    got = decoder((understood, generated), places, attend)
+        expected = layer(expected, tables, attend)
+    got = decoder((understood, generated), tables, attend)
     assert torch.equal(got[0], decoder.understanding_norm(expected[0]))
     assert torch.equal(got[1], decoder.generation_norm(expected[1]))
+
+
+@pytest.mark.parametrize("wanted", Wanted)
+def test_what_is_wanted_is_the_same_and_what_is_not_asks_nothing(config: ModelConfig, wanted: Wanted) -> None:
+    """In the last layer alone; keys and values are there all the same, for who stores them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        decoder = Decoder(config.decoder).double().requires_grad_(False)
+    asked: list[tuple[bool, bool]] = []
+
+    def watched(index: int, ours: Projected | None, theirs: Projected | None) -> Attended:
+        assert ours is not None and theirs is not None
+        asked.append((ours.query_THK is not None, theirs.query_THK is not None))
+        key = torch.cat([ours.key_TGK, theirs.key_TGK])
+        value = torch.cat([ours.value_TGK, theirs.value_TGK])
+        seen = (
+            None if one is None else attend_to_all(one, key, value).flatten(1) for one in (ours[0], theirs[0])
+        )
+        return next(seen), next(seen)
+
+    both, tables = streams(config, 4, 3), ropes(config, 4, 3)
+    everything = decoder(both, tables, attend)
+    with torch.no_grad():
+        got = decoder(both, tables, watched, wanted)
+    assert asked[:-1] == [(True, True)] * (len(asked) - 1)
+    assert asked[-1] == (Wanted.UNDERSTANDING in wanted, Wanted.GENERATION in wanted)
+    for ours, expected, flag in zip(got, everything, (Wanted.UNDERSTANDING, Wanted.GENERATION), strict=True):
+        assert torch.allclose(ours, expected, rtol=0, atol=1e-12) == (flag in wanted)

@@ -3,16 +3,30 @@
 Tokens travel as two streams, one per expert, and meet only inside attention; no token is ever scattered into
 a common tensor to be read by "its" weights.
 
-Shape suffixes: T tokens of one stream, D width, H heads, G key/value heads, K head width.
+Shape suffixes: T tokens of one stream, D width, H heads, G key/value heads, K head width, A all heads' values
+of a token.
 """
 
+from enum import Flag
+
 import torch
-from einops import rearrange
 from torch import nn
 from torch.nn import functional
 
-from irg.model.attention import Attend
+from irg.model.attention import Attend, Projected
 from irg.model.config import DecoderConfig
+
+Rope = tuple[torch.Tensor, torch.Tensor]
+"""Cosines and sines of tokens' positions, each [T, 1, K]."""
+
+
+class Wanted(Flag):
+    """The streams of which something will be read: of the others, the last layer computes less."""
+
+    NOTHING = 0
+    UNDERSTANDING = 1
+    GENERATION = 2
+    BOTH = 3
 
 
 class RMSNorm(nn.Module):
@@ -48,19 +62,18 @@ class Expert(nn.Module):
         self.up = nn.Linear(width, config.mlp_width, bias=False)
         self.down = nn.Linear(config.mlp_width, width, bias=False)
 
-    def project(
-        self, hidden_TD: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def project(self, hidden_TD: torch.Tensor, rope: Rope) -> Projected:
         """Queries [T, H, K], keys and values [T, G, K], queries and keys normed and rotated."""
         normed_TD = self.attention_norm(hidden_TD)
         query_THK, key_TGK, value_TGK = (
-            rearrange(layer(normed_TD), "T (H K) -> T H K", K=self.head_width)
+            layer(normed_TD).unflatten(-1, (-1, self.head_width))
             for layer in (self.query, self.key, self.value)
         )
-        return rotate(self.query_norm(query_THK), rope), rotate(self.key_norm(key_TGK), rope), value_TGK
+        query_THK, key_TGK = rotate(self.query_norm(query_THK), rope), rotate(self.key_norm(key_TGK), rope)
+        return Projected(query_THK, key_TGK, value_TGK)
 
-    def finish(self, hidden_TD: torch.Tensor, attended_THK: torch.Tensor) -> torch.Tensor:
-        hidden_TD = hidden_TD + self.output(rearrange(attended_THK, "T H K -> T (H K)"))
+    def finish(self, hidden_TD: torch.Tensor, attended_TA: torch.Tensor) -> torch.Tensor:
+        hidden_TD = hidden_TD + self.output(attended_TA)
         normed_TD = self.mlp_norm(hidden_TD)
         return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
 
@@ -74,23 +87,29 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self,
-        understanding_TD: torch.Tensor,
-        generation_TD: torch.Tensor,
-        ropes: tuple[tuple[torch.Tensor, torch.Tensor], ...],
+        streams: tuple[torch.Tensor, torch.Tensor],
+        ropes: tuple[Rope, Rope],
         attend: Attend,
+        wanted: Wanted = Wanted.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        split = [len(understanding_TD), len(generation_TD)]
+        """Both streams after the layer; of one that is not wanted, only what it says to the other."""
+        experts = (self.understanding, self.generation)
         # In training an idle expert runs all the same, on nothing: its gradients are then zero instead of
         # absent, and sharded processes agree on what they exchange.
-        if split[1] == 0 and not torch.is_grad_enabled():
-            attended_THK = attend(self.index, *self.understanding.project(understanding_TD, ropes[0]))
-            return self.understanding.finish(understanding_TD, attended_THK), generation_TD
-        understood = self.understanding.project(understanding_TD, ropes[0])
-        generated = self.generation.project(generation_TD, ropes[1])
-        joined = (torch.cat(pair) for pair in zip(understood, generated, strict=True))
-        ours_THK, theirs_THK = attend(self.index, *joined).split(split)
-        understanding_TD = self.understanding.finish(understanding_TD, ours_THK)
-        return understanding_TD, self.generation.finish(generation_TD, theirs_THK)
+        projected = [
+            expert.project(stream_TD, rope) if len(stream_TD) or torch.is_grad_enabled() else None
+            for expert, stream_TD, rope in zip(experts, streams, ropes, strict=True)
+        ]
+        asking = [
+            one if one is None or flag in wanted else one._replace(query_THK=None)
+            for one, flag in zip(projected, (Wanted.UNDERSTANDING, Wanted.GENERATION), strict=True)
+        ]
+        attended = attend(self.index, *asking)
+        ours_TD, theirs_TD = (
+            stream_TD if attended_TA is None else expert.finish(stream_TD, attended_TA)
+            for expert, stream_TD, attended_TA in zip(experts, streams, attended, strict=True)
+        )
+        return ours_TD, theirs_TD
 
 
 class Decoder(nn.Module):
@@ -108,23 +127,30 @@ class Decoder(nn.Module):
     def forward(
         self,
         streams: tuple[torch.Tensor, torch.Tensor],
-        positions: tuple[torch.Tensor, torch.Tensor],
+        ropes: tuple[Rope, Rope],
         attend: Attend,
+        wanted: Wanted = Wanted.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Final-normed hidden states of the understanding and the generation stream, each [T, D]."""
-        understanding_TD, generation_TD = streams
-        ropes = tuple(
-            rope_table(position_T, self.config.head_width, self.config.rope_theta, stream.dtype)
-            for position_T, stream in zip(positions, streams, strict=True)
+        """Final-normed hidden states of the understanding and the generation stream, each [T, D]. Those of a
+        stream that is not wanted are nothing to be read."""
+        *layers, last = self.layers
+        for layer in layers:
+            streams = layer(streams, ropes, attend)
+        understanding_TD, generation_TD = last(streams, ropes, attend, wanted)
+        if Wanted.UNDERSTANDING in wanted:
+            understanding_TD = self.understanding_norm(understanding_TD)
+        if Wanted.GENERATION in wanted:
+            generation_TD = self.generation_norm(generation_TD)
+        return understanding_TD, generation_TD
+
+    def rope(self, position_T: torch.Tensor) -> Rope:
+        """What rotates queries and keys at these positions."""
+        return rope_table(
+            position_T, self.config.head_width, self.config.rope_theta, self.embedding.weight.dtype
         )
-        for layer in self.layers:
-            understanding_TD, generation_TD = layer(understanding_TD, generation_TD, ropes, attend)
-        return self.understanding_norm(understanding_TD), self.generation_norm(generation_TD)
 
 
-def rope_table(
-    position_T: torch.Tensor, head_width: int, theta: float, dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor]:
+def rope_table(position_T: torch.Tensor, head_width: int, theta: float, dtype: torch.dtype) -> Rope:
     """Cosines and sines [T, 1, K] of the rotary embedding, computed in float32 or better for any `dtype`.
 
     In bfloat16 the angles of far positions would be off by more than a radian. Only the result is cast.
@@ -136,7 +162,7 @@ def rope_table(
     return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
-def rotate(values_THK: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+def rotate(values_THK: torch.Tensor, rope: Rope) -> torch.Tensor:
     """Rotate the pairs (k, k + K/2) of each head, Qwen2's layout."""
     cosine, sine = rope
     first, second = values_THK.chunk(2, dim=-1)
