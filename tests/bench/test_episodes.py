@@ -1,6 +1,7 @@
 import json
 import pickle
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def pipeline() -> Pipeline:
 @pytest.mark.parametrize("first", [1, 0, 4])
 def test_a_batch_is_what_the_pipeline_draws_of_each_prompt_and_seed(pipeline: Pipeline, first: int) -> None:
     plan = pipeline.settings.plan(turns=2)
-    batch = EpisodeBatch("turns", pipeline, plan, ALL, first)
+    batch = EpisodeBatch("turns", lambda: pipeline, plan, ALL, first)
     assert (batch.amount, list(batch.keys)) == (3, [("a", 0), ("a", 1), ("b", 0)])
     drawn = batch.draw()
     assert [episode.key for episode in drawn.records] == list(batch.keys)
@@ -45,13 +46,13 @@ def test_a_batch_is_what_the_pipeline_draws_of_each_prompt_and_seed(pipeline: Pi
 
 
 def test_without_thoughts_there_are_only_pictures(pipeline: Pipeline) -> None:
-    batch = EpisodeBatch("direct", pipeline, pipeline.settings.plan(1, think=False), ALL[2:], first=0)
+    batch = EpisodeBatch("direct", lambda: pipeline, pipeline.settings.plan(1, think=False), ALL[2:], first=0)
     (episode,) = batch.draw().records
     assert episode == DrawnEpisode("b", 0, {}, {0: "b-0-0"})
 
 
 def test_what_is_drawn_can_be_kept(pipeline: Pipeline, tmp_path: Path) -> None:
-    drawn = EpisodeBatch("turns", pipeline, pipeline.settings.plan(1), ALL[:2]).draw()
+    drawn = EpisodeBatch("turns", lambda: pipeline, pipeline.settings.plan(1), ALL[:2]).draw()
     SeriesStore(tmp_path, "turns", {}, DrawnEpisode).add(drawn.records, drawn.pictures)
     store = SeriesStore(tmp_path, "turns", {}, DrawnEpisode)
     assert tuple(store.records.values()) == drawn.records
@@ -59,8 +60,21 @@ def test_what_is_drawn_can_be_kept(pipeline: Pipeline, tmp_path: Path) -> None:
         assert png(store.picture(episode.images[1])) == drawn.pictures[episode.images[1]]
 
 
+def test_what_every_turn_took_is_told(pipeline: Pipeline) -> None:
+    plan = pipeline.settings.plan(turns=2)
+    (episode,) = EpisodeBatch("turns", lambda: pipeline, plan, ALL[:1]).draw().records
+    assert list(episode.costs) == [1, 2]
+    for turn, turn_plan in zip((1, 2), plan.turns, strict=True):
+        assert episode.costs[turn].evaluations >= turn_plan.num_points - 1
+        assert episode.costs[turn].seconds > 0 and episode.costs[turn].tokens > 0
+
+
+def _given(pipeline: Pipeline) -> Pipeline:
+    return pipeline
+
+
 def test_a_batch_is_drawn_alike_in_another_process(pipeline: Pipeline) -> None:
-    batch = EpisodeBatch("turns", pipeline, pipeline.settings.plan(1), ALL[:1])
+    batch = EpisodeBatch("turns", partial(_given, pipeline), pipeline.settings.plan(1), ALL[:1])
     here, there = batch.draw(), pickle.loads(pickle.dumps(batch)).draw()
     assert here.records == there.records and here.pictures == there.pictures
 

@@ -12,6 +12,7 @@ import pytest
 
 from irg.bench.harness import DrawnBatch, draw_all, draw_missing
 from irg.bench.store import Key, SeriesStore
+from irg.stages.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,27 @@ def test_an_error_ends_it_and_what_was_done_is_kept(tmp_path: Path, workers: int
     assert store(tmp_path).records.keys() <= {(1,)}
     draw_missing([WordBatch("a", (1,)), WordBatch("a", (2,))], done, workers)
     assert set(store(tmp_path).records) == {(1,), (2,)}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:`use_.*` is deprecated:DeprecationWarning",
+    "ignore:Tip. In future versions of Ray:FutureWarning",
+    "ignore:unclosed:ResourceWarning",
+    "ignore:subprocess .* is still running:ResourceWarning",
+)
+def test_a_cluster_draws_the_same_and_tells_what_went_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="needs Ray, which is in irg[curate]")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
+    cluster, done = Cluster("local"), {"a": store(tmp_path)}
+    with cluster.connected():
+        done["a"].add([Word(1, "kept")], {})
+        batches = [WordBatch("a", (number,)) for number in (1, 2, 3)]
+        draw_missing(batches, done, cluster=cluster)
+        assert [word.text for word in store(tmp_path).records.values()] == ["kept", "II", "III"]
+        with pytest.raises(RuntimeError, match="13 cannot be drawn"):
+            draw_missing([WordBatch("a", (13,))], done, cluster=cluster)
 
 
 def test_processes_end_with_the_one_that_began_them(tmp_path: Path) -> None:

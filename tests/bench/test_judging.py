@@ -1,89 +1,88 @@
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
 
-from irg.bench.episodes import DrawnEpisode
 from irg.bench.items import Item
-from irg.bench.judging import Evidence, Judged, Judgement, Unjudged, incomplete, judge_missing
-from irg.bench.store import SeriesStore, as_line
-from irg.core.trace import png
+from irg.bench.judging import hear_missing, hearings
+from irg.bench.pictures import Look, ShownPicture
+from irg.bench.protocol import EvidenceRow, Hearing, Shown, missing_pictures
+from irg.bench.store import SeriesStore
+from tests.bench.small import BLUE, ITEMS, RED, ColourJudge
 
-ITEMS = [Item("1", "red", (5, 6)), Item("2", "blue", (7, 8))]
-EVERY = {(item.id, picture, turn) for item in ITEMS for picture in (0, 1) for turn in (1, 2)}
-
-
-def judgements(folder: Path) -> SeriesStore[Judgement]:
-    return SeriesStore(folder, "judgements", {}, Judgement)
+ASKED = [(item, turn) for item in ITEMS for turn in (1, 2)]
+Held = dict[tuple[str, int, int], bytes]
 
 
-@pytest.fixture
-def drawn(tmp_path: Path) -> SeriesStore[DrawnEpisode]:
+def store(folder: Path) -> SeriesStore[Hearing]:
+    return SeriesStore(folder, "evidence", {}, Hearing)
+
+
+def held(**changes: Any) -> Held:
     """Two pictures of each item in two turns, all red."""
-    store = SeriesStore(tmp_path, "drawn", {}, DrawnEpisode)
-    for item in ITEMS:
-        for picture in (0, 1):
-            names = {turn: f"{item.id}-{picture}-{turn}" for turn in (1, 2)}
-            content = {name: png(Image.new("RGB", (2, 2), "red")) for name in names.values()}
-            store.add([DrawnEpisode(item.id, picture, {1: "plan"}, names)], content)
-    return store
+    return {(item.id, turn, number): RED for item, turn in ASKED for number in (0, 1)}
 
 
-def is_it(item: Item, image: Image.Image) -> dict[str, Evidence]:
-    return {"colour": {"right": image.getpixel((0, 0)) == (255, 0, 0)}, "asked": {"for": item.prompt}}
+def look_at(pictures: Held) -> Look:
+    def look(item: Item, turn: int) -> dict[int, ShownPicture | str]:
+        keys = {number: (item.id, turn, number) for number in (0, 1)}
+        return {
+            number: ShownPicture(pictures[key]) if key in pictures else "no picture"
+            for number, key in keys.items()
+        }
+
+    return look
 
 
-def test_a_drawn_episode_is_one_line_and_comes_back(drawn: SeriesStore[DrawnEpisode]) -> None:
-    episode = drawn.records["1", 0]
-    line = as_line(episode)
-    assert "\n" not in line
-    assert SeriesStore(drawn.folder, drawn.name, {}, DrawnEpisode).records["1", 0] == episode
+def test_every_picture_has_a_row_for_each_question(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    hear_missing(ASKED, look_at(held()), ColourJudge(), store(tmp_path), lambda *done: told.append(done))
+    assert told[0] == (0, 6) and told[-1] == (6, 6)
+    found = store(tmp_path)
+    assert set(found.records) == {(item.id, turn) for item, turn in ASKED}
+    assert all(list(hearing.ok(0)) == list(hearing.ok(1)) == ["colour"] for hearing in found.records.values())
+    assert set(hearings(found, 2)) == {"0", "1", "2"}
+    assert not missing_pictures(ITEMS, hearings(found, 2))
 
 
-def test_every_picture_has_a_row_for_each_question(drawn: SeriesStore[DrawnEpisode], tmp_path: Path) -> None:
-    judged = judge_missing(ITEMS, [drawn], is_it, judgements(tmp_path))
-    assert {row.key for row in judged.rows} == {
-        (*key, asked) for key in EVERY for asked in ("asked", "colour")
-    }
-    assert {row.evidence["for"] for row in judged.rows if row.question == "asked" and row.item == "2"} == {
-        "blue"
-    }
-    assert not judged.unjudged and incomplete(ITEMS, (1, 2), judged) is None
-    assert list(judgements(tmp_path).records.values()) == judged.rows
+def test_what_is_judged_is_not_judged_again_unless_its_pictures_changed(tmp_path: Path) -> None:
+    pictures = held()
+    hear_missing(ASKED[:3], look_at(pictures), ColourJudge(), store(tmp_path))
+    pictures["0", 2, 1] = BLUE
+    judge = ColourJudge()
+    hear_missing(ASKED, look_at(pictures), judge, store(tmp_path))
+    assert judge.asked == [("0", 2), ("1", 2), ("2", 1), ("2", 2)]
+    assert store(tmp_path).records["0", 2].ok(1)["colour"].evidence == {"seen": [0, 0, 255]}
 
 
-def test_what_is_judged_is_not_judged_again(drawn: SeriesStore[DrawnEpisode], tmp_path: Path) -> None:
-    first = judge_missing(ITEMS[:1], [drawn], is_it, judgements(tmp_path))
-    asked: list[str] = []
-
-    def ask(item: Item, image: Image.Image) -> dict[str, Evidence]:
-        asked.append(item.id)
-        return is_it(item, image)
-
-    whole = judge_missing(ITEMS, [drawn], ask, judgements(tmp_path))
-    assert asked == ["2"] * 4 and len(first.rows) == 8 and whole.rows[:8] == first.rows
-
-
-def test_what_could_not_be_judged_is_counted_by_reason_and_tried_again(
-    drawn: SeriesStore[DrawnEpisode], tmp_path: Path
-) -> None:
-    def refuse(item: Item, image: Image.Image) -> dict[str, Evidence]:
-        if item.id == "2":
-            raise Unjudged("the judge gave no answer")
-        return is_it(item, image)
-
-    (tmp_path / "pictures" / "drawn-1-0-2.png").unlink()
-    (tmp_path / "pictures" / "drawn-1-1-2.png").write_bytes(b"no picture")
-    judged = judge_missing(ITEMS, [drawn], refuse, judgements(tmp_path))
-    missing = {"picture cannot be read": 2, "the judge gave no answer": 4, "not drawn": 4}
-    found = incomplete(ITEMS, (1, 2, 3), judged)
-    assert found == {"expected": 12, "judged": 2, "missing": missing}
-    again = judge_missing(ITEMS, [drawn], is_it, judgements(tmp_path))
-    assert incomplete(ITEMS, (1, 2), again) == {
-        "expected": 8, "judged": 6, "missing": {"picture cannot be read": 2}
+def test_what_could_not_be_judged_is_told_by_reason_and_tried_again(tmp_path: Path) -> None:
+    pictures = held() | {("0", 1, 0): b"no picture"}
+    del pictures["1", 1, 1], pictures["1", 2, 0], pictures["1", 2, 1]
+    hear_missing(ASKED, look_at(pictures), ColourJudge(refused=("2",)), store(tmp_path))
+    found = store(tmp_path)
+    assert missing_pictures(ITEMS, hearings(found, 1)) == {
+        "picture cannot be read": 1, "no picture": 1, "judge error": 2
     }  # fmt: skip
+    assert missing_pictures(ITEMS, hearings(found, 2)) == {"no picture": 2, "judge error": 2}
+    assert list(found.records["0", 1].shown) == [1] and found.records["0", 1].ok(1)
+    again = ColourJudge()
+    hear_missing(ASKED, look_at(pictures), again, store(tmp_path))
+    assert again.asked == [("2", 1), ("2", 2)], "what is not there is not asked for again"
+    hear_missing(ASKED, look_at(pictures | {("0", 1, 0): RED}), again, store(tmp_path))
+    assert again.asked[2:] == [("0", 1)] and store(tmp_path).records["0", 1].is_settled
 
 
-def test_nothing_drawn_is_all_missing() -> None:
-    found = incomplete(ITEMS, (1, 2), Judged([], {}))
-    assert found == {"expected": 8, "judged": 0, "missing": {"not drawn": 8}}
+def test_what_a_judge_told_of_before_it_failed_is_kept(tmp_path: Path) -> None:
+    class Dying(ColourJudge):
+        def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
+            for number, found in enumerate(super().hear(shown)):
+                if number == 4:
+                    raise ConnectionError("the judge is gone")
+                yield found
+
+    with pytest.raises(ConnectionError, match="gone"):
+        hear_missing(ASKED, look_at(held()), Dying(), store(tmp_path))
+    judge = ColourJudge()
+    hear_missing(ASKED, look_at(held()), judge, store(tmp_path))
+    assert judge.asked == [("2", 1), ("2", 2)]

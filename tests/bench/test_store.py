@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,46 @@ def test_another_checkpoints_records_are_apart_and_another_runs_refused(tmp_path
     assert not SeriesStore(tmp_path, "base", HEADER, PromptRecord).records
     with pytest.raises(ValueError, match=r"model.jsonl is of another run \(protocol differ\)"):
         SeriesStore(tmp_path, "model", HEADER | {"protocol": "q"}, PromptRecord)
+
+
+def test_a_line_that_a_killed_process_left_half_written_is_written_again(tmp_path: Path) -> None:
+    first, second = records(2, (0,))[:2]
+    store = SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+    store.add([first], {})
+    store.add([second], {})
+    whole = store.path.read_bytes()
+    for cut in (5, len(whole) - 1, whole.index(b"\n") + 20):
+        store.path.write_bytes(whole[:cut])
+        again = SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+        assert len(again.records) == (cut == len(whole) - 1)
+        again.add([record for record in (first, second) if not again.has([record.key])], {})
+        assert store.path.read_bytes() == whole
+
+
+def test_the_last_record_of_a_key_holds(tmp_path: Path) -> None:
+    record = records(1, (0,))[0]
+    store = SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+    store.add([record], {})
+    store.add([replace(record, prompt="another")], {})
+    (found,) = SeriesStore(tmp_path, "model", HEADER, PromptRecord).records.values()
+    assert found.prompt == "another"
+
+
+def test_processes_add_to_files_of_their_own_and_find_everything(tmp_path: Path) -> None:
+    made = records(3, (0,))[:3]
+    for process, record in enumerate(made):
+        SeriesStore(tmp_path, "model", HEADER, PromptRecord, process).add([record], {})
+    assert (tmp_path / "process2" / "model.jsonl").is_file()
+    for process in range(3):
+        found = SeriesStore(tmp_path, "model", HEADER, PromptRecord, process)
+        assert list(found.records.values()) == made
+    with pytest.raises(ValueError, match="of another run"):
+        SeriesStore(tmp_path, "model", {}, PromptRecord)
+
+
+def test_a_line_that_is_no_record_is_told_by_its_number(tmp_path: Path) -> None:
+    store = SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+    store.add(records(1, (0,)), {})
+    store.path.write_bytes(store.path.read_bytes() + b'{"prompt": 3}\n')
+    with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of a model"):
+        SeriesStore(tmp_path, "model", HEADER, PromptRecord)

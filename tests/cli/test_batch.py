@@ -1,8 +1,10 @@
 """Many prompts of a file: each its own folder, what is there is skipped."""
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from irg.core.trace import Trace
@@ -55,6 +57,40 @@ class TestPromptFile:
         assert "outside" in content["failed"][0]["error"]
         assert "failed 0001 'a dog'" in result.stderr
         assert names(Path("many")) == {"0000", "0002"}
+
+    def test_together_and_alone_are_the_same_episodes(self, generate) -> None:
+        prompts = "a red circle\na blue star\ntwo hearts\n"
+        assert "0000 to 0002: 3 together" in generate(prompts, "--temperature", 0).stdout
+        together = [Trace.load(Path("many") / name) for name in ("0000", "0001", "0002")]
+        Path("many").rename("together")
+        assert "together" not in generate(prompts, "--temperature", 0, "--batch", 1).stdout
+        alone = [Trace.load(Path("many") / name) for name in ("0000", "0001", "0002")]
+        assert [trace.turns[0].thought for trace in together] == [trace.turns[0].thought for trace in alone]
+        for one, other in zip(together, alone, strict=True):
+            pixels = (np.asarray(trace.turns[0].image, dtype=int) for trace in (one, other))
+            assert abs(np.subtract(*pixels)).max() <= 1
+            assert (one.turns[0].verdict is None) is (other.turns[0].verdict is None)
+
+    def test_what_fails_together_is_found_by_itself(self, generate) -> None:
+        Path("many/0001").mkdir(parents=True)
+        Path("many/0001/thesis.txt").write_text("mine")
+        result = generate("a red circle\na blue star\ntwo hearts\n", "--preview-every", 1)
+        assert result.exit_code == 1 and "2 made, 0 skipped, 1 failed" in result.stdout
+        assert names(Path("many/0001")) == {"thesis.txt"}
+        for name in ("0000", "0002"):
+            assert names(Path("many") / name / "previews") == {"image1-step0001.png"}
+
+    def test_without_anything_to_draw_no_model_is_loaded(
+        self, run: Run, scenes_checkpoint: Path, tmp_path: Path
+    ) -> None:
+        broken = tmp_path / "broken"
+        shutil.copytree(scenes_checkpoint, broken)
+        (broken / "ema.safetensors").write_bytes(b"no weights")
+        Path("prompts.txt").write_text("a dog\n")
+        result = run("generate", "--prompts", "prompts.txt", "--model", broken)
+        assert result.exit_code == 1 and "failed 0000 'a dog'" in result.stderr
+        assert run("generate", "a dog", "--model", broken).stderr.count("outside the model's world") == 1
+        assert "whole safetensors file" in run("generate", "a red circle", "--model", broken).stderr
 
     def test_a_folder_with_other_things_is_refused(self, generate) -> None:
         Path("many").mkdir()

@@ -41,9 +41,8 @@ def test_an_incomplete_run_fails_after_saying_what_it_has(
     arguments = (*SCENE, "--model", scenes_checkpoint, "--out", "found", "--json")
     assert run(*arguments).exit_code == 0
     (drawn,) = (work / "found" / "drawn").iterdir()
-    (drawn / "judgements.jsonl").unlink()
     (drawn / "pictures" / "direct-00001-0-0.png").unlink()
     result = run(*arguments)
     assert result.exit_code != 0
-    assert "7 of 8 pictures judged (1 picture cannot be read)" in " ".join(result.stderr.split())
+    assert "7 of 8 pictures judged (1 no picture)" in " ".join(result.stderr.split())
     assert json.loads(result.stdout)["incomplete"]["judged"] == 7

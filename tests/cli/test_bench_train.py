@@ -4,9 +4,9 @@ import typing
 from pathlib import Path
 
 from irg.cli.bench_train import train
+from irg.model.presets import PRESETS
 from irg.run.optimizers import OptimizerKind
 from irg.run.parallel import Checkpointing
-from irg.train.measure import PRESETS
 from tests.cli.conftest import Run
 
 TINY = (

@@ -109,6 +109,23 @@ def test_a_run_that_its_endpoint_stops_says_so(run: Run, work: Path) -> None:
     assert (work / "set" / "report.html").exists() and "0 traces" in stopped.stdout
 
 
+def test_a_teacher_that_is_not_there_is_told_before_anything_is_done(run: Run, work: Path) -> None:
+    quick = ("teachers.wise.endpoint.attempts=1", "--count", 4)
+    refused = run("curate", teacher_recipe(work), *quick)
+    assert refused.exit_code == 2 and "Traceback" not in refused.output
+    said = " ".join(refused.output.split())
+    assert "m at http://localhost:1/v1 does not answer a first question: connection lost" in said
+    assert not list((work / "set").rglob("*.parquet"))
+
+
+def test_an_empty_set_is_an_error_that_says_why(run: Run, work: Path) -> None:
+    emptied = run("curate", RECIPE, *SMALL, "filter.thought=[1,2]")
+    assert emptied.exit_code == 1 and "the set is empty" in emptied.stderr
+    assert "rejected by filter: 8 thought too long, such as:" in " ".join(emptied.stdout.split())
+    content = json.loads(run("curate", RECIPE, *SMALL, "filter.thought=[1,2]", "--json").stdout)
+    assert content["examples"][0]["reason"] == "thought too long" and content["examples"][0]["said"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,6 +8,7 @@ from irg.data.formats import Format
 from irg.data.traces import TraceStore, TraceWriter
 from tests.cli.conftest import Run
 from tests.data.broken import trace, write_broken
+from tests.data.foreign.pictured import save
 
 
 @pytest.fixture
@@ -61,6 +62,44 @@ def test_another_model_measures_otherwise(run: Run, traces: Path, checkpoint: Pa
         for options in ((), ("--model", checkpoint))
     )
     assert own["modes"]["direct"]["median"] != other["modes"]["direct"]["median"]
+
+
+def test_pictures_with_captions_become_a_store(run: Run, work: Path) -> None:
+    save(work / "photos" / "a.jpg").with_suffix(".txt").write_text("a barn")
+    save(work / "photos" / "b.jpg")
+    result = run("data", "convert", "photos", "mine")
+    assert result.exit_code == 0, result.output
+    for words in (
+        "2 rows read, 1 written to mine",
+        "missing column",
+        "b.jpg, row 0: there is no caption beside",
+    ):
+        assert words in result.stdout
+    (rejected,) = (work / "mine" / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["file"] == "photos/b.jpg"
+    assert TraceStore(work / "mine").read(0).prompt == "a barn"
+
+
+def test_a_list_with_columns_of_its_own_and_pictures_elsewhere(run: Run, work: Path) -> None:
+    save(work / "photos" / "a.jpg")
+    (work / "list.csv").write_text("foto,titel\na.jpg,a barn\n")
+    given = ("data", "convert", "list.csv", "mine", "--pictures", "photos")
+    assert "no image: it has foto, titel" in " ".join(run(*given).output.split())
+    told = json.loads(run(*given, "--columns", "image=foto,text=titel", "--json").stdout)
+    assert (told["written"], told["modes"], told["rejected"]) == (1, {"direct": 1}, [])
+
+
+def test_what_convert_cannot_be_asked_for(refuse, work: Path) -> None:
+    save(work / "photos" / "a.jpg")
+    for options, said in (
+        (("--columns", "image"), "--columns: 'image' is no WHAT=NAME, such as image=photo"),
+        (("--columns", "foto=image"), "--columns: 'foto' is none of image, text"),
+        (("--revision", "main"), "--revision is of data sets on the hub, and photos is none"),
+        (("--split", "train"), "photos holds no data set"),
+        ((), "photos holds no data set: expected pictures with captions beside them (cat.jpg, cat.txt)"),
+    ):
+        assert said in refuse("data", "convert", "photos", "mine", *options)
+    assert "other data sets are read by irg data convert" in refuse("data", "inspect", "photos")
 
 
 def test_converting_there_and_back(run: Run, traces: Path, work: Path) -> None:

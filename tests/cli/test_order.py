@@ -1,5 +1,6 @@
 """What was asked for reaches the plan, and what is wrong with it is told before a model is loaded."""
 
+import shutil
 from pathlib import Path
 
 from irg.core.trace import Trace
@@ -26,3 +27,15 @@ def test_every_option_reaches_the_plan(run: Run, checkpoint: Path) -> None:
     assert [turn["num_points"] for turn in trace.settings["turns"]] == [4, 4]
     assert trace.settings["text"] | {"temperature": 0, "max_tokens": 3} == trace.settings["text"]
     assert (trace.model["dtype"], trace.model["device"]) == ("bfloat16", "cpu")
+
+
+def test_a_prompt_that_is_too_long_costs_no_load(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    shutil.copytree(checkpoint, tmp_path / "broken")
+    (tmp_path / "broken" / "ema.safetensors").write_bytes(b"no weights")
+    result = run("generate", "dog " * 9000, "--model", tmp_path / "broken")
+    assert result.exit_code == 2 and "tokens, this model takes up to 4096" in result.stderr
+
+
+def test_a_batch_is_of_a_file(run: Run, checkpoint: Path) -> None:
+    result = run("generate", "dog", "--batch", 4, "--model", checkpoint)
+    assert result.exit_code == 2 and "--prompts alone" in result.stderr

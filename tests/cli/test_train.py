@@ -99,7 +99,7 @@ def test_what_is_not_at_hand_is_planned_with_typical_sizes(
     """The paper's first stage, on a laptop without a network: for a 7B model on H100s."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    result = run("train", RECIPES / "bagel_stage1.yaml", "data.0.path=nowhere", "--dry-run", "--processes", 8)
+    result = run("train", RECIPES / "bagel_stage1.yaml", "--dry-run", "--processes", 8)
     assert result.exit_code == 0, result.output
     shown = " ".join(result.stdout.split())
     assert "planned for BAGEL-7B-MoT and typical documents: " in shown
@@ -109,6 +109,24 @@ def test_what_is_not_at_hand_is_planned_with_typical_sizes(
     )
     assert 14e9 < trained + frozen < 15e9
     assert re.fullmatch(r"about [\d.,]+ (days|hours)", value(result.stdout, "steps"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "override", "said"),
+    [
+        ("bagel_stage1", "data.0.path=nowhere", "data.0.path=nowhere: no such file or folder"),
+        ("bagel_stage1", "parts=no/such/parts", "no/such/parts is neither a folder nor a hub id"),
+        ("embedded_base", "seed=1", "runs/embedded/parts is neither a folder nor a hub id"),
+    ],
+)
+def test_what_the_run_would_fail_on_the_dry_run_fails_on(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recipe: str, override: str, said: str
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    result = run("train", RECIPES / f"{recipe}.yaml", override, "--dry-run")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
 
 
 def test_other_recipes_have_no_plan(run: Run) -> None:

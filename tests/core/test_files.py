@@ -84,11 +84,14 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 DEEP = ["[" * 100_000, "[" * 102 + "]" * 102, '{"a":' * 500 + "1" + "}" * 500]
 
 
-@pytest.mark.parametrize("text", [*DEEP, "[NaN]", "-Infinity", "1" * 5000, ""])
+@pytest.mark.parametrize(
+    "text", [*DEEP, "[NaN]", "-Infinity", "1e999", "1" * 5000, '["\\ud83d"]', '{"\\uDC00": 1}', ""]
+)
 def test_json_that_nothing_could_be_made_of(text: str) -> None:
     with pytest.raises(ValueError, match="that file is not valid JSON"):
         parse_json(text, "that file")
     assert parse_json("[" * 100 + "]" * 100, "x")
+    assert parse_json(r'["\ud83d\ude00"]', "x") == ["\U0001f600"]
 
 
 def test_json_of_any_size_is_not_read(tmp_path: Path) -> None:

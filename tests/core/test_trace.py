@@ -1,6 +1,8 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +101,34 @@ def test_a_verdict_from_before_there_were_scores_has_none(tmp_path: Path) -> Non
 def test_what_is_no_trace_is_a_value_error(content: str, tmp_path: Path) -> None:
     (tmp_path / "trace.json").write_text(content)
     with pytest.raises(ValueError, match=r"trace\.json"):
+        Trace.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("prompt", 5, "prompt: 5: "),
+        ("prompt", None, "prompt: None: "),
+        ("seed", 1 << 63, f"seed: {1 << 63}: "),
+        ("seed", "7", "seed: '7': "),
+        ("seed", 7.5, "seed: 7.5: "),
+        ("settings", [], "settings: "),
+        ("questions", [["one"]], "questions.0: "),
+        ("modes", "direct", "modes: 'direct': "),
+        ("turns", [{"thought": 3, "image": "turn1.png", "verdict": None}], "turns.0.thought: 3: "),
+        (
+            "turns",
+            [{"thought": "t", "image": "turn1.png", "verdict": {"correct": 1, "flaws": []}}],
+            "turns.0.v",
+        ),
+        ("turns", [{"thought": "t", "image": "turn1.png"}], "turns.0.verdict: Field required"),
+    ],
+)
+def test_values_of_other_types_are_told(name: str, value: Any, said: str, tmp_path: Path) -> None:
+    TRACE.save(tmp_path)
+    content = json.loads((tmp_path / "trace.json").read_text())
+    (tmp_path / "trace.json").write_text(json.dumps(content | {name: value}))
+    with pytest.raises(ValueError, match=rf"trace\.json is no trace: {re.escape(said)}"):
         Trace.load(tmp_path)
 
 

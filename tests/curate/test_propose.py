@@ -80,7 +80,7 @@ def test_it_ends_when_prompts_are_used_up(tmp_path: Path) -> None:
 
 def test_a_source_may_say_why_a_prompt_did_not_come(tmp_path: Path) -> None:
     prompts = Listed(["a cat", "x", "a dog"])
-    prompts.prompts[1] = Proposal("", "a teacher", problem="timed out")
+    prompts.prompts[1] = Proposal("", "a teacher", problem=("timed out", "no answer in 2 s"))
     assert [
         record.rejected and record.rejected.reason for record in records(proposer(tmp_path, prompts, 2))
     ] == [

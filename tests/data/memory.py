@@ -46,17 +46,23 @@ def words(count: int) -> str:
 
 @dataclass(eq=False)
 class MemorySource:
-    """Rows as they are given, in groups of `group` rows. Counts how often it was surveyed."""
+    """Rows as they are given, in groups of `group` rows and `group_size` bytes. Counts how often it was
+    surveyed."""
 
     rows: Sequence[Row]
     name: str = "memory"
     group: int = 4
     fingerprint: str = "1"
+    group_size: int = 0
     surveys: int = field(default=0, compare=False)
 
     @property
     def group_sizes(self) -> tuple[int, ...]:
         return tuple(len(self.rows[at : at + self.group]) for at in range(0, len(self.rows), self.group))
+
+    @property
+    def group_bytes(self) -> tuple[int, ...]:
+        return (self.group_size,) * len(self.group_sizes)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def text(content: Any, **flags: Any) -> dict:
     return {"type": "text", "content": content, **flags}
 
 
-def image(number: int, *needs: str) -> dict:
-    return image_item(IMAGES[number], *needs)
+def image(number: int, *needs: str, **flags: Any) -> dict:
+    return image_item(IMAGES[number], *needs) | flags
 
 
 def drawn(document: Document) -> str:
@@ -114,6 +115,11 @@ UNLEARNED = {"need_loss": False}
         ),
         ([assistant(image(0, "vit")), user("q"), assistant(text("a"))], "I1v P2 T2*", "question"),
         ([user("p"), assistant(image(0, *SEEN), image(1, "loss"))], "P2 I1cv I2n", "edit"),
+        ([user("p"), assistant(text("t", need_loss=1), image(0, "loss"))], "P1 T1* I1n", "initial_full"),
+        ([user("p"), assistant(text("t"), image(0, need_vit=0, need_loss=1))], "P1 T1* I1n", "initial_full"),
+        ([user("p"), assistant(text(""), image(0, "loss"))], "P1 T1* I1n", "initial_full"),
+        ([user("p") | {"need_loss": True}, assistant(text("t"))], "P1* T1*", "conversation"),
+        ([{"role": "system", "content": "s", "need_loss": True}, user("p")], "S0* P1", "conversation"),
     ],
 )
 def test_a_row_is_read_as_a_document(tmp_path: Path, row: list, expected: str, mode: str) -> None:
@@ -135,6 +141,19 @@ def test_texts_and_pixels_are_those_of_the_row(tmp_path: Path) -> None:
     sketch = next(rows.survey())
     assert isinstance(sketch, Document)
     assert isinstance(sketch.segments[2].data, SizeOnly) and sketch.segments[2].picture.size == (32, 32)
+
+
+def test_what_the_reference_reads_is_read(tmp_path: Path) -> None:
+    """Conversations as bytes, and base64 in lines."""
+    row = [user("p"), assistant(text("t"), image(1, "loss"))]
+    target = row[1]["content"][1]
+    target["content"] = "\n".join(textwrap.wrap(target["content"], 76))
+    table = pyarrow.table({"conversation": [json.dumps(row).encode()]})
+    assert table.schema.field("conversation").type == pyarrow.binary()
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    document = ConversationSource(tmp_path / "rows.parquet").read(0)
+    with Image.open(io.BytesIO(IMAGES[1])) as expected:
+        assert document.segments[-1].picture.tobytes() == expected.tobytes()
 
 
 def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: Path) -> None:

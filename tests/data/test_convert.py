@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irg.core import Document, pieces
+from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
-from irg.data.convert import ConversationWriter, documents, to_conversations, to_traces
+from irg.data.convert import ConversationWriter, documents, messages, to_conversations, to_traces
 from irg.data.learning import Mode, document
 from irg.data.source import Fault
 from irg.data.traces import TraceStore, TraceWriter
@@ -115,3 +115,10 @@ def test_pictures_keep_their_bytes_through_both_conversions(tmp_path: Path) -> N
         assert turn.image.tobytes() == before.image.tobytes()
     size = (tmp_path / "back" / "traces-00000.parquet").stat().st_size
     assert size < 1.2 * (tmp_path / "traces" / "traces-00000.parquet").stat().st_size
+
+
+def test_what_is_learned_of_a_prompt_stays_learned() -> None:
+    text = Segment(Kind.TEXT, Role.PROMPT, "p", turn=1, loss=True)
+    assert messages(Document((text,), "conversation")) == [
+        {"role": "user", "content": "p", "need_loss": True}
+    ]

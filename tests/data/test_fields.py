@@ -7,6 +7,7 @@ from irg.data.fields import Fields, load_json, shown
 from irg.data.source import Fault, RowError, RowPlace
 
 PLACE = RowPlace("file", 3)
+BEYOND = f"x is {1 << 63}, expected a whole number of 64 bits"
 SURROGATE = "x is no valid Unicode: surrogates not allowed"
 Get = Callable[[Fields], Any]
 
@@ -30,6 +31,11 @@ def test_values_are_given_as_what_they_are() -> None:
     assert row.items("g") == [1] and row.fields("h").text("i") == "y" and row.json_object("j") == {"k": [1]}
 
 
+def test_what_others_write_in_their_way_is_the_same() -> None:
+    row = fields(a=1, b=0, c="größer".encode())
+    assert row.flag("a", False) is True and row.flag("b", True) is False and row.text("c") == "größer"
+
+
 def test_defaults_stand_for_what_is_absent_or_null_and_for_nothing_else() -> None:
     row = fields(null=None, zero=0, no=False, empty="", nothing=[])
     for name in ("null", "absent"):
@@ -46,9 +52,11 @@ def test_defaults_stand_for_what_is_absent_or_null_and_for_nothing_else() -> Non
         (lambda row: row.text("x"), 7, Fault.WRONG_TYPE, "x is 7, expected text"),
         (lambda row: row.text("x"), "\ud800", Fault.WRONG_TYPE, SURROGATE),
         (lambda row: row.words("x"), " \n", Fault.EMPTY_TEXT, "x is empty"),
-        (lambda row: row.flag("x", True), 1, Fault.WRONG_TYPE, "x is 1, expected true or false"),
+        (lambda row: row.flag("x", True), 2, Fault.WRONG_TYPE, "x is 2, expected true or false"),
+        (lambda row: row.text("x"), b"\xff", Fault.WRONG_TYPE, "x is no valid Unicode: invalid start byte"),
         (lambda row: row.integer("x"), True, Fault.WRONG_TYPE, "x is True, expected a whole number"),
-        (lambda row: row.integer("x"), 7.5, Fault.WRONG_TYPE, "x is 7.5, expected a whole number"),
+        (lambda row: row.integer("x"), 7.5, Fault.WRONG_TYPE, "x is 7.5, expected a whole number of 64 bits"),
+        (lambda row: row.integer("x"), 1 << 63, Fault.WRONG_TYPE, BEYOND),
         (lambda row: row.integer("x"), float("inf"), Fault.NOT_A_NUMBER, "x is inf, expected a whole number"),
         (lambda row: row.number("x"), False, Fault.WRONG_TYPE, "x is False, expected a number"),
         (lambda row: row.number("x"), float("nan"), Fault.NOT_A_NUMBER, "x is nan, expected a number"),

@@ -4,11 +4,14 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from irg.core.output import working
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter
 from irg.data.episodes import EpisodeSource
 from irg.data.formats import Format, detect, open_source
+from irg.data.sets import CURATION, WORK
+from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.traces import TraceStore
 from tests.data.stored import some, write
 
@@ -42,12 +45,25 @@ def test_the_first_file_with_known_columns_decides(tmp_path: Path) -> None:
     assert detect(tmp_path) is Format.CONVERSATION
 
 
-def test_saved_episodes_are_told_unless_there_is_parquet(tmp_path: Path) -> None:
+def test_saved_episodes_are_told_and_not_mixed_with_data_sets(tmp_path: Path) -> None:
     (episode,) = some(1)
     Trace("p", (Turn(None, episode.turns[0].image),), 0).save(tmp_path / "one" / "first")
     assert detect(tmp_path) is Format.EPISODES
+    curation = tmp_path / "curated"
+    with working(curation, CURATION):
+        (curation / WORK / "draw").mkdir(parents=True)
+        write_columns(curation / WORK / "draw" / "0.parquet", "record")
+        assert detect(tmp_path) is Format.EPISODES, "what a curation made on its way is no data"
     write_columns(tmp_path / "one" / "a.parquet", "prompt", "turns")
-    assert detect(tmp_path) is Format.TRACES
+    with pytest.raises(ValueError, match=r"holds episodes, such as .*first, and data sets, such as .*one: "):
+        detect(tmp_path)
+
+
+def test_a_manifest_of_another_format_is_told(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, ShardFormat("irg-songs", "songs", pyarrow.schema({"a": pyarrow.int64()}))):
+        pass
+    with pytest.raises(ValueError, match="is of the format 'irg-songs', known are irg-traces, irg-conv"):
+        detect(tmp_path)
 
 
 def test_each_format_is_opened_by_its_source(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,11 @@ def test_broken_pixels_are_found_by_decoding_only(tmp_path: Path, preparer: Prep
     whole = inspect(source, Inspecting(preparer), lambda *step: seen.append(step))
     assert len(whole.rejected) == len(quick.rejected) + whole.reasons[Fault.BROKEN_IMAGE]
     assert sorted(index for stage, index in seen if stage == DECODING) == list(range(200))
+
+
+def test_large_row_groups_are_told_of(tmp_path: Path, preparer: Preparer) -> None:
+    found = inspect(store(tmp_path, trace(0, RNG)), Inspecting(preparer))
+    assert 0 < found.largest_group < 1 << 20 and found.note is None
+    assert found.as_json()["largest_group_bytes"] == found.largest_group
+    large = replace(found, largest_group=110 << 20)
+    assert large.note is not None and large.note.startswith("row groups of up to 110 MiB: ")

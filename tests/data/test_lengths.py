@@ -83,7 +83,9 @@ def test_a_stream_without_usable_rows_is_an_error() -> None:
     rows: list[Row] = [broken(0), episode(1, modes=("direct",)), episode(2, modes=("direct",))]
     with pytest.raises(ValueError, match="no usable row among 3: 2 meant for other modes, 1 bad JSON"):
         survey([Stream(MemorySource(rows), Mode.INITIAL_FULL)], MEASURING)
-    with pytest.raises(ValueError, match="stream memory:direct has no usable row among 0: it is empty"):
+    with pytest.raises(
+        ValueError, match="stream memory:direct of memory has no usable row among 0: it is empty"
+    ):
         survey([Stream(MemorySource([]), Mode.DIRECT)], MEASURING)
 
 

@@ -1,7 +1,7 @@
 import json
 import time
 from collections import Counter
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -255,3 +255,18 @@ def test_the_streams_of_another_state_are_listed() -> None:
     state = Planner([stream("a", [1]), stream("b", [1])], PackingOptions(tokens=9), seed=0).state_dict()
     with pytest.raises(ValueError, match="that of the streams a, b, not of c"):
         Planner([stream("c", [1])], PackingOptions(tokens=9), seed=0).load_state_dict(state)
+
+
+def test_large_groups_are_read_once_in_an_epoch() -> None:
+    """By readers that keep two, though rows wait to be packed while the next group is begun."""
+    source = MemorySource(episodes(120), group=20, group_size=110 << 20)
+    found = survey([Stream(source, Mode.DIRECT)], Measuring(tiny_preparer()))
+    options = PackingOptions(tokens=60, lookahead=16)
+    kept: list[int] = []
+    reads: Counter[int] = Counter()
+    for step in Planner(found.streams, options, seed=0, epochs=1):
+        for sample in chain.from_iterable(row.samples for row in step.rows):
+            group = sample.index // 20
+            reads[group] += group not in kept
+            kept = [*(one for one in kept if one != group), group][-2:]
+    assert reads == dict.fromkeys(range(6), 1)

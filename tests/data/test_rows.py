@@ -1,3 +1,4 @@
+import os
 import pickle
 from copy import copy
 from pathlib import Path
@@ -66,6 +67,12 @@ def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
 def test_the_fingerprint_tells_other_rows(tmp_path: Path) -> None:
     one, same, other = (write(tmp_path / name, some(n)) for name, n in (("a", 3), ("b", 3), ("c", 4)))
     assert one.fingerprint == same.fingerprint != other.fingerprint
+    with_times = numbers(tmp_path / "n.parquet", 2, 3)
+    before = with_times.fingerprint
+    (tmp_path / "n.parquet").rename(tmp_path / "m.parquet")
+    os.utime(tmp_path / "m.parquet", (1, 1))
+    assert ParquetRows(tmp_path / "m.parquet", ("number",)).fingerprint == before
+    assert numbers(tmp_path / "n.parquet", 3, 2).fingerprint != before
 
 
 def test_text_that_is_no_unicode_is_of_the_wrong_type(tmp_path: Path) -> None:
@@ -111,14 +118,14 @@ def test_a_scan_reads_the_wanted_leaves_alone(tmp_path: Path) -> None:
     assert nothing == [(rows.place(index), {}) for index in range(102)], "the rows are there all the same"
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(1 << 20, [0, 2]), (0, [2])])
+@pytest.mark.parametrize(("limit", "kept"), [(1 << 20, [0, 1, 2]), (0, [1, 2])])
 def test_only_so_many_bytes_of_groups_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, kept: list[int]
 ) -> None:
-    """And the newest in any case. What is kept is seen when the file is gone."""
+    """And the newest two in any case. What is kept is seen when the file is gone."""
     monkeypatch.setattr("irg.data.rows._CACHE_BYTES", limit)
     rows = numbers(tmp_path / "n.parquet", 4, 4, 4)
-    for index in (0, 8):
+    for index in (0, 4, 8):
         rows.row(index)
     (tmp_path / "n.parquet").unlink()
     assert [group for group in range(3) if is_readable(rows, 4 * group + 3)] == kept

@@ -117,6 +117,11 @@ def test_an_empty_data_set_is_one_too(tmp_path: Path) -> None:
         ('"version": 1', '"version": 2', "has version 2, expected 1"),
         ('"sha256"', '"sha512"', "is not the manifest of a data set"),
         ('"provenance"', '"origin"', "is not the manifest of a data set"),
+        ('"rows": 3', '"rows": "3"', "expected a whole number of at least 0"),
+        ('"rows": 3', '"rows": 3000000000', "rows 3000000000: expected a whole number of at least 0 and"),
+        ('"num_bytes": ', '"num_bytes": 0.', "num_bytes 0"),
+        ('"sha256": "', '"sha256": 7, "more": "', "is not the manifest of a data set"),
+        ('"odd": 1', '"odd": null', "modes.odd None: expected a whole number"),
         ('"format"', "format", "is not valid JSON: "),
     ],
 )

@@ -50,8 +50,12 @@ class Behaviour:
     """How often the same request may meet a fault; None is however often it comes."""
     answer: Callable[[Body], str] | None = None
     """The text of an answer; by default one made up to fit the schema that is asked for."""
-    status: Callable[[Body], tuple[int, Body] | None] | None = None
-    """A status and an error for requests that it knows, before any fault."""
+    message: Callable[[Body], Body] | None = None
+    """The whole message of an answer, for those that are more or less than a text."""
+    status: Callable[[Body], tuple[Any, ...] | None] | None = None
+    """A status, an error and perhaps headers for requests that it knows, before any fault."""
+    raw: Callable[[Body], bytes | None] | None = None
+    """All that follows the head of an answer, for requests that it knows; as events if they are streamed."""
     retry_after: str = "0.05"
     hang_seconds: float = 5.0
     delay: float = 0.0
@@ -173,8 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
         with fake.counted():
             fake.closing.wait(fake.behaviour.delay)
             known = fake.behaviour.status and fake.behaviour.status(body)
+            raw = fake.behaviour.raw and fake.behaviour.raw(body)
             if known:
                 self._send(*known)
+            elif raw is not None:
+                self._send_raw(raw, "text/event-stream" if body.get("stream") else "application/json")
             elif fault is None or not self._fail(fault):
                 self._answer(body, fault)
 
@@ -212,7 +219,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self._stream(text, usage, fault)
             return
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}}
+        message = behaviour.message(body) if behaviour.message else {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message}
         content = {"id": "x", "object": "chat.completion", "created": 0, "model": f"{body['model']}-0613"}
         content["choices"] = [choice | {"finish_reason": behaviour.finish}]
         self._send(200, content | ({"usage": usage} if behaviour.usage else {}), fault=fault)
@@ -234,6 +242,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = self.close_connection or fault is Fault.BROKEN_OFF
         self._write(half if fault in (Fault.TRUNCATED, Fault.BROKEN_OFF) else data, fault)
+
+    def _send_raw(self, data: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _stream(self, text: str, usage: Body, fault: Fault | None) -> None:
         self.send_response(200)

@@ -18,6 +18,7 @@ from irg.endpoint import (
     NoAnswer,
     spent,
 )
+from irg.endpoint.structured import UnfitAnswerError
 from tests.endpoint.conftest import (
     Make,
     Verdict,
@@ -73,6 +74,44 @@ def test_a_cut_answer_is_asked_for_again_and_then_named_so(make: Make, server: F
     server.behaviour = Behaviour(answer=lambda body: '{"better": "fir', finish="length")
     assert failure_of(make()).reason is NoAnswer.CUT and server.num_requests == 2
     assert "be shorter" in server.requests[1].body["messages"][-1]["content"]
+
+
+def read_number(text: str) -> int:
+    number = text.rpartition("</think>")[2].strip()
+    if not number.isdecimal():
+        raise UnfitAnswerError("it is no number")
+    return int(number) + len(text)
+
+
+def test_a_reader_gets_what_the_model_wrote_and_what_it_refuses_is_asked_anew(
+    make: Make, server: FakeServer
+) -> None:
+    answers = iter(["many", "<think>3</think> 4"])
+    server.behaviour = Behaviour(answer=lambda body: next(answers), finish="length")
+    endpoint = make()
+    with pytest.raises(EndpointError) as caught:
+        run(endpoint.read(ask("how many?"), read_number))
+    assert caught.value.reason is NoAnswer.INVALID
+    first, second = (run(make().read(ask("how many?"), read_number)) for _ in range(2))
+    assert (first.value, first.cached, second.value, second.cached) == (22, False, 22, True)
+    assert server.num_requests == 2 and len(server.requests[1].body["messages"]) == 1
+
+
+def test_an_answer_as_it_was_written_is_not_taken_for_one_without_reasoning(
+    make: Make, server: FakeServer
+) -> None:
+    server.behaviour = Behaviour(answer=lambda body: "<think>3</think> 4")
+    assert run(make().read(ask("how many?"), str)).value == "<think>3</think> 4"
+    assert run(make().complete(ask("how many?"))).value == "4"
+    assert server.num_requests == 2
+
+
+def test_words_go_in_parts_where_they_are_to(make: Make, server: FakeServer) -> None:
+    for in_parts in (True, False):
+        request = ChatRequest((Message("system", ("Judge.",), in_parts),), max_tokens=5)
+        run(make().complete(request))
+    contents = [seen.body["messages"][0]["content"] for seen in server.requests]
+    assert contents == [[{"type": "text", "text": "Judge."}], "Judge."]
 
 
 @pytest.mark.parametrize(("structured", "sent"), [("json_object", {"type": "json_object"}), ("plain", None)])

@@ -20,7 +20,7 @@ def test_a_reason_is_worth_another_attempt_or_ends_the_run_or_rejects_a_record()
     retried = {reason.name for reason in NoAnswer if reason.retried}
     stopping = {reason.name for reason in NoAnswer if reason.stops_run}
     assert retried == {"RATE_LIMIT", "SERVER", "TIMEOUT", "CONNECTION", "MALFORMED"}
-    assert stopping == {"BUDGET", "UNAUTHORIZED", "NOT_FOUND", "QUOTA", "UNAVAILABLE"}
+    assert stopping == {"BUDGET", "UNAUTHORIZED", "NOT_FOUND", "QUOTA", "MOVED", "UNAVAILABLE", "ALIKE"}
     assert {reason.name for reason in NoAnswer if reason.unanswered} == {*retried, "BAD_REQUEST"}
 
 

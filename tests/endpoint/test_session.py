@@ -1,5 +1,6 @@
 """Sending: what is tried again and how long it waits, what ends a request, and what a run."""
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -90,6 +91,45 @@ def test_a_longer_wait_than_allowed_is_not_waited_for(make: Make, server: FakeSe
     assert error.reason is NoAnswer.RATE_LIMIT and server.num_requests == 1
 
 
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_what_is_said_to_the_first_of_all_is_not_asked_for_by_the_rest(
+    make: Make, server: FakeServer, status: int
+) -> None:
+    numbers = itertools.count()
+
+    def refuse(body: dict[str, Any]) -> tuple[int, Any]:
+        words = f"unknown field max_tokens (request req_{next(numbers)}a)"
+        return status, {"error": {"message": words}}
+
+    server.behaviour = Behaviour(status=refuse)
+    failures = run(ask_all(make(in_flight=1, alike=4), 20))
+    reasons = Counter(failure.reason for failure in failures)
+    assert reasons == {NoAnswer.BAD_REQUEST: 3, NoAnswer.ALIKE: 17} and server.num_requests == 4
+    assert "unknown field max_tokens" in failures[-1].detail and f"HTTP {status}" in failures[-1].detail
+
+
+def test_the_same_refusal_to_some_stops_nothing_once_others_were_answered(
+    make: Make, server: FakeServer
+) -> None:
+    refused = (400, {"error": {"message": "filtered", "code": "content_filter"}})
+    server.behaviour = Behaviour(status=lambda body: None if "question 0" in str(body) else refused)
+    endpoint = make(in_flight=1, alike=3)
+    results = run(ask_all(endpoint, 8))
+    assert [failure.reason for failure in results[1:]] == 7 * [NoAnswer.REFUSED]
+    again = run(ask_all(make(in_flight=1, alike=3), 8))  # another process knows that from its answers
+    assert again[0].cached and [failure.reason for failure in again[1:]] == 7 * [NoAnswer.REFUSED]
+
+
+def test_only_the_same_words_to_the_same_kind_of_question_count() -> None:
+    def said(kind: str, words: str) -> NoAnswer:
+        return patience.failed(kind, EndpointError(NoAnswer.REFUSED, words)).reason
+
+    patience = Patience(50, 3)
+    for words in ("no", "no", "never", "no", "no"):
+        assert said("judge", words) is NoAnswer.REFUSED
+    assert said("think", "no") is NoAnswer.REFUSED and said("judge", "no") is NoAnswer.ALIKE
+
+
 def answer(text: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
     return {"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
@@ -100,29 +140,29 @@ def failure(reason: NoAnswer) -> EndpointError:
 
 
 def test_patience_ends_with_so_many_in_a_row() -> None:
-    patience = Patience(3)
+    patience = Patience(3, 50)
     for _ in range(2):
         first, second = failure(NoAnswer.TIMEOUT), failure(NoAnswer.BAD_REQUEST)
-        assert patience.failed(first) is first and patience.failed(second) is second
+        assert patience.failed("kind", first) is first and patience.failed("kind", second) is second
         patience.check()
-        patience.answered()
+        patience.answered("kind")
     for reason in (NoAnswer.TIMEOUT, NoAnswer.SERVER, NoAnswer.REFUSED):  # who refuses has answered
-        assert patience.failed(failure(reason)).reason is reason
-    last = [patience.failed(failure(NoAnswer.SERVER)) for _ in range(3)][-1]
+        assert patience.failed("kind", failure(reason)).reason is reason
+    last = [patience.failed("kind", failure(NoAnswer.SERVER)) for _ in range(3)][-1]
     assert last.reason is NoAnswer.UNAVAILABLE
     assert last.detail == "3 requests in a row got no answer, the last: server error: so it is"
     for _ in range(2):
         with pytest.raises(EndpointError, match="endpoint unavailable: 3 requests in a row"):
             patience.check()
-        patience.answered()  # one that was under way: it is over all the same
+        patience.answered("kind")  # one that was under way: it is over all the same
     late = failure(NoAnswer.QUOTA)
-    assert patience.failed(late) is late
+    assert patience.failed("kind", late) is late
     with pytest.raises(EndpointError, match="endpoint unavailable"):
         patience.check()
 
 
 def test_patience_has_no_need_of_a_second_failure_that_concerns_all() -> None:
-    patience = Patience(50)
-    patience.failed(failure(NoAnswer.NOT_FOUND))
+    patience = Patience(50, 50)
+    patience.failed("kind", failure(NoAnswer.NOT_FOUND))
     with pytest.raises(EndpointError, match="no such model or path: so it is"):
         patience.check()

@@ -49,6 +49,8 @@ def test_each_way_of_asking_says_the_shape_once() -> None:
         'Sure!\n```json\n{"steps": [{"title": "look"}]}\n```\nAnything else?',
         '<think>{"steps": 3}?</think>{"steps": [{"title": "look"}]}',
         'first a } or { ...</think>\n{"steps": [{"title": "look"}]}',
+        'Of the {form}, as asked:\n```json\n{"steps": [{"title": "look"}]}\n```\nMind the {braces}.',
+        'Not {"steps": []}, nor {"steps": [{"title": "else"}]} but {"steps": [{"title": "look"}]} {}',
     ],
 )
 def test_an_answer_is_found_among_other_words(text: str) -> None:
@@ -59,6 +61,9 @@ def test_an_answer_is_found_among_other_words(text: str) -> None:
     ("text", "problem"),
     [
         ("I cannot", "no complete JSON object"),
+        ('<think>{"steps": [{"title": "look"}]}', "no complete JSON object"),
+        ("{" * 200_000 + "}", "Invalid JSON"),
+        ('{"steps":' * 5_000 + "}" * 5_000, "Invalid JSON"),
         ('{"steps": [{"title": "lo', "no complete JSON object"),
         ('{"steps": [}', "Invalid JSON"),
         ('{"steps": []}', "steps: List should have at least 1 item"),

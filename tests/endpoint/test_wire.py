@@ -11,13 +11,14 @@ from PIL import Image
 
 from irg.core.picture import Picture
 from irg.endpoint import EndpointSettings, NoAnswer
-from irg.endpoint.wire import DETAIL, AttemptError, Response, Wire
+from irg.endpoint.answers import AttemptError, Response
+from irg.endpoint.wire import DETAIL, Wire
 from tests.endpoint.conftest import (
     Make,
     failure_of,
     run,
 )
-from tests.endpoint.fake_server import Behaviour, FakeServer, Fault
+from tests.endpoint.fake_server import Behaviour, FakeServer, Fault, serving
 
 QUESTION = {"model": "judge", "messages": [{"role": "user", "content": "a question"}]}
 
@@ -151,3 +152,20 @@ def test_a_refusal_says_why(make: Make, server: FakeServer) -> None:
     server.behaviour = Behaviour(status=lambda _: (200, body))
     error = failure_of(make())
     assert error.reason is NoAnswer.REFUSED and "rather not" in error.detail
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_redirect_is_told_and_not_followed(server: FakeServer, status: int, drawn: bool) -> None:
+    with serving() as other:
+        there = {"Location": f"{other.url}/chat/completions?token=5"}
+        server.behaviour = Behaviour(status=lambda body: (status, {}, there))
+        wrong = wrong_of(server, drawn=drawn)
+        assert (wrong.reason, wrong.served, other.num_requests) == (NoAnswer.MOVED, False, 0)
+        assert f"points to {other.url}/chat/completions, which is not followed" in wrong.detail
+    assert NoAnswer.MOVED.stops_run
+
+
+def test_a_date_beyond_all_dates_is_no_time_to_wait(server: FakeServer) -> None:
+    server.behaviour = Behaviour({Fault.RETRY_AFTER: 1.0}, retry_after="Mon, 01 Jan 0001 00:00:00 -0000")
+    assert wrong_of(server).retry_after in (None, 0.0)

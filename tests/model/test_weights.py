@@ -11,6 +11,7 @@ from irg.model import ModelConfig, UnifiedModel
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.weights import (
     CheckpointError,
+    content_of_weights,
     differences,
     opened,
     read_header,
@@ -199,3 +200,13 @@ def test_shards_lie_in_their_folder(name: object, tmp_path: Path) -> None:
     (folder / "ema.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
     with pytest.raises(CheckpointError, match="not a whole index of shards"):
         weight_files(folder)
+
+
+def test_a_large_file_is_told_from_one_with_another_tensor_inside(tmp_path: Path) -> None:
+    """As where adapters were merged into some layers: header, size and both ends are the same."""
+    tensors = {f"t{number:02d}": torch.zeros(1 << 17) for number in range(20)}
+    write_tensors(tensors, tmp_path / "one")
+    write_tensors({**tensors, "t09": torch.ones(1 << 17)}, tmp_path / "other")
+    assert content_of_weights(tmp_path / "one") != content_of_weights(tmp_path / "other")
+    write_tensors(tensors, tmp_path / "same")
+    assert content_of_weights(tmp_path / "one") == content_of_weights(tmp_path / "same")

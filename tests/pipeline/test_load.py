@@ -1,8 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+import irg
 from irg.model.checkpoint import CheckpointError
 from irg.pipeline import load_pipeline
 from irg.pipeline.load import NamedCheckpoint
@@ -38,3 +42,15 @@ def test_what_is_no_checkpoint_is_told_before_anything_is_loaded(tmp_path: Path)
         NamedCheckpoint(str(tmp_path)).load()
     with pytest.raises(CheckpointError, match="neither a folder nor a hub id"):
         load_pipeline(tmp_path / "nowhere")
+
+
+def test_loading_brings_in_no_compiler() -> None:
+    """Torch's compiler, what it computes with and its sharding take longer to import than all else takes."""
+    script = (
+        "import sys; from irg.pipeline import load_pipeline; load_pipeline(device='cpu'); "
+        "print(*[name for name in ('torch._dynamo', 'sympy', 'torch.distributed.fsdp', 'diffusers') "
+        "if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(irg.__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (result.stdout.strip(), result.returncode) == ("", 0), result.stderr

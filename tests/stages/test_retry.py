@@ -85,6 +85,13 @@ def test_what_failed_in_passing_and_what_follows_from_it_is_set_aside(tmp_path: 
     assert retry(store, "select") == {} and stages_of(store) == LEFT
 
 
+def test_of_certain_stages_only_their_rejects_count(tmp_path: Path) -> None:
+    store = finished(tmp_path, FAILED)
+    assert retry(store, "select", {"filter"}) == {} and stages_of(store) == dict.fromkeys(range(4), ALL)
+    assert retry(store, "select", {"think"}) == {BUSY: 1}
+    assert stages_of(store) == dict.fromkeys(range(3), ALL) | {3: ["propose"]}
+
+
 def test_without_failures_in_passing_nothing_is_touched(tmp_path: Path) -> None:
     store = finished(tmp_path, {(2, "filter"): "too plain"})
     assert retry(store, "select") == {} and stages_of(store) == dict.fromkeys(range(4), ALL)

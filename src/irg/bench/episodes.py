@@ -1,25 +1,43 @@
 """Drawing by a plan, as benchmarks ask for it: of every item and picture each turn, with its thought."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from irg.bench.harness import DrawnBatch
 from irg.bench.items import Item
-from irg.bench.store import Key
-from irg.core.events import ImageDone, ThoughtDone
+from irg.bench.store import Key, Rounded
 from irg.core.trace import png
+from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Plan, Settings
+from irg.pipeline.episode import Drawn
+
+
+@dataclass(frozen=True)
+class PictureCost:
+    """What a picture took: wall-clock seconds (of its batch, shared equally), runs of the model to draw, and
+    tokens of text that it wrote."""
+
+    seconds: Rounded
+    evaluations: int
+    tokens: int
+
+    def __add__(self, other: "PictureCost") -> "PictureCost":
+        return PictureCost(
+            self.seconds + other.seconds, self.evaluations + other.evaluations, self.tokens + other.tokens
+        )
 
 
 @dataclass(frozen=True)
 class DrawnEpisode:
-    """One picture of an item, turn by turn: the thoughts, and the pictures by their names in the store."""
+    """One picture of an item, turn by turn: the thoughts, the pictures by their names in the store, and what
+    each turn took, those before it not counted."""
 
     item: str
     picture: int
     thoughts: dict[int, str]
     images: dict[int, str]
+    costs: dict[int, PictureCost] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> Key:
@@ -29,10 +47,10 @@ class DrawnEpisode:
 @dataclass(frozen=True, eq=False)
 class EpisodeBatch:
     """Some pictures, each as its item and number, that a pipeline draws in step by a plan. The plan's first
-    turn is counted as `first`."""
+    turn is counted as `first`. `load` gives the pipeline, in whatever process draws."""
 
     series: str
-    pipeline: Pipeline
+    load: Callable[[], Pipeline]
     plan: Plan
     pictures: tuple[tuple[Item, int], ...]
     first: int = 1
@@ -49,15 +67,23 @@ class EpisodeBatch:
         episodes = [DrawnEpisode(item.id, number, {}, {}) for item, number in self.pictures]
         content: dict[str, bytes] = {}
         prompts = [item.prompt for item, _ in self.pictures]
-        seeds = [item.seeds[number] for item, number in self.pictures]
-        for row, event in self.pipeline.generate_batch(prompts, self.plan, seeds):
-            if isinstance(event, ThoughtDone):
-                episodes[row].thoughts[event.turn - 1 + self.first] = event.text
-            elif isinstance(event, ImageDone):
-                turn = event.turn - 1 + self.first
-                name = f"{episodes[row].item}-{episodes[row].picture}-{turn}"
-                episodes[row].images[turn], content[name] = name, png(event.image)
+        draws = [SeededDraws(item.seeds[number]) for item, number in self.pictures]
+        rollout = self.load().rollout(prompts, self.plan, draws)
+        for turn, turn_plan in enumerate(self.plan.turns, start=self.first):
+            for _ in rollout.turn(turn_plan):
+                pass
+            for episode, drawn in zip(episodes, rollout.drawn, strict=True):
+                name = f"{episode.item}-{episode.picture}-{turn}"
+                assert drawn.image is not None
+                episode.images[turn], content[name] = name, png(drawn.image)
+                episode.costs[turn] = self._cost(drawn)
+                if drawn.thought is not None:
+                    episode.thoughts[turn] = drawn.thought
         return DrawnBatch(tuple(episodes), content)
+
+    def _cost(self, drawn: Drawn) -> PictureCost:
+        seconds = sum(drawn.seconds.values()) / len(self.pictures)
+        return PictureCost(seconds, drawn.evaluations, drawn.num_tokens)
 
 
 def in_batches(items: Sequence[Item], size: int) -> list[tuple[tuple[Item, int], ...]]:

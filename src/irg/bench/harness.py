@@ -1,4 +1,5 @@
-"""The harness: draws what a run does not hold yet, batch by batch, in this process or in several.
+"""The harness: draws what a run does not hold yet, batch by batch, in this process, in several, or on a
+cluster.
 
 A run is made of series, each with a store of its own, and a series of batches. What is done is kept batch by
 batch, so that an interrupted run goes on where it stopped. A batch is computed alike wherever it is computed,
@@ -14,11 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
 from irg.bench.store import Key, SeriesStore, StoredRecord
+from irg.stages.cluster import Cluster, cause_of
 
 MadeT = TypeVar("MadeT", bound=StoredRecord, covariant=True)
 RecordT = TypeVar("RecordT", bound=StoredRecord)
@@ -49,13 +51,22 @@ class Batch(Protocol[MadeT]):
     def draw(self) -> DrawnBatch[MadeT]: ...
 
 
+def usual_workers(device: torch.device) -> int:
+    """A process for each core; one on a GPU, which a batch fills better."""
+    if device.type != "cpu":
+        return 1
+    usable: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
 def draw_missing(
     batches: Sequence[Batch[RecordT]],
     stores: Mapping[str, SeriesStore[RecordT]],
     workers: int = 1,
     progress: Progress | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Draw every batch that the store of its series does not hold yet, by so many processes."""
+    """Draw every batch that the store of its series does not hold yet, by so many processes, or a cluster."""
     missing = [batch for batch in batches if not stores[batch.series].has(batch.keys)]
     total, left = (sum(batch.amount for batch in some) for some in (batches, missing))
 
@@ -68,7 +79,10 @@ def draw_missing(
 
     if progress is not None:
         progress(total - left, total)
-    draw_all(missing, workers, keep)
+    if cluster is None:
+        draw_all(missing, workers, keep)
+    elif missing:
+        draw_on_cluster(missing, cluster, keep)
 
 
 def draw_all(
@@ -87,6 +101,45 @@ def draw_all(
         waiting = {pool.submit(batch.draw): batch for batch in work}
         for future in as_completed(waiting):
             done(waiting[future], future.result())
+
+
+def draw_on_cluster(
+    work: Sequence[Batch[RecordT]],
+    cluster: Cluster,
+    done: Callable[[Batch[RecordT], DrawnBatch[RecordT]], None],
+) -> None:
+    """The same on a cluster, one batch at a time on each device. What is drawn travels to this process, which
+    alone writes; a batch whose worker dies is drawn by another."""
+    with cluster.connected() as machines:
+        import ray
+        from ray.exceptions import RayTaskError
+
+        idle = machines.device_actors(_Drawer)
+        actors, left, drawing = tuple(idle), list(reversed(work)), {}
+        try:
+            while left or drawing:
+                while left and idle:
+                    actor, batch = idle.pop(), left.pop()
+                    drawing[actor.draw.remote(batch)] = actor, batch
+                (ready, *_), _ = ray.wait(list(drawing))
+                actor, batch = drawing.pop(ready)
+                done(batch, ray.get(ready))
+                idle.append(actor)
+        except RayTaskError as error:
+            cause = cause_of(error)
+        else:
+            return
+        finally:
+            for actor in actors:
+                ray.kill(actor)
+    raise cause
+
+
+class _Drawer:
+    """An actor that draws; what it has loaded stays."""
+
+    def draw(self, batch: Batch[Any]) -> DrawnBatch[Any]:
+        return batch.draw()
 
 
 @contextlib.contextmanager

@@ -1,106 +1,121 @@
-"""Judging: evidence of every picture that was drawn, kept as rows, of which reports are made without a model.
+"""Judging: evidence of all pictures that there are, kept as rows, of which reports are made without a model.
 
 What was not drawn, or could not be judged, is no wrong picture and no absent one either: it makes a report
-incomplete.
+incomplete, and is tried again the next time.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from PIL import Image
-
-from irg.bench.episodes import DrawnEpisode
+from irg.bench.harness import Progress
 from irg.bench.items import Item
-from irg.bench.store import Key, SeriesStore
+from irg.bench.pictures import Look, ShownPicture
+from irg.bench.protocol import Hearing, Judge, Shown, Status
+from irg.bench.store import SeriesStore
 from irg.core.reading import ImageError
 
-Evidence = dict[str, Any]
-Judge = Callable[[Item, Image.Image], Mapping[str, Evidence]]
-"""What is to be known of a picture, by question. Raises `Unjudged` where a judge finds nothing out."""
+UNREADABLE = "picture cannot be read"
 _TOGETHER = 64
-"""Pictures whose evidence is saved at once."""
+"""Hearings that a judge is given at once."""
+_SECONDS = 1.0
+"""After which what was found is saved, if it is not much by then."""
 
 
-class Unjudged(ValueError):
-    """There is no evidence of a picture; the message is the reason, by which such pictures are counted."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """The raw evidence on one question about the picture of one turn."""
-
-    item: str
-    picture: int
-    turn: int
-    question: str
-    evidence: Evidence
-
-    @property
-    def key(self) -> Key:
-        return self.item, self.picture, self.turn, self.question
-
-
-@dataclass(frozen=True)
-class Judged:
-    """All evidence of a run, sorted by key; and by (item, picture, turn) why other pictures have none."""
-
-    rows: list[Judgement]
-    unjudged: dict[Key, str]
-
-
-def judge_missing(
-    items: Iterable[Item],
-    drawn: Iterable[SeriesStore[DrawnEpisode]],
+def hear_missing(
+    asked: Sequence[tuple[Item, int]],
+    look: Look,
     judge: Judge,
-    store: SeriesStore[Judgement],
-) -> Judged:
-    """Judge what was drawn of the items and is not judged yet; what fails is tried again the next time."""
-    by_id = {item.id: item for item in items}
-    pictures = [
-        (series, name, (*episode.key, turn))
-        for series in drawn
-        for episode in series.records.values()
-        if episode.item in by_id
-        for turn, name in episode.images.items()
-    ]
-    done = {row.key[:3] for row in store.records.values()}
-    todo = [picture for picture in pictures if picture[2] not in done]
-    unjudged: dict[Key, str] = {}
+    store: SeriesStore[Hearing],
+    progress: Progress | None = None,
+) -> None:
+    """Have the pictures of items, each in a turn, judged, as far as that has not been done.
+
+    All pictures are read before the judge is asked for the first time. What was found of other pictures than
+    are there now does not count. Whatever the judge raises ends it; what it had told of by then is kept.
+    """
+    wanted = dict(_wanted(asked, look, store))
+    done = len(asked) - len(wanted)
+    if progress is not None:
+        progress(done, len(asked))
+    todo = [(item, turn) for item, turn in asked if (item.id, turn) in wanted]
     for start in range(0, len(todo), _TOGETHER):
-        rows = []
-        for series, name, (item, picture, turn) in todo[start : start + _TOGETHER]:
-            try:
-                found = judge(by_id[item], _picture(series, name))
-            except Unjudged as error:
-                unjudged[item, picture, turn] = str(error)
-                continue
-            rows += [Judgement(item, picture, turn, *answer) for answer in found.items()]
-        store.add(rows, {})
-    rows = (store.records[key] for key in sorted(store.records))
-    return Judged([row for row in rows if row.item in by_id], unjudged)
+        shown = [
+            Shown(item, turn, _readable(look(item, turn), wanted[item.id, turn]))
+            for item, turn in todo[start : start + _TOGETHER]
+        ]
+        store.add((_hearing(one, wanted, ()) for one in shown if not one.pictures), {})
+        for count in _heard(judge, [one for one in shown if one.pictures], wanted, store):
+            if progress is not None:
+                progress(done + count, len(asked))
+        done += len(shown)
 
 
-def incomplete(items: Sequence[Item], turns: Iterable[int], judged: Judged) -> dict[str, Any] | None:
-    """What is missing of a judged run, by reason, as a part of its report; None if nothing is."""
-    expected = set(_expected(items, turns))
-    have = {row.key[:3] for row in judged.rows}
-    reasons = Counter(judged.unjudged.get(key, "not drawn") for key in expected - have)
-    if not reasons:
-        return None
-    return {"expected": len(expected), "judged": len(expected & have), "missing": dict(reasons)}
+def hearings(store: SeriesStore[Hearing], turn: int) -> dict[str, Hearing]:
+    """All that is known of a turn, by item."""
+    return {hearing.item: hearing for hearing in store.records.values() if hearing.turn == turn}
 
 
-def _expected(items: Iterable[Item], turns: Iterable[int]) -> Iterator[Key]:
-    turns = tuple(turns)
-    return (
-        (item.id, picture, turn) for item in items for picture in range(len(item.seeds)) for turn in turns
-    )
+_Absent = Mapping[int, str]
 
 
-def _picture(series: SeriesStore[DrawnEpisode], name: str) -> Image.Image:
+def _wanted(
+    asked: Iterable[tuple[Item, int]], look: Look, store: SeriesStore[Hearing]
+) -> Iterator[tuple[tuple[str, int], _Absent]]:
+    """What is to be judged, with why some of its pictures cannot be shown."""
+    for item, turn in asked:
+        key = item.id, turn
+        there, known = look(item, turn), store.records.get(key)
+        hashes = {number: one.sha256 for number, one in there.items() if isinstance(one, ShownPicture)}
+        if known is not None and known.is_settled and known.shown == hashes:
+            continue
+        absent = {number: reason for number, one in there.items() if (reason := _fault(one)) is not None}
+        hashes = {number: value for number, value in hashes.items() if number not in absent}
+        is_same = known is not None and (known.shown, known.absent) == (hashes, absent)
+        if known is None or not is_same or any(row.status is not Status.OK for row in known.rows):
+            yield key, absent
+
+
+def _fault(found: ShownPicture | str) -> str | None:
+    if isinstance(found, str):
+        return found
     try:
-        return series.picture(name)
-    except ImageError as error:
-        raise Unjudged("picture cannot be read") from error
+        found.open()
+    except ImageError:
+        return UNREADABLE
+    return None
+
+
+def _readable(there: Mapping[int, ShownPicture | str], absent: _Absent) -> dict[int, ShownPicture]:
+    return {
+        number: one for number, one in there.items() if isinstance(one, ShownPicture) and number not in absent
+    }
+
+
+def _heard(
+    judge: Judge,
+    shown: Sequence[Shown],
+    wanted: Mapping[tuple[str, int], _Absent],
+    store: SeriesStore[Hearing],
+) -> Iterator[int]:
+    """Have all of these judged, and tell how many are saved."""
+    waiting: list[Hearing] = []
+    count, saved = 0, time.monotonic()
+    try:
+        for one, rows in judge.hear(shown) if shown else ():
+            waiting.append(_hearing(one, wanted, tuple(rows)))
+            count += 1
+            if time.monotonic() - saved > _SECONDS:
+                store.add(waiting, {})
+                waiting, saved = [], time.monotonic()
+                yield count
+    finally:
+        if waiting:
+            store.add(waiting, {})
+    assert count == len(shown), f"the judge told of {count} of {len(shown)} that it was shown"
+    yield count
+
+
+def _hearing(shown: Shown, wanted: Mapping[tuple[str, int], _Absent], rows: tuple) -> Hearing:
+    hashes = {number: picture.sha256 for number, picture in shown.pictures.items()}
+    absent = wanted[shown.item.id, shown.turn]
+    return Hearing(shown.item.id, shown.turn, hashes, dict(absent), rows)

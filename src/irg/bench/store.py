@@ -1,15 +1,16 @@
 """Where a run keeps what it has: files of records, one for each series, and pictures beside them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from PIL import Image
-from pydantic import PlainSerializer, TypeAdapter
+from pydantic import PlainSerializer, TypeAdapter, ValidationError
 
-from irg.core.files import read_text, write_atomically
+from irg.core.files import write_atomically
 from irg.core.reading import read_image
 
 _PICTURES = "pictures"
@@ -17,7 +18,7 @@ Key = tuple[Any, ...]
 
 
 class StoredRecord(Protocol):
-    """A dataclass that a store can keep, with its key, by which records are sorted."""
+    """A dataclass that a store can keep, with its key."""
 
     @property
     def key(self) -> Key: ...
@@ -35,54 +36,83 @@ def as_line(record: StoredRecord) -> str:
 
 
 class SeriesStore(Generic[RecordT]):
-    """The records of one series in `folder`, in `NAME.jsonl`: a header, then a line per record.
+    """The records of one series in `folder`, in `NAME.jsonl`: a header, then a line per record. Of several
+    records with one key the last one holds.
 
-    The header says what has to agree for two runs to be one.
+    The header says what has to agree for two runs to be one. Each process that adds to the same series has a
+    number of its own, and all but the first a folder for it; all of them find everything.
     """
 
-    def __init__(self, folder: Path, name: str, header: Mapping[str, Any], kind: type[RecordT]) -> None:
+    def __init__(
+        self, folder: Path, name: str, header: Mapping[str, Any], kind: type[RecordT], process: int = 0
+    ) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
-        self.path = folder / f"{name}.jsonl"
-        self._lines: dict[Key, str] = {}
+        self.path = (folder / f"process{process}" if process else folder) / f"{name}.jsonl"
         self.records: dict[Key, RecordT] = {}
-        for line in self._load():
-            self._hold(_adapter(kind).validate_json(line), line)
+        self._whole_bytes = 0
+        """Of the file that this process adds to, up to the end of its last whole line."""
+        adapter: TypeAdapter[Any] = _adapter(kind)
+        for path in (folder / f"{name}.jsonl", *sorted(folder.glob(f"process*/{name}.jsonl"))):
+            for number, line in enumerate(self._read(path), start=2):
+                try:
+                    record: RecordT = adapter.validate_json(line)
+                except ValidationError as wrong:
+                    raise ValueError(f"{path}, line {number}: no record of a {name}: {wrong}") from wrong
+                self.records[record.key] = record
 
     def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
-        """Keep some more; pictures first, so that records are never without theirs."""
+        """Keep some more, for good once this returns; pictures first, so that records are never without
+        theirs."""
         for name, content in pictures.items():
-            path = self._path_of(name)
+            path = self.path_of(name)
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
+        lines = [] if self._whole_bytes else [json.dumps(self.header)]
         for record in records:
-            self._hold(record, as_line(record))
-        lines = (self._lines[key] for key in sorted(self._lines))
-        write_atomically(self.path, "\n".join([json.dumps(self.header), *lines]) + "\n")
+            self.records[record.key] = record
+            lines.append(as_line(record))
+        self._append("".join(f"{line}\n" for line in lines).encode())
 
     def has(self, keys: Iterable[Key]) -> bool:
         return all(key in self.records for key in keys)
 
-    def picture(self, name: str) -> Image.Image:
-        """Raises ImageError if it is not there, or is no picture."""
-        return read_image(self._path_of(name))
-
-    def _path_of(self, picture: str) -> Path:
+    def path_of(self, picture: str) -> Path:
         return self.folder / _PICTURES / f"{self.name}-{picture}.png"
 
-    def _hold(self, record: RecordT, line: str) -> None:
-        self.records[record.key], self._lines[record.key] = record, line
+    def picture(self, name: str) -> Image.Image:
+        """Raises ImageError if it is not there, or is no picture."""
+        return read_image(self.path_of(name))
 
-    def _load(self) -> Sequence[str]:
-        """What is there already. Raises ValueError if it is of another run."""
-        if not self.path.exists():
-            return []
-        first, *lines = read_text(self.path).splitlines()
-        found = json.loads(first)
+    def _append(self, content: bytes) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        with open(self.path, "ab") as file:
+            file.truncate(self._whole_bytes)  # a line that a killed process left half written
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._whole_bytes += len(content)
+
+    def _read(self, path: Path) -> Iterator[bytes]:
+        """The records' lines of a file that is there. Raises ValueError if they are of another run."""
+        if not path.exists():
+            return
+        with open(path, "rb") as file:
+            first = file.readline()
+            if not first.endswith(b"\n"):
+                return
+            self._check(path, json.loads(first))
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+                    self._whole_bytes += len(line) * (path == self.path)
+            self._whole_bytes += len(first) * (path == self.path)
+
+    def _check(self, path: Path, found: Mapping[str, Any]) -> None:
         if found != self.header:
-            differing = [name for name in self.header if found.get(name) != self.header[name]]
+            names = dict.fromkeys((*self.header, *found))
+            differing = [name for name in names if found.get(name) != self.header.get(name)]
             raise ValueError(
-                f"{self.path} is of another run ({', '.join(differing)} differ): choose another folder, or "
+                f"{path} is of another run ({', '.join(differing)} differ): choose another folder, or "
                 "delete it"
             )
-        return lines

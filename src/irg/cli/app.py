@@ -6,7 +6,24 @@ import typer
 from typer.core import TyperGroup
 
 from irg import __version__
-from irg.cli import ask, bench, bench_train, curate, data, edit, export, generate, info, plot, publish, train
+from irg.cli import (
+    ask,
+    bench,
+    bench_files,
+    bench_run,
+    bench_speed,
+    bench_train,
+    curate,
+    data,
+    edit,
+    export,
+    generate,
+    info,
+    plot,
+    publish,
+    recipe,
+    train,
+)
 from irg.cli.errors import explain
 from irg.cli.options import with_groups
 from irg.terminal import err, out
@@ -86,10 +103,17 @@ for command, examples in (
 ):
     app.command(command.__name__, epilog=examples)(with_groups(command))
 bench.group.command("train", epilog=bench_train.EXAMPLES)(bench_train.train)
+bench.group.command("run", epilog=bench_run.RUN_EXAMPLES)(bench_run.run)
+bench.group.command("score", epilog=bench_run.SCORE_EXAMPLES)(bench_run.score)
+bench.group.command("list")(bench_files.benchmarks)
+bench.group.command("download")(bench_files.download)
+bench.group.command("export", epilog=bench_files.EXPORT_EXAMPLES)(bench_files.export)
+bench.group.command("speed", epilog=bench_speed.EXAMPLES)(bench_speed.speed)
 for name, group in (
     ("data", data.group),
     ("curate", curate.group),
     ("publish", publish.group),
     ("bench", bench.group),
+    ("recipe", recipe.group),
 ):
     app.add_typer(group, name=name)

@@ -2,14 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from irg.cli.console import bars
+from irg.cli.episode import Recorder
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
+from irg.core.events import DenoisingStep
 from irg.core.files import read_text
 from irg.core.trace import Trace
 from irg.terminal import err
@@ -32,39 +37,112 @@ class BatchOutcome:
     """Each with the number and the prompt of the line, and why."""
 
 
-def generate_file(order: Order, file: Path, seed: int, folder: Path) -> BatchOutcome:
-    """Draw every prompt of a file. A prompt that fails is counted and shown, and does not stop the others."""
-    prompts = _read(file)
-    made = make_writable(folder)
+@dataclass(frozen=True)
+class Job:
+    """One line of a file, and where its episode goes."""
+
+    number: int
+    prompt: str
+    seed: int
+    folder: Path
+
+
+_TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
+"""Episodes that are drawn together, and of models with over so many parameters."""
+
+
+def generate_file(order: Order, file: Path, seed: int, folder: Path, batch: int | None) -> BatchOutcome:
+    """Draw every prompt of a file, `batch` together (None: as many as suit the model).
+
+    A prompt that fails is counted and shown, and does not stop the others. Where nothing is left to draw, no
+    model is loaded.
+    """
+    jobs = [
+        Job(number, prompt, seed + number, folder / f"{number:04d}")
+        for number, prompt in enumerate(_read(file))
+    ]
+    made, outcome = make_writable(folder), BatchOutcome()
     try:
         _refuse_foreign(folder)
-        pipeline = order.load([])
-        return _generate_all(order, pipeline, prompts, seed, folder)
+        order.check()
+        if waiting := list(_waiting(order, jobs, outcome)):
+            pipeline = order.load([])
+            size = batch or _usual_batch(pipeline)
+            for start in range(0, len(waiting), size):
+                _draw(order, pipeline, waiting[start : start + size], outcome)
     finally:
         remove_empty(made)
-
-
-def _generate_all(
-    order: Order, pipeline: "Pipeline", prompts: list[str], seed: int, folder: Path
-) -> BatchOutcome:
-    outcome, console = BatchOutcome(), order.telling.console
-    for number, prompt in enumerate(prompts):
-        place = folder / f"{number:04d}"
-        console.print(Text.assemble(f"\n[{number + 1}/{len(prompts)}] ", (prompt, "bold")))
-        if _is_done(order, pipeline, prompt, seed + number, place):
-            console.print(f"  already in {place}: skipped", style="dim", markup=False)
-            outcome.skipped.append(str(place))
-            continue
-        try:
-            with EpisodeFolder(place) as episode_folder:
-                trace = draw(order, pipeline, prompt, seed + number, episode_folder)
-            print_places(place, trace, console)
-            outcome.made.append(summary(place, trace))
-        except ValueError as error:
-            console.print(Text.assemble(("  failed: ", "bold red"), str(error)))
-            outcome.failed.append({"number": number, "prompt": prompt, "error": str(error)})
+    outcome.failed.sort(key=lambda one: one["number"])
     _print_outcome(order, outcome)
     return outcome
+
+
+def _waiting(order: Order, jobs: list[Job], outcome: BatchOutcome) -> Iterator[Job]:
+    """What is left to draw: neither there already nor refused."""
+    console = order.telling.console
+    for job in jobs:
+        try:
+            order.check_prompt(job.prompt)
+        except ValueError as refused:
+            _fail(order, job, refused, outcome)
+            continue
+        if _is_done(order, job):
+            console.print(f"{job.folder} is there already: skipped", style="dim", markup=False)
+            outcome.skipped.append(str(job.folder))
+        else:
+            yield job
+
+
+def _draw(order: Order, pipeline: "Pipeline", jobs: list[Job], outcome: BatchOutcome) -> None:
+    """Draw some jobs together, or where that fails each by itself, which tells whose fault it is."""
+    console = order.telling.console
+    try:
+        with ExitStack() as stack:
+            folders = [stack.enter_context(EpisodeFolder(job.folder)) for job in jobs]
+            if len(jobs) == 1:
+                (job,) = jobs
+                console.print(Text.assemble(f"\n{job.folder.name} ", (job.prompt, "bold")))
+                traces = [draw(order, pipeline, job.prompt, job.seed, folders[0])]
+            else:
+                console.print(f"\n{jobs[0].folder.name} to {jobs[-1].folder.name}: {len(jobs)} together")
+                traces = _draw_together(order, pipeline, jobs, folders)
+    except ValueError as error:
+        if len(jobs) == 1:
+            _fail(order, jobs[0], error, outcome)
+        else:
+            console.print(Text.assemble(("  failed together: ", "bold red"), str(error)))
+            for job in jobs:
+                _draw(order, pipeline, [job], outcome)
+        return
+    for job, trace in zip(jobs, traces, strict=True):
+        print_places(job.folder, trace, console)
+        outcome.made.append(summary(job.folder, trace))
+
+
+def _draw_together(
+    order: Order, pipeline: "Pipeline", jobs: list[Job], folders: list[EpisodeFolder]
+) -> list[Trace]:
+    recorders = [Recorder(folder, order.judge(job.prompt)) for folder, job in zip(folders, jobs, strict=True)]
+    prompts, seeds = [job.prompt for job in jobs], [job.seed for job in jobs]
+    with bars(order.telling.console, transient=True) as move:
+        for row, event in pipeline.generate_batch(prompts, order.plan(pipeline.settings), seeds):
+            recorders[row].take(event)
+            if row == 0 and isinstance(event, DenoisingStep):
+                move(f"images {event.turn}", event.total, completed=event.index)
+    return [recorder.trace for recorder in recorders if recorder.trace is not None]
+
+
+def _usual_batch(pipeline: "Pipeline") -> int:
+    size = sum(parameter.numel() for parameter in pipeline.parts.model.parameters())
+    return _TOGETHER_LARGE if size > _LARGE else _TOGETHER
+
+
+def _fail(order: Order, job: Job, error: ValueError, outcome: BatchOutcome) -> None:
+    said = Text.assemble(
+        f"{job.folder.name} ", (job.prompt, "bold"), ("\n  failed: ", "bold red"), str(error)
+    )
+    order.telling.console.print(said)
+    outcome.failed.append({"number": job.number, "prompt": job.prompt, "error": str(error)})
 
 
 def _read(file: Path) -> list[str]:
@@ -82,14 +160,15 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _is_done(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Path) -> bool:
+def _is_done(order: Order, job: Job) -> bool:
     """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
     try:
-        trace = Trace.load(folder)
+        trace = Trace.load(job.folder)
     except (ValueError, OSError):
         return False  # absent, or not whole: it is drawn, which also replaces what is there
-    plan = json.loads(json.dumps(order.plan(pipeline.settings).as_json()))
-    wanted = prompt, seed, plan, [pipeline.identity[name] for name in _IDENTITY]
+    checkpoint = order.choice.checkpoint
+    plan = json.loads(json.dumps(order.plan(checkpoint.settings).as_json()))
+    wanted = job.prompt, job.seed, plan, [checkpoint.identity[name] for name in _IDENTITY]
     return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in _IDENTITY])
 
 

@@ -87,7 +87,7 @@ def scene(
             move("pictures", total, completed=done)
 
         found = run(pipeline, options, Path(folder), show)
-        summary = summarise(found.items, found.judged, options, pipeline.identity)
+        summary = summarise(found.items, found.heard, options, pipeline.identity)
         if out is not None:
             save(found, summary, out)
     if telling.as_json:

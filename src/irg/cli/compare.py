@@ -1,9 +1,8 @@
 """`irg bench scene --compare`: turns, the base, equal-compute alternatives and ablations side by side."""
 
 import json
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,6 +97,7 @@ class Contest:
 
     def run(self, choice: ModelChoice, scene: "SceneOptions", out: Path | None, telling: Telling) -> None:
         """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
+        from irg.bench.harness import usual_workers
         from irg.bench.scene.comparison import CompareOptions, run
 
         options = CompareOptions(
@@ -119,7 +119,7 @@ class Contest:
                 contestants,
                 options,
                 records,
-                self.workers or _usual_workers(contestants),
+                self.workers or usual_workers(contestants.model.torch_device),
                 lambda done, total: move("pictures", total, completed=done),
             )
         with telling.console.status("resampling ..."):
@@ -202,14 +202,6 @@ def _write(
     draw_plots(results, folder)
     write_sheet(contestants, options, records, folder / SHEET)
     return results
-
-
-def _usual_workers(contestants: "Contestants") -> int:
-    """A process for each core; one on a GPU, which a batch fills better."""
-    if contestants.model.torch_device.type != "cpu":
-        return 1
-    usable: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """`irg curate`: make a training set from a recipe, and report on one."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +37,10 @@ REPORT_EXAMPLES = """[bold]Examples[/bold]
   irg curate report runs/scene-set"""
 
 
+_MOST_SAID = 200
+"""Characters of an example."""
+
+
 class RunByDefault(TyperGroup):
     """A group of commands of which `run` need not be named."""
 
@@ -57,7 +62,9 @@ group = typer.Typer(
 @group.command("run", epilog=EXAMPLES)
 @with_groups
 def run(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file: recipes/scene.yaml, or your own.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML file, or the name of one that comes with irg: scene.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="What to change of the recipe.")
     ] = None,
@@ -74,7 +81,7 @@ def run(
         bool, option("Only say what would be done, and what it would cost.", "--dry-run")
     ] = False,
     again: Annotated[
-        bool, option("Also make again the records that endpoints failed in passing.", "--retry")
+        bool, option("Also make again the records that endpoints gave no usable answer for.", "--retry")
     ] = False,
     telling: Telling,
 ) -> None:
@@ -82,7 +89,7 @@ def run(
 
     The stages are propose, think, draw, improve, judge, reflect, filter, select and emit. What each made is
     kept in OUT/work, so an interrupted run goes on where it stopped, and a changed recipe redoes what it
-    changes.
+    changes. Every teacher is asked one question before all else. An empty set is an error.
     """
     from irg.curate.recipe import read_recipe
 
@@ -103,7 +110,9 @@ def run(
     with bars(telling.console) as move:
         curated = curate(changed, _watching(move, changed.propose.count), cluster, again)
     _print_outcome(changed, curated, telling)
-    if curated.progress.stopped is not None:
+    if not curated.emitted.num_traces:
+        err.print("the set is empty: see above what became of its records", style="red")
+    if curated.progress.stopped is not None or not curated.emitted.num_traces:
         raise typer.Exit(1)
 
 
@@ -144,7 +153,9 @@ def _print_outcome(recipe: "CurateRecipe", curated: "Curated", telling: Telling)
     _print_spending(curated, console)
     for stage, reasons in emitted.rejects.items():
         for reason, number in sorted(reasons.items(), key=lambda item: -item[1]):
-            console.print(f"  rejected by {stage}: {number:,} {escape(reason)}")
+            example = textwrap.shorten(curated.examples.get((stage, reason), ""), _MOST_SAID)
+            such = f", such as: {escape(example)}" if example else ""
+            console.print(f"  rejected by {stage}: {number:,} {escape(reason)}{such}", soft_wrap=True)
     if progress.stopped is not None:
         err.print(f"stopped: {progress.stopped}", style="yellow", markup=False, soft_wrap=True)
         err.print("what is finished stays: the same command goes on from there", style="yellow")
@@ -178,6 +189,10 @@ def _summary(recipe: "CurateRecipe", curated: "Curated") -> dict[str, Any]:
         "out": str(recipe.out),
         "traces": curated.emitted.parts,
         "rejects": curated.emitted.rejects,
+        "examples": [
+            {"stage": stage, "reason": reason, "said": said}
+            for (stage, reason), said in curated.examples.items()
+        ],
         "stages": stages,
         "spent": [asdict(model) for model in curated.spent],
         "retried": curated.retried,

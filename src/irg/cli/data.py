@@ -1,6 +1,7 @@
 """`irg data`: look at data sets, convert them, verify their files."""
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,9 @@ from irg.terminal import out, print_json
 
 if TYPE_CHECKING:
     from irg.data.convert import Conversion
+    from irg.data.foreign.source import ForeignSource
     from irg.data.prepare import Preparer
+    from irg.data.source import Source
 
 INSPECT_EXAMPLES = """[bold]Examples[/bold]
   irg data inspect traces/ --out report
@@ -26,9 +29,13 @@ INSPECT_EXAMPLES = """[bold]Examples[/bold]
 Reads trace stores, parquet files of published conversations, and folders of
 episodes that irg generate has drawn."""
 CONVERT_EXAMPLES = """[bold]Examples[/bold]
-  irg data convert runs/ traces --to traces
-  irg data convert traces conversations --to conversation --modes improving_full
-  irg data convert rows.parquet traces --to traces --jpeg-quality 95"""
+  [dim]# pictures with captions beside them (cat.jpg, cat.txt), or with a metadata.jsonl or .csv[/dim]
+  irg data convert photos/ traces
+  irg data convert list.jsonl traces --pictures photos/ --columns image=file,text=title
+  [dim]# episodes that irg generate has drawn; a data set of the hub; conversations[/dim]
+  irg data convert runs/ traces
+  irg data convert owner/name traces --split train
+  irg data convert traces conversations --to conversation --modes improving_full"""
 VERIFY_EXAMPLES = """[bold]Examples[/bold]
   irg data verify traces/
 
@@ -39,6 +46,53 @@ SystemPrompt = Annotated[
         "Takes the place of the traces' own, and is put before conversations that have none.", metavar="TEXT"
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """How to read a data set that irg did not write."""
+
+    columns: Annotated[
+        str | None,
+        option(
+            "Which columns to take, as image=NAME,text=NAME. Default: those with the usual names.",
+            metavar="WHAT=NAME,...",
+        ),
+    ] = None
+    pictures: Annotated[
+        Path | None,
+        option("Where the pictures lie that a list names. Default: beside the list.", metavar="FOLDER"),
+    ] = None
+    split: Annotated[str | None, option("The split to read, where there are several.", metavar="NAME")] = None
+    revision: Annotated[
+        str | None, option("Of a data set on the hub: a branch, tag or commit.", metavar="REVISION")
+    ] = None
+
+    def source(self, name: Path, system_prompt: str | None) -> "Source | ForeignSource":
+        """The data set of this name, whosever format it has."""
+        from irg.data.foreign.source import ForeignSource, Reading, fetch
+        from irg.data.formats import NotOursError, open_source
+        from irg.model.checkpoint import is_hub_id
+
+        if is_hub_id(str(name)):
+            path = fetch(str(name), self.revision)
+        elif self.revision is not None:
+            raise ValueError(f"--revision is of data sets on the hub, and {name} is none")
+        else:
+            path = name
+        reading = Reading(self._columns(), self.pictures, self.split, system_prompt)
+        if reading == Reading(system_prompt=system_prompt):
+            try:
+                return open_source(path, system_prompt)
+            except NotOursError:
+                pass  # it may be anybody's
+        return ForeignSource(path, reading)
+
+    def _columns(self) -> dict[str, str]:
+        pairs = [pair.partition("=") for pair in self.columns.split(",")] if self.columns else []
+        if wrong := [name + equals for name, equals, column in pairs if not (name and column)]:
+            raise ValueError(f"--columns: {wrong[0]!r} is no WHAT=NAME, such as image=photo")
+        return {name.strip(): column.strip() for name, _, column in pairs}
 
 
 class Target(StrEnum):
@@ -103,10 +157,15 @@ def inspect(
 @group.command("convert", epilog=CONVERT_EXAMPLES)
 @with_groups
 def convert(
-    source_path: Annotated[Path, typer.Argument(metavar="SRC", help="A data set, or a folder of episodes.")],
+    source_path: Annotated[
+        Path,
+        typer.Argument(metavar="SRC", help="A folder of pictures, a data set, its hub id, or episodes."),
+    ],
     target_path: Annotated[Path, typer.Argument(metavar="DST", help="The folder to write.")],
-    to: Annotated[Target, typer.Option(help="The format to write.")],
+    *,
+    to: Annotated[Target, typer.Option(help="The format to write.")] = Target.TRACES,
     telling: Telling,
+    elsewhere: Elsewhere,
     modes: Annotated[
         str | None,
         option("Only these modes, of traces that become conversations. Default: all.", metavar="NAME,NAME"),
@@ -117,13 +176,15 @@ def convert(
     ] = None,
     system_prompt: SystemPrompt = None,
 ) -> None:
-    """Convert between traces and published conversations.
+    """Make a store of traces of pictures with texts, or convert between traces
+    and published conversations.
 
-    Pictures keep their bytes. Rows that cannot be converted are counted and
-    shown; DST/rejected.jsonl lists them.
+    Reads folders of pictures, lists (JSON lines, CSV), parquet, WebDataset and
+    what save_to_disk has written, also in the layouts of BAGEL, ThinkMorph and
+    Zebra-CoT. Pictures keep their bytes. Rows that cannot be converted are
+    counted and shown; DST/rejected.jsonl lists them.
     """
     from irg.data.convert import ConversationWriter, to_conversations, to_traces
-    from irg.data.formats import open_source
     from irg.data.learning import Mode
     from irg.data.traces import TraceWriter
 
@@ -131,7 +192,7 @@ def convert(
         raise ValueError("--modes chooses what traces become: it goes with --to conversation")
     if to is Target.CONVERSATION and jpeg_quality is not None:
         raise ValueError("--jpeg-quality goes with --to traces")
-    source = open_source(source_path, system_prompt)
+    source = elsewhere.source(source_path, system_prompt)
     provenance = {"converted_from": source_path.name, "rows": len(source)}
     with bars(telling.console, transient=True) as move:
 

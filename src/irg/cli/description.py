@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from irg.core.segment import DELIMITERS, Grid
 from irg.model import Autoencoder, ModelConfig
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
+from irg.model.hollow import hollow
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
 from irg.model.weights import WeightFile
@@ -105,7 +104,7 @@ def _count(config: ModelConfig) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for name, value in skeleton(config).state_dict().items():
         counts[_POSITIONS if name.endswith(".table") else _TITLES[part_of(name)]] += value.numel()
-    with torch.device("meta"):
+    with hollow():
         autoencoder = Autoencoder(config.autoencoder)
     sizes = {title: counts[title] for title in (*_TITLES.values(), _POSITIONS)}
     return {**sizes, "autoencoder": sum(value.numel() for value in autoencoder.state_dict().values())}

@@ -14,22 +14,37 @@ from irg.core.trace import Trace, Verdict
 Judge = Callable[[Image.Image], Verdict | None]
 
 
+class Recorder:
+    """Takes the events of one episode, and saves it, with the verdicts on its images, when it is done."""
+
+    def __init__(self, folder: EpisodeFolder, judge: Judge) -> None:
+        self.folder, self.judge = folder, judge
+        self.verdicts: list[Verdict | None] = []
+        self.trace: Trace | None = None
+        """What was saved."""
+
+    def take(self, event: Event) -> None:
+        match event:
+            case DenoisingStep() if event.preview is not None:
+                self.folder.preview(len(self.verdicts) + 1, event)
+            case ImageDone(image=image):
+                self.verdicts.append(self.judge(image))
+            case Done(trace=trace):
+                turns = zip(trace.turns, self.verdicts, strict=True)
+                self.trace = replace(
+                    trace, turns=tuple(replace(turn, verdict=verdict) for turn, verdict in turns)
+                )
+                self.folder.save(self.trace)
+
+
 def record(events: Iterator[Event], folder: EpisodeFolder, judge: Judge, console: Console) -> Trace:
-    """Show an episode while it happens and save it, with the verdicts on its images, when it is done."""
-    verdicts: list[Verdict | None] = []
+    """Show an episode while it happens, and save it."""
+    recorder = Recorder(folder, judge)
     with EpisodeView(console) as view:
         for event in events:
             view.show(event)
-            match event:
-                case DenoisingStep() if event.preview is not None:
-                    folder.preview(len(verdicts) + 1, event)
-                case ImageDone(image=image):
-                    verdicts.append(verdict := judge(image))
-                    if verdict is not None:
-                        view.verdict(verdict)
-                case Done(trace=trace):
-                    turns = zip(trace.turns, verdicts, strict=True)
-                    trace = replace(trace, turns=tuple(replace(turn, verdict=said) for turn, said in turns))
-                    folder.save(trace)
-                    return trace
-    raise AssertionError("an episode ends with Done")
+            recorder.take(event)
+            if isinstance(event, ImageDone) and (verdict := recorder.verdicts[-1]) is not None:
+                view.verdict(verdict)
+    assert recorder.trace is not None, "an episode ends with Done"
+    return recorder.trace

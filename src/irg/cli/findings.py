@@ -22,6 +22,8 @@ def show_inspection(found: "Inspection") -> None:
     facts = f"{found.rows:,} rows, {usable:,} usable, {len(found.rejected):,} rejected"
     note = "" if found.decoded else "; pictures were not decoded"
     out.print(Text.assemble((found.name, "bold"), f"\n{facts}{note}"), soft_wrap=True)
+    if found.note:
+        out.print(found.note, style="yellow", soft_wrap=True)
     rows = [
         (name, *(f"{n:,}" for n in (one.documents, one.least, one.median, one.p95, one.most)))
         for name, one in found.lengths.items()

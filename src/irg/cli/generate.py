@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, report
 from irg.terminal import out as stdout
 from irg.terminal import print_json
+
+if TYPE_CHECKING:
+    from irg.cli.batch import BatchOutcome
 
 EXAMPLES = """[bold]Examples[/bold]
   irg generate "a green star above a yellow circle"
@@ -37,6 +40,15 @@ def generate(
             metavar="FILE",
         ),
     ] = None,
+    batch: Annotated[
+        int | None,
+        option(
+            "Prompts of the file that are drawn together; 1 draws each as it is drawn alone, to the bit. "
+            "Default: 16, of models with over a billion parameters 4.",
+            metavar="N",
+            least=1,
+        ),
+    ] = None,
     *,
     order: Order,
     seed: Seed = 0,
@@ -53,11 +65,14 @@ def generate(
     if (prompt is None) == (prompts is None):
         raise typer.BadParameter("give either a PROMPT or --prompts FILE", param_hint="PROMPT")
     if prompts is not None:
+        from irg.cli.batch import generate_file
+
         lines = hashlib.sha256(prompts.read_bytes()).hexdigest()
-        _generate_many(
-            order, prompts, seed, out or default_folder(prompts.stem, seed, lines, order.deciding())
-        )
+        folder = out or default_folder(prompts.stem, seed, lines, order.deciding())
+        _report_many(order, generate_file(order, prompts, seed, folder, batch), folder)
         return
+    if batch is not None:
+        raise typer.BadParameter("it is for --prompts alone", param_hint="--batch")
     prompt = check_text(prompt or "", "prompt")
     folder = out or default_folder(prompt, seed, order.deciding())
     with EpisodeFolder(folder) as episode_folder:
@@ -65,10 +80,7 @@ def generate(
     report(folder, trace, order.telling)
 
 
-def _generate_many(order: Order, file: Path, seed: int, folder: Path) -> None:
-    from irg.cli.batch import generate_file
-
-    outcome = generate_file(order, file, seed, folder)
+def _report_many(order: Order, outcome: "BatchOutcome", folder: Path) -> None:
     if order.telling.as_json:
         print_json(vars(outcome))
     elif order.telling.quiet:

@@ -10,6 +10,7 @@ from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
 
 if TYPE_CHECKING:
+    from irg.cli.episode import Judge
     from irg.core.trace import Trace
     from irg.pipeline import Pipeline, Plan, Settings
 
@@ -37,20 +38,34 @@ class Order:
 
     def load(self, prompts: Sequence[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""
+        self.check()
+        for prompt in prompts:
+            self.check_prompt(prompt)
+        return self.choice.load(self.telling.console)
+
+    def check(self) -> None:
+        """Raise ValueError for a plan or a device that loading the weights would only delay."""
+        self.choice.check(self.plan(self.choice.checkpoint.settings))
+
+    def check_prompt(self, prompt: str) -> None:
+        """Raise ValueError for a prompt that the model does not take."""
         from irg.cli.scenes import request_of
 
-        settings = self.choice.checkpoint.settings
-        self.choice.check(self.plan(settings))
-        for prompt in prompts:
-            request_of(prompt, settings, self.force)
-        return self.choice.load(self.telling.console)
+        checkpoint = self.choice.checkpoint
+        request_of(prompt, checkpoint.settings, self.force)
+        checkpoint.settings.prompt_ids(prompt, checkpoint.tokenizer)
+
+    def judge(self, prompt: str) -> "Judge":
+        """What says of an image whether it shows what the prompt asks for."""
+        from irg.cli.scenes import request_of, verdict
+
+        request = request_of(prompt, self.choice.checkpoint.settings, self.force)
+        return lambda image: verdict(request, image)
 
 
 def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: EpisodeFolder) -> "Trace":
     """Draw and save one episode."""
     from irg.cli.episode import record
-    from irg.cli.scenes import request_of, verdict
 
-    request = request_of(prompt, pipeline.settings, order.force)
     events = pipeline.generate(prompt, order.plan(pipeline.settings), seed)
-    return record(events, folder, lambda image: verdict(request, image), order.telling.console)
+    return record(events, folder, order.judge(prompt), order.telling.console)

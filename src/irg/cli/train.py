@@ -1,6 +1,7 @@
 """`irg train`: run a training recipe."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +15,17 @@ if TYPE_CHECKING:
     from irg.core.recipe import Recipe
 
 EXAMPLES = """[bold]Examples[/bold]
-  irg train recipes/smoke.yaml out=runs/smoke
+  irg train smoke out=runs/smoke
+  irg train finetune_laptop data.0.path=data/photos out=runs/photos
   irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --dry-run --processes 8
   [dim]# eight processes that share the model; run it again with --resume to go on where it stopped[/dim]
   torchrun --nproc-per-node 8 -m irg train recipes/bagel_stage1.yaml data.0.path=data/irgl --resume"""
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A YAML file from recipes/, or your own.")],
+    recipe: Annotated[
+        Path, typer.Argument(help="A YAML file, or the name of one that comes with irg (irg recipe list).")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
@@ -48,6 +52,7 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
+        _refuse_absent(overrides or [])
         _show_plan(chosen, processes or int(os.environ.get("WORLD_SIZE", "1")))
         return
     if processes is not None:
@@ -59,6 +64,13 @@ def train(
         raise typer.Exit(130) from None
     if int(os.environ.get("RANK", "0")) == 0:
         out.print(f"done: {result}", soft_wrap=True)
+
+
+def _refuse_absent(overrides: list[str]) -> None:
+    """A path that was typed is one that the run would read, not one that a recipe leaves to be said."""
+    for key, _, value in (override.partition("=") for override in overrides):
+        if re.fullmatch(r"(evaluation\.)?data\.\d+\.path", key) and not Path(value.strip("\"'")).exists():
+            raise ValueError(f"{key}={value}: no such file or folder")
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:

@@ -1,7 +1,9 @@
 """Writing files so that a reader never sees half of one, and reading small ones."""
 
 import json
+import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -11,6 +13,8 @@ from typing import Any, NoReturn
 MOST_BYTES = 64 << 20
 """Of a JSON file that is read whole."""
 MOST_LEVELS = 100
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+"""Of a character that UTF-16 writes in two parts."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -55,13 +59,19 @@ def read_text(path: Path) -> str:
 
 def parse_json(text: str, name: str) -> Any:
     """The value of a JSON text. Raises ValueError, which begins with `name`, for what is none, for NaN and
-    infinity, and for what is nested deeper than `MOST_LEVELS`, which nothing that reads it would stand."""
+    infinity, for halves of characters, which cannot be written again, and for what is nested deeper than
+    `MOST_LEVELS`, which nothing that reads it would stand."""
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"it holds {constant}")
 
+    def finite(number: str) -> float:
+        return value if math.isfinite(value := float(number)) else refuse(number[:40])
+
     try:
-        content = json.loads(text, parse_constant=refuse)
+        content = json.loads(text, parse_constant=refuse, parse_float=finite)
+        if _HALF.search(text):  # or else there is none that could have come of it
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as broken:
         raise BadJson(f"{name} is not valid JSON: {broken}") from broken
     level = [content]

@@ -34,6 +34,12 @@ def located(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
+def made_in(folder: Path) -> str | None:
+    """The kind of thing that is made in a folder, if its marker tells."""
+    marked = _marked(folder)
+    return None if marked is None else marked["kind"]
+
+
 def refuse_foreign(path: Path, kind: str) -> None:
     """Raises ValueError where a `kind` may not be made in the folder."""
     if path.exists() and not path.is_dir():

@@ -10,6 +10,7 @@ import yaml
 from irg.core.files import write_atomically
 from irg.core.output import working
 from irg.core.settings import BaseSettings, checked, shown
+from irg.core.shipped import found
 from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, parse_yaml
 
 COMMANDS = {
@@ -54,13 +55,15 @@ def read_recipe(
     options: Mapping[str, Any] | None = None,
 ) -> Chosen:
     """The validated recipe of a file, of one of these kinds; where there is but one, it need not be said.
+    A path that is no file may be the name of a recipe that comes with the package.
 
     `overrides` are like `steps=100` or `data.0.modes.direct=0.5` (YAML values). `options` are values by
     the same names, which come after them; None leaves the recipe as it is. Raises ValueError.
     """
+    path = found(path)
     content = _read(path)
     for override in overrides:
-        content = _overridden(content, override)
+        content = overridden(content, override)
     for name, value in (options or {}).items():
         if value is not None:
             content = _replaced(content, name.split("."), value, f"{name}={value}")
@@ -76,8 +79,6 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
-    except FileNotFoundError as missing:
-        raise ValueError(f"{path}: no such recipe") from missing
     except UnicodeDecodeError as broken:
         raise ValueError(f"{path} is not valid YAML: {broken}") from broken
     content = parse_yaml(text, str(path))
@@ -86,7 +87,8 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+def overridden(content: dict[str, Any], override: str) -> dict[str, Any]:
+    """The content with what `key=value` says, the value being YAML. Raises ValueError."""
     name, equals, value = override.partition("=")
     if not equals:
         raise ValueError(f"override {override!r}: expected key=value")

@@ -4,12 +4,14 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from PIL import Image
+from pydantic import ConfigDict, Field
 
 from irg.core.files import inside, read_json, write_atomically
 from irg.core.reading import read_image
+from irg.core.settings import BaseSettings, checked
 
 VERSION = 1
 _PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
@@ -83,33 +85,14 @@ class Trace:
         content = read_json(path)
         if content.get("version") != VERSION:
             raise ValueError(f"{path} has version {content.get('version')}, expected {VERSION}")
-        try:
-            return cls._of_json(content, folder)
-        except (KeyError, TypeError, AttributeError) as wrong:
-            raise ValueError(f"{path} is no trace: {wrong!r}") from wrong
-
-    @classmethod
-    def _of_json(cls, content: dict[str, Any], folder: Path) -> "Trace":
-        turns = tuple(
-            Turn(
-                **{
-                    **turn,
-                    "image": _open(inside(folder, turn["image"])),
-                    "verdict": _verdict(turn["verdict"]),
-                }
-            )
-            for turn in content["turns"]
+        saved = checked(_SavedTrace, content, f"{path} is no trace")
+        return cls(
+            turns=tuple(turn.opened(folder) for turn in saved.turns),
+            source=_open(inside(folder, saved.source)) if saved.source else None,
+            questions=tuple((question, answer) for question, answer in saved.questions),
+            modes=tuple(saved.modes),
+            **{name: getattr(saved, name) for name in _PARTS if name not in ("questions", "modes")},
         )
-        parts = {name: content[name] for name in _PARTS if name in content}
-        for name, kind in (("prompt", str), ("seed", int), ("settings", dict), ("model", dict)):
-            if not isinstance(content.get(name, kind()), kind):
-                raise TypeError(f"{name} is {content[name]!r}")
-        parts |= {
-            "modes": tuple(content.get("modes", ())),
-            "questions": tuple(map(tuple, content.get("questions", ()))),
-            "source": _open(inside(folder, content["source"])) if content["source"] else None,
-        }
-        return cls(turns=turns, **parts)
 
     def _as_json(self) -> dict[str, Any]:
         return {
@@ -129,8 +112,45 @@ class Trace:
         }
 
 
-def _verdict(content: dict[str, Any] | None) -> Verdict | None:
-    return Verdict(**{**content, "flaws": tuple(content["flaws"])}) if content else None
+class _Saved(BaseSettings):
+    """What stands in a file: of these types, without a word of conversion."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _SavedVerdict(_Saved):
+    correct: bool
+    flaws: list[str]
+    scores: dict[str, float] = Field(default_factory=dict)
+
+
+class _SavedTurn(_Saved):
+    thought: str | None
+    image: str
+    verdict: _SavedVerdict | None
+    capped: bool = False
+    seconds: dict[str, float] = Field(default_factory=dict)
+
+    def opened(self, folder: Path) -> Turn:
+        said = self.verdict
+        verdict = said and Verdict(said.correct, tuple(said.flaws), said.scores)
+        return Turn(self.thought, _open(inside(folder, self.image)), verdict, self.capped, self.seconds)
+
+
+class _SavedTrace(_Saved):
+    model_config = ConfigDict(extra="ignore")
+
+    prompt: str
+    turns: list[_SavedTurn]
+    seed: int = Field(ge=-(1 << 63), lt=1 << 63)
+    source: str | None
+    system_prompt: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    model: dict[str, Any] = Field(default_factory=dict)
+    questions: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(default_factory=list)
+    modes: list[str] = Field(default_factory=list)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    id: str = ""
 
 
 def _open(path: Path) -> Image.Image:

@@ -24,8 +24,8 @@ from irg.curate.teacher import (
     TeacherThink,
     read_templates,
 )
-from irg.endpoint import Account
-from irg.endpoint.asking import Respondent
+from irg.endpoint import Account, EndpointError, NoAnswer
+from irg.endpoint.asking import AskingStage, Respondent
 from irg.stages.flow import Job, Selector
 from irg.stages.stage import AnyStage
 from irg.stages.store import Store
@@ -46,8 +46,13 @@ class Build:
     @cached_property
     def job(self) -> Job:
         """The whole run. Its work lies in the recipe's folder."""
-        store = work_of(self.recipe.out)
-        return Job(self._proposer(store), self.stages, Selector(store, Select(self.recipe.select)), store)
+        selector = Selector(self.store, Select(self.recipe.select))
+        return Job(self.proposer, self.stages, selector, self.store)
+
+    @cached_property
+    def store(self) -> Store[TraceRecord]:
+        """What every stage made."""
+        return work_of(self.recipe.out)
 
     @cached_property
     def prompts(self) -> Prompts:
@@ -60,6 +65,14 @@ class Build:
             case parts.TeacherProposes():
                 teacher = self.teacher(propose.teacher)
                 return TeacherPrompts(teacher, propose.subjects, propose.batch, propose.licence, seed)
+
+    @cached_property
+    def proposer(self) -> Proposer:
+        """The source of the records."""
+        propose = self.recipe.propose
+        guard = Guard(propose.contamination.benchmarks, propose.contamination)
+        proposing = Proposing(propose.count, self.recipe.shard, propose.repeats)
+        return Proposer(self.prompts, guard, proposing, self.store)
 
     @cached_property
     def stages(self) -> tuple[AnyStage, ...]:
@@ -89,15 +102,16 @@ class Build:
         return self._teachers[name]
 
     def check(self) -> None:
-        """Raises ValueError for what would end the run at its first question to an endpoint."""
+        """Raises ValueError for what would end the run before its first question to an endpoint."""
         for name in self.recipe.asked:
             self.teacher(name).endpoint.check()
 
-    def _proposer(self, store: Store[TraceRecord]) -> Proposer:
-        propose = self.recipe.propose
-        guard = Guard(propose.contamination.benchmarks, propose.contamination)
-        proposing = Proposing(propose.count, self.recipe.shard, propose.repeats)
-        return Proposer(self.prompts, guard, proposing, store)
+    async def probe(self) -> None:
+        """Ask every teacher one question, in every way that the stages do. Raises ValueError, with the
+        server's own words, where there is no answer."""
+        for part in (self.prompts, *self.stages):
+            if isinstance(part, AskingStage | TeacherPrompts):
+                await _probe(part)
 
     def _think(self) -> AnyStage | None:
         think, seed = self.recipe.think, self.recipe.seed
@@ -137,3 +151,16 @@ class Build:
         if isinstance(reflect, parts.OracleReflects):
             return OracleReflect()
         return TeacherReflect(self.teacher(reflect.teacher), self.recipe.seed)
+
+
+async def _probe(part: AskingStage | TeacherPrompts) -> None:
+    try:
+        await part.probe()
+    except EndpointError as failure:
+        if failure.reason is NoAnswer.BUDGET:
+            return  # what is known already can be gone on with
+        asked = part.teacher.endpoint.settings
+        raise ValueError(
+            f"{asked.model} at {asked.base_url} does not answer a first question: {failure}. Nothing else "
+            "was asked: see base_url, model, key_env, structured, limit_name, stream, extra of its endpoint"
+        ) from failure

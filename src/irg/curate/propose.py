@@ -5,7 +5,8 @@ reject with its reason; a shard is as many proposals as it takes to have its num
 shard depends on those before it, and a proposer makes or recalls them in order.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
@@ -29,14 +30,15 @@ MAX_REJECTS = 20
 class Proposal:
     """A prompt, where it comes from and under which licence; a good picture of it, where there is one.
 
-    In the place of a prompt that did not come there is a `problem`: why, as one of a few fixed phrases.
+    In the place of a prompt that did not come there is a `problem`: why, as one of a few fixed phrases, and
+    details.
     """
 
     prompt: str
     source: str
     licence: str = ""
     image: Picture | None = None
-    problem: str = ""
+    problem: tuple[str, str] | None = None
 
 
 class Prompts(Protocol):
@@ -70,11 +72,28 @@ class Proposer:
             "propose", 1, inner.model, inner.templates, {**inner.settings, **settings}, inner.seed
         )
 
+    def forget_failed(self) -> Counter[str]:
+        """Have the last shard made again if it has too few records because of answers that did not come, with
+        all that was made of it. Returns how many of its proposals that concerns, by reason.
+
+        In the place of one that failed in any other shard stands the next that was proposed.
+        """
+        for number, start, size in self._parts():
+            mark = Mark.first(self.identity, start, size)
+            if not self.store.has(number, mark):
+                break
+            done = self.store.tally(number, mark)
+            passing = self.store.codec.passing & done.rejects.keys()
+            failed = {reason: done.rejects[reason] for reason in passing}
+            if done.kept < size and failed:
+                self._forget(number, mark)
+                return Counter(failed)
+        return Counter()
+
     async def shards(self) -> AsyncIterator[Outcome]:
         """Every shard of the run, as proposed. There are fewer when the prompts are used up before."""
         seen, position = _Seen(), 0
-        for number, start in enumerate(range(0, self.proposing.count, self.proposing.shard)):
-            size = min(self.proposing.shard, self.proposing.count - start)
+        for number, start, size in self._parts():
             mark = Mark.first(self.identity, start, size)
             if self.store.has(number, mark):
                 outcome = self._recalled(number, mark, seen)
@@ -91,6 +110,17 @@ class Proposer:
                 yield outcome
             if outcome.tally.kept < size:
                 return
+
+    def _parts(self) -> Iterator[tuple[int, int, int]]:
+        """The shards: number, live records before it, live records in it."""
+        count, most = self.proposing.count, self.proposing.shard
+        for number, start in enumerate(range(0, count, most)):
+            yield number, start, min(most, count - start)
+
+    def _forget(self, number: int, mark: Mark) -> None:
+        made = [(other, way) for at, other, way in self.store.files() if at == number and way[0] == mark]
+        for other, _ in sorted(made, key=lambda file: -len(file[1])):  # a file never without those before it
+            self.store.remove(number, other)
 
     def _recalled(self, number: int, mark: Mark, seen: "_Seen") -> Outcome:
         shard = self.store.load(number, [mark])
@@ -119,7 +149,7 @@ class Proposer:
         step = self.identity.step(record)
         record = replace(record, id=step.key, steps=(step,))
         if proposal.problem:
-            return record.reject("propose", proposal.problem)
+            return record.reject("propose", *proposal.problem)
         if not prompt:
             return record.reject("propose", "empty prompt")
         if problem := self.guard.problem(prompt):

@@ -27,6 +27,7 @@ from irg.curate.parts import (
     Think,
 )
 from irg.curate.select import SelectSettings
+from irg.data.sets import CURATION
 from irg.endpoint.settings import Bounds
 from irg.stages.runner import Concurrency
 
@@ -34,7 +35,7 @@ from irg.stages.runner import Concurrency
 class CurateRecipe(Recipe):
     """A run of curation. Teachers are named, and stages name the one they ask."""
 
-    makes: ClassVar[str] = "curation"
+    makes: ClassVar[str] = CURATION
     kind: str = "curate"
     seed: int = 0
     shard: Count = 64
@@ -74,6 +75,11 @@ class CurateRecipe(Recipe):
     def asked(self) -> tuple[str, ...]:
         """The names of the teachers that a stage asks."""
         return tuple(dict.fromkeys(self._asking.values()))
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        """How the stages that ask a teacher ask it, by their names."""
+        return {stage: self.teachers[name].endpoint.how for stage, name in self._asking.items()}
 
     @property
     def _asking(self) -> dict[str, str]:

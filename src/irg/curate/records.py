@@ -11,12 +11,13 @@ from pathlib import Path
 from irg.core.cost import Cost
 from irg.core.picture import Picture
 from irg.core.trace import Verdict
+from irg.data.sets import WORK
 from irg.endpoint import NoAnswer
 from irg.stages.records import JSON, Codec, Reject, StageStep
 from irg.stages.store import Store
 
-PASSING = frozenset(reason.value for reason in NoAnswer if reason.retried)
-"""Reasons for rejects that another attempt at an endpoint may not meet."""
+PASSING = frozenset(reason.value for reason in NoAnswer if not reason.stops_run)
+"""Reasons for rejects that another attempt at an endpoint, or one with other settings, may not meet."""
 
 
 class Relation(StrEnum):
@@ -105,4 +106,4 @@ CODEC = Codec(TraceRecord, PASSING)
 
 def work_of(out: Path) -> Store[TraceRecord]:
     """What every stage of a run made, in the run's folder."""
-    return Store(out / "work", CODEC)
+    return Store(out / WORK, CODEC)

@@ -18,10 +18,11 @@ _SIDE = 128
 _MOST_SOURCES = 50
 
 
-def write_report(out: Path) -> Path:
-    """Write `report.html` into a run's folder. Raises ValueError when it holds no finished run."""
+def write_report(out: Path, found: RunSurvey | None = None) -> Path:
+    """Write `report.html` into a run's folder, of what was `found` in it. Raises ValueError when it holds no
+    finished run."""
     path = out / FILE
-    write_atomically(path, page(survey(out), out.resolve().name))
+    write_atomically(path, page(found or survey(out), out.resolve().name))
     return path
 
 
@@ -34,7 +35,9 @@ def page(found: RunSurvey, name: str) -> str:
     )
     content = {
         "funnel": funnel([(stage, tally.taken, tally.kept) for stage, tally in found.tallies.items()]),
-        "reasons": [[*reason, count] for reason, count in _ordered(found.reasons)],
+        "reasons": [
+            [*reason, count, found.examples.get(reason, "")] for reason, count in _ordered(found.reasons)
+        ],
         "costs": _costs(found.tallies),
         "spent": [_charged(model) for model in found.spent],
         "sources": [

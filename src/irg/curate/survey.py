@@ -29,6 +29,8 @@ class RunSurvey:
     parts: dict[str, int]
     reasons: dict[tuple[str, str], int]
     """Rejects, by stage and reason."""
+    examples: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What was said of the first reject of a stage and reason of which anything was."""
     spent: tuple[Spending, ...] = ()
     tallies: dict[str, Tally] = field(default_factory=dict)
     numbers: "dict[str, tuple[array[float], array[float]]]" = field(default_factory=dict)
@@ -50,7 +52,7 @@ def survey(out: Path) -> RunSurvey:
     lineages = [store.lineage(number, Mark(*mark)) for number, mark in enumerate(manifest["shards"])]
     rejects = manifest["rejects"].items()
     reasons = {(stage, reason): count for stage, counts in rejects for reason, count in counts.items()}
-    found = RunSurvey(manifest["parts"], reasons, spent(Account(folder=out / ANSWERS)))
+    found = RunSurvey(manifest["parts"], reasons, spent=spent(Account(folder=out / ANSWERS)))
     chosen: tuple[list[_Shown], list[_Shown]] = [], []
     for number, lineage in enumerate(lineages):
         for mark in lineage:
@@ -74,6 +76,8 @@ _Shown = tuple[str, int, int]
 def _count(found: RunSurvey, record: TraceRecord) -> None:
     if record.rejected is None:
         found.sources[record.source] += 1
+    elif detail := record.rejected.detail:
+        found.examples.setdefault((record.rejected.stage, record.rejected.reason), detail)
     for name, value in record.scores.items():
         found.numbers.setdefault(name, (array("d"), array("d")))[record.rejected is not None].append(value)
 

@@ -5,9 +5,9 @@
         {"type": "text", "content": "A cube, red all over."},
         {"type": "image", "content": "iVBORw0...", "need_loss": true}]}]
 
-Text has loss unless `need_loss` says no. An image is what its flags say, in this order: `need_loss` a
-target, `need_vae` its latents to be looked at (CLEAN), `need_vit` its patches (VIEW). A "system" message may
-come first.
+An assistant's text has loss unless its `need_loss` says no, another's message only if its own says yes. An
+image is what its flags say, in this order: `need_loss` a target, `need_vae` its latents to be looked at
+(CLEAN), `need_vit` its patches (VIEW). A "system" message may come first.
 """
 
 import hashlib
@@ -110,7 +110,7 @@ def _entries(messages: list[Any], number: int, place: RowPlace) -> Iterator[_Tex
     message = Fields(place, messages[number], path)
     match messages[number].get("role"):
         case "system" | "user" as role:
-            yield _Text(role, message.words("content"))
+            yield _Text(role, message.words("content"), message.flag("need_loss", False))
         case "assistant":
             for item in message.each("content"):
                 yield _item(item)
@@ -122,7 +122,9 @@ def _entries(messages: list[Any], number: int, place: RowPlace) -> Iterator[_Tex
 def _item(item: Fields) -> _Text | _Picture:
     match item.text("type"):
         case "text":
-            return _Text("assistant", item.words("content"), item.flag("need_loss", True))
+            # An empty one is its two delimiters, as the reference reads it; one of blanks is a mistake.
+            said = item.text("content") and item.words("content")
+            return _Text("assistant", said, item.flag("need_loss", True))
         case "image":
             kinds = tuple(kind for need, kind in _NEEDS.items() if item.flag(need, False))
             if not kinds:
@@ -148,9 +150,9 @@ def _segments(entries: list[_Text | _Picture], opened: _Opener) -> list[Segment]
             image = opened(entry.content, entry.place, entry.path)
             segments += [Segment(kind, Role.IMAGE, image, turn=num_images) for kind in entry.kinds]
         elif entry.role == "system":
-            add(Role.SYSTEM, entry.text, 0)
+            add(Role.SYSTEM, entry.text, 0, entry.loss)
         elif entry.role == "user":
-            add(Role.PROMPT, entry.text, num_images + 1)
+            add(Role.PROMPT, entry.text, num_images + 1, entry.loss)
         elif _is_question(entries, number):
             add(Role.QUESTION, entry.text, 1)
         else:  # an answer belongs to the last image, any other thought leads to the next one

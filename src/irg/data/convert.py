@@ -1,4 +1,4 @@
-"""Conversion both ways between traces and the published conversation format.
+"""Conversion both ways between traces and the published conversation format, and into both from elsewhere.
 
 A trace gives one conversation for each mode that it can teach, and one for each of its questions. A
 conversation gives a trace where it has the shape of a mode that holds every picture of its turns. The
@@ -15,10 +15,11 @@ from typing import Any
 from irg.core import Document, Kind, Role, Segment, pieces
 from irg.core.trace import Trace, Turn
 from irg.data import conversation, learning
+from irg.data.foreign.source import ForeignSource
 from irg.data.learning import Mode, UnfitError
 from irg.data.pictures import encode
 from irg.data.shards import ShardFormat, ShardWriter
-from irg.data.source import Fault, RowError, Source
+from irg.data.source import Fault, RowError, RowPlace, Source
 from irg.data.trace_rows import content_id
 from irg.data.traces import TraceWriter
 
@@ -49,7 +50,7 @@ class ConversationWriter(ShardWriter):
 
 
 def to_conversations(
-    source: Source,
+    source: Source | ForeignSource,
     writer: ConversationWriter,
     modes: Sequence[Mode] = tuple(Mode),
     system_prompt: str | None = None,
@@ -58,27 +59,31 @@ def to_conversations(
     """Write every row of a source as conversations, traces in the `modes` as `documents` does; `done` hears
     of each row's index."""
     found = Conversion()
-    for index, row in _rows(source, found, done):
+    ids: set[str] = set()
+    for place, row in _rows(source, found, done):
         if isinstance(row, Document):
-            writer.write(f"{index:08d}", row)
+            writer.write(f"{found.rows_read - 1:08d}", row)
             continue
-        num_before = writer.num_rows
-        for row_id, written in documents(row, modes, system_prompt):
-            writer.write(row_id, written)
-        if writer.num_rows == num_before:
+        made = list(documents(row, modes, system_prompt))
+        if not made:
             detail = f"it lacks the parts for each of {', '.join(modes)}"
-            found.rejected.append(source.place(index).error(Fault.UNFIT, detail))
+            found.rejected.append(place.error(Fault.UNFIT, detail))
+        elif made[0][0] in ids:
+            found.rejected.append(place.error(Fault.DUPLICATE, f"{made[0][0]} has been written already"))
+        else:
+            ids.update(row_id for row_id, _ in made)
+            for row_id, written in made:
+                writer.write(row_id, written)
     found.rows_written, found.modes = writer.num_rows, writer.modes
     return found
 
 
 def to_traces(
-    source: Source, writer: TraceWriter, done: Callable[[int], None] = lambda _: None
+    source: Source | ForeignSource, writer: TraceWriter, done: Callable[[int], None] = lambda _: None
 ) -> Conversion:
     """Write every row of a source as a trace, those that cannot be one excepted."""
     found = Conversion()
-    for index, row in _rows(source, found, done):
-        place = source.place(index)
+    for place, row in _rows(source, found, done):
         try:
             writer.write(row if isinstance(row, Trace) else trace_of(row))
         except UnfitError as unfit:
@@ -109,7 +114,8 @@ def messages(written: Document) -> list[dict[str, Any]]:
     for piece in pieces(written):
         role = piece[0].role
         if role in (Role.SYSTEM, Role.PROMPT):
-            found.append({"role": "system" if role is Role.SYSTEM else "user", "content": piece[0].text})
+            message = {"role": "system" if role is Role.SYSTEM else "user", "content": piece[0].text}
+            found.append(message | ({"need_loss": True} if piece[0].loss else {}))
             continue
         if not found or found[-1]["role"] != "assistant":
             found.append({"role": "assistant", "content": []})
@@ -126,7 +132,7 @@ def trace_of(written: Document) -> Trace:
     if mode in (Mode.INITIAL_THINKING, Mode.IMPROVING_THINKING):
         raise UnfitError(f"{mode} lacks the picture that its last thought leads to")
     if mode not in set(Mode):
-        raise UnfitError(f"mode {mode} is none that a trace can teach")
+        raise UnfitError(f"mode {mode} is none that a trace can teach: it can be kept as a conversation")
     images = [one.picture for one, *_ in pieces(written) if one.kind.is_image]
     source = images.pop(0) if mode == Mode.EDIT else None
     thoughts, asked = _texts(written, Role.THOUGHT), _texts(written, Role.QUESTION)
@@ -148,18 +154,27 @@ def trace_of(written: Document) -> Trace:
 
 
 def _rows(
-    source: Source, found: Conversion, done: Callable[[int], None]
-) -> Iterator[tuple[int, Trace | Document]]:
-    """The rows that can be read, with their indices; the others go to `found`."""
-    for index in range(len(source)):
+    source: Source | ForeignSource, found: Conversion, done: Callable[[int], None]
+) -> Iterator[tuple[RowPlace, Trace | Document]]:
+    """All that can be read, and where it stands; what cannot be goes to `found`."""
+    for place, made in source.read_all() if isinstance(source, ForeignSource) else _read(source):
         found.rows_read += 1
+        for one in made:
+            if isinstance(one, RowError):
+                found.rejected.append(one)
+            else:
+                yield place, one
+        done(found.rows_read - 1)
+
+
+def _read(source: Source) -> Iterator[tuple[RowPlace, list[Trace | Document | RowError]]]:
+    for index in range(len(source)):
+        made: list[Trace | Document | RowError]
         try:
-            row = source.read(index)
+            made = [source.read(index)]
         except RowError as error:
-            found.rejected.append(error)
-        else:
-            yield index, row
-        done(index)
+            made = [error]
+        yield source.place(index), made
 
 
 def _item(piece: tuple[Segment, ...]) -> dict[str, Any]:

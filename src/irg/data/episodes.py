@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from irg.core.files import BadJson, read_json
 from irg.core.reading import ImageError
 from irg.core.trace import Trace
@@ -35,6 +37,10 @@ class EpisodeSource:
     @property
     def group_sizes(self) -> tuple[int, ...]:
         return (1,) * len(self.folders)
+
+    @property
+    def group_bytes(self) -> tuple[int, ...]:
+        return (0,) * len(self.folders)
 
     def __len__(self) -> int:
         return len(self.folders)
@@ -68,7 +74,8 @@ class EpisodeSource:
         except ImageError as broken:  # an OSError is of the system: the file cannot be had
             raise place.error(Fault.BROKEN_IMAGE, str(broken)) from broken
         except ValueError as wrong:
-            is_missing = isinstance(wrong.__cause__, KeyError)
+            cause = wrong.__cause__
+            is_missing = isinstance(cause, ValidationError) and cause.errors()[0]["type"] == "missing"
             raise place.error(Fault.MISSING_COLUMN if is_missing else Fault.WRONG_TYPE, str(wrong)) from wrong
         if not trace.turns:
             raise place.error(Fault.NO_TARGET, "it has no turns")

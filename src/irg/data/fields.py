@@ -25,11 +25,12 @@ class Fields:
         return self.values.get(name) is not None
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A string that can be written as UTF-8."""
-        value = self._get(name, str, "text", default)
+        """A string that can be written as UTF-8, or the bytes of one, as which some tables keep texts."""
+        value = self._get(name, str | bytes, "text", default)
         try:
+            value = value.decode() if isinstance(value, bytes) else value
             value.encode()
-        except UnicodeEncodeError as broken:
+        except (UnicodeEncodeError, UnicodeDecodeError) as broken:
             raise self.error(Fault.WRONG_TYPE, name, f"is no valid Unicode: {broken.reason}") from broken
         return value
 
@@ -41,13 +42,16 @@ class Fields:
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        return self._get(name, bool, "true or false", default)
+        """True or false, or 1 or 0, as which some write them."""
+        value = self.values.get(name)
+        return bool(value) if value in (0, 1) else self._get(name, bool, "true or false", default)
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """A whole number; floats that are one count, since tables with gaps make floats of integers."""
+        """A whole number that 64 bits hold; floats that are one count, since tables with gaps make floats of
+        integers."""
         value = self._get(name, int | float, "a whole number", default)
-        if value != int(value):
-            raise self._wrong(name, value, "a whole number")
+        if value != int(value) or not -(1 << 63) <= value < 1 << 63:
+            raise self._wrong(name, value, "a whole number of 64 bits")
         return int(value)
 
     def number(self, name: str) -> float:

@@ -6,10 +6,14 @@ from pathlib import Path
 from irg.data import conversation, episodes, traces
 from irg.data.conversation import COLUMN, ConversationSource
 from irg.data.episodes import EpisodeSource
-from irg.data.rows import column_names, splits
+from irg.data.rows import column_names, parquet_files, splits
 from irg.data.shards import Manifest
 from irg.data.source import Source
 from irg.data.traces import TraceStore
+
+
+class NotOursError(ValueError):
+    """A path holds a data set of another format, or none."""
 
 
 class Format(StrEnum):
@@ -23,15 +27,26 @@ _FORMATS = {traces.FORMAT: Format.TRACES, conversation.FORMAT: Format.CONVERSATI
 
 
 def detect(path: Path | str) -> Format:
-    """The format of a file or folder. Raises ValueError for one that holds none, or several splits of a set.
+    """The format of a file or folder. Raises NotOursError, a ValueError, for one that has none of them, and
+    ValueError for several splits of a set, or episodes beside data sets.
 
     The first parquet file with known columns decides: one without them may be a broken one of many.
     """
     path = Path(path)
     if path.is_dir() and (manifest := Manifest.load(path)):
+        if manifest.format not in _FORMATS:
+            raise ValueError(f"{path} is of the format {manifest.format!r}, known are {', '.join(_FORMATS)}")
         return _FORMATS[manifest.format]
-    if path.is_dir() and not any(path.rglob("*.parquet")) and any(path.rglob(episodes.FILE)):
-        return Format.EPISODES
+    files = parquet_files(path)
+    if path.is_dir() and (episode := next(path.rglob(episodes.FILE), None)):
+        if not files:
+            return Format.EPISODES
+        raise ValueError(
+            f"{path} holds episodes, such as {episode.parent}, and data sets, such as {files[0].parent}: "
+            "name one of them"
+        )
+    if not files:
+        raise NotOursError(f"{path} holds no parquet files; other data sets are read by irg data convert")
     if len(several := splits(path)) > 1:
         raise ValueError(f"{path} holds {', '.join(several)}, which are not to be mixed: name one of them")
     names: set[str] = set()
@@ -42,7 +57,8 @@ def detect(path: Path | str) -> Format:
         if {"prompt", "turns"} <= columns:
             return Format.TRACES
     found = f"the columns {', '.join(sorted(names))}" if names else "no file that can be read"
-    raise ValueError(f"{path} has {found}: expected a column {COLUMN!r}, or 'prompt' and 'turns'")
+    expected = f"expected a column {COLUMN!r}, or 'prompt' and 'turns'"
+    raise NotOursError(f"{path} has {found}: {expected}; other data sets are read by irg data convert")
 
 
 def open_source(path: Path | str, system_prompt: str | None = None) -> Source:

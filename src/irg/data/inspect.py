@@ -17,7 +17,9 @@ from irg.core import Document, pieces
 from irg.core.trace import Trace
 from irg.data import learning
 from irg.data.learning import Mode, UnfitError
+from irg.data.mixture import Window
 from irg.data.prepare import Preparer
+from irg.data.shards import GROUP_BYTES
 from irg.data.source import Fault, RowError, RowPlace, Source
 
 Watch = Callable[[str, int], None]
@@ -78,6 +80,8 @@ class Inspection:
     """Whether the pictures were decoded too."""
     documents: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """By mode, the row of each document and its tokens."""
+    largest_group: int = 0
+    """Bytes of the largest group of rows that are read together."""
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     """Pictures of the usable rows by width and height."""
     rejected: list[Finding] = field(default_factory=list)
@@ -91,6 +95,17 @@ class Inspection:
         order = [*Mode, *sorted(self.documents)]
         names = sorted(self.documents, key=order.index)
         return {name: [tokens for _, tokens in self.documents[name]] for name in names}
+
+    @property
+    def note(self) -> str | None:
+        """What is unfortunate about how the rows are stored, if anything is."""
+        if self.largest_group <= Window.num_bytes // 2:
+            return None
+        return (
+            f"row groups of up to {self.largest_group >> 20:,} MiB: training keeps two of them in memory for "
+            "each mode and worker, and shuffles within one; irg data convert writes groups of "
+            f"{GROUP_BYTES >> 20} MiB"
+        )
 
     @property
     def lengths(self) -> dict[str, LengthSummary]:
@@ -107,6 +122,7 @@ class Inspection:
             "rows": self.rows,
             "usable": self.rows - len(self.rejected),
             "decoded": self.decoded,
+            "largest_group_bytes": self.largest_group,
             "modes": {name: vars(lengths) for name, lengths in self.lengths.items()},
             "pictures": {f"{width}x{height}": count for (width, height), count in self.sizes.most_common()},
             "reasons": {str(reason): count for reason, count in self.reasons.items()},
@@ -130,7 +146,8 @@ def lines_of(findings: Iterable[Finding]) -> str:
 
 def inspect(source: Source, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:
     """Survey a data set, and decode its pictures if that is wished for."""
-    found = Inspection(source.name, len(source), settings.decode)
+    largest = max(source.group_bytes, default=0)
+    found = Inspection(source.name, len(source), settings.decode, largest_group=largest)
     broken = broken_rows(source, lambda index: watch(DECODING, index)) if settings.decode else {}
     settings = replace(settings, preparer=settings.preparer.remembering())
     for index, row in enumerate(source.survey()):

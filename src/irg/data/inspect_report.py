@@ -56,6 +56,7 @@ def page(found: Inspection, shown: Mapping[str, Sequence[Example]]) -> str:
         f"{found.rows - len(found.rejected):,} usable",
         f"{len(found.rejected):,} rejected",
         plural(sum(found.sizes.values()), "picture") + ("" if found.decoded else " (not decoded)"),
+        *([found.note] if found.note else []),
     )
     content = {
         "findings": {

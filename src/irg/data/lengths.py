@@ -236,4 +236,5 @@ def _nothing_usable(stream: Stream, errors: Sequence[RowError], elsewhere: int) 
     if elsewhere:
         reasons["meant for other modes"] = elsewhere
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "it is empty"
-    return f"stream {stream.name} has no usable row among {len(stream.source)}: {told}"
+    named, rows = stream.source.name, len(stream.source)
+    return f"stream {stream.name} of {named} has no usable row among {rows}: {told}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from irg.data.lengths import Measured
 from irg.data.prepare import seed_of
-from irg.data.source import RowError
+from irg.data.source import RowError, Source
 from irg.data.streams import Elsewhere, Rejected
 
 _BLOCK = 4096
@@ -41,21 +41,41 @@ def sample_seed(run_seed: int, stream: str, epoch: int, index: int) -> int:
     return seed_of(run_seed, "sample", stream, epoch, index)
 
 
-def epoch_order(usable: np.ndarray, group_sizes: Sequence[int], window: int, seed: int) -> np.ndarray:
-    """The rows in the order of one epoch: groups are shuffled, then the rows within each `window` of groups.
+@dataclass(frozen=True)
+class Window:
+    """How much is shuffled together: so many groups of a source, and no more than so many bytes, but one
+    group in any case. Readers keep two windows in memory (`irg.data.rows`)."""
+
+    groups: int
+    num_bytes: int = 128 << 20
+
+    def numbers(self, group_bytes: Sequence[int]) -> np.ndarray:
+        """The window that each group belongs to, of groups in the order in which they come."""
+        numbers, number, count, total = np.zeros(len(group_bytes), dtype=np.int64), 0, 0, 0
+        for place, size in enumerate(group_bytes):
+            if count == self.groups or (count and total + size > self.num_bytes):
+                number, count, total = number + 1, 0, 0
+            numbers[place] = number
+            count, total = count + 1, total + size
+        return numbers
+
+
+def epoch_order(usable: np.ndarray, source: Source, window: Window, seed: int) -> np.ndarray:
+    """The rows in the order of one epoch: groups are shuffled, then the rows within each window of groups.
 
     So every row comes once, and reads stay within a few groups at a time.
     """
     random = np.random.default_rng(seed)
-    groups = np.searchsorted(np.cumsum(group_sizes), usable, side="right")
-    windows = random.permutation(len(group_sizes))[groups] // window
-    return usable[np.lexsort((random.random(len(usable)), windows))]
+    groups = np.searchsorted(np.cumsum(source.group_sizes), usable, side="right")
+    places = random.permutation(len(source.group_sizes))
+    numbers = window.numbers(np.asarray(source.group_bytes)[np.argsort(places)].tolist())
+    return usable[np.lexsort((random.random(len(usable)), numbers[places[groups]]))]
 
 
 class Cursor:
     """A place in one stream's endless course of epochs, or of `epochs` of them."""
 
-    def __init__(self, measured: Measured, seed: int, window: int, epochs: int | None = None) -> None:
+    def __init__(self, measured: Measured, seed: int, window: Window, epochs: int | None = None) -> None:
         self.measured, self.stream = measured, measured.stream
         self.epoch, self.position = 0, 0
         self.rejected: list[Rejected] = []
@@ -111,7 +131,7 @@ class Cursor:
     def _rows(self) -> list[int]:
         if self._order is None or self._order[0] != self.epoch:
             seed = seed_of(self._seed, "order", self.stream.name, self.epoch)
-            order = epoch_order(self._usable, self.stream.source.group_sizes, self._window, seed)
+            order = epoch_order(self._usable, self.stream.source, self._window, seed)
             self._order = self.epoch, order.tolist()
         return self._order[1]
 
@@ -120,7 +140,7 @@ class Mixture:
     """Draws samples from streams by their weights, until each has had its `epochs`; forever without."""
 
     def __init__(
-        self, streams: Sequence[Measured], seed: int, window: int, epochs: int | None = None
+        self, streams: Sequence[Measured], seed: int, window: Window, epochs: int | None = None
     ) -> None:
         self.cursors = {one.stream.name: Cursor(one, seed, window, epochs) for one in streams}
         self._seed = seed

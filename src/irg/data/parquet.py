@@ -33,6 +33,10 @@ class ParquetSource(ParquetRows, ABC, Generic[Row]):
     def group_sizes(self) -> tuple[int, ...]:
         return tuple(group.rows for group in self.groups)
 
+    @property
+    def group_bytes(self) -> tuple[int, ...]:
+        return tuple(group.size for group in self.groups)
+
     def read(self, index: int) -> Row:
         """A row with its images decoded. Raises RowError if it cannot be used."""
         place, row = self.row(index)

@@ -11,10 +11,10 @@ from typing import Any
 
 from irg.data.knapsack import fill
 from irg.data.lengths import Measured
-from irg.data.mixture import Mixture, SampleRef
+from irg.data.mixture import Mixture, SampleRef, Window
 from irg.data.streams import Rejected
 
-VERSION = 1
+VERSION = 2
 _PATIENCE = 8
 """Steps for which the oldest sample may make way for those of required streams."""
 
@@ -24,7 +24,7 @@ class PackingOptions:
     """How samples are put into rows: up to a budget of `tokens`, or a number of `documents`, one of the two.
 
     `lookahead` samples wait to be packed, from which a row is chosen. `shuffle_groups` groups of a source
-    (`Source.group_sizes`) are shuffled together.
+    (`Source.group_sizes`) are shuffled together, or fewer large ones (`irg.data.mixture.Window`).
     """
 
     tokens: int | None = None
@@ -117,7 +117,7 @@ class Planner:
         if epochs is not None and epochs < 1:
             raise ValueError(f"epochs is {epochs}, expected at least 1")
         self.streams, self.options, self.seed, self.step = tuple(streams), options, seed, 0
-        self._mixture = Mixture(streams, seed, options.shuffle_groups, epochs)
+        self._mixture = Mixture(streams, seed, Window(options.shuffle_groups), epochs)
         self._waiting: list[_Waiting] = []
         self._fingerprints = {one.stream.name: _fingerprint(one) for one in streams}
         self._required = [one.stream.name for one in streams if one.stream.required]

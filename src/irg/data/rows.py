@@ -1,24 +1,27 @@
 """Rows of parquet files by index, for all formats: group by group, each failing on its own."""
 
-import hashlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irg.data.shards import MANIFEST, Manifest
+from irg.core.digest import content_of, digest_of
+from irg.data.sets import is_work
+from irg.data.shards import Manifest
 from irg.data.source import Fault, RowError, RowPlace
 
 if TYPE_CHECKING:
     import pyarrow
     from pyarrow import parquet
 
-_CACHE_BYTES = 128 << 20
-"""Groups that were read lately are kept in memory up to so many bytes, and the newest one in any case."""
+_CACHE_BYTES = 256 << 20
+"""Groups that were read lately are kept in memory up to so many bytes, and the newest two in any case: rows
+come from two windows of groups (`irg.data.mixture`) at a time, while one makes way for the next."""
 _CHUNK = 1 << 24
 _SCANNED = 64
 """Rows decoded at once by a scan."""
@@ -37,6 +40,8 @@ class RowGroup:
     """Why it cannot be read, where that is known beforehand."""
     num_bytes: int = 0
     """Of the file, when it was found."""
+    size: int = 0
+    """Bytes that it takes in memory: as the file says, or else by its share of the file's rows."""
 
     def place(self, row: int) -> RowPlace:
         return RowPlace(str(self.path), self.first + row)
@@ -83,14 +88,13 @@ class ParquetRows:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the manifest and the files' sizes; of their times too where there is no manifest."""
-        manifest = self.path / MANIFEST
-        digest = hashlib.sha256(manifest.read_bytes() if manifest.is_file() else b"")
-        for path in dict.fromkeys(group.path for group in self.groups):
-            facts = path.stat() if path.is_file() else None
-            time = facts.st_mtime_ns if facts and not manifest.is_file() else 0
-            digest.update(f"{path.name} {facts and facts.st_size} {time}\n".encode())
-        return digest.hexdigest()[:16]
+        return self._content
+
+    @cached_property
+    def _content(self) -> str:
+        """A hash of what is in the files, in their order; not of where they lie, their names or times."""
+        files = dict.fromkeys(group.path for group in self.groups)
+        return digest_of(*(content_of(path) if path.is_file() else None for path in files))[:16]
 
     def place(self, index: int) -> RowPlace:
         group, row = self._find(index)
@@ -145,7 +149,7 @@ class ParquetRows:
             self._damaged[number] = str(failure)
             raise group.unreadable(row, failure) from failure
         self._cache[number] = table
-        while len(self._cache) > 1 and sum(one.nbytes for one in self._cache.values()) > _CACHE_BYTES:
+        while len(self._cache) > 2 and sum(one.nbytes for one in self._cache.values()) > _CACHE_BYTES:
             self._cache.popitem(last=False)
         return table
 
@@ -171,12 +175,16 @@ _SPLITS = ("train", "held_out", "test", "validation", "valid", "val", "dev", "ev
 
 def splits(path: Path) -> list[str]:
     """The parts of a data set that the files in a folder belong to, as far as their names tell."""
-    found: set[str] = set()
-    for file in _files(path) if path.is_dir() else ():
-        *folders, name = file.relative_to(path).parts
-        named = [*folders, name.split("-")[0].removesuffix(".parquet")]
-        found |= {one for one in named if one in _SPLITS}
+    files = _files(path) if path.is_dir() else ()
+    found = {split for file in files if (split := split_of(file.relative_to(path)))}
     return sorted(found, key=_SPLITS.index)
+
+
+def split_of(file: Path) -> str | None:
+    """The part that a file of a data set belongs to by its folders' names, or its own."""
+    *folders, name = file.parts
+    named = [*folders, name.split("-")[0].split(".")[0]]
+    return next((one for one in named if one in _SPLITS), None)
 
 
 def column_names(path: Path) -> Iterator[set[str]]:
@@ -194,27 +202,34 @@ def _groups(path: Path) -> Iterator[RowGroup]:
     manifest = Manifest.load(path) if path.is_dir() else None
     if manifest is None:
         for file in _files(path):
-            yield from _cut(file, *_sizes(file))
+            yield from _cut(file, *_measured(file))
         return
     for entry in manifest.files:
         file = path / entry.name
-        yield from _cut(file, entry.groups, "" if file.is_file() else "the file is missing")
+        sizes = [entry.num_bytes * rows // max(entry.rows, 1) for rows in entry.groups]
+        yield from _cut(file, entry.groups, sizes, "" if file.is_file() else "the file is missing")
 
 
-def _cut(path: Path, sizes: Sequence[int], fault: str = "") -> Iterator[RowGroup]:
-    firsts = accumulate(sizes, initial=0)
+def _cut(path: Path, counts: Sequence[int], sizes: Sequence[int], fault: str) -> Iterator[RowGroup]:
+    firsts = accumulate(counts, initial=0)
     num_bytes = path.stat().st_size if path.is_file() else 0
-    for number, (first, rows) in enumerate(zip(firsts, sizes, strict=False)):
-        yield RowGroup(path, number, first, rows, fault, num_bytes)
+    for number, (first, rows, size) in enumerate(zip(firsts, counts, sizes, strict=False)):
+        yield RowGroup(path, number, first, rows, fault, num_bytes, size)
 
 
-def _files(path: Path) -> list[Path]:
+def parquet_files(path: Path) -> list[Path]:
+    """A parquet file itself, or those in a folder, sorted by name; not what is hidden, and not what a
+    curation made on its way to a set."""
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise ValueError(f"{path}: no such file or folder")
-    found = sorted(file for file in path.rglob("*.parquet") if not _is_hidden(file.relative_to(path)))
-    if not found:
+    found = path.rglob("*.parquet")
+    return sorted(one for one in found if not _is_hidden(one.relative_to(path)) and not is_work(one, path))
+
+
+def _files(path: Path) -> list[Path]:
+    if not (found := parquet_files(path)):
         raise ValueError(f"{path} holds no parquet files")
     return found
 
@@ -223,15 +238,16 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _sizes(path: Path) -> tuple[list[int], str]:
-    """Rows of a file's groups; of one that cannot be read, a single row, and why."""
+def _measured(path: Path) -> tuple[list[int], list[int], str]:
+    """Rows and bytes of a file's groups; of one that cannot be read, a single row, and why."""
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            return [file.metadata.row_group(one).num_rows for one in range(file.num_row_groups)], ""
+            groups = [file.metadata.row_group(one) for one in range(file.num_row_groups)]
+        return [one.num_rows for one in groups], [one.total_byte_size for one in groups], ""
     except _failures() as failure:
-        return [1], str(failure)
+        return [1], [0], str(failure)
 
 
 def _read_group(group: RowGroup, columns: Sequence[str]) -> "pyarrow.Table":

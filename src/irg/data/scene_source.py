@@ -91,6 +91,10 @@ class SceneSource:
     def group_sizes(self) -> tuple[int, ...]:
         return (self.size,)
 
+    @property
+    def group_bytes(self) -> tuple[int, ...]:
+        return (0,)
+
     def __len__(self) -> int:
         return self.size
 

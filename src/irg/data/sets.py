@@ -2,6 +2,7 @@
 
 OUT/data/train, OUT/data/held_out    stores that `irg train` reads (`irg.data.traces`)
 OUT/manifest.json                    what the run that made it came to
+OUT/work                             what its stages made on the way, which is no data (`is_work`)
 """
 
 import hashlib
@@ -11,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.files import read_json
+from irg.core.output import made_in
 
+CURATION = "curation"
+"""The kind of folder that a set lies in."""
+WORK = "work"
 MANIFEST = "manifest.json"
 VERSION = 1
 TRAIN, HELD_OUT = "train", "held_out"
@@ -26,6 +31,15 @@ def read_manifest(out: Path) -> dict[str, Any] | None:
     if content.get("version") != VERSION or "shards" not in content:
         raise ValueError(f"{path} is no manifest of a curation of version {VERSION}")
     return content
+
+
+def is_work(file: Path, root: Path) -> bool:
+    """Whether a file below `root` lies in the working folder of a curation that is there too."""
+    names = file.relative_to(root).parts[:-1]
+    return any(
+        name == WORK and made_in(root.joinpath(*names[:depth])) == CURATION
+        for depth, name in enumerate(names)
+    )
 
 
 def is_held_out(prompt: str, share: float) -> bool:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from irg.core.files import inside, put_in_place, read_json, write_atomically
+from irg.core.values import check_number
 
 if TYPE_CHECKING:
     import pyarrow
@@ -63,17 +64,13 @@ class Manifest:
             content = read_json(path)
             if content["version"] != VERSION:
                 raise ValueError(f"{path} has version {content['version']}, expected {VERSION}")
-            files = tuple(
-                FileEntry(**{**entry, "groups": tuple(entry["groups"])}) for entry in content["files"]
-            )
-            manifest = cls(content["format"], files, content["provenance"])
-            for file in files:
-                inside(folder, file.name)
+            files = tuple(_entry(folder, entry) for entry in content["files"])
+            manifest = cls(str(content["format"]), files, dict(content["provenance"]))
             if any(sum(file.groups) != file.rows for file in files):
                 raise ValueError(f"{path} contradicts itself: the rows of a file are not those of its groups")
             return manifest
         except (KeyError, TypeError, AttributeError) as broken:
-            raise ValueError(f"{path} is not the manifest of a data set") from broken
+            raise ValueError(f"{path} is not the manifest of a data set: {broken!r}") from broken
 
     def save(self, folder: Path) -> None:
         content = {
@@ -86,6 +83,21 @@ class Manifest:
         }
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(folder / MANIFEST, text + "\n")
+
+
+def _entry(folder: Path, content: Mapping[str, Any]) -> FileEntry:
+    """Raises ValueError, KeyError, TypeError or AttributeError for what is none."""
+    entry = FileEntry(**{**content, "groups": tuple(content["groups"])})
+    what = f"{folder / MANIFEST}: {inside(folder, entry.name).name}"
+    check_number(f"{what}: num_bytes", entry.num_bytes, 0, whole=True)
+    # A row takes a byte at least; more of them than that would be gone through for nothing.
+    for name, value in (("rows", entry.rows), *(("groups", one) for one in entry.groups)):
+        check_number(f"{what}: {name}", value, 0, entry.num_bytes, whole=True)
+    for mode, count in entry.modes.items():
+        check_number(f"{what}: modes.{mode}", count, 0, whole=True)
+    if not isinstance(entry.sha256, str):
+        raise ValueError(f"{what}: sha256 {entry.sha256!r}: expected a text")
+    return entry
 
 
 def verify(folder: Path, done: Callable[[FileEntry], None] = lambda _: None) -> Iterator[str]:

@@ -71,8 +71,14 @@ class Source(Protocol):
         ...
 
     @property
+    def group_bytes(self) -> tuple[int, ...]:
+        """What each group takes in memory, about; 0 where rows are read one by one."""
+        ...
+
+    @property
     def fingerprint(self) -> str | None:
-        """Changes when the rows, or what is made of them, do; None where the source cannot tell."""
+        """Changes when the rows, or what is made of them, do, and not with their place; None where the source
+        cannot tell."""
         ...
 
     def __len__(self) -> int: ...

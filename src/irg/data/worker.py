@@ -7,7 +7,8 @@ import threading
 import time
 import traceback
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -51,7 +52,10 @@ class RowReader(Dataset[LoadedRow]):
     """Reads planned rows. It can be sent to other processes, and gives the same in all of them."""
 
     def __init__(self, streams: Sequence[Measured], preparer: Preparer, seed: int) -> None:
-        self._streams = {one.stream.name: one.stream for one in streams}
+        # Each with a source of its own, that keeps what it read: streams that share one go their own ways.
+        self._streams = {
+            one.stream.name: replace(one.stream, source=copy(one.stream.source)) for one in streams
+        }
         self._copies = {one.stream.name: one.copies for one in streams}
         self._preparer, self._seed = preparer, seed
 

@@ -16,6 +16,7 @@ from irg.core.settings import BaseSettings
 from irg.endpoint.client import Endpoint
 from irg.endpoint.errors import EndpointError
 from irg.endpoint.estimate import Call, Estimate, estimate
+from irg.endpoint.probe import Things, label, question
 from irg.endpoint.requests import ChatRequest, Message, Reply
 from irg.endpoint.settings import Account, EndpointSettings
 from irg.endpoint.structured import strict_schema
@@ -90,6 +91,13 @@ class Respondent:
         )
         return await self.endpoint.complete(request, schema)
 
+    async def probe(self, shows: bool) -> None:
+        """One easy question in the way that all others are asked, with a picture or without. Raises
+        EndpointError."""
+        name, sampling = label(self.endpoint.settings), self.sampling
+        asked = (question(shows), sampling.max_tokens, name, sampling.temperature, sampling.top_p)
+        await self.endpoint.complete(ChatRequest(*asked, seed=0), Things)
+
 
 @dataclass
 class Case(Generic[Item]):
@@ -115,12 +123,18 @@ class AskingStage(ABC, Generic[Item]):
     """A stage that asks a model about one record after the other: `one` says what becomes of it."""
 
     resource = Resource.ENDPOINT
+    shows = False
+    """Whether the model is shown pictures."""
 
     def __init__(self, teacher: Respondent, identity: Identity) -> None:
         self.teacher, self.identity = teacher, identity
 
     async def run_async(self, records: Sequence[Item]) -> list[Item]:
         return await each(self.teacher, self.identity.name, records, self.one)
+
+    async def probe(self) -> None:
+        """Find out whether the model can be asked. Raises EndpointError."""
+        await self.teacher.probe(self.shows)
 
     @abstractmethod
     async def one(self, case: Case[Item]) -> Item: ...

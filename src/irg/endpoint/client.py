@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 from pydantic import BaseModel
 
 from irg.core.cost import Cost
+from irg.endpoint.answers import Response
 from irg.endpoint.budget import Charge, Ledger
 from irg.endpoint.cache import AnswerCache, Stored
 from irg.endpoint.database import Database
@@ -23,6 +24,7 @@ from irg.endpoint.requests import (
     image_key,
     wire_messages,
     wire_seed,
+    written_key,
 )
 from irg.endpoint.session import Patience, Result, Session
 from irg.endpoint.settings import Account, EndpointSettings
@@ -34,7 +36,6 @@ from irg.endpoint.structured import (
     response_format,
     without_reasoning,
 )
-from irg.endpoint.wire import Response
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Value = TypeVar("Value")
@@ -56,7 +57,7 @@ class Endpoint:
         self._cache = AnswerCache(self._database)
         self._budget = Ledger(self._database, account)
         self._sessions: dict[asyncio.AbstractEventLoop, Session] = {}
-        self._patience = Patience(settings.patience)
+        self._patience = Patience(settings.patience, settings.alike)
 
     def __repr__(self) -> str:
         return f"Endpoint({self.settings.model!r} at {self.settings.base_url})"
@@ -81,7 +82,28 @@ class Endpoint:
             return text if schema is None else read_answer(text, schema)
 
         ask = partial(self._chat, request=request, schema=schema)
-        return await self._shared(chat_key(self.settings, request, schema), read, ask)
+        return await self._shared(chat_key(self.settings, request, schema), request.template, read, ask)
+
+    async def read(self, request: ChatRequest, reader: Callable[[str], Value]) -> Reply[Value]:
+        """What a reader makes of the model's answer, which it is given as the model wrote it.
+
+        An answer for which it raises UnfitAnswerError is not kept, and not sent back either: asked again, the
+        model answers anew. Raises EndpointError.
+        """
+
+        async def ask(session: Session) -> tuple[Stored, int]:
+            answer, usage, attempts = await self._exchange(session, request, None, request.messages)
+            text = str(answer.content)
+            try:
+                reader(text)
+            except UnfitAnswerError as unfit:
+                problem = str(unfit)
+            else:
+                return Stored(text, usage, answer.served), attempts
+            raise EndpointError(NoAnswer.INVALID, problem)
+
+        key = written_key(self.settings, request)
+        return await self._shared(key, request.template, lambda stored: reader(str(stored.content)), ask)
 
     async def draw(self, request: ImageRequest) -> Reply[bytes]:
         """The bytes of a PNG, drawn from a prompt or from a picture and a prompt. Raises EndpointError."""
@@ -92,7 +114,7 @@ class Endpoint:
             return stored.content
 
         ask = partial(self._draw, request=request)
-        return await self._shared(image_key(self.settings, request), read, ask)
+        return await self._shared(image_key(self.settings, request), request.template, read, ask)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Session]:
@@ -119,6 +141,7 @@ class Endpoint:
     async def _shared(
         self,
         key: str,
+        kind: str,
         read: Callable[[Stored], Value],
         ask: Callable[[Session], Awaitable[tuple[Stored, int]]],
     ) -> Reply[Value]:
@@ -127,7 +150,7 @@ class Endpoint:
             task = session.running.get(key)
             asked_by_other = task is not None
             if task is None:
-                task = session.running[key] = asyncio.create_task(self._answer(session, key, read, ask))
+                task = session.running[key] = asyncio.create_task(self._answer(session, key, kind, read, ask))
                 task.add_done_callback(lambda _: session.running.pop(key, None))
             result = await asyncio.shield(task)
         if isinstance(result, EndpointError):
@@ -140,6 +163,7 @@ class Endpoint:
         self,
         session: Session,
         key: str,
+        kind: str,
         read: Callable[[Stored], Any],
         ask: Callable[[Session], Awaitable[tuple[Stored, int]]],
     ) -> Result:
@@ -149,14 +173,15 @@ class Endpoint:
         if known is not None:
             try:
                 read(known)
+                self._patience.known(kind)
                 return known, 0
             except UnfitAnswerError:  # the schema's own checks have become stricter since
                 await asyncio.to_thread(self._cache.forget, key)
         try:
             stored, attempts = await ask(session)
         except EndpointError as failure:
-            return self._patience.failed(failure)
-        self._patience.answered()
+            return self._patience.failed(kind, failure)
+        self._patience.answered(kind)
         return await asyncio.to_thread(self._cache.put, key, stored), attempts
 
     async def _chat(
@@ -172,8 +197,12 @@ class Endpoint:
                 return Stored(_checked(answer, schema), usage, answer.served), attempts
             except UnfitAnswerError as unfit:
                 problem = str(unfit)
+            is_cut = answer.finish == "length"
+            if is_cut and not without_reasoning(str(answer.content)):  # which it would be again
+                words = f"all of its {request.max_tokens} tokens (max_tokens) went by before it began"
+                raise EndpointError(NoAnswer.CUT, words)
             if again or schema is None:
-                reason = NoAnswer.CUT if answer.finish == "length" else NoAnswer.INVALID
+                reason = NoAnswer.CUT if is_cut else NoAnswer.INVALID
                 raise EndpointError(reason, f"also when asked again: {problem}" if again else problem)
             again = True
             session.count("repair")

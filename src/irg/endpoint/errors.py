@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 
 class NoAnswer(StrEnum):
-    """Why there is no answer. The first five are worth another attempt, the last five end the run."""
+    """Why there is no answer. The first five are worth another attempt, the last seven end the run."""
 
     RATE_LIMIT = "rate limited"
     SERVER = "server error"
@@ -23,7 +23,9 @@ class NoAnswer(StrEnum):
     UNAUTHORIZED = "not authorised"
     NOT_FOUND = "no such model or path"
     QUOTA = "quota used up"
+    MOVED = "redirected"
     UNAVAILABLE = "endpoint unavailable"
+    ALIKE = "the same answer to all"
 
     @property
     def retried(self) -> bool:
@@ -41,7 +43,15 @@ class NoAnswer(StrEnum):
 
 
 _RETRIED = {NoAnswer.RATE_LIMIT, NoAnswer.SERVER, NoAnswer.TIMEOUT, NoAnswer.CONNECTION, NoAnswer.MALFORMED}
-_STOPPING = {NoAnswer.BUDGET, NoAnswer.UNAUTHORIZED, NoAnswer.NOT_FOUND, NoAnswer.QUOTA, NoAnswer.UNAVAILABLE}
+_STOPPING = {
+    NoAnswer.BUDGET,
+    NoAnswer.UNAUTHORIZED,
+    NoAnswer.NOT_FOUND,
+    NoAnswer.QUOTA,
+    NoAnswer.MOVED,
+    NoAnswer.UNAVAILABLE,
+    NoAnswer.ALIKE,
+}
 
 
 class EndpointError(Exception):

@@ -26,6 +26,8 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     parts: tuple[str | Picture, ...]
+    in_parts: bool = False
+    """Sent as a list of its parts also where it is nothing but text, as some official scripts do."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def chat_key(settings: EndpointSettings, request: ChatRequest, schema: type[Base
         [
             message.role,
             [part if isinstance(part, str) else {"picture": part.digest} for part in message.parts],
+            *([True] if message.in_parts else []),
         ]
         for message in request.messages
     ]
@@ -78,6 +81,11 @@ def chat_key(settings: EndpointSettings, request: ChatRequest, schema: type[Base
     shape = schema.model_json_schema() if schema else None
     about = [settings.model, settings.extra, request.template]
     return digest_of(KEY_FORMAT, "chat", about, messages, sampling, shape)
+
+
+def written_key(settings: EndpointSettings, request: ChatRequest) -> str:
+    """What an answer is kept under that is kept as the model wrote it, its reasoning included."""
+    return digest_of(chat_key(settings, request, None), "as written")
 
 
 def image_key(settings: EndpointSettings, request: ImageRequest) -> str:
@@ -98,7 +106,7 @@ def wire_messages(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
         {
             "role": message.role,
             "content": "".join(part for part in message.parts if isinstance(part, str))
-            if all(isinstance(part, str) for part in message.parts)
+            if not message.in_parts and all(isinstance(part, str) for part in message.parts)
             else [_wire_part(part) for part in message.parts],
         }
         for message in messages

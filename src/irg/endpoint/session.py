@@ -2,28 +2,37 @@
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 
 from irg.core.cost import Cost
+from irg.endpoint.answers import AttemptError, Response
 from irg.endpoint.budget import NANOS, Charge, Ledger
 from irg.endpoint.cache import Stored
 from irg.endpoint.errors import EndpointError, NoAnswer
 from irg.endpoint.settings import EndpointSettings
-from irg.endpoint.wire import AttemptError, Response, Wire
+from irg.endpoint.wire import Wire
 
 Result = tuple[Stored, int] | EndpointError
 Exchange = Callable[[Wire], Awaitable[Response]]
 
+_VARYING = re.compile(r"\w*\d\w*")
+"""What differs between answers that say the same: numbers, and the names of requests."""
+
 
 class Patience:
     """When to stop asking at all, rather than reject every record of a long run, one by one: it remembers
-    failures that concern every later question, and how many in a row got no answer."""
+    failures that concern every later question, how many in a row got no answer, and how many of the first
+    questions of a kind met one and the same answer that no other attempt would change."""
 
-    def __init__(self, bound: int) -> None:
-        self._bound = bound
+    def __init__(self, bound: int, alike: int) -> None:
+        self._bound, self._most_alike = bound, alike
         self._num_unanswered = 0
+        self._answered: set[str] = set()
+        self._alike: dict[str, tuple[str, int]] = {}
+        """By the kind of question, while none was answered: what the last one met, and how often so far."""
         self._stopped: EndpointError | None = None
 
     def check(self) -> None:
@@ -31,20 +40,38 @@ class Patience:
         if self._stopped is not None:
             raise EndpointError(self._stopped.reason, self._stopped.detail)
 
-    def answered(self) -> None:
+    def answered(self, kind: str) -> None:
         self._num_unanswered = 0
+        self._answered.add(kind)
 
-    def failed(self, failure: EndpointError) -> EndpointError:
-        """Remember a failure. Returns it, or what it means together with those before it."""
+    def known(self, kind: str) -> None:
+        """A question of this kind was answered in an earlier run."""
+        self._answered.add(kind)
+
+    def failed(self, kind: str, failure: EndpointError) -> EndpointError:
+        """Remember what a question of a kind met. Returns it, or what it means together with those before."""
         if self._stopped is not None:
             return failure
+        num_alike = self._num_alike(kind, failure)
         self._num_unanswered = self._num_unanswered + 1 if failure.reason.unanswered else 0
         if self._num_unanswered >= self._bound:
             text = f"{self._num_unanswered} requests in a row got no answer, the last: {failure}"
             failure = EndpointError(NoAnswer.UNAVAILABLE, text)
+        elif num_alike >= self._most_alike:
+            text = f"the first {num_alike} questions met one answer: {failure} (alike: {self._most_alike})"
+            failure = EndpointError(NoAnswer.ALIKE, text)
         if failure.reason.stops_run:
             self._stopped = failure
         return failure
+
+    def _num_alike(self, kind: str, failure: EndpointError) -> int:
+        """How many questions of a kind, of which none was answered, have met this one after the other."""
+        if kind in self._answered or failure.reason.retried:
+            return 0
+        words = f"{failure.reason} {_VARYING.sub('', failure.detail)}"
+        last, count = self._alike.get(kind, ("", 0))
+        self._alike[kind] = (words, count + 1 if words == last else 1)
+        return self._alike[kind][1]
 
 
 class Session:

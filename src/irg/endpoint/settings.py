@@ -16,6 +16,8 @@ _OURS = {
 }
 """Fields of a request's body that are set here, budgets being reckoned by them."""
 
+_HOW = {"base_url", "key_env", "timeout", "stream", "structured", "limit_name", "send_seed", "ask_base64"}
+
 
 class Structured(StrEnum):
     """How an endpoint is asked for JSON, from the strictest to what every server understands."""
@@ -70,6 +72,9 @@ class EndpointSettings(_Settings):
     backoff: Backoff = Backoff()
     patience: int = Field(default=50, ge=1)
     """This many requests in a row without any answer, each after all its attempts, stop the run."""
+    alike: int = Field(default=10, ge=1)
+    """The first questions of a stage, this many, that meet one and the same answer which no other attempt
+    would change (not accepted, refused, no fit) stop the run."""
     stream: bool = False
     structured: Structured = Structured.JSON_SCHEMA
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -112,6 +117,11 @@ class EndpointSettings(_Settings):
         if any(re.search("api.?key|secret|password|authorization", name.lower()) for name in value):
             raise ValueError("expected no secrets: keys come from key_env")
         return value
+
+    @property
+    def how(self) -> dict[str, JsonValue]:
+        """What may decide on whether a question gets an answer, beside the model and what it is asked."""
+        return self.model_dump(mode="json", include=_HOW)
 
     @property
     def price(self) -> Price | None:

@@ -12,6 +12,10 @@ Shape = TypeVar("Shape", bound=BaseModel)
 _LOCAL_KEYWORDS = {"title", "default", "minLength", "maxLength"}
 """Parts of a JSON schema that strict servers refuse; what they say is checked here all the same."""
 
+_MOST_PROBLEMS = 8
+"""Of an answer, that its model is told."""
+_MOST_BRACES = 64
+
 
 class UnfitAnswerError(ValueError):
     """An answer that is not what the schema says. The message is written for the model that gave it."""
@@ -55,7 +59,8 @@ def instruction(schema: type[BaseModel], how: Structured) -> str | None:
 
 
 def read_answer(text: str, schema: type[Shape]) -> Shape:
-    """The answer in its shape. Reasoning before it, a code fence around it and words beside it are let pass.
+    """The answer in its shape. Reasoning before it, a code fence around it and words beside it, also with
+    braces, are let pass: of several objects the last that fits is the answer.
 
     Raises UnfitAnswerError when there is no JSON object or it does not fit.
     """
@@ -63,16 +68,36 @@ def read_answer(text: str, schema: type[Shape]) -> Shape:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise UnfitAnswerError("it holds no complete JSON object")
-    try:
-        return schema.model_validate_json(text[start : end + 1])
-    except ValidationError as wrong:
-        problems = [_problem(problem["loc"], problem["msg"]) for problem in wrong.errors(include_url=False)]
-    raise UnfitAnswerError("; ".join(problems[:8]))
+    whole = text[start : end + 1]
+    problem = ""
+    for candidate in reversed([whole, *_objects(whole)]):
+        try:
+            return schema.model_validate_json(candidate)
+        except ValidationError as wrong:
+            errors = wrong.errors(include_url=False)[:_MOST_PROBLEMS]
+            problem = problem or "; ".join(_problem(one["loc"], one["msg"]) for one in errors)
+    raise UnfitAnswerError(problem)
 
 
 def without_reasoning(text: str) -> str:
-    """What follows the reasoning that some servers leave in an answer."""
-    return text.rpartition("</think>")[2].strip()
+    """What follows the reasoning that some servers leave in an answer: nothing where that has no end."""
+    _, end, after = text.rpartition("</think>")
+    return "" if not end and text.lstrip().startswith("<think>") else after.strip()
+
+
+def _objects(text: str) -> list[str]:
+    """The JSON objects in a text, in order, but for those within others. Of many braces not all are tried."""
+    found, start, decoder = [], text.find("{"), json.JSONDecoder()
+    for _ in range(_MOST_BRACES):
+        if start < 0:
+            break
+        try:
+            _, end = decoder.raw_decode(text, start)
+            found.append(text[start:end])
+        except (ValueError, RecursionError):
+            end = start + 1
+        start = text.find("{", end)
+    return found
 
 
 def repair(problem: str) -> str:

@@ -8,49 +8,34 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urljoin
 
 from irg.core.picture import Picture
 from irg.core.reading import from_base64
+from irg.endpoint.answers import AttemptError, Response, Saying, first, reason_of, words_of
 from irg.endpoint.errors import NoAnswer, Secret
 from irg.endpoint.settings import EndpointSettings
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
 
 Result = TypeVar("Result")
 
 DETAIL = 300
 """Characters of a server's message that an error keeps."""
 
-
 _TRANSPORT = ("httpx", "httpx2", "httpcore", "httpcore2", "anyio")
 """Packages below the client, whose exceptions it lets through now and then."""
-
-
-class AttemptError(Exception):
-    """One attempt without a result. `served` when the server may have done, and charged, its work."""
-
-    def __init__(self, reason: NoAnswer, detail: str, served: bool, retry_after: float | None = None) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail, self.served, self.retry_after = reason, detail, served, retry_after
-
-
-@dataclass(frozen=True)
-class Response:
-    """What a model said, or the PNG that it drew; token counts are None where the server gives none."""
-
-    content: str | bytes
-    finish: str
-    served: str
-    tokens_in: int | None = None
-    tokens_out: int | None = None
 
 
 class Wire:
     """A client of one endpoint, for one event loop. Reads the key when it is made, and keeps it hidden."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        from openai import AsyncOpenAI, Omit
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
 
         self._settings = settings
         self._secret = Secret.from_environment(settings.key_env)
@@ -67,6 +52,8 @@ class Wire:
             timeout=settings.timeout,
             max_retries=0,
             default_headers=cast("dict[str, str]", headers),
+            # Where an address points to, nobody has said that prompts and pictures may go.
+            http_client=DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def close(self) -> None:
@@ -82,32 +69,21 @@ class Wire:
 
     async def _whole(self, body: dict[str, Any]) -> Response:
         completion = await self._client.chat.completions.create(**body, **self._keyless)
-        choice = _first(completion, "choices")
-        message, usage = getattr(choice, "message", None), getattr(completion, "usage", None)
-        refusal = getattr(message, "refusal", None)
-        if refusal:
-            raise AttemptError(NoAnswer.REFUSED, str(refusal), served=True)
-        content = getattr(message, "content", None)
-        return self._said(content, getattr(choice, "finish_reason", None), completion, usage)
+        first(completion, "choices")
+        saying = Saying()
+        saying.take(completion, "message")
+        return self._cleaned(saying)
 
     async def _streamed(self, body: dict[str, Any]) -> Response:
         streamed: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
         stream = await self._client.chat.completions.create(**body, **streamed, **self._keyless)
-        pieces: list[str] = []
-        finish = usage = chunk = None
+        saying = Saying()
         async with stream:
             async for chunk in stream:
-                usage = getattr(chunk, "usage", None) or usage
-                choices = getattr(chunk, "choices", None)
-                for choice in choices if isinstance(choices, list) else ():
-                    delta = getattr(choice, "delta", None)
-                    if refusal := getattr(delta, "refusal", None):
-                        raise AttemptError(NoAnswer.REFUSED, str(refusal), served=True)
-                    pieces.append(getattr(delta, "content", None) or "")
-                    finish = getattr(choice, "finish_reason", None) or finish
-        if finish is None:
+                saying.take(chunk, "delta")
+        if saying.finish is None:
             raise AttemptError(NoAnswer.MALFORMED, "the stream broke off", served=True)
-        return self._said("".join(pieces), finish, chunk, usage)
+        return self._cleaned(saying)
 
     async def _drawn(self, body: dict[str, Any], source: Picture | None) -> Response:
         if source is None:
@@ -116,7 +92,7 @@ class Wire:
             data = await asyncio.to_thread(lambda: Picture.of(source.open()).data)
             file = ("source.png", data, "image/png")
             response = await self._client.images.edit(**body, image=file, **self._keyless)
-        drawn = _first(response, "data")
+        drawn = first(response, "data")
         encoded = getattr(drawn, "b64_json", None)
         if not isinstance(encoded, str):
             raise AttemptError(
@@ -124,18 +100,9 @@ class Wire:
             )
         return Response(await asyncio.to_thread(_as_png, encoded), "stop", self._settings.model)
 
-    def _said(self, content: Any, finish: Any, completion: Any, usage: Any) -> Response:
-        if finish == "content_filter":
-            raise AttemptError(NoAnswer.REFUSED, "the endpoint's content filter", served=True)
-        if not isinstance(content, str) or not (content.strip() or finish == "length"):
-            raise AttemptError(NoAnswer.MALFORMED, "an answer without content", served=True)
-        return Response(
-            self._redact(content),
-            str(finish),
-            self._redact(str(getattr(completion, "model", None) or self._settings.model)),
-            _count(usage, "prompt_tokens"),
-            _count(usage, "completion_tokens"),
-        )
+    def _cleaned(self, saying: Saying) -> Response:
+        answer = saying.response(self._settings.model)
+        return replace(answer, content=self._redact(str(answer.content)), served=self._redact(answer.served))
 
     async def _guarded(self, work: Awaitable[Result]) -> Result:
         """The result within the time allowed, or an AttemptError with no other exception behind it."""
@@ -160,19 +127,32 @@ class Wire:
             case openai.APIConnectionError():
                 return AttemptError(NoAnswer.CONNECTION, _cause(error, self._redact), served=True)
             case openai.APIStatusError():
-                reason = _reason_of(error.status_code, error.code)
-                return AttemptError(
-                    reason, detail, served=False, retry_after=_retry_after(error.response.headers)
-                )
-            case openai.APIResponseValidationError() | ValueError():
+                return self._refused(error)
+            # RecursionError: JSON of very many levels
+            case openai.APIResponseValidationError() | ValueError() | RecursionError():
                 return AttemptError(NoAnswer.MALFORMED, f"{type(error).__name__}: {detail}", served=True)
             case openai.APIError():  # an error in the middle of a stream
-                return AttemptError(NoAnswer.SERVER, detail, served=True)
+                words = self._redact(words_of(error.body) if error.body else str(error))
+                return AttemptError(reason_of(error.body), words[:DETAIL], served=True)
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _TRANSPORT:
             return AttemptError(NoAnswer.CONNECTION, f"{type(error).__name__}: {detail}", served=True)
         raise error
 
+    def _refused(self, error: "APIStatusError") -> AttemptError:
+        """What a status that is no success means, in the server's own words."""
+        status, headers = error.status_code, error.response.headers
+        if 300 <= status < 400:
+            place = urljoin(self._settings.base_url, headers.get("location", "")).partition("?")[0]
+            there = f"it points to {self._redact(place)}"
+            words = f"{there}, which is not followed: name it as base_url if it is meant"
+            return AttemptError(NoAnswer.MOVED, words[:DETAIL], served=False)
+        words = self._redact(words_of(error.body) if error.body else str(error))
+        detail, wait = f"HTTP {status}: {words}"[:DETAIL], _retry_after(headers)
+        return AttemptError(reason_of(error.body, status), detail, served=False, retry_after=wait)
+
     def _redact(self, text: str) -> str:
+        """What a server says without the key, and as text that can be stored: surrogates have no encoding."""
+        text = text.encode(errors="replace").decode()
         return self._secret.redact(text) if self._secret else text
 
 
@@ -191,28 +171,6 @@ def _custom_headers() -> list[str]:
     return [line.partition(":")[0].strip() for line in lines if ":" in line]
 
 
-def _first(response: Any, name: str) -> Any:
-    """The one element of a list that an answer has to have. The client checks no types, so this does."""
-    items = getattr(response, name, None)
-    if not isinstance(items, list) or not items or items[0] is None:
-        raise AttemptError(NoAnswer.MALFORMED, f"an answer without {name}", served=True)
-    return items[0]
-
-
-def _count(usage: Any, name: str) -> int | None:
-    value = getattr(usage, name, None)
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-def _reason_of(status: int, code: str | None) -> NoAnswer:
-    if code == "insufficient_quota" or status == 402:
-        return NoAnswer.QUOTA
-    named = {401: NoAnswer.UNAUTHORIZED, 404: NoAnswer.NOT_FOUND, 429: NoAnswer.RATE_LIMIT}
-    if status in named:
-        return named[status]
-    return NoAnswer.SERVER if status >= 500 or status in (408, 409, 425) else NoAnswer.BAD_REQUEST
-
-
 def _retry_after(headers: Any) -> float | None:
     """Seconds that the server asks to wait: a number, or the date that HTTP also allows."""
     milliseconds, after = headers.get("retry-after-ms"), headers.get("retry-after")
@@ -224,7 +182,7 @@ def _retry_after(headers: Any) -> float | None:
         pass
     try:
         return max(0.0, parsedate_to_datetime(after or "").timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from irg.core.settings import BaseSettings
 from irg.model.config import ModelConfig
 from irg.model.decoder import Expert
+from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize, quantize
 from irg.model.unified import UnifiedModel
 
@@ -94,7 +95,7 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
 
 def adapted_layers(config: ModelConfig, settings: LoraSettings) -> list[nn.Linear]:
     """The projections of one expert that are adapted, without memory for their weights."""
-    with torch.device("meta"):
+    with hollow():
         expert = Expert(config.decoder)
     layers = (expert.get_submodule(projection) for projection in settings.projections)
     return [layer for layer in layers if isinstance(layer, nn.Linear)]

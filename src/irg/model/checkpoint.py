@@ -5,7 +5,6 @@ A folder holds `llm_config.json`, `vit_config.json`, `ae.safetensors`, the weigh
 `ae_params.json`. Whoever uses it finds there, too, how it wants to be used (`irg.pipeline.settings`).
 """
 
-import hashlib
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from irg.core.digest import digest_of
 from irg.core.files import put_in_place
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import (
@@ -27,12 +27,14 @@ from irg.model.config import (
     read_config,
     write_config,
 )
+from irg.model.hollow import hollow
 from irg.model.names import autoencoder_name, unified_name
 from irg.model.unified import UnifiedModel, skeleton
 from irg.model.weights import (
     AUTOENCODER_FILE,
     CheckpointError,
     WeightFile,
+    content_of_weights,
     differences,
     opened,
     read_header,
@@ -48,8 +50,6 @@ _CONFIGURATION = ("*.json",)
 _SMALL = (*_CONFIGURATION, "*.txt", "*.model", "*.jinja")
 _EVERYTHING = (*_SMALL, "*.safetensors")
 _INDEX = ".safetensors.index.json"
-_SAMPLE = 1 << 20
-"""Bytes of each end of a weight file that go into a model's fingerprint: all 30 GB would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,12 @@ class CheckpointFolder:
         return path
 
     def fingerprint(self) -> str:
-        """Tells weights apart, by the sizes and both ends of their files."""
-        digest = hashlib.sha256()
-        for path in [*self.weight_files, self.autoencoder_file]:
-            size = path.stat().st_size
-            with path.open("rb") as file:
-                digest.update(size.to_bytes(8, "little") + file.read(_SAMPLE))
-                file.seek(max(size - _SAMPLE, 0))
-                digest.update(file.read())
-        return digest.hexdigest()[:16]
+        """Tells weights apart, by what is in their files: headers, and a piece of every tensor."""
+        return digest_of(self.weights_content(), content_of_weights(self.autoencoder_file))[:16]
+
+    def weights_content(self) -> str:
+        """The same without the autoencoder, which a folder that a run begins from may lack."""
+        return digest_of(*map(content_of_weights, self.weight_files))
 
     def inspect(self) -> tuple[list[WeightFile], list[str]]:
         """The weight files, and what keeps them from being loaded, from their headers alone."""
@@ -153,7 +150,7 @@ class CheckpointFolder:
         self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
     ) -> Autoencoder:
         config, file = self.autoencoder_config, self.autoencoder_file
-        with torch.device("meta"):
+        with hollow():
             autoencoder = Autoencoder(config)
         _fill(autoencoder, _autoencoder_names(autoencoder), [file], device, dtype)
         return autoencoder.eval()
@@ -197,8 +194,13 @@ class CheckpointFolder:
         put_in_place(partial, self.path / AUTOENCODER_FILE)
 
 
+def is_hub_id(model: str) -> bool:
+    """Whether a name is written as one of the hub is, and is no folder here."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", model) is not None and not Path(model).exists()
+
+
 def _from_hub(model: str, needed: Sequence[str]) -> Path:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+    if not is_hub_id(model):
         raise CheckpointError(f"{model} is neither a folder nor a hub id of the form organisation/name")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError

@@ -25,19 +25,29 @@ def sincos_table(width: int, side: int) -> torch.Tensor:
 class PositionTable(nn.Module):
     """A fixed table that checkpoints carry along, rounded to their own precision."""
 
+    table: torch.Tensor
+
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
         self.side = side
-        self.register_buffer("table", sincos_table(width, side))
+        self.register_buffer("table", torch.empty(side * side, width))
+        if not self.table.is_meta:  # whose arithmetic would bring in torch's compiler
+            self.reset()
 
     def forward(self, row_N: torch.Tensor, column_N: torch.Tensor) -> torch.Tensor:
-        assert isinstance(self.table, torch.Tensor)
         return self.table[row_N * self.side + column_N]
 
     def reset(self) -> None:
         """Back to the exact values: what training uses, while inference keeps the checkpoint's."""
-        assert isinstance(self.table, torch.Tensor)
         self.table.copy_(sincos_table(self.table.shape[1], self.side))
+
+
+def reset_positions(module: nn.Module) -> None:
+    """Training computes the position tables of a model exactly; checkpoints carry them rounded."""
+    for table in module.modules():
+        if isinstance(table, PositionTable):
+            table.float()
+            table.reset()
 
 
 class TimestepEmbedding(nn.Module):

@@ -14,6 +14,7 @@ from irg.model.attention import Attend
 from irg.model.config import ModelConfig
 from irg.model.decoder import Decoder, Rope, Wanted
 from irg.model.embeddings import PositionTable, TimestepEmbedding
+from irg.model.hollow import hollow
 from irg.model.vision import Connector, VisionTower
 
 
@@ -108,5 +109,5 @@ class UnifiedModel(nn.Module):
 
 def skeleton(config: ModelConfig) -> UnifiedModel:
     """A model without memory for its weights: their names and shapes."""
-    with torch.device("meta"):
+    with hollow():
         return UnifiedModel(config)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from irg.core.digest import content_of
 from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_json, write_atomically
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
@@ -177,6 +178,34 @@ def read_header(path: Path) -> tuple[WeightFile, dict[str, torch.Size]]:
 
     Raises CheckpointError where it is missing or not whole.
     """
+    entries, _ = _entries(path)
+    values: Counter[str] = Counter()
+    for entry in entries.values():
+        values[entry.dtype] += entry.shape.numel()
+    shapes = {name: entry.shape for name, entry in entries.items()}
+    size = path.stat().st_size
+    return WeightFile(path.name, size, len(entries), dict(values.most_common())), shapes
+
+
+def content_of_weights(path: Path) -> str:
+    """Tells a file from others by its header and a piece of every tensor (`irg.core.digest.content_of`).
+
+    Raises CheckpointError as `read_header` does.
+    """
+    entries, begin = _entries(path)
+    return content_of(path, sorted(begin + entry.begin for entry in entries.values()))
+
+
+class _Entry(NamedTuple):
+    """A tensor as a header tells of it; it begins so many bytes after the header."""
+
+    dtype: str
+    shape: torch.Size
+    begin: int
+
+
+def _entries(path: Path) -> tuple[dict[str, _Entry], int]:
+    """The tensors of a file by name, and where its header ends."""
     if not path.exists():
         raise CheckpointError(f"{path.parent} is not a whole checkpoint folder: {path.name} is missing")
     size = path.stat().st_size
@@ -185,16 +214,18 @@ def read_header(path: Path) -> tuple[WeightFile, dict[str, torch.Size]]:
         if length > min(size - 8, MOST_BYTES):
             raise CheckpointError(f"{path} is not a whole safetensors file: it ends inside its header")
         header = file.read(length)
-    values: Counter[str] = Counter()
     try:
         tensors = parse_json(header.decode(), "its header")
         tensors.pop("__metadata__", None)
-        shapes = {name: torch.Size(entry["shape"]) for name, entry in tensors.items()}
-        for name, entry in tensors.items():
-            values[entry["dtype"]] += shapes[name].numel()
+        entries = {
+            name: _Entry(str(entry["dtype"]), torch.Size(entry["shape"]), int(entry["data_offsets"][0]))
+            for name, entry in tensors.items()
+        }
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        if any(entry.begin < 0 for entry in entries.values()):
+            raise ValueError("a tensor begins before its file")
     except (ValueError, KeyError, TypeError, AttributeError) as broken:
         raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken
     if end != size:
         raise CheckpointError(f"{path} is not a whole safetensors file: it has {size:,} bytes of {end:,}")
-    return WeightFile(path.name, size, len(tensors), dict(values.most_common())), shapes
+    return entries, 8 + length

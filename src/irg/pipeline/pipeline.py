@@ -186,13 +186,7 @@ class Pipeline:
         return [self._prompt_ids(prompt) for prompt in prompts]
 
     def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
-        if not prompt.strip():
-            raise ValueError("the prompt is empty")
-        ids = self.parts.tokenizer.encode(prompt)
-        if len(ids) > self.settings.max_prompt_tokens:
-            limit = self.settings.max_prompt_tokens
-            raise ValueError(f"the prompt has {len(ids)} tokens, this model takes up to {limit}")
-        return ids
+        return self.settings.prompt_ids(prompt, self.parts.tokenizer)
 
     def _trace(self, prompt: str, seed: int, plan: Plan) -> Trace:
         return Trace(prompt, (), seed, self._system_prompt(plan), plan.as_json(), self.identity)

@@ -14,7 +14,7 @@ from irg.core.values import check_number
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
-from irg.prep import Resize
+from irg.prep import Resize, Tokenizer
 
 FILE = "irg.json"
 
@@ -125,6 +125,17 @@ class Settings(BaseSettings):
     def save(self, folder: Path) -> None:
         content = self.model_dump(mode="json", exclude_defaults=True)
         write_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def prompt_ids(self, prompt: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """The tokens of a prompt. Raises ValueError for one that is empty, or longer than the model takes."""
+        if not prompt.strip():
+            raise ValueError("the prompt is empty")
+        ids = tokenizer.encode(prompt)
+        if len(ids) > self.max_prompt_tokens:
+            raise ValueError(
+                f"the prompt has {len(ids)} tokens, this model takes up to {self.max_prompt_tokens}"
+            )
+        return ids
 
     def plan(
         self, turns: int = 2, think: bool = True, width: int | None = None, height: int | None = None

@@ -85,6 +85,13 @@ class Machines:
     def default_shards(self) -> int:
         return max(4, 2 * math.ceil(self.cpus + self.gpus))
 
+    def device_actors(self, kind: type) -> list[Any]:
+        """One actor for each GPU; without any, one for each machine."""
+        gpus = min(1.0, self.gpus)
+        count = max(1, int(self.gpus)) if gpus else len(self.nodes)
+        options: dict[str, Any] = {"num_gpus": gpus, "max_concurrency": 1, "scheduling_strategy": "SPREAD"}
+        return [lasting_actor(kind, **options) for _ in range(count)]
+
     def check_sees(self, folder: Path) -> None:
         """Raises ValueError unless every machine sees the files of this folder."""
         import ray
@@ -103,6 +110,20 @@ class Machines:
                 f"{folder} is not the same folder on {len(blind)} of {len(self.nodes)} machines: "
                 "expected one on a file system that all share"
             )
+
+
+def lasting_actor(kind: type, **options: Any) -> Any:
+    """An actor; one that is lost is made anew, and what it was at is done again."""
+    import ray
+
+    return ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, **options)(kind).remote()
+
+
+def cause_of(error: Any) -> Exception:
+    """What was raised in a worker, of Ray's error for it."""
+    cause = error.cause
+    cause.add_note(f"Raised by a worker:\n{error}")
+    return cause
 
 
 def pinned(node: str) -> dict[str, Any]:

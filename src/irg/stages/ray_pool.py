@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.digest import digest_of
-from irg.stages.cluster import Cluster, Machines
+from irg.stages.cluster import Cluster, Machines, cause_of, lasting_actor
 from irg.stages.flow import Job, advance, advance_async
 from irg.stages.runner import Progress, Watch, run_on
 from irg.stages.shards import Outcome, Shard
@@ -117,7 +117,8 @@ class Workers:
         if Resource.DEVICE in wanted:
             self._start_devices()
         if Resource.ENDPOINT in wanted:
-            self.waiting = self._started(max_concurrency=num_shards)
+            self.waiting = lasting_actor(_Worker, max_concurrency=num_shards)
+            self.actors.append(self.waiting)
 
     def taken(self, shard: Shard) -> Shard:
         return shard.left
@@ -135,21 +136,10 @@ class Workers:
             ray.kill(actor)
 
     def _start_devices(self) -> None:
-        """One actor for each GPU; without any, one for each machine."""
-        gpus = min(1.0, self.machines.gpus)
-        count = max(1, int(self.machines.gpus)) if gpus else len(self.machines.nodes)
-        options: dict[str, Any] = {"num_gpus": gpus, "max_concurrency": 1, "scheduling_strategy": "SPREAD"}
-        started = [self._started(**options) for _ in range(count)]
+        started = self.machines.device_actors(_Worker)
+        self.actors += started
         for actor in (*started, *started):  # the second shard waits where the first is drawn
             self.devices.put_nowait(actor)
-
-    def _started(self, **options: Any) -> Any:
-        """An actor; one that is lost is made anew, and what it was at is done again."""
-        import ray
-
-        actor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, **options)(_Worker).remote()
-        self.actors.append(actor)
-        return actor
 
     async def _done(self, span: Span, shard: Shard) -> list[Outcome]:
         """What a worker made of a shard. Raises what a stage raised there."""
@@ -168,8 +158,7 @@ class Workers:
                     finally:
                         self.devices.put_nowait(actor)
         except RayTaskError as error:
-            cause = error.cause
-            cause.add_note(f"Raised by a worker:\n{error}")
+            cause = cause_of(error)
         raise cause
 
 

@@ -1,4 +1,5 @@
-"""Trying again what failed in passing: an endpoint that was too busy, out of order, too slow, out of reach.
+"""Trying again what failed in passing: an endpoint that was too busy, out of order, out of reach, or asked in
+a way that it does not take.
 
 Such a record is rejected after all attempts that its request was worth, and stays so, since what a stage made
 is kept. `retry` sets those shards aside, so that the next run makes them again: of each, only the records
@@ -6,6 +7,7 @@ that were failed, and what follows from them.
 """
 
 from collections import Counter
+from collections.abc import Collection
 
 from irg.stages.records import Item
 from irg.stages.shards import Mark, Shard
@@ -13,8 +15,9 @@ from irg.stages.stage import Identity, live
 from irg.stages.store import Store
 
 
-def retry(store: Store, ordered: str) -> Counter[str]:
-    """Have all records made again that were rejected for a passing reason. Returns how many, by reason.
+def retry(store: Store, ordered: str, stages: Collection[str] | None = None) -> Counter[str]:
+    """Have all records made again that one of these stages, or any, rejected for a passing reason. Returns
+    how many, by reason.
 
     `ordered` names the stage whose work on a shard depends on all shards before it. Killed in between, this
     leaves a store that a run can go on with, and that it can be called for again.
@@ -24,7 +27,8 @@ def retry(store: Store, ordered: str) -> Counter[str]:
     marks: set[tuple[int, Mark]] = set()
     for number, mark, lineage in files:
         # What a source made in the place of something that did not come needs no other.
-        rejects = store.tally(number, mark).rejects if len(lineage) > 1 else {}
+        is_meant = len(lineage) > 1 and (stages is None or mark.name in stages)
+        rejects = store.tally(number, mark).rejects if is_meant else {}
         for reason in store.codec.passing & rejects.keys():
             failed[reason] += rejects[reason]
             marks.add((number, mark))

@@ -8,6 +8,7 @@ from torch import nn
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, embedded, tiny
 from irg.model.adapters import adapt
 from irg.model.checkpoint import CheckpointFolder
+from irg.model.embeddings import reset_positions
 from irg.model.low_bit import Quantize
 from irg.model.parts import freeze
 from irg.model.unified import skeleton
@@ -92,13 +93,6 @@ def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
         model = model.to(recipe.parallel.master.dtype)
     reset_positions(model)
     return ModelLosses(model.train())
-
-
-def reset_positions(model: UnifiedModel) -> None:
-    """Training computes the position tables exactly; checkpoints carry them rounded."""
-    for table in (model.latent_positions, model.view_positions):
-        table.float()
-        table.reset()
 
 
 def initialise(model: UnifiedModel, generator: torch.Generator) -> None:

@@ -18,12 +18,12 @@ What allocators lose, what the encoder of pictures needs for a moment, and commu
 from dataclasses import dataclass, field
 from functools import cache
 
-import torch
 from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.adapters import LoraSettings, adapted_layers, num_adapter_parameters
 from irg.model.decoder import Expert
+from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
@@ -215,7 +215,7 @@ class _Sizes:
 
 @cache
 def _sizes(config: ModelConfig) -> _Sizes:
-    with torch.device("meta"):
+    with hollow():
         model, autoencoder = UnifiedModel(config), Autoencoder(config.autoencoder)
     parts = dict.fromkeys(ModelPart, 0)
     for name, parameter in model.named_parameters():

@@ -63,7 +63,8 @@ def data_of(
 ) -> Data:
     """Survey the datasets and plan steps over them, for a run on `world` processes.
 
-    Their streams are named by the datasets' numbers, after `prefix`, paths and modes.
+    Their streams are named by the datasets' numbers, after `prefix`, and modes: not by paths, since names
+    decide what is random about samples, and a run goes on though its data has moved.
     What is found of stored datasets is kept in `lengths` of the run's folder, for when it goes on. Raises
     ValueError for datasets that cannot be used at all and, with `strict`, RowError for the first bad row.
     """
@@ -116,7 +117,7 @@ def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts
             mode,
             weight * data.weight,
             required=mode in data.required,
-            name=f"{name}:{data.scenes or data.path}:{mode or 'all'}",
+            name=":".join([name, *([data.scenes] if data.scenes else []), mode or "all"]),
             system_prompt=prompt,
             questions=recipe.questions,
         )

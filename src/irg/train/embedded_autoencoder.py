@@ -24,6 +24,7 @@ from irg.core.recipe import Recipe
 from irg.model import Autoencoder
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig
+from irg.model.hollow import hollow
 from irg.prep import to_pixels, to_uint8
 from irg.run.loop import FedStep, Run, newest_step
 from irg.run.metrics import LogSettings
@@ -186,7 +187,7 @@ class AutoencoderObjective:
     @cached_property
     def _flops(self) -> float:
         """Of a step: two for every product forward, four backward."""
-        with torch.device("meta"):
+        with hollow():
             model = Autoencoder(self.recipe.config)
             crops = torch.empty(self.recipe.batch, 3, self.recipe.crop, self.recipe.crop)
         with FlopCounterMode(display=False) as counter:

@@ -5,7 +5,7 @@ The parts are those of a run: objective, layout over processes, attention, optim
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +17,8 @@ from torch import nn
 
 from irg.core import Packed
 from irg.core.files import write_atomically
-from irg.model import ModelConfig, UnifiedModel, bagel_7b, embedded, tiny
-from irg.model.config import AutoencoderConfig, DecoderConfig, VisionConfig
-from irg.model.unified import skeleton
+from irg.model import ModelConfig
+from irg.model.presets import cut, random_model
 from irg.run.flops import matrix_product_rate, now, peak_flops, row_flops
 from irg.run.losses import ModelLosses
 from irg.run.metrics import Work, peak_memory
@@ -34,26 +33,12 @@ from irg.run.parallel import (
     joined,
     lay_out,
 )
-from irg.train.assemble import reset_positions
 from irg.train.synthetic import DocumentLengths, SyntheticRows
 
 _NUM_ROWS = 2
 """Different rows, taken by turns: with a single one, code compiled for its lengths alone would look good."""
 _WARM_UP = 2
 """Steps before measuring: both rows compile, allocate and choose algorithms."""
-
-
-def mid() -> ModelConfig:
-    """186 million parameters: for comparisons between CPUs."""
-    return ModelConfig(
-        DecoderConfig(768, 10, 12, 4, 2048, 8192),
-        VisionConfig(384, 9, 6, 1536, patch=14, side=70),
-        AutoencoderConfig("kl", (64, 128, 256, 256), 2, 16, scale=0.3611, shift=0.1159),
-    )
-
-
-PRESETS = {"bagel_7b": bagel_7b(), "mid": mid(), "embedded": embedded(2048), "tiny": tiny()}
-"""Sizes of the model measured."""
 
 
 def usual_tokens(preset: str) -> int:
@@ -81,15 +66,7 @@ class TrainBench:
 
     def config(self) -> ModelConfig:
         """The preset's sizes, cut. Raises ValueError where there is nothing to cut."""
-        config = PRESETS[self.preset]
-        decoder, vision = config.decoder, config.vision
-        layers = _cut("layers", self.layers, decoder.num_layers)
-        vision_layers = _cut("vision layers", self.vision_layers, vision.num_layers)
-        return replace(
-            config,
-            decoder=replace(decoder, num_layers=layers),
-            vision=replace(vision, num_layers=vision_layers),
-        )
+        return cut(self.preset, self.layers, self.vision_layers)
 
     @property
     def optimizer_settings(self) -> OptimizerSettings:
@@ -175,7 +152,7 @@ def measure(bench: TrainBench, device: str | None = None, profile: Path | None =
     rows = [synthetic.row(bench.tokens) for _ in range(_NUM_ROWS)]
     with joined(device) as layout:
         parallel = bench.parallel(layout.device)
-        objective = ModelLosses(_random_model(config, layout.device, parallel.master))
+        objective = ModelLosses(random_model(config, layout.device, parallel.master.dtype))
         lay_out(objective, objective.layers, layout, parallel)
         optimizers = Optimizers(objective, bench.optimizer_settings)
         step = partial(_step, objective, optimizers, layout, parallel)
@@ -231,19 +208,6 @@ def _work(bench: TrainBench, config: ModelConfig, rows: list[Packed], world: int
     )
 
 
-def _random_model(config: ModelConfig, device: torch.device, master: Precision) -> UnifiedModel:
-    """Ordinary weights: zeros would draw less power, and a GPU would run faster than it does in earnest."""
-    model = skeleton(config).to(master.dtype).to_empty(device=device)
-    generator = torch.Generator(device).manual_seed(0)
-    for name, parameter in model.named_parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, std=0.02, generator=generator)
-        else:
-            nn.init.constant_(parameter, 1.0 if "norm" in name and name.endswith("weight") else 0.0)
-    reset_positions(model)
-    return model
-
-
 def _write_profile(step: Callable[[], object], layout: Layout, path: Path) -> None:
     on_gpu = layout.device.type == "cuda"
     activities = [torch.profiler.ProfilerActivity.CPU]
@@ -257,12 +221,6 @@ def _write_profile(step: Callable[[], object], layout: Layout, path: Path) -> No
         order = "self_device_time_total" if on_gpu else "self_cpu_time_total"
         table = profiler.key_averages().table(sort_by=order, row_limit=40, max_name_column_width=100)
         write_atomically(path, table + "\n")
-
-
-def _cut(what: str, wanted: int | None, available: int) -> int:
-    if wanted is not None and not 0 < wanted <= available:
-        raise ValueError(f"{wanted} {what}: the preset has 1 to {available}")
-    return available if wanted is None else wanted
 
 
 def _name(device: torch.device) -> str:

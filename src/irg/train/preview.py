@@ -13,7 +13,7 @@ from irg.data.prepare import Preparer
 from irg.data.source import RowError
 from irg.data.streams import Elsewhere, Stream, counted
 from irg.model import ModelConfig, bagel_7b
-from irg.model.checkpoint import CheckpointError
+from irg.model.checkpoint import CheckpointError, CheckpointFolder, is_hub_id
 from irg.model.device import usual_device
 from irg.pipeline import Settings
 from irg.prep import SizeOnly
@@ -45,8 +45,8 @@ class Section:
 def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
     """The plan of a run on `world` processes: tables, and notes in between.
 
-    Where the first checkpoint or the data is not at hand, typical ones stand for them, and that is said. No
-    weights are downloaded.
+    Where data or a checkpoint of the hub is not at hand, typical ones stand for them, and that is said. No
+    weights are downloaded. Raises ValueError where a folder to begin from is not there.
     """
     device = usual_device(recipe.device)
     data: Data | None = None
@@ -59,6 +59,11 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         else:
             yield "the data is not there: planned for typical documents"
     except CheckpointError as absent:
+        named = [one for one in (recipe.init, recipe.parts) if one is not None]
+        for folder in (one for one in named if not is_hub_id(one)):
+            CheckpointFolder.find(folder)  # the run would not be given one that is not there, either
+        if not any(map(is_hub_id, named)):
+            raise
         config, settings = bagel_7b(), Settings().changed_by(recipe.settings or {})
         yield f"planned for BAGEL-7B-MoT and typical documents: {absent}"
     if data is not None:
@@ -171,5 +176,6 @@ def _survey_section(data: Data) -> Section:
         mine = [(reason, count) for (name, reason), count in rejected.items() if name == one.stream.name]
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in mine)
         usable = "made as drawn" if one.stream.virtual else f"{len(one.lengths.usable):,}"
-        rows.append((one.stream.name, usable, reasons or "none"))
+        name = one.stream.name if one.stream.virtual else f"{one.stream.name} of {one.stream.source.name}"
+        rows.append((name, usable, reasons or "none"))
     return Section("data", ("stream", "usable rows", "rejected"), rows)

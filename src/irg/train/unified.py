@@ -13,14 +13,16 @@ from typing import Any
 import torch
 
 from irg.core import Document
+from irg.core.digest import digest_of
 from irg.core.output import refuse_to_replace
 from irg.data.compose import Composer
-from irg.model import ModelConfig
+from irg.model.checkpoint import CheckpointFolder
+from irg.model.weights import content_of_weights
 from irg.run.loop import CHECKPOINTS, Run, already, newest_step
 from irg.run.parallel import Layout, Precision, joined
 from irg.run.settings import RunSettings
 from irg.terminal import err
-from irg.train.assemble import build, parts_of
+from irg.train.assemble import RunParts, build, parts_of
 from irg.train.dataset import StoredFeed, data_of
 from irg.train.evaluation import UnifiedEvaluator
 from irg.train.export import EXPORT, Choice, export_run, read_from
@@ -71,7 +73,7 @@ def run_of(recipe: TrainRecipe, layout: Layout, strict: bool = False) -> Unified
     )
     evaluator = UnifiedEvaluator(recipe, parts, objective, strict) if recipe.evaluation else None
     feed = StoredFeed(data, layout, recipe.workers, strict)
-    return Run(objective, feed, _settings(recipe, parts.config), layout, evaluator)
+    return Run(objective, feed, _settings(recipe, parts), layout, evaluator)
 
 
 def finish(recipe: TrainRecipe, run: UnifiedRun) -> Path:
@@ -87,10 +89,10 @@ def finish(recipe: TrainRecipe, run: UnifiedRun) -> Path:
     return folder
 
 
-def _settings(recipe: TrainRecipe, config: ModelConfig) -> RunSettings:
+def _settings(recipe: TrainRecipe, parts: RunParts) -> RunSettings:
     return RunSettings(
         out=recipe.out,
-        identity=_identity(recipe) | {"model": asdict(config)},
+        identity=_identity(recipe, parts),
         optimizer=recipe.optimizer,
         seed=recipe.seed,
         steps=recipe.steps,
@@ -105,11 +107,22 @@ def _settings(recipe: TrainRecipe, config: ModelConfig) -> RunSettings:
     )
 
 
-def _identity(recipe: TrainRecipe) -> dict[str, Any]:
-    """What must not change between a run and its continuation."""
-    kept = {"init", "preset", "parts", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
-    content = recipe.model_dump(mode="json", include=kept)
-    return content | {"optimizer": str(recipe.optimizer.kind)}
+def _identity(recipe: TrainRecipe, parts: RunParts) -> dict[str, Any]:
+    """What must not change between a run and its continuation: of files what is in them, wherever they lie.
+
+    The rows of stored data are compared by the plan (`irg.data.plan`).
+    """
+    kept = {"preset", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
+    content = recipe.model_dump(mode="json", include=kept, exclude={"data": {"__all__": {"path"}}})
+    began = CheckpointFolder.find(recipe.init) if recipe.init is not None else None
+    return content | {
+        "optimizer": str(recipe.optimizer.kind),
+        "model": asdict(parts.config),
+        "weights of init": began and began.weights_content(),
+        "autoencoder": content_of_weights(parts.folder.autoencoder_file),
+        "tokenizer": digest_of(parts.tokenizer.fast.to_str()),
+        "system prompt": parts.settings.system_prompt,
+    }
 
 
 @contextmanager

@@ -9,8 +9,16 @@ from PIL import Image
 from irg.bench.episodes import DrawnEpisode
 from irg.bench.intervals import wilson
 from irg.bench.items import Item
-from irg.bench.judging import Judged, Judgement
-from irg.bench.scene.benchmark import PROTOCOL, SceneRun, run, save, sheet, summarise, verdict
+from irg.bench.protocol import EvidenceRow, Hearing
+from irg.bench.scene.benchmark import (
+    PROTOCOL,
+    SceneRun,
+    run,
+    save,
+    sheet,
+    summarise,
+    verdict,
+)
 from irg.bench.scene.items import (
     COMBINATIONS,
     COMPOUNDS,
@@ -38,33 +46,36 @@ def test_the_verdict_is_the_oracles() -> None:
     assert not judged.correct and "wanted 2 stars, see none" in judged.flaws
 
 
-def made(*items: tuple[str, Split, str]) -> tuple[list[Item], Judged]:
+Heard = dict[tuple[str, int], Hearing]
+
+
+def made(*items: tuple[str, Split, str]) -> tuple[list[Item], Heard]:
     """Items by family and split, and verdicts on their turns, drawn from turn 0: + right, - wrong."""
     evidence = {"+": {"correct": True, "flaws": []}, "-": {"correct": False, "flaws": ["no"]}}
-    found, rows = [], []
+    found, heard = [], Heard()
     for index, (family, split, verdicts) in enumerate(items):
         found.append(scene_item(index, f"a {family}", family, str(split), 7))
-        rows += [
-            Judgement(found[-1].id, 0, turn, "verdict", evidence[sign]) for turn, sign in enumerate(verdicts)
-        ]
-    return found, Judged(rows, {})
+        for turn, sign in enumerate(verdicts):
+            rows = (EvidenceRow(0, "verdict", evidence[sign]),)
+            heard[found[-1].id, turn] = Hearing(found[-1].id, turn, {0: "abc"}, {}, rows)
+    return found, heard
 
 
-def drawn(folder: Path, items: list[Item], judged: Judged) -> SceneRun:
+def drawn(folder: Path, items: list[Item], heard: Heard) -> SceneRun:
     """White pictures of the items, with a thought from turn 1 on."""
-    stores = tuple(SeriesStore(folder, name, {}, DrawnEpisode) for name in ("direct", "turns"))
+    stores = {name: SeriesStore(folder, name, {}, DrawnEpisode) for name in ("direct", "turns")}
     picture = png(Image.new("RGB", (10, 8), "white"))
     for item in items:
-        later = [row.turn for row in judged.rows if row.item == item.id and row.turn]
+        later = [turn for name, turn in heard if name == item.id and turn]
         names = {turn: f"{item.id}-{turn}" for turn in (0, *later)}
-        stores[0].add([DrawnEpisode(item.id, 0, {}, {0: names[0]})], {names[0]: picture})
+        stores["direct"].add([DrawnEpisode(item.id, 0, {}, {0: names[0]})], {names[0]: picture})
         thoughts = {turn: f"thought {turn}" for turn in later}
         episode = DrawnEpisode(item.id, 0, thoughts, {turn: names[turn] for turn in later})
-        stores[1].add([episode], {names[turn]: picture for turn in later})
-    return SceneRun(items, stores, judged)
+        stores["turns"].add([episode], {names[turn]: picture for turn in later})
+    return SceneRun(items, stores, heard)
 
 
-ITEMS, JUDGED = made(
+ITEMS, HEARD = made(
     ("single", Split.HELD_OUT, "--+"),
     ("single", Split.HELD_OUT, "+++"),
     ("counting", Split.HELD_OUT, "-+-"),
@@ -77,7 +88,7 @@ ITEMS, JUDGED = made(
 
 
 def test_the_summarys_arithmetic() -> None:
-    summary = summarise(ITEMS, JUDGED, SceneOptions(5, turns=2, seed=9), {"name": "m"})
+    summary = summarise(ITEMS, HEARD, SceneOptions(5, turns=2, seed=9), {"name": "m"})
     assert (summary["protocol"], summary["prompts"], summary["seed"]) == (PROTOCOL, 5, 9)
     assert summary["model"] == {"name": "m"}
     assert [turn["turn"] for turn in summary["turns"]] == [0, 1, 2]
@@ -100,8 +111,8 @@ def test_the_summarys_arithmetic() -> None:
 
 
 def test_more_turns_have_more_changes() -> None:
-    items, judged = made(("single", Split.HELD_OUT, "-+-+"), ("two", Split.HELD_OUT, "+--+"))
-    summary = summarise(items, judged, SceneOptions(2, turns=3), {})
+    items, heard = made(("single", Split.HELD_OUT, "-+-+"), ("two", Split.HELD_OUT, "+--+"))
+    summary = summarise(items, heard, SceneOptions(2, turns=3), {})
     assert summary["changes"] == [
         {"from": 1, "to": 2, "fixed": 0, "broken": 1},
         {"from": 2, "to": 3, "fixed": 2, "broken": 0},
@@ -109,7 +120,7 @@ def test_more_turns_have_more_changes() -> None:
 
 
 def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
-    summary, found = summarise(ITEMS, JUDGED, SceneOptions(5), {"name": "m"}), drawn(tmp_path, ITEMS, JUDGED)
+    summary, found = summarise(ITEMS, HEARD, SceneOptions(5), {"name": "m"}), drawn(tmp_path, ITEMS, HEARD)
     save(found, summary, tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
     assert json.loads((folder / "summary.json").read_text()) == summary
@@ -132,7 +143,7 @@ def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
 
 
 def test_the_sheet_frames_what_is_right_in_green(tmp_path: Path) -> None:
-    found = drawn(tmp_path, ITEMS, JUDGED)
+    found = drawn(tmp_path, ITEMS, HEARD)
     canvas = sheet(found)
     width, height = 3 * 16 + 14, 14 + 34 + 14
     assert canvas.size == (3 * width + 14, 24 + 3 * height)
@@ -169,7 +180,7 @@ def test_a_run_draws_the_base_and_then_the_turns(pipeline: Pipeline, tmp_path: P
         for turn, seen in found.evidence(item).items():
             judged = verdict(item.prompt, found.picture(item, turn))
             assert seen == {"correct": judged.correct, "flaws": list(judged.flaws)}
-    assert summarise(found.items, found.judged, options, {})["turns"][2]["count"] == 1
+    assert summarise(found.items, found.heard, options, {})["turns"][2]["count"] == 1
 
 
 def test_batches_give_each_item_its_own(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -197,7 +208,7 @@ def test_an_interrupted_run_goes_on_and_comes_to_the_same(pipeline: Pipeline, tm
     found = run(pipeline, options, tmp_path / "torn", lambda done, total: told.append(done))
     assert told == [0, 2, 4, 6, 6, 8], "what was drawn is not drawn again"
     whole = run(pipeline, options, tmp_path / "whole")
-    assert found.judged == whole.judged and len(whole.judged.rows) == 4 * 3
+    assert found.heard == whole.heard and len(whole.heard) == 4 * 3
     for item in whole.items:
         assert found.thoughts(item) == whole.thoughts(item)
         for turn in range(3):
@@ -210,7 +221,7 @@ def test_another_choice_of_prompts_is_another_run(pipeline: Pipeline, tmp_path: 
     first, _ = run(pipeline, one, tmp_path), run(pipeline, other, tmp_path)
     told: list[int] = []
     again = run(pipeline, one, tmp_path, lambda done, total: told.append(done))
-    assert told == [6] and again.judged == first.judged
+    assert told == [6] and again.heard == first.heard
 
 
 def test_a_lost_picture_makes_the_report_incomplete(pipeline: Pipeline, tmp_path: Path) -> None:
@@ -218,19 +229,20 @@ def test_a_lost_picture_makes_the_report_incomplete(pipeline: Pipeline, tmp_path
     options = SceneOptions(3, turns=1)
     whole = run(pipeline, options, tmp_path)
     (where,) = tmp_path.iterdir()
-    (where / "judgements.jsonl").unlink()
     (where / "pictures" / "turns-00001-0-1.png").unlink()
     found = run(pipeline, options, tmp_path)
-    summary = summarise(found.items, found.judged, options, {})
-    missing = {"picture cannot be read": 1}
+    summary = summarise(found.items, found.heard, options, {})
+    missing = {"no picture": 1}
     assert summary["incomplete"] == {"expected": 10, "judged": 9, "missing": missing}
     assert [turn["count"] for turn in summary["turns"]] == [3, 2]
-    assert [row for row in whole.judged.rows if row in found.judged.rows] == found.judged.rows
+    assert {key: hearing for key, hearing in whole.heard.items() if key != ("00001", 1)} == {
+        key: hearing for key, hearing in found.heard.items() if hearing.rows
+    }
 
 
 def test_a_model_of_another_size_is_refused_before_it_draws(tmp_path: Path) -> None:
     pipeline = Pipeline(random_model(), random_autoencoder(), tokenizer(), settings(64))
-    with pytest.raises(ValueError, match="pictures of 64x64: the oracle reads 128x128"):
+    with pytest.raises(ValueError, match="pictures of 64x64: scene reads 128x128"):
         run(pipeline, SceneOptions(1), tmp_path)
     assert not list(tmp_path.iterdir())
 

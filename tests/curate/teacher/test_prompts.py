@@ -36,7 +36,9 @@ def test_a_batch_without_an_answer_is_proposed_as_nothing(make: MakeTeacher, ser
     server.behaviour = Behaviour(answer=lambda body: "no")
     found = proposals(TeacherPrompts(make(), batch=3), 0, 3)
     assert [proposal.prompt for proposal in found] == ["", "", ""]
-    assert {proposal.problem for proposal in found} == {"answer does not fit the schema"}
+    assert {proposal.problem for proposal in found} == {
+        ("answer does not fit the schema", "also when asked again: it holds no complete JSON object")
+    }
 
 
 def test_a_spent_budget_stops_the_run(make: MakeTeacher) -> None:

@@ -5,7 +5,9 @@ what was asked for: every object clear, counts, colours, sizes and the relation 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from irg.bench.episodes import DrawnEpisode, EpisodeBatch, drawing_header, in_batches
-from irg.bench.harness import Progress, draw_missing
+from irg.bench.episodes import DrawnEpisode
+from irg.bench.figures import shares, summary_of
+from irg.bench.harness import Progress
 from irg.bench.intervals import wilson
 from irg.bench.items import Item, fingerprint
-from irg.bench.judging import Evidence, Judged, Judgement, incomplete, judge_missing
+from irg.bench.protocol import (
+    Benchmark,
+    EvidenceRow,
+    Hearing,
+    Hearings,
+    JudgeOptions,
+    Sample,
+    Shown,
+    Summary,
+    missing_pictures,
+)
+from irg.bench.runs import Crew, Drawing, Mode, Run, draw, judge_run, looking, of_drawing, plans_of
 from irg.bench.scene.items import (
     FAMILIES,
     GROUPS,
@@ -29,35 +43,108 @@ from irg.bench.scene.items import (
 )
 from irg.bench.scene.sheet import SHOWN, SheetRow, contact_sheet
 from irg.bench.store import SeriesStore
+from irg.bench.tree import OfficialTree, PictureFile
 from irg.core.files import write_atomically
 from irg.core.trace import Verdict, png
 from irg.pipeline import Pipeline
 from irg.world import judge, parse, read
 from irg.world.scene import IMAGE_SIZE
 
-PROTOCOL = "irg-scene-2"
+VERSION = 2
+PROTOCOL = f"irg-scene-{VERSION}"
 _QUESTION = "verdict"
+
+
+class SceneOracle:
+    """Reads every picture, and says what is wrong with it."""
+
+    identity: Mapping[str, Any] = {"name": "oracle of the scene world", "version": VERSION}
+
+    def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
+        for one in shown:
+            verdicts = {
+                number: verdict(one.item.prompt, found.open()) for number, found in one.pictures.items()
+            }
+            yield (
+                one,
+                [
+                    EvidenceRow(number, _QUESTION, {"correct": found.correct, "flaws": list(found.flaws)})
+                    for number, found in verdicts.items()
+                ],
+            )
+
+
+def _oracle(options: JudgeOptions) -> nullcontext[SceneOracle]:
+    if options.settings:
+        raise ValueError(
+            f"--judge {next(iter(options.settings))}: the oracle of the scene world has no settings"
+        )
+    return nullcontext(SceneOracle())
+
+
+def summarise_turn(items: Sequence[Item], heard: Hearings) -> Summary:
+    """The share of right pictures, by family; the headline is of the main prompts."""
+    samples = [
+        Sample(item.id, 0, _category(item), float(right), right)
+        for item in items
+        if (right := _is_right(heard.get(item.id))) is not None
+    ]
+    expected = Counter(map(_category, items))
+    main = {str(family): expected[str(family)] for family in FAMILIES if expected[str(family)]}
+    return summary_of("scene", samples, expected, shares(main), missing_pictures(items, heard))
+
+
+def _category(item: Item) -> str:
+    return family_of(item) if group_of(item) == MAIN else group_of(item)
+
+
+def _is_right(hearing: Hearing | None) -> bool | None:
+    if hearing is None or not (rows := hearing.ok(0)):
+        return None
+    return rows[_QUESTION].evidence["correct"]
+
+
+def scene_benchmark(options: SceneOptions) -> Benchmark:
+    """The benchmark with so many prompts of this seed."""
+    return Benchmark(
+        "scene",
+        VERSION,
+        "prompts of the scene world that training never saw, judged by its oracle",
+        lambda sources: scene_items(options),
+        _oracle,
+        {"scene": summarise_turn},
+        OfficialTree(lambda item: [PictureFile(item.id)], r"\d{5}"),
+        size=(IMAGE_SIZE, IMAGE_SIZE),
+        world="scenes",
+    )
+
+
+SCENE = scene_benchmark(SceneOptions())
 
 
 @dataclass(frozen=True)
 class SceneRun:
-    """What came of the items: the stores of what was drawn, at once and in turns, and the evidence of it."""
+    """What came of the items: the stores of what was drawn, at once and in turns, and what the oracle found
+    by item and turn."""
 
     items: list[Item]
-    drawn: tuple[SeriesStore[DrawnEpisode], ...]
-    judged: Judged
+    drawn: Mapping[str, SeriesStore[DrawnEpisode]]
+    heard: Mapping[tuple[str, int], Hearing]
 
     def thoughts(self, item: Item) -> dict[int, str]:
-        return {
-            turn: text for store in self.drawn for turn, text in store.records[item.id, 0].thoughts.items()
-        }
+        found = [store.records[item.id, 0].thoughts for store in self.drawn.values()]
+        return {turn: text for thoughts in found for turn, text in thoughts.items()}
 
-    def evidence(self, item: Item) -> dict[int, Evidence]:
-        return {row.turn: row.evidence for row in self.judged.rows if row.item == item.id}
+    def evidence(self, item: Item) -> dict[int, dict[str, Any]]:
+        return {
+            turn: rows[_QUESTION].evidence
+            for (name, turn), hearing in sorted(self.heard.items())
+            if name == item.id and (rows := hearing.ok(0))
+        }
 
     def picture(self, item: Item, turn: int) -> Image.Image:
         """Raises ImageError if it is not there any more."""
-        store = self.drawn[min(turn, 1)]
+        store = self.drawn["turns" if turn else "direct"]
         return store.picture(store.records[item.id, 0].images[turn])
 
 
@@ -69,34 +156,31 @@ def run(
     Each model and choice of prompts has a folder of its own there. Raises ValueError for pictures of a size
     that the oracle does not read.
     """
-    items, settings = scene_items(options), pipeline.settings
-    plans = {"direct": settings.plan(turns=1, think=False), "turns": settings.plan(turns=options.turns)}
-    size = (plans["turns"].width, plans["turns"].height)
-    if size != (IMAGE_SIZE, IMAGE_SIZE):
-        raise ValueError(f"pictures of {size[0]}x{size[1]}: the oracle reads {IMAGE_SIZE}x{IMAGE_SIZE}")
-    header = _header(pipeline, options, items)
-    place = folder / fingerprint(header)
+    benchmark, items = scene_benchmark(options), scene_items(options)
+    plans = plans_of(pipeline.settings, Mode.ALL, options.turns)
+    benchmark.check((plan for _, plan in plans.values()), benchmark.world)
+    drawing = Drawing(Mode.ALL, plans, pipeline.identity, pipeline.settings.system_prompt)
+    place = folder / fingerprint([drawing.deciding, items, options.batch])
     place.mkdir(parents=True, exist_ok=True)
-    stores = {name: SeriesStore(place, name, header, DrawnEpisode) for name in plans}
-    batches = [
-        EpisodeBatch(name, pipeline, plan, pictures, first)
-        for first, (name, plan) in enumerate(plans.items())
-        for pictures in in_batches(items, options.batch)
-    ]
-    draw_missing(batches, stores, progress=progress)
-    rows = SeriesStore(place, "judgements", header, Judgement)
-    drawn = tuple(stores.values())
-    return SceneRun(items, drawn, judge_missing(items, drawn, _evidence, rows))
+    ours = Run.begin(place, benchmark, items, len(items), of_drawing(drawing, pipeline.identity))
+    draw(ours, drawing, lambda: pipeline, Crew(options.batch), progress)
+    store = judge_run(ours, looking(ours.drawn()), SceneOracle())
+    return SceneRun(items, ours.drawn(), {hearing.key: hearing for hearing in store.records.values()})
 
 
 def summarise(
-    items: Sequence[Item], judged: Judged, options: SceneOptions, model: Mapping[str, Any]
+    items: Sequence[Item],
+    heard: Mapping[tuple[str, int], Hearing],
+    options: SceneOptions,
+    model: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The benchmark's result as JSON: per turn the score with its 95% interval, also by family.
 
     Where evidence is missing the scores are of the pictures that have it, and `incomplete` says so.
     """
-    right = {(row.item, row.turn): row.evidence["correct"] for row in judged.rows}
+    turns = range(options.turns + 1)
+    keys = [(item.id, turn) for item in items for turn in turns]
+    right = {key: found for key in keys if (found := _is_right(heard.get(key))) is not None}
     groups = {name: [item for item in items if group_of(item) == name] for name in GROUPS}
     main = groups.pop(MAIN)
     families = {str(family): [item for item in main if family_of(item) == family] for family in FAMILIES}
@@ -104,26 +188,37 @@ def summarise(
     def score(some: Sequence[Item], turn: int) -> dict[str, Any]:
         return _score([right[item.id, turn] for item in some if (item.id, turn) in right])
 
-    turns = [
-        {"turn": turn}
-        | score(main, turn)
-        | {"families": {name: score(some, turn) for name, some in families.items()}}
-        | {name: score(some, turn) for name, some in groups.items()}
-        for turn in range(options.turns + 1)
-    ]
-    changes = [
-        {"from": turn, "to": turn + 1} | _changes(right, main, turn) for turn in range(1, options.turns)
-    ]
     summary = {
         "protocol": PROTOCOL,
         "prompts": len(main),
         "seed": options.seed,
         "model": model,
-        "turns": turns,
-        "changes": changes,
+        "turns": [
+            {"turn": turn}
+            | score(main, turn)
+            | {"families": {name: score(some, turn) for name, some in families.items()}}
+            | {name: score(some, turn) for name, some in groups.items()}
+            for turn in turns
+        ],
+        "changes": [
+            {"from": turn, "to": turn + 1} | _changes(right, main, turn) for turn in range(1, options.turns)
+        ],
     }
-    missing = incomplete(items, range(options.turns + 1), judged)
-    return summary | ({"incomplete": missing} if missing else {})
+    missing = _missing(items, heard, turns)
+    if not missing:
+        return summary
+    told = {"expected": len(keys), "judged": len(right), "missing": missing}
+    return summary | {"incomplete": told}
+
+
+def _missing(
+    items: Sequence[Item], heard: Mapping[tuple[str, int], Hearing], turns: Iterable[int]
+) -> dict[str, int]:
+    reasons: Counter[str] = Counter()
+    for turn in turns:
+        of_turn = {item: hearing for (item, of), hearing in heard.items() if of == turn}
+        reasons.update(missing_pictures(items, of_turn))
+    return dict(reasons)
 
 
 def save(found: SceneRun, summary: Mapping[str, Any], folder: Path) -> None:
@@ -165,22 +260,6 @@ def sheet(found: SceneRun) -> Image.Image:
 
 def verdict(prompt: str, image: Image.Image) -> Verdict:
     return Verdict.of(judge(parse(prompt), read(np.asarray(image))))
-
-
-def _evidence(item: Item, image: Image.Image) -> dict[str, Evidence]:
-    judged = verdict(item.prompt, image)
-    return {_QUESTION: {"correct": judged.correct, "flaws": list(judged.flaws)}}
-
-
-def _header(pipeline: Pipeline, options: SceneOptions, items: Sequence[Item]) -> dict[str, Any]:
-    """What has to agree for two runs to be one; batches decide on rounding."""
-    return {
-        "protocol": PROTOCOL,
-        **drawing_header(pipeline.settings, pipeline.identity),
-        "items": fingerprint(items),
-        "turns": options.turns,
-        "batch": options.batch,
-    }
 
 
 def _score(rights: Sequence[bool]) -> dict[str, Any]:

@@ -2,26 +2,12 @@
 
 from dataclasses import dataclass
 
+from irg.bench.episodes import PictureCost
 from irg.bench.items import Item
 from irg.bench.scene.fidelity import Fidelity
 from irg.bench.scene.items import group_of, scene_item
 from irg.bench.scene.reflections import ReflectionCheck
-from irg.bench.store import Key, Rounded
-
-
-@dataclass(frozen=True)
-class PictureCost:
-    """What a picture took from the prompt on: wall-clock seconds (of its batch, shared equally), runs of the
-    model to draw, and tokens of text that it wrote."""
-
-    seconds: Rounded
-    evaluations: int
-    tokens: int
-
-    def __add__(self, other: "PictureCost") -> "PictureCost":
-        return PictureCost(
-            self.seconds + other.seconds, self.evaluations + other.evaluations, self.tokens + other.tokens
-        )
+from irg.bench.store import Key
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from irg.bench.episodes import PictureCost
 from irg.bench.noise import PairedDraws, fork
 from irg.bench.scene.conditions import Condition, Scope, turn_name
 from irg.bench.scene.fidelity import fidelity
-from irg.bench.scene.records import BestOfTwo, PictureCost, PromptRecord, Result
+from irg.bench.scene.records import BestOfTwo, PromptRecord, Result
 from irg.bench.scene.reflections import ReflectionCheck, check, planned_scene
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Rollout, TurnPlan

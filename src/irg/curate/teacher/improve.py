@@ -7,6 +7,7 @@ from irg.core.picture import Picture
 from irg.curate.records import TraceRecord
 from irg.endpoint import Call, Estimate, ImageRequest
 from irg.endpoint.asking import AskingStage, Case, Respondent
+from irg.endpoint.probe import DRAWN, label, red
 
 
 class Improvement(StrEnum):
@@ -33,6 +34,11 @@ class EndpointImprove(AskingStage[TraceRecord]):
 
     def estimate(self, count: int) -> Estimate:
         return self.teacher.estimate([Call(count, images=1)])
+
+    async def probe(self) -> None:
+        source = red() if self.how is Improvement.EDIT else None
+        name = label(self.teacher.endpoint.settings)
+        await self.teacher.endpoint.draw(ImageRequest(DRAWN, self.size, source, name, seed=0))
 
     async def one(self, case: Case[TraceRecord]) -> TraceRecord:
         record = case.record

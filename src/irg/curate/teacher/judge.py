@@ -100,6 +100,8 @@ class _Opinion:
 class TeacherJudge(AskingStage[TraceRecord]):
     """Keeps pairs whose second picture does what the prompt says, means the same and is better."""
 
+    shows = True
+
     def __init__(self, teacher: Respondent, settings: JudgeSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or JudgeSettings()
         schemas = {"judge_questions": QuestionList, "judge_checks": Checklist, "judge_compare": Comparison}

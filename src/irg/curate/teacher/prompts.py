@@ -89,6 +89,10 @@ class TeacherPrompts:
         num_batches = -(-count // self.batch)
         return self.teacher.estimate([self.teacher.call(num_batches, "propose", 0, self.batch * 35)])
 
+    async def probe(self) -> None:
+        """Find out whether the teacher can be asked. Raises EndpointError."""
+        await self.teacher.probe(shows=False)
+
     async def _ask(self, number: int) -> list[str] | EndpointError:
         fields = {"count": self.batch, "subject": self.subjects[number % len(self.subjects)]}
         seed = int(digest_of(self.identity.digest, number)[:15], 16)
@@ -100,5 +104,6 @@ class TeacherPrompts:
     def _proposed(self, answer: list[str] | EndpointError) -> list[Proposal]:
         name = self.teacher.endpoint.settings.model
         if isinstance(answer, EndpointError):
-            return self.batch * [Proposal("", f"teacher {name}", self.licence, problem=answer.reason.value)]
+            why = (answer.reason.value, answer.detail)
+            return self.batch * [Proposal("", f"teacher {name}", self.licence, problem=why)]
         return [Proposal(prompt, f"teacher {name}", self.licence) for prompt in answer]

@@ -27,6 +27,7 @@ class TeacherThink(AskingStage[TraceRecord]):
         self, teacher: Respondent, look: bool = False, words: int = 150, student: float = 0.0, seed: int = 0
     ) -> None:
         self.look, self.words, self.student = look, words, student
+        self.shows = look
         self.template = "think_from_picture" if look else "think"
         identity = teacher.identity("think", {self.template: Thought}, seed)
         self._asking = replace(identity, settings=identity.settings | {"look": look, "words": words})
@@ -93,6 +94,8 @@ class FourParts(BaseModel):
 
 class TeacherReflect(AskingStage[TraceRecord]):
     """Compares both pictures and writes what to improve, as if only the first were known."""
+
+    shows = True
 
     def __init__(self, teacher: Respondent, seed: int = 0) -> None:
         super().__init__(teacher, teacher.identity("reflect", {"reflect": FourParts}, seed))

@@ -1,0 +1,1 @@
+"""GenAI-Bench: prompts of ten skills, and the VQAScore of each picture."""

@@ -1,0 +1,44 @@
+"""Evidence of GenEval: the objects of a picture as a row keeps them, and the verdict that follows from it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from irg.bench.geneval.prompts import NAMES
+from irg.bench.geneval.verdict import COLOURS, DetectedObject, GenevalVerdict, counted, decide
+from irg.bench.protocol import EvidenceRow
+
+OBJECTS, VERDICT = "objects", "verdict"
+"""The question that our detector answers, and the one that the official code answers."""
+
+
+def as_evidence(objects: Iterable[tuple[DetectedObject, Sequence[float] | None]]) -> dict[str, Any]:
+    """Objects, each with the logits of its colours if anyone looked."""
+    return {"objects": [_object(one, logits) for one, logits in objects]}
+
+
+def objects_of(evidence: Mapping[str, Any]) -> list[DetectedObject]:
+    return [
+        DetectedObject(NAMES[one["class"]], tuple(one["box"]), one["score"], one.get("colour"))
+        for one in evidence["objects"]
+    ]
+
+
+def verdict_of(asked: Mapping[str, Any], rows: Mapping[str, EvidenceRow]) -> GenevalVerdict:
+    """The verdict on a picture: from its objects, or the official code's own."""
+    if VERDICT in rows:
+        found = rows[VERDICT].evidence
+        return GenevalVerdict(found["correct"], tuple(found["reason"].splitlines()))
+    return decide(asked, counted(objects_of(rows[OBJECTS].evidence), asked["tag"]))
+
+
+def most_likely(logits: Sequence[float]) -> str:
+    return COLOURS[max(range(len(COLOURS)), key=logits.__getitem__)]
+
+
+def _object(found: DetectedObject, logits: Sequence[float] | None) -> dict[str, Any]:
+    kept: dict[str, Any] = {"class": NAMES.index(found.name), "box": list(found.box), "score": found.score}
+    if found.colour is not None:
+        kept["colour"] = found.colour
+    if logits is not None:
+        kept["colours"] = [round(logit, 4) for logit in logits]
+    return kept

@@ -1,0 +1,74 @@
+"""GenEval's prompts: 553 lines, each a sentence with what has to be in the picture; and names of things."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from irg.bench.geneval.verdict import COLOURS
+from irg.bench.items import Item, seeds_of
+from irg.core.files import parse_json, read_text
+
+PROMPTS_FILE, LONG_FILE = "evaluation_metadata.jsonl", "evaluation_metadata_long.jsonl"
+TAGS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+RELATIONS = ("left of", "right of", "above", "below")
+PICTURES = 4
+NAMES = (
+    *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light"),
+    *("fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow"),
+    *("elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase"),
+    *("frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove"),
+    *("skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon"),
+    *("bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut"),
+    *("cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop"),
+    *("computer mouse", "tv remote", "computer keyboard", "cell phone", "microwave", "oven", "toaster"),
+    *("sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush"),
+)
+"""Of COCO's classes in their order, as the prompts say them: three are made clearer."""
+
+
+def read_prompts(path: Path, benchmark: str) -> list[Item]:
+    """The items of a file, numbered by line; the facts of each are its line. Raises ValueError for what is no
+    such file."""
+    items = []
+    for number, line in enumerate(read_text(path).splitlines()):
+        where = f"{path}, line {number + 1}"
+        facts = parse_json(line, where)
+        check_facts(facts, where)
+        name = f"{number:05d}"
+        items.append(Item(name, facts["prompt"], seeds_of(benchmark, name, PICTURES), facts))
+    return items
+
+
+def check_facts(facts: Any, where: str) -> None:
+    """Raises ValueError, which begins with `where`, for what GenEval's scorer cannot be asked."""
+    if (
+        not isinstance(facts, dict)
+        or facts.get("tag") not in TAGS
+        or not isinstance(facts.get("prompt"), str)
+    ):
+        raise ValueError(f"{where}: expected a prompt with one of the tags {', '.join(TAGS)}")
+    clauses = facts.get("include")
+    if not isinstance(clauses, list) or not clauses:
+        raise ValueError(f"{where}: expected a list of what to include")
+    for index, clause in enumerate(clauses):
+        _check_clause(clause, index, where)
+    for clause in facts.get("exclude", ()):
+        _check_clause(clause, 0, where)
+
+
+def _check_clause(clause: Mapping[str, Any], index: int, where: str) -> None:
+    _check_one(clause.get("class"), NAMES, f"{where}: class")
+    if not isinstance(clause.get("count"), int) or clause["count"] < 1:
+        raise ValueError(f"{where}: count {clause.get('count')!r}: expected at least 1")
+    if "color" in clause:
+        _check_one(clause["color"], COLOURS, f"{where}: color")
+    if "position" in clause:
+        relation, target = clause["position"]
+        _check_one(relation, RELATIONS, f"{where}: position")
+        if target not in range(index):
+            raise ValueError(f"{where}: position of {target!r}: expected the number of an earlier object")
+
+
+def _check_one(value: Any, known: Sequence[str], where: str) -> None:
+    if value not in known:
+        raise ValueError(f"{where} {value!r}: expected one of {', '.join(known)}")

@@ -1,0 +1,28 @@
+"""The benchmarks by name. One is imported when it is asked for: some need much."""
+
+from difflib import get_close_matches
+from importlib import import_module
+
+from irg.bench.protocol import Benchmark
+
+PLACES = {
+    "geneval": "irg.bench.geneval.benchmark:GENEVAL",
+    "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "scene": "irg.bench.scene.benchmark:SCENE",
+    "tiif": "irg.bench.tiif.benchmark:TIIF",
+    "wise": "irg.bench.wise.benchmark:WISE",
+    "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
+}
+"""By name the module and the attribute of each."""
+
+
+def benchmark(name: str) -> Benchmark:
+    """Raises ValueError for a name that no benchmark has."""
+    if name not in PLACES:
+        near = get_close_matches(name, PLACES, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no benchmark is called {name!r}: expected one of {', '.join(PLACES)}{hint}")
+    module, _, attribute = PLACES[name].partition(":")
+    found = getattr(import_module(module), attribute)
+    assert isinstance(found, Benchmark) and found.name == name, f"{PLACES[name]} is not {name}"
+    return found

@@ -1,0 +1,1 @@
+"""OneIG-Bench in English: alignment, text, reasoning, style and diversity."""

@@ -1,0 +1,283 @@
+"""A run: a folder with what was drawn of a benchmark's items, what was found out about it, and what it is.
+
+A run need not have drawn anything itself: its pictures may lie in official trees that somebody else made.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from irg import __version__
+from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
+from irg.bench.harness import Progress, draw_missing
+from irg.bench.items import Item, fingerprint
+from irg.bench.judging import hear_missing, hearings
+from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
+from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
+from irg.bench.ranks import Ranks
+from irg.bench.store import SeriesStore
+from irg.core.digest import digest_of
+from irg.core.files import read_json, read_text, write_atomically
+from irg.pipeline import Pipeline, Plan, Settings
+from irg.stages.cluster import Cluster
+
+KIND = "benchmark run"
+"""What the folder's marker says."""
+ABOUT, ITEMS = "run.json", "items.jsonl"
+_EVIDENCE = "evidence-"
+_SEED_STRIDE = 1_000_003
+"""Between the seeds of a picture in runs of different seeds."""
+_items = TypeAdapter(Item)
+
+
+class Mode(StrEnum):
+    """What is drawn: at once; one turn with a thought; turns that reflect; or the first and the last."""
+
+    BASE = "base"
+    COT = "cot"
+    IRG = "irg"
+    ALL = "all"
+
+
+def plans_of(settings: Settings, mode: Mode, turns: int) -> dict[str, tuple[int, Plan]]:
+    """By the names of their series the plans of a mode, each with the number of its first turn."""
+    if mode in (Mode.BASE, Mode.COT) and turns > 1:
+        raise ValueError(f"mode {mode} with {turns} turns: expected 1, or mode irg or all")
+    direct = {"direct": (BASE_TURN, settings.plan(turns=1, think=False))}
+    after = {"turns": (BASE_TURN + 1, settings.plan(turns=turns))}
+    return direct if mode is Mode.BASE else after if mode is not Mode.ALL else direct | after
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn: by which weights and plans, with which seed added to those of the items."""
+
+    mode: Mode
+    plans: Mapping[str, tuple[int, Plan]]
+    model: Mapping[str, Any]
+    system_prompt: str
+    seed: int = 0
+
+    @property
+    def turns(self) -> list[int]:
+        return sorted(first + n for first, plan in self.plans.values() for n in range(len(plan.turns)))
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """All that decides on a picture beside its item, as JSON."""
+        return {
+            "mode": str(self.mode),
+            "model": {name: self.model.get(name) for name in ("fingerprint", "dtype")},
+            "system_prompt": self.system_prompt,
+            "plans": {name: plan.as_json() for name, (_, plan) in self.plans.items()},
+            "seed": self.seed,
+        }
+
+    def seeded(self, items: Sequence[Item]) -> list[Item]:
+        """The items with the seeds of this run."""
+        added = self.seed * _SEED_STRIDE
+        return [replace(item, seeds=tuple(seed + added for seed in item.seeds)) for item in items]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what it says of itself."""
+
+    folder: Path
+    about: Mapping[str, Any]
+
+    @classmethod
+    def begin(
+        cls, folder: Path, benchmark: Benchmark, items: Sequence[Item], of: int, facts: Mapping[str, Any]
+    ) -> "Run":
+        """Say what the run is; `facts` are `of_drawing` or `of_trees`, `of` how many items there are in all.
+
+        Raises ValueError if the folder holds another run.
+        """
+        about = {
+            "benchmark": benchmark.name,
+            "version": benchmark.version,
+            "items": {"count": len(items), "of": of, "fingerprint": fingerprint(items)},
+            "irg": __version__,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            **json.loads(json.dumps(facts)),
+        }
+        if (folder / ABOUT).exists():
+            before = read_json(folder / ABOUT)
+            names = ("benchmark", "version", "sources", "deciding")
+            if differing := _differing(before, about, names):
+                raise ValueError(
+                    f"{folder} holds another run ({', '.join(differing)} differ): choose another folder"
+                )
+        lines = "".join(json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in items)
+        write_atomically(folder / ITEMS, lines)
+        write_atomically(folder / ABOUT, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
+        return cls(folder, about)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """Raises ValueError for a folder that holds none."""
+        if not (folder / ABOUT).is_file():
+            raise ValueError(f"{folder} holds no benchmark run: {ABOUT} is missing")
+        return cls(folder, read_json(folder / ABOUT))
+
+    @cached_property
+    def items(self) -> list[Item]:
+        lines = read_text(self.folder / ITEMS).splitlines()
+        return [_items.validate_json(line) for line in lines]
+
+    @property
+    def turns(self) -> list[int]:
+        return list(self.about["turns"])
+
+    @property
+    def is_partial(self) -> bool:
+        """Only some of the benchmark's items were asked for."""
+        return self.about["items"]["count"] < self.about["items"]["of"]
+
+    def drawn(self, process: int = 0) -> dict[str, SeriesStore[DrawnEpisode]]:
+        """What was drawn, by series; none of a run whose pictures lie elsewhere."""
+        names = self.about["series"]
+        header = {name: self.about[name] for name in ("benchmark", "version", "deciding")}
+        return {name: SeriesStore(self.folder, name, header, DrawnEpisode, process) for name in names}
+
+    def evidence(self, judge: Mapping[str, Any]) -> SeriesStore[Hearing]:
+        """What a judge of this identity has found."""
+        header = {name: self.about[name] for name in ("benchmark", "version")} | {"judge": dict(judge)}
+        return SeriesStore(self.folder, f"{_EVIDENCE}{digest_of(header)[:8]}", header, Hearing)
+
+    @property
+    def judges(self) -> list[dict[str, Any]]:
+        """The identities of all judges that have found something, in the order in which they last did."""
+        paths = sorted(self.folder.glob(f"{_EVIDENCE}*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+        heads = []
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                heads.append(json.loads(file.readline())["judge"])
+        return heads
+
+
+def of_drawing(drawing: Drawing, model: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says of itself that draws."""
+    return {
+        "mode": str(drawing.mode),
+        "turns": drawing.turns,
+        "series": list(drawing.plans),
+        "deciding": drawing.deciding,
+        "model": dict(model),
+    }
+
+
+def of_trees(trees: Mapping[int, Path], label: str) -> dict[str, Any]:
+    """What a run says of itself whose pictures lie in official trees, one for each turn."""
+    places = {str(turn): str(path.resolve()) for turn, path in trees.items()}
+    return {
+        "mode": None,
+        "turns": sorted(trees),
+        "series": [],
+        "deciding": {"trees": places},
+        "model": {"name": label},
+    }
+
+
+def draw(
+    run: Run,
+    drawing: Drawing,
+    load: Callable[[], Pipeline],
+    crew: "Crew",
+    progress: Progress | None = None,
+) -> None:
+    """Draw all pictures of the run's items that it does not hold yet, as far as they fall to this process."""
+    stores = run.drawn(crew.ranks.rank)
+    batches = [
+        EpisodeBatch(name, load, plan, pictures, first)
+        for name, (first, plan) in drawing.plans.items()
+        for pictures in in_batches(run.items, crew.batch)
+    ]
+    draw_missing(crew.ranks.share(batches), stores, crew.workers, progress, crew.cluster)
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who draws: so many pictures in step, in so many processes, on a cluster, as one of torchrun's."""
+
+    batch: int = 32
+    workers: int = 1
+    cluster: Cluster | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+
+
+def looking(drawn: Mapping[str, SeriesStore[DrawnEpisode]]) -> Look:
+    """The pictures that a run has drawn."""
+
+    def look(item: Item, turn: int) -> dict[int, ShownPicture | str]:
+        return {number: _drawn_picture(drawn, (item.id, number), turn) for number in range(len(item.seeds))}
+
+    return look
+
+
+def _drawn_picture(
+    drawn: Mapping[str, SeriesStore[DrawnEpisode]], key: tuple[str, int], turn: int
+) -> ShownPicture | str:
+    for store in drawn.values():
+        if key in store.records and turn in store.records[key].images:
+            path = store.path_of(store.records[key].images[turn])
+            return ShownPicture(path.read_bytes(), path) if path.is_file() else NOT_DRAWN
+    return NOT_DRAWN
+
+
+def judge_run(run: Run, look: Look, judge: Judge, progress: Progress | None = None) -> SeriesStore[Hearing]:
+    """Have all pictures of the run judged that have not been."""
+    store = run.evidence(judge.identity)
+    asked = [(item, turn) for turn in run.turns for item in run.items]
+    hear_missing(asked, look, judge, store, progress)
+    return store
+
+
+def summarised(benchmark: Benchmark, run: Run, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
+    """By turn the summaries of all variants, of rows alone."""
+    return {
+        turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
+        for turn in run.turns
+        for heard in [hearings(store, turn)]
+    }
+
+
+def result_of(run: Run, judge: Mapping[str, Any], found: Mapping[int, Sequence[Summary]]) -> dict[str, Any]:
+    """The result of a run as JSON, with full precision."""
+
+    def told(summary: Summary) -> dict[str, Any]:
+        content = asdict(replace(summary, samples=()))
+        return {name: value for name, value in content.items() if name not in ("samples", "weights")}
+
+    items = run.about["items"]
+    return {
+        "benchmark": run.about["benchmark"],
+        "version": run.about["version"],
+        "partial": f"{items['count']} of {items['of']} prompts" if run.is_partial else None,
+        "complete": all(summary.is_complete for some in found.values() for summary in some),
+        "judge": dict(judge),
+        "turns": [
+            {"turn": turn, "summaries": [told(summary) for summary in some]} for turn, some in found.items()
+        ],
+        "run": dict(run.about),
+    }
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Which of these are not the same; of what decides on pictures the parts."""
+    found = []
+    for name in names:
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += [part for part in {**old, **new} if old.get(part) != new.get(part)]
+        elif old != new:
+            found.append(name)
+    return found

@@ -1,0 +1,1 @@
+"""How fast episodes are: measured by phases, against what the machine reached in the same run."""

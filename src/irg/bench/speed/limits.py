@@ -1,0 +1,103 @@
+"""What the machine reaches, measured in the run that is compared with it: bare products, and reading."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch.nn import functional
+
+from irg.bench.speed.clock import Clock
+from irg.bench.speed.work import Product, Work, packed_together
+
+_ENOUGH = 0.004
+"""Seconds that a measurement takes at least: shorter ones are repeated within it."""
+_ROUNDS = 5
+_MOST_VALUES = 1 << 28
+"""Of a tensor that is read to measure: some bandwidth is reached with less than a whole model."""
+
+
+@dataclass
+class Limits:
+    """The best of all rounds so far; `measure` makes another."""
+
+    clock: Clock
+    dtype: torch.dtype
+    products: tuple[Product, ...]
+    read_values: int
+    """How much is read at once: what fits into a cache is read faster."""
+    seconds: dict[Product, float] = field(default_factory=dict)
+    bandwidth: float = 0.0
+    """Bytes per second."""
+
+    BRANCHES: ClassVar = (1, 2, 3)
+
+    @classmethod
+    def of(cls, clock: Clock, dtype: torch.dtype, works: Iterable[Work], read_values: float) -> "Limits":
+        """For the products of these works, alone and packed with those of other branches."""
+        known = {
+            packed_together(product, branches) if product.batch == 1 and product.rows > 1 else product
+            for work in works
+            for product, _ in work.products
+            for branches in cls.BRANCHES
+        }
+        products = sorted(known, key=lambda one: (one.rows, one.inner, one.columns, one.batch))
+        return cls(clock, dtype, tuple(products), min(int(read_values), _MOST_VALUES))
+
+    def measure(self) -> None:
+        for product in self.products:
+            seconds = self._best(_multiplication(product, self.clock.device, self.dtype))
+            self.seconds[product] = min(seconds, self.seconds.get(product, seconds))
+        side = 1024
+        # A matrix times a vector reads every entry once.
+        rows = max(self.read_values // side, 1)
+        matrix = torch.ones(rows, side, device=self.clock.device, dtype=self.dtype)
+        vector = torch.ones(side, device=self.clock.device, dtype=self.dtype)
+        size = matrix.numel() * matrix.element_size()
+        for read in (lambda: matrix.sum(), lambda: torch.mv(matrix, vector)):
+            self.bandwidth = max(self.bandwidth, size / self._best(read))
+
+    def rate(self, product: Product) -> float:
+        """The best FLOP/s of the shape, alone or packed."""
+        packed = (packed_together(product, branches) for branches in self.BRANCHES)
+        return max(one.flops / self.seconds[one] for one in (product, *packed) if one in self.seconds)
+
+    @property
+    def best_rate(self) -> float:
+        return max(map(self.rate, self.products))
+
+    def computing(self, work: Work) -> float:
+        """Seconds that the products of a work take at their best rates."""
+        return sum(times * product.flops / self.rate(product) for product, times in work.products)
+
+    def reading(self, work: Work) -> float:
+        """Seconds that its bytes take."""
+        return work.values * self.dtype.itemsize / self.bandwidth
+
+    def _best(self, run: Callable[[], object]) -> float:
+        repeats, best = 1, float("inf")
+        while (taken := self._timed(run, repeats)) < _ENOUGH:
+            repeats = max(2 * repeats, int(repeats * _ENOUGH / max(taken, 1e-6)))
+        for _ in range(_ROUNDS):
+            best = min(best, self._timed(run, repeats) / repeats)
+        return best
+
+    def _timed(self, run: Callable[[], object], repeats: int) -> float:
+        started = self.clock.now()
+        for _ in range(repeats):
+            run()
+        return self.clock.seconds(self.clock.now() - started)
+
+
+def _multiplication(product: Product, device: torch.device, dtype: torch.dtype) -> Callable[[], object]:
+    generator = torch.Generator(device).manual_seed(0)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, device=device).to(dtype)
+
+    if product.batch == 1:
+        rows, weight = normal(product.rows, product.inner), normal(product.columns, product.inner)
+        return lambda: functional.linear(rows, weight)
+    left = normal(product.batch, product.rows, product.inner)
+    right = normal(product.batch, product.inner, product.columns)
+    return lambda: torch.bmm(left, right)

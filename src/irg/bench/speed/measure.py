@@ -1,0 +1,140 @@
+"""The measurement: episodes of a random model, phase by phase, and the machine's limits between them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from statistics import median
+
+import torch
+
+from irg.bench.speed.calls import KernelCalls, kernel_calls
+from irg.bench.speed.clock import Clock, Moment
+from irg.bench.speed.limits import Limits
+from irg.bench.speed.work import EpisodeWork, Work
+from irg.bench.speed.workload import Workload
+from irg.core.events import DenoisingStep
+from irg.engine import SeededDraws
+from irg.pipeline import Pipeline
+from irg.pipeline.episode import RowEvent
+from irg.run.metrics import peak_memory
+
+TEXT, DRAWING = ("thought", "reflection"), ("image 1", "image 2")
+"""The phases that the two ratios to the limit are of."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured. Times are of the median episode, phase by phase."""
+
+    workload: Workload
+    device: str
+    dtype: torch.dtype
+    clock: Clock
+    phases: dict[str, Moment]
+    works: dict[str, Work]
+    limits: Limits
+    calls: KernelCalls
+    peak_bytes: float
+
+    def seconds(self, phase: str) -> float:
+        return self.clock.seconds(self.phases[phase])
+
+    def limit(self, phase: str) -> float:
+        """Seconds that a phase of writing or drawing takes at the machine's best."""
+        work = self.works[phase]
+        return self.limits.reading(work) if phase in TEXT else self.limits.computing(work)
+
+    def of_limit(self, phases: tuple[str, ...]) -> float:
+        return sum(map(self.seconds, phases)) / sum(map(self.limit, phases))
+
+
+@dataclass
+class _Phases:
+    """The time between marks, by the phase that a mark ends."""
+
+    clock: Clock
+    taken: dict[str, Moment] = field(default_factory=dict)
+    last: Moment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.clock.now()
+
+    def end(self, phase: str) -> None:
+        moment = self.clock.now()
+        self.taken[phase] = self.taken.get(phase, Moment(0.0, 0.0)) + (moment - self.last)
+        self.last = moment
+
+
+def measure(
+    workload: Workload,
+    device: torch.device,
+    dtype: torch.dtype,
+    episodes: int,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Speed:
+    """Measure so many episodes, after a short one to warm up. What is done is told to `progress`."""
+    clock = Clock(device)
+    progress("counting kernels")
+    calls = kernel_calls(workload, device, dtype)
+    progress("making a model")
+    pipeline, work = workload.pipeline(device, dtype), EpisodeWork(workload).phases()
+    read = work["thought"].values / work["thought"].tokens
+    limits = Limits.of(clock, dtype, (work[phase] for phase in DRAWING), read)
+    _episode(pipeline, workload, clock, short=True)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    taken, peak = [], 0.0
+    for number in range(episodes):
+        progress(f"episode {number + 1} of {episodes}")
+        taken.append(_episode(pipeline, workload, clock))
+        peak = max(peak, peak_memory(device))
+        progress("bare products and reading")
+        limits.measure()
+    return Speed(
+        workload=workload,
+        device=device_name(device),
+        dtype=dtype,
+        clock=clock,
+        phases={phase: _median([one[phase] for one in taken]) for phase in work},
+        works=work,
+        limits=limits,
+        calls=calls,
+        peak_bytes=peak,
+    )
+
+
+def _episode(pipeline: Pipeline, workload: Workload, clock: Clock, short: bool = False) -> dict[str, Moment]:
+    """The time of each phase of one episode; a `short` one only warms up."""
+    plan = pipeline.settings.plan(turns=2)
+    if short:
+        settings = pipeline.settings.model_copy(update={"num_points": 4, "max_thought_tokens": 4})
+        plan = settings.plan(turns=2)
+    phases = _Phases(clock)
+    rollout = pipeline.rollout([workload.prompt], plan, [SeededDraws(0)])
+    phases.end("prefill")
+    for turn, thinking, drawing in zip(plan.turns, TEXT, DRAWING, strict=True):
+        rollout.look(turn)
+        phases.end("re-entry" if thinking == "reflection" else "prefill")
+        for _ in rollout.think():
+            pass
+        phases.end(thinking)
+        for _ in _until_drawn(rollout.draw(turn)):
+            phases.end(drawing)
+        phases.end("decode")
+    return phases.taken
+
+
+def _until_drawn(events: Iterator[RowEvent]) -> Iterator[None]:
+    """Exhausts the drawing of a picture, yielding once: after the last step and before it is decoded."""
+    for _, event in events:
+        if isinstance(event, DenoisingStep) and event.index == event.total:
+            yield
+
+
+def _median(moments: list[Moment]) -> Moment:
+    return Moment(median(one.wall for one in moments), median(one.cpu for one in moments))
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} thread(s)"

@@ -1,0 +1,95 @@
+"""TIIF's scores of one turn, from the answers of its judge: short and long prompts have one each.
+
+Numbers are those of the official table, which is made of four decimals. A type without any answer is left out
+of its group, as there, and the report is incomplete then.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from irg.bench.figures import weighted_figure
+from irg.bench.items import Item
+from irg.bench.protocol import Figure, Hearings, Sample, Summarise, Summary, missing_pictures
+from irg.bench.tiif.groups import NINE, PARTS, TYPES, Cell, group, overall
+
+ANSWERS = "answers"
+"""The one question about a picture: all that is asked of it."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What was answered about the prompts of one length."""
+
+    length: str
+    items: Sequence[Item]
+    given: Mapping[str, Sequence[str]]
+    """By item the answers, for those that have any."""
+
+    def of(self, kinds: Collection[str]) -> list[Item]:
+        return [item for item in self.items if item.facts["type"] in kinds]
+
+    @property
+    def cells(self) -> dict[tuple[str, str], Cell]:
+        return {(kind, self.length): self.cell(kind) for kind in TYPES}
+
+    def cell(self, kind: str) -> Cell:
+        return Cell.of(
+            (item.facts["answers"], self.given[item.id]) for item in self.of([kind]) if item.id in self.given
+        )
+
+    @property
+    def samples(self) -> list[Sample]:
+        """A value for each picture, such that a type's mean over pictures is its accuracy over questions."""
+        found = []
+        for kind in TYPES:
+            answered = [item for item in self.of([kind]) if item.id in self.given]
+            share = len(answered) / (self.cell(kind).total or 1)
+            found += [Sample(item.id, 0, kind, share * self._num_right(item)) for item in answered]
+        return found
+
+    def _num_right(self, item: Item) -> int:
+        return Cell.of([(item.facts["answers"], self.given[item.id])]).right
+
+    def figure(self, name: str, kinds: Sequence[str], samples: Iterable[Sample]) -> Figure:
+        """The mean of some types, with its interval."""
+        ours = [sample for sample in samples if sample.category in kinds]
+        present = {sample.category for sample in ours}
+        weights = {kind: 1 / len(present) for kind in kinds if kind in present}
+        found = weighted_figure(name, ours, weights, len(self.of(kinds)))
+        return replace(found, value=group(self.cells, kinds, self.length))
+
+
+def summary(length: str) -> Summarise:
+    """The variant of one length."""
+
+    def summarise(items: Sequence[Item], heard: Hearings) -> Summary:
+        ours = [item for item in items if item.facts["length"] == length]
+        rows = {item.id: heard[item.id].ok(0) for item in ours if item.id in heard}
+        given = {name: some[ANSWERS].evidence["answers"] for name, some in rows.items() if ANSWERS in some}
+        table = _Table(length, ours, given)
+        samples, cells = table.samples, table.cells
+        weights = nine_weights({sample.category for sample in samples})
+        headline = weighted_figure(length, samples, weights, len(ours))
+        parts = {
+            f"{name}, by types": [kind for kinds in groups.values() for kind in kinds]
+            for name, groups in PARTS.items()
+        }
+        groups = {name: list(kinds) for name, kinds in NINE.items()} | parts
+        asked = sum(len(item.facts["questions"]) for item in ours)
+        answered = Figure("questions", None, sum(cell.total for cell in cells.values()), asked)
+        return Summary(
+            length,
+            replace(headline, value=overall(cells, length)),
+            (*(table.figure(name, kinds, samples) for name, kinds in groups.items()), answered),
+            missing_pictures(ours, heard),
+            tuple(samples),
+            weights,
+        )
+
+    return summarise
+
+
+def nine_weights(present: Collection[str]) -> dict[str, float]:
+    """The weight of each type that there is: the same for all groups, and for all types of a group."""
+    groups = [some for kinds in NINE.values() if (some := [kind for kind in kinds if kind in present])]
+    return {kind: 1 / len(groups) / len(some) for some in groups for kind in some}

@@ -1,0 +1,96 @@
+"""`irg bench list`, `download` and `export`: benchmarks, their official files, and their official trees."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from irg.cli.options import AsJson, option
+from irg.terminal import err, out, print_json
+
+if TYPE_CHECKING:
+    from irg.bench.protocol import Benchmark, OfficialFile
+
+EXPORT_EXAMPLES = """[bold]Examples[/bold]
+  irg bench export runs/geneval --out official/
+  irg bench score official/ --benchmark geneval --out runs/again"""
+
+
+def benchmarks(as_json: AsJson = False) -> None:
+    """Name the benchmarks, with their versions and whether their official files are here."""
+    from irg.bench.known import PLACES, benchmark
+
+    found = [benchmark(name) for name in PLACES]
+    rows = [(one.name, one.version, _state(one), ", ".join(one.summaries), one.words) for one in found]
+    if as_json:
+        names = ("name", "version", "files", "variants", "words")
+        print_json({"benchmarks": [dict(zip(names, row, strict=True)) for row in rows]})
+        return
+    table = Table("benchmark", "version", "official files", "variants", "what it is", box=None)
+    for row in rows:
+        table.add_row(*map(str, row))
+    out.print(table)
+
+
+def download(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A benchmark that irg bench list has.")],
+    to: Annotated[
+        Path | None, option("Folder for its files. Default: IRG_BENCH_SOURCES/NAME, or the user's cache.")
+    ] = None,
+) -> None:
+    """Fetch the official files of a benchmark, whose hashes are checked. Their licences are theirs."""
+    from irg.bench.known import benchmark
+    from irg.bench.sources import download as fetch
+    from irg.bench.sources import folder_of
+
+    ours = benchmark(name)
+    folder = folder_of(ours, to)
+
+    def tell(one: "OfficialFile", is_new: bool) -> None:
+        state = "fetched" if is_new else "here already"
+        hashed = "hash checked" if one.sha256 else "no hash is known"
+        err.print(f"{one.path}: {state}, {hashed}", markup=False, soft_wrap=True)
+
+    fetch(ours, folder, tell)
+    if not ours.sources:
+        err.print(f"{name} needs no files")
+    else:
+        out.print(str(folder), markup=False, soft_wrap=True)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    to: Annotated[Path, option("Folder to write; one that irg wrote is replaced.", "--out")],
+) -> None:
+    """Write a run's pictures as the official programs expect them: a tree for each turn, turn1, turn2, ...
+
+    Every picture keeps its bytes (in a grid its pixels), whatever suffix the benchmark gives its files.
+    """
+    from irg.bench.known import benchmark
+    from irg.bench.runs import Run
+    from irg.bench.session import look_of
+    from irg.bench.tree import write_tree
+    from irg.core.output import replaced
+
+    ours = Run.open(run)
+    official = benchmark(ours.about["benchmark"])
+    look = look_of(ours, official)
+    with replaced(to, "official tree", keep=[run]) as folder:
+        for turn in ours.turns:
+            missing = write_tree(official.tree, ours.items, look, turn, folder / f"turn{turn}")
+            for reason, count in missing.items():
+                err.print(f"turn {turn}: {count:,} missing: {reason}", style="yellow")
+    out.print(str(to), markup=False, soft_wrap=True)
+
+
+def _state(benchmark: "Benchmark") -> str:
+    from irg.bench.sources import folder_of, official_files
+
+    if not benchmark.sources:
+        return "none needed"
+    try:
+        official_files(benchmark, folder_of(benchmark))
+    except ValueError as fault:
+        return "modified" if "holds other data" in str(fault) else "not here"
+    return "here"

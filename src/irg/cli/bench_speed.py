@@ -1,0 +1,127 @@
+"""`irg bench speed`: how fast episodes are on this machine."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from rich.table import Table
+
+from irg.cli.options import AsJson, Device, Dtype, option
+from irg.terminal import err, out, print_json
+
+EXAMPLES = """[bold]Examples[/bold]
+  irg bench speed --preset mid --out speed
+  irg bench speed --preset bagel_7b --layers 4 --dtype bfloat16
+  irg bench speed --json > before.json
+  irg bench speed --compare before.json after.json"""
+
+_model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
+
+
+def speed(
+    preset: Annotated[
+        Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
+    ] = "mid",
+    layers: Annotated[
+        int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
+    ] = None,
+    side: Annotated[
+        int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
+    ] = None,
+    thought_tokens: Annotated[
+        int | None, _episode("Of each thought. Default: the preset's.", metavar="N", least=1)
+    ] = None,
+    points: Annotated[
+        int | None,
+        _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
+    ] = None,
+    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = 3,
+    threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
+    folder: Annotated[
+        Path | None, option("Folder for speed.json, with all details, and speed.png.", "--out")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        option("Show two runs beside each other, and measure nothing.", metavar="BEFORE AFTER"),
+    ] = None,
+    as_json: AsJson = False,
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """Measure an episode of two turns, phase by phase, against what this machine reached in the same run.
+
+    Text is compared with the time of reading the weights and caches that every token needs, drawing with
+    that of bare products of matrices; 1 is perfect. Calls of kernels are counted, and scaled to 28 layers.
+    """
+    from irg.bench.speed.report import compared, read_run
+
+    if compare is not None:
+        pairs = compared(*map(read_run, compare))
+        if as_json:
+            print_json({name: {"before": before, "after": after} for name, before, after in pairs})
+        else:
+            out.print(_comparison(pairs))
+        return
+    import torch
+
+    from irg.bench.speed.measure import measure
+    from irg.bench.speed.report import details, plot, summary, write
+    from irg.bench.speed.workload import Workload
+    from irg.cli.output import make_writable
+    from irg.model.device import usual_device, usual_dtype
+
+    place = usual_device(device)
+    torch.set_num_threads(threads)
+    if folder is not None:
+        make_writable(folder)
+    console = err if as_json else out
+    with console.status("") as status, torch.inference_mode():
+        found = measure(
+            Workload(preset, layers, side, thought_tokens, points),
+            place,
+            getattr(torch, dtype) if dtype else usual_dtype(place),
+            episodes,
+            lambda step: status.update(f"{preset}: {step} ..."),
+        )
+    if folder is not None:
+        write(details(found), folder / "speed.json")
+        plot(found, folder / "speed.png")
+    if as_json:
+        print_json(summary(found))
+    else:
+        _show(details(found))
+
+
+def _show(found: dict[str, Any]) -> None:
+    from irg.bench.speed.report import rows
+
+    load, machine = found["workload"], found["machine"]
+    usual = load["usual"]
+    layers = f", {load['layers']} layers" if load["layers"] else ""
+    title = (
+        f"{load['preset']}{layers}, {found['dtype']}, "
+        f"{usual['side']} pixels, {usual['points']} points, thoughts of {usual['thought_tokens']}, "
+        f"on {found['device']}"
+    )
+    table = Table("phase", "wall s", "CPU s", "tokens/s", "of FLOP/s", "of bytes/s", title=title)
+    for row in rows(found):
+        table.add_row(*row)
+    out.print(table)
+    for name, value in (
+        ("text, times its limit", f"{found['of_limit']['text']:.2f}"),
+        ("drawing, times its limit", f"{found['of_limit']['drawing']:.2f}"),
+        ("kernels a token, at 28 layers", f"{found['kernel_calls']['per_token']:,.0f}"),
+        ("kernels a step of three branches", f"{found['kernel_calls']['per_step']:,.0f}"),
+        ("peak memory", f"{found['peak_bytes'] / 2**30:,.2f} GiB"),
+        ("best products here", f"{machine['flops_per_second'] / 1e9:,.0f} GFLOP/s"),
+        ("best reading here", f"{machine['bytes_per_second'] / 1e9:,.1f} GB/s"),
+    ):
+        out.print(f"{name:34}{value}")
+
+
+def _comparison(pairs: list[tuple[str, float, float]]) -> Table:
+    table = Table("", "before", "after", "after / before")
+    for name, before, after in pairs:
+        ratio = f"{after / before:.3f}" if before else ""
+        table.add_row(name, f"{before:,.4g}", f"{after:,.4g}", ratio)
+    return table

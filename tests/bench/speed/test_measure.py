@@ -1,0 +1,30 @@
+import pytest
+
+from irg.bench.speed.measure import DRAWING, TEXT, Speed
+
+
+def test_every_phase_takes_time_in_order(speed: Speed) -> None:
+    assert list(speed.phases) == [
+        "prefill",
+        "thought",
+        "image 1",
+        "re-entry",
+        "reflection",
+        "image 2",
+        "decode",
+    ]
+    assert all(moment.wall > 0 and moment.cpu > 0 for moment in speed.phases.values())
+    assert speed.works.keys() == speed.phases.keys()
+
+
+def test_ratios_are_of_the_phases_of_text_and_drawing(speed: Speed) -> None:
+    read = sum(map(speed.limits.reading, (speed.works[phase] for phase in TEXT)))
+    assert speed.of_limit(TEXT) == pytest.approx(sum(map(speed.seconds, TEXT)) / read)
+    computed = sum(map(speed.limits.computing, (speed.works[phase] for phase in DRAWING)))
+    assert speed.of_limit(DRAWING) == pytest.approx(sum(map(speed.seconds, DRAWING)) / computed)
+    assert min(speed.of_limit(TEXT), speed.of_limit(DRAWING)) > 1
+
+
+def test_progress_is_told(speed: Speed, told: list[str]) -> None:
+    assert told[0] == "counting kernels" and "episode 1 of 1" in told
+    assert speed.peak_bytes > 1e8

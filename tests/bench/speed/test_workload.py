@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from irg.bench.speed.workload import USUAL, Workload, counting_tokenizer
+from irg.core.events import ThoughtDone
+from irg.engine import SeededDraws
+from irg.model.presets import PRESETS
+
+CPU = torch.device("cpu")
+SMALL = Workload("tiny", layers=1, thought_tokens=5, points=3, system_tokens=9, prompt_tokens=4)
+
+
+def test_every_preset_is_an_episode() -> None:
+    assert USUAL.keys() == PRESETS.keys()
+    for preset, usual in USUAL.items():
+        plan = Workload(preset).plan
+        assert (plan.width, plan.text.max_tokens) == (usual.side, usual.thought_tokens)
+        assert [turn.guidance for turn in plan.turns] == [usual.first, usual.later]
+
+
+def test_what_is_asked_for_takes_the_place_of_what_is_usual() -> None:
+    assert (SMALL.usual.thought_tokens, SMALL.usual.points, SMALL.usual.side) == (5, 3, USUAL["tiny"].side)
+
+
+def test_texts_are_as_long_as_they_are_said_to_be() -> None:
+    tokenizer = counting_tokenizer(304)
+    ids = tokenizer.encode(SMALL.settings.system_prompt)
+    assert len(ids) == 9 and tokenizer.decode(ids) == SMALL.settings.system_prompt
+    anything = (299, 0, 17, 17, 250)
+    assert tokenizer.encode(tokenizer.decode(anything)) == anything
+    assert tokenizer.special.text_end == 301
+
+
+def test_thoughts_never_end_early() -> None:
+    pipeline = SMALL.pipeline(CPU, torch.float32)
+    rollout = pipeline.rollout([SMALL.prompt], SMALL.plan, [SeededDraws(1)])
+    rollout.look(SMALL.plan.turns[0])
+    done = [event for _, event in rollout.think() if isinstance(event, ThoughtDone)]
+    assert [(one.num_tokens, one.capped, one.reencoded) for one in done] == [(5, True, False)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"layers": 40}, "40 layers"),
+        ({"side": 50}, "50x50: both must be multiples of 16"),
+        ({"points": 1}, "time points"),
+        ({"thought_tokens": 0}, "thought_tokens 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_at_once(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Workload("tiny", **wrong)  # type: ignore[arg-type]

@@ -1,0 +1,66 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from irg.bench.items import Item
+from irg.bench.pictures import ShownPicture
+from irg.bench.protocol import Benchmark
+from irg.bench.runs import Run
+from irg.bench.session import Session, look_of, looking_in
+from irg.bench.sources import official_files
+from irg.bench.tree import write_tree
+from tests.bench.small import BLUE, COLOURS, ITEMS, RED
+
+
+def session(folder: Path, benchmark: Benchmark = COLOURS, prompts: int | None = None) -> Session:
+    folder.mkdir(exist_ok=True)
+    return Session.prepared(benchmark, official_files(benchmark, folder), folder, prompts)
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Path:
+    """In turn 1 all is red, in turn 2 all is right but for the last item, of which nothing is there."""
+
+    def look(item: Item, turn: int) -> dict[int, ShownPicture | str]:
+        if turn == 2 and item == ITEMS[-1]:
+            return dict.fromkeys((0, 1), "no picture")
+        return dict.fromkeys((0, 1), ShownPicture(BLUE if turn == 2 and item.prompt == "blue" else RED))
+
+    for turn in (1, 2):
+        write_tree(COLOURS.tree, ITEMS, look, turn, tmp_path / "trees" / f"turn{turn}")
+    return tmp_path / "trees"
+
+
+def test_trees_of_turns_are_judged_each_for_itself(trees: Path, tmp_path: Path) -> None:
+    ours = session(tmp_path / "run")
+    run, found = ours.begin_trees(trees, "theirs")
+    assert run.turns == [1, 2] and run.about["model"] == {"name": "theirs"} and run.about["series"] == []
+    result = ours.score(run, looking_in(found))
+    assert result == json.loads((tmp_path / "run" / "summary.json").read_text())
+    heads = [turn["summaries"][0]["headline"] for turn in result["turns"]]
+    assert [(head["value"], head["counted"], head["expected"]) for head in heads] == [
+        (4 / 6, 6, 6),
+        (1, 4, 6),
+    ]
+    assert result["turns"][1]["summaries"][0]["missing"] == {"no picture": 2} and not result["complete"]
+    told = json.loads((tmp_path / "run" / "tree.json").read_text())
+    missing = [f"002/samples/{number}.png" for number in (0, 1)]
+    assert told == {"turn1": {}, "turn2": {"missing": missing}}
+    again = look_of(Run.open(tmp_path / "run"), COLOURS)(ITEMS[1], 2)[0]
+    assert isinstance(again, ShownPicture) and again.data == BLUE
+
+
+def test_some_prompts_make_a_partial_result(trees: Path, tmp_path: Path) -> None:
+    ours = session(tmp_path / "run", prompts=2)
+    run, found = ours.begin_trees(trees, "theirs")
+    assert len(run.items) == 2 and run.is_partial
+    assert ours.score(run, looking_in(found))["partial"] == "2 of 3 prompts"
+
+
+def test_another_version_is_another_run(trees: Path, tmp_path: Path) -> None:
+    session(tmp_path / "run").begin_trees(trees, "theirs")
+    newer = session(tmp_path / "run", replace(COLOURS, version=4))
+    with pytest.raises(ValueError, match=r"holds another run \(version differ\)"):
+        newer.begin_trees(trees, "theirs")

@@ -1,0 +1,49 @@
+import inspect
+import json
+import typing
+from pathlib import Path
+
+from irg.cli.bench_speed import speed
+from irg.model.presets import PRESETS
+from tests.cli.conftest import Run
+
+TINY = (
+    *("bench", "speed", "--preset", "tiny", "--device", "cpu", "--layers", "1", "--episodes", "1"),
+    *("--points", "3", "--thought-tokens", "4"),
+)
+
+
+def test_a_table_a_folder_and_a_comparison(run: Run, work: Path) -> None:
+    result = run(*TINY, "--out", "fast")
+    assert result.exit_code == 0, result.output
+    for word in ("prefill", "reflection", "decode", "drawing, times its limit", "kernels a token"):
+        assert word in result.stdout
+    assert (work / "fast" / "speed.png").is_file()
+    result = run("bench", "speed", "--compare", "fast/speed.json", "fast/speed.json", "--json")
+    pairs = json.loads(result.stdout)
+    assert pairs["peak bytes"]["before"] == pairs["peak bytes"]["after"] > 0
+    assert "after / before" in run("bench", "speed", "--compare", "fast/speed.json", "fast/speed.json").stdout
+
+
+def test_json_is_the_whole_of_stdout(run: Run) -> None:
+    assert set(json.loads(run(*TINY, "--json").stdout)) == {
+        "kernel_calls",
+        "of_limit",
+        "phases",
+        "peak_bytes",
+    }
+
+
+def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
+    result = run(*TINY, "--layers", "9")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "9 layers: the preset has 1 to 3" in result.stderr
+    (work / "other.json").write_text("{}")
+    result = run("bench", "speed", "--compare", "other.json", "other.json")
+    assert result.exit_code == 2 and "other.json is no run of irg bench speed" in result.stderr
+
+
+def test_choices_are_the_presets() -> None:
+    hints = typing.get_type_hints(speed)
+    assert set(inspect.signature(speed).parameters) == set(hints) - {"return"}
+    assert set(typing.get_args(hints["preset"])) == set(PRESETS)
