@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 
@@ -73,3 +75,10 @@ def test_slots_made_in_inference_mode_can_be_written_outside_it(pool: Pool) -> N
         (slot,) = pool.take(1, 4)
     slot.slab.pairs[:, :, 0, 0] = 1.0
     assert slot.slab.pairs.sum() > 0
+
+
+def test_a_pool_begins_anew_in_another_process(pool: Pool) -> None:
+    slots = pool.take(2, 4)
+    again = pickle.loads(pickle.dumps(pool))
+    assert not list(again) and len(list(pool)) == 1 and slots
+    assert again.take(1, 4)[0].slab.pairs.shape[0] == slots[0].slab.pairs.shape[0]

@@ -150,8 +150,14 @@ class StrandAttend:
 
 def _attend(place: _Place, layer: int, query_THK: torch.Tensor) -> torch.Tensor:
     """[R, N, H, K]"""
-    query_RHNK = place.of(query_THK).transpose(1, 2)
+    query_RNHK = place.of(query_THK)
     key_RGSK, value_RGSK = place.seen[2 * layer], place.seen[2 * layer + 1]
+    if place.num == 1:
+        # The heads that share keys and values are as many queries of one head: those are read once.
+        grouped_RGNK = query_RNHK[:, 0].unflatten(1, (key_RGSK.shape[1], -1))
+        seen_RGNK = functional.scaled_dot_product_attention(grouped_RGNK, key_RGSK, value_RGSK)
+        return seen_RGNK.flatten(1, 2)[:, None]
+    query_RHNK = query_RNHK.transpose(1, 2)
     output_RHNK = functional.scaled_dot_product_attention(
         query_RHNK,
         key_RGSK,

@@ -79,6 +79,10 @@ class Pool:
         self.model = model
         self._slabs: WeakSet[Slab] = WeakSet()
 
+    def __reduce__(self) -> tuple[type["Pool"], tuple[UnifiedModel]]:
+        """In another process it begins anew: slots are held by what stays in this one."""
+        return Pool, (self.model,)
+
     def __iter__(self) -> Iterator[Slab]:
         return iter(self._slabs)
 

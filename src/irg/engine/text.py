@@ -77,9 +77,10 @@ def write_on(
     """Every line, none of which is finished, with one more token, and the logits [R, V] it was chosen by."""
     assert not any(line.finished for line in lines)
     strands = with_room([line.strand for line in lines], [1] * len(lines))
-    packed = pack_tokens([[line.unread] for line in lines], [strand.position for strand in strands])
+    token_R = torch.tensor([line.unread for line in lines], device=model.device)
+    positions = [strand.position for strand in strands]
     attend = StrandAttend(strands, [text_parts(1)] * len(lines))
-    hidden_RD = model(packed.to(model.device), attend, Wanted.UNDERSTANDING).understanding_UD
+    hidden_RD = model.read_tokens(token_R, positions, attend, Wanted.UNDERSTANDING)
     logits_RV = model.logits(hidden_RD).float()
     chosen = choose(logits_RV, [line.sampling for line in lines], [line.draws for line in lines])
     return tuple(

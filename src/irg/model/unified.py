@@ -4,6 +4,7 @@ Shape suffixes: U tokens of the understanding expert, M latent tokens, D width, 
 N tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from irg.core import Packed
 from irg.model.attention import Attend
 from irg.model.config import ModelConfig
-from irg.model.decoder import Decoder, Rope, Wanted
+from irg.model.decoder import Decoder, Expert, Rope, Wanted
 from irg.model.embeddings import PositionTable, TimestepEmbedding
 from irg.model.hollow import hollow
 from irg.model.vision import Connector, VisionTower
@@ -58,6 +59,21 @@ class UnifiedModel(nn.Module):
     def remember(self, packed: Packed, attend: Attend) -> None:
         """Run it only for what `attend` stores of it."""
         self(packed, attend, Wanted.NOTHING)
+
+    def join(self) -> None:
+        """Make the model ready to run without gradients: see `Expert.join`. It can still be trained, saved,
+        moved, adapted and held in few bits."""
+        for expert in (module for module in self.modules() if isinstance(module, Expert)):
+            expert.join()
+
+    def read_tokens(
+        self, token_N: torch.Tensor, positions: Sequence[int], attend: Attend, wanted: Wanted
+    ) -> torch.Tensor:
+        """Final-normed hidden states [N, D] of bare text tokens."""
+        nothing = token_N.new_empty(0, self.config.decoder.width, dtype=self.dtype)
+        rope = self.decoder.rope_of(positions)
+        streams, no_rope = (self.decoder.embedding(token_N), nothing), (rope[0][:0], rope[1][:0])
+        return self.decoder(streams, (rope, no_rope), attend, wanted)[0]
 
     def ropes(self, packed: Packed) -> tuple[Rope, Rope]:
         ours, theirs = (

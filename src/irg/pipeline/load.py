@@ -61,8 +61,10 @@ class NamedCheckpoint:
 
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
+        model = self.folder.load_model(self.torch_device, self.torch_dtype)
+        model.join()
         return Pipeline(
-            self.folder.load_model(self.torch_device, self.torch_dtype),
+            model,
             self.folder.load_autoencoder(self.torch_device, self.torch_dtype),
             tokenizer,
             settings,
