@@ -5,6 +5,7 @@ from `../shared/bench/cases` beside the repository, and skip where it is absent.
 which cases it is for, and gets at no others; `test_cases.py` finds those that no module claims.
 """
 
+import ast
 import json
 import os
 from pathlib import Path
@@ -15,8 +16,6 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 DESCRIPTION = "info"
 """The key of every file that says what the others are."""
-CLAIMED: dict[str, set[str]] = {}
-"""Keys by file, of all test modules that were imported."""
 
 
 def folder() -> Path:
@@ -29,7 +28,6 @@ class Cases:
 
     def __init__(self, file: str, *keys: str) -> None:
         self.file, self.keys = file, keys
-        CLAIMED.setdefault(file, set()).update(keys)
 
     def __getitem__(self, key: str) -> Any:
         """What lies under a claimed key. Skips the test where the file, or the key, is absent."""
@@ -41,6 +39,17 @@ class Cases:
         if key not in content:
             pytest.skip(f"{path} holds no cases of {key!r}")
         return content[key]
+
+
+def claimed_by(tests: Path) -> dict[str, set[str]]:
+    """Keys by file that the test modules below a folder claim, told from their source."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(tests.rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == Cases.__name__:
+                file, *keys = (ast.literal_eval(argument) for argument in node.args)
+                found.setdefault(file, set()).update(keys)
+    return found
 
 
 def unclaimed(where: Path, claimed: dict[str, set[str]]) -> list[str]:

@@ -154,6 +154,16 @@ def test_a_bound_on_what_it_may_cost_is_never_passed(server: FakeServer, tmp_pat
     assert spent(one.endpoint.account)[0].requests == len(SHOWN)
 
 
+def test_questions_are_made_when_there_is_a_place_for_them(server: FakeServer, tmp_path: Path) -> None:
+    one = judge(options(server, tmp_path, in_flight="2"))
+    made: list[int] = []
+    questions = one.questions
+    one.questions = lambda shown: (made.append(server.num_requests), questions(shown))[1]
+    heard(one)
+    assert all(asked >= number - 1 for number, asked in enumerate(made)), made
+    assert server.most_at_once <= 2
+
+
 def test_rows_come_as_soon_as_they_are_known_and_may_be_left(server: FakeServer, tmp_path: Path) -> None:
     server.behaviour = Behaviour(
         answer=lambda body: (time.sleep(0.5 if words(body) == "p0" else 0), "yes")[1]

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from irg.core.trace import Trace
-from tests.cli.conftest import Run
+from tests.cli.conftest import SMALL, Run
 
 
 def test_every_option_reaches_the_plan(run: Run, checkpoint: Path) -> None:
@@ -39,3 +39,18 @@ def test_a_prompt_that_is_too_long_costs_no_load(run: Run, checkpoint: Path, tmp
 def test_a_batch_is_of_a_file(run: Run, checkpoint: Path) -> None:
     result = run("generate", "dog", "--batch", 4, "--model", checkpoint)
     assert result.exit_code == 2 and "--prompts alone" in result.stderr
+
+
+def test_weights_of_few_bits_are_said_in_the_trace(run: Run, checkpoint: Path) -> None:
+    options = ("--weights", "int8", "--dtype", "float16", "--turns", 1, "--model", checkpoint, *SMALL)
+    result = run("generate", "dog", "--out", "x", *options)
+    assert result.exit_code == 0, result.output
+    model = Trace.load(Path("x")).model
+    assert (model["weights"], model["dtype"]) == ("int8", "float16")
+    run("generate", "dog", "--out", "y", "--turns", 1, "--model", checkpoint, *SMALL)
+    assert "weights" not in Trace.load(Path("y")).model
+    Path("prompts.txt").write_text("dog\n")
+    many = ("generate", "--prompts", "prompts.txt", "--out", "many")
+    for weights, outcome in ((), "1 made, 0 skipped"), (("--weights", "int8"), "1 made, 0 skipped"):
+        again = run(*many, "--turns", 1, "--model", checkpoint, *SMALL, *weights)
+        assert outcome in again.stdout

@@ -227,3 +227,8 @@ def test_bitsandbytes_that_is_not_installed_is_asked_for(
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LoraSettings.model_validate(wrong)
+
+
+def test_adapters_are_not_trained_over_float8() -> None:
+    with pytest.raises(ValidationError, match="over nf4 or int8 weights, not over fp8"):
+        LoraSettings.model_validate({"quantize": "fp8"})

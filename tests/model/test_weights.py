@@ -65,10 +65,12 @@ def test_differences_are_told_by_name() -> None:
 def test_a_header_tells_what_a_file_holds(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     write_tensors(TENSORS, path)
-    file, shapes = read_header(path)
+    file, entries = read_header(path)
     assert (file.name, file.num_bytes, file.num_tensors) == (path.name, path.stat().st_size, 3)
     assert file.values == {"F32": 6 + 24, "BF16": 5}
-    assert shapes == {name: tensor.shape for name, tensor in TENSORS.items()}
+    assert {name: one.shape for name, one in entries.items()} == {
+        name: tensor.shape for name, tensor in TENSORS.items()
+    }
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="is not a whole safetensors file"):
         read_header(path)

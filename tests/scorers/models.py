@@ -8,6 +8,7 @@ import torch
 
 from irg.scorers.clip import Clip
 from irg.scorers.detector import InstanceDetector
+from irg.scorers.first_words import FirstWords
 
 transformers: Any = pytest.importorskip(
     "transformers", reason="transformers is not installed: pip install irg[bench]"
@@ -87,3 +88,94 @@ def clip(words: Sequence[str]) -> Clip:
         projection_dim=16,
     )
     return Clip(seeded(transformers.CLIPModel, config), tokenizer, {"model": "random"})
+
+
+def word_tokenizer(texts: Sequence[str], special: Sequence[str] = (), end: str | None = None) -> Any:
+    """A tokenizer of whole words and single signs; with `end` it ends every text, as T5's does."""
+    import tokenizers
+    from tokenizers import models, pre_tokenizers, processors
+
+    split = pre_tokenizers.Split(tokenizers.Regex(r"\s?\w+|\W"), behavior="isolated")
+    words = {word for text in texts for word, _ in split.pre_tokenize_str(text)}
+    vocabulary = ["<pad>", "</s>", "<unk>", *special, *sorted(words - {*special})]
+    numbered = {word: number for number, word in enumerate(vocabulary)}
+    found = tokenizers.Tokenizer(models.WordLevel(numbered, unk_token="<unk>"))
+    found.pre_tokenizer = split
+    if end is not None:
+        found.post_processor = processors.TemplateProcessing(f"$A {end}", special_tokens=[(end, 1)])
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=found, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+def clip_t5_parts(vocabulary: int) -> tuple[Any, Any]:
+    """The language model and the vision tower of a CLIP-FlanT5, narrow and shallow."""
+    config = transformers.T5Config(
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        vocab_size=vocabulary,
+        tie_word_embeddings=False,
+        feed_forward_proj="gated-gelu",
+        decoder_start_token_id=0,
+    )
+    language = seeded(transformers.T5ForConditionalGeneration, config)
+    return language, seeded(transformers.CLIPVisionModel, transformers.CLIPVisionConfig(**VISION))
+
+
+TURNS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for c in m.content %}{% if c.type == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c.text }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def first_words(texts: Sequence[str]) -> FirstWords:
+    """A Qwen3-VL, narrow and shallow, whose tokenizer knows the words of these texts."""
+    tokenizer = word_tokenizer([*texts, "user\nassistant\n"], TURNS)
+    tokenizer.add_special_tokens({"additional_special_tokens": [*TURNS]})
+    tokenizer.chat_template = TEMPLATE
+    number = tokenizer.convert_tokens_to_ids
+    config = transformers.Qwen3VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10_000.0,
+                "mrope_section": [2, 1, 1],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_heads": 2,
+            "patch_size": 8,
+            "out_hidden_size": 32,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0],
+        },
+        image_token_id=number("<|image_pad|>"),
+        vision_start_token_id=number("<|vision_start|>"),
+        vision_end_token_id=number("<|vision_end|>"),
+    )
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    prepare = Qwen2VLImageProcessorPil(
+        size={"shortest_edge": 32 * 32, "longest_edge": 64 * 64},
+        patch_size=8,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    model = seeded(transformers.Qwen3VLForConditionalGeneration, config)
+    return FirstWords(model, tokenizer, prepare, {"model": "random"})

@@ -61,11 +61,12 @@ class AskingJudge:
     async def _hear(
         self, shown: Sequence[Shown], heard: asyncio.Queue[tuple[Shown, list[EvidenceRow]]]
     ) -> None:
-        # A request is made, with its pictures encoded, only when there is a place for it.
-        places = asyncio.Semaphore(self.endpoint.settings.in_flight)
+        # Questions and requests hold pictures: they are made only when there is a place for them.
+        items, places = (asyncio.Semaphore(self.endpoint.settings.in_flight) for _ in range(2))
 
         async def one(item: Shown) -> None:
-            rows = await asyncio.gather(*(self._row(asked, places) for asked in self.questions(item)))
+            async with items:
+                rows = await asyncio.gather(*(self._row(asked, places) for asked in self.questions(item)))
             heard.put_nowait((item, rows))
 
         async with self.endpoint.open():

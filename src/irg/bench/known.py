@@ -8,6 +8,10 @@ from irg.bench.protocol import Benchmark
 PLACES = {
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
+    "geneval2": "irg.bench.geneval2.benchmark:GENEVAL2",
+    "genai-bench": "irg.bench.genai.benchmark:GENAI_BENCH",
+    "genai-bench-527": "irg.bench.genai.benchmark:GENAI_BENCH_527",
+    "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
     "scene": "irg.bench.scene.benchmark:SCENE",
     "tiif": "irg.bench.tiif.benchmark:TIIF",
     "wise": "irg.bench.wise.benchmark:WISE",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from irg.pipeline import Pipeline
 
 
-_IDENTITY = ("fingerprint", "dtype")
+_IDENTITY = ("fingerprint", "dtype", "weights")
 """What makes a model the same, wherever its folder lies."""
 
 
@@ -168,7 +168,7 @@ def _is_done(order: Order, job: Job) -> bool:
         return False  # absent, or not whole: it is drawn, which also replaces what is there
     checkpoint = order.choice.checkpoint
     plan = json.loads(json.dumps(order.plan(checkpoint.settings).as_json()))
-    wanted = job.prompt, job.seed, plan, [checkpoint.identity[name] for name in _IDENTITY]
+    wanted = job.prompt, job.seed, plan, [checkpoint.identity.get(name) for name in _IDENTITY]
     return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in _IDENTITY])
 
 

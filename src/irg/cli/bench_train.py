@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from rich.table import Table
 
-from irg.cli.options import AsJson, Device, Dtype, option
+from irg.cli.options import AsJson, Device, TrainingDtype, option
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def train(
     profile: Annotated[Path | None, option("File for a table of what takes the time of one step.")] = None,
     as_json: AsJson = False,
     device: Device = None,
-    dtype: Dtype = None,
+    dtype: TrainingDtype = None,
 ) -> None:
     """Measure training steps over packed rows of made-up documents: forward, backward, optimizer.
 

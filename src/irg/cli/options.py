@@ -70,7 +70,6 @@ def _call(owner: Callable[..., Any], given: dict[str, Any]) -> Any:
     )
 
 
-DtypeName = Literal["float32", "bfloat16"]
 ModelName = Annotated[
     str | None,
     model_option(
@@ -80,7 +79,9 @@ ModelName = Annotated[
     ),
 ]
 Device = Annotated[str | None, model_option("cpu, cuda, cuda:1, mps, ... Default: a GPU if there is one.")]
-Dtype = Annotated[DtypeName | None, model_option("Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.")]
+_DTYPE = model_option("Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.")
+TrainingDtype = Annotated[Literal["float32", "bfloat16"] | None, _DTYPE]
+Dtype = Annotated[Literal["float32", "bfloat16", "float16"] | None, _DTYPE]
 Seed = Annotated[
     int,
     drawing_option(
@@ -121,14 +122,37 @@ class ModelChoice:
     model: ModelName = None
     device: Device = None
     dtype: Dtype = None
+    weights: Annotated[
+        Literal["int8", "fp8", "nf4"] | None,
+        model_option(
+            "Hold the experts' projections, which are most of a model, in 8 or 4 bits. Default: in the type "
+            "of the arithmetic."
+        ),
+    ] = None
+
+    offload: Annotated[
+        Literal["parts", "experts"] | None,
+        model_option(
+            "What waits in the machine's memory while a GPU does not need it: autoencoder and vision tower, "
+            "or the experts of all layers too. What is drawn stays the same."
+        ),
+    ] = None
 
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
         import torch
 
+        from irg.model.low_bit import Quantize
+        from irg.model.offload import Offload
         from irg.pipeline.load import NamedCheckpoint
 
-        return NamedCheckpoint(self.model, self.device, getattr(torch, self.dtype) if self.dtype else None)
+        return NamedCheckpoint(
+            self.model,
+            self.device,
+            getattr(torch, self.dtype) if self.dtype else None,
+            Quantize(self.weights or Quantize.NONE),
+            Offload(self.offload or Offload.NONE),
+        )
 
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
@@ -139,7 +163,8 @@ class ModelChoice:
         """What decides, beside words, pictures and seed, on what is drawn."""
         self._check_device()
         identity = self.checkpoint.identity
-        return [plan.as_json(), identity["fingerprint"], identity["dtype"]]
+        quantized = [identity["weights"]] if "weights" in identity else []
+        return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
 
     def load(self, console: Console) -> "Pipeline":
         self._check_device()

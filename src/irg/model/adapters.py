@@ -56,6 +56,13 @@ class LoraSettings(BaseSettings):
     def scale(self) -> float:
         return 1.0 if self.alpha is None else self.alpha / self.rank
 
+    @field_validator("quantize")
+    @classmethod
+    def _adaptable(cls, kind: Quantize) -> Quantize:
+        if kind is Quantize.FP8:
+            raise ValueError("adapters are trained over nf4 or int8 weights, not over fp8")
+        return kind
+
     @field_validator("experts", "projections")
     @classmethod
     def _not_empty(cls, names: tuple[str, ...]) -> tuple[str, ...]:

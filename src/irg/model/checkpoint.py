@@ -28,7 +28,9 @@ from irg.model.config import (
     write_config,
 )
 from irg.model.hollow import hollow
+from irg.model.low_bit import Quantize, is_quantized, quantize_weight
 from irg.model.names import autoencoder_name, unified_name
+from irg.model.stored import Entry, stored
 from irg.model.unified import UnifiedModel, skeleton
 from irg.model.weights import (
     AUTOENCODER_FILE,
@@ -36,6 +38,7 @@ from irg.model.weights import (
     WeightFile,
     content_of_weights,
     differences,
+    entries_of,
     opened,
     read_header,
     read_weights,
@@ -50,6 +53,15 @@ _CONFIGURATION = ("*.json",)
 _SMALL = (*_CONFIGURATION, "*.txt", "*.model", "*.jinja")
 _EVERYTHING = (*_SMALL, "*.safetensors")
 _INDEX = ".safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where weights that are read are held, and how; `dtype` None keeps each tensor's own type."""
+
+    device: torch.device
+    dtype: torch.dtype | None
+    quantize: Quantize = Quantize.NONE
 
 
 @dataclass(frozen=True)
@@ -112,10 +124,15 @@ class CheckpointFolder:
             paths = self.weight_files
         except CheckpointError as missing:
             return [], [str(missing)]
-        files, shapes, problems = _headers(paths)
+        files, entries, problems = _headers(paths)
         if not problems:
             state = skeleton(self.config).state_dict()
-            problems = differences(shapes, {unified_name(name): one.shape for name, one in state.items()})
+            wanted = {unified_name(name): one.shape for name, one in state.items()}
+            weights = stored(entries)
+            problems = [fault for one in weights.values() if (fault := one.fault)]
+            problems += differences(
+                {name: one.shape(wanted.get(name)) for name, one in weights.items()}, wanted
+            )
         autoencoder, _, others = _headers([self.path / AUTOENCODER_FILE])
         return files + autoencoder, problems + others
 
@@ -123,28 +140,41 @@ class CheckpointFolder:
     def opened(self) -> Iterator[Callable[[str], torch.Tensor | None]]:
         """For the length of the block, what reads a weight by our name for it, or None if it is not there."""
         with opened(self.weight_files) as files:
+            weights = stored(entries_of(files))
 
             def read(name: str) -> torch.Tensor | None:
-                if (file := files.get(unified_name(name))) is None:
+                if (one := weights.get(unified_name(name))) is None:
                     return None
-                tensor = file.get_tensor(unified_name(name))
+                tensor = one.read(lambda part: files[part].get_tensor(part))
                 return tensor.flatten(1) if tensor.ndim == 4 else tensor
 
             yield read
 
     def load_model(
-        self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+        self,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        quantize: Quantize = Quantize.NONE,
     ) -> UnifiedModel:
-        """The unified model; `dtype` None keeps each tensor's own type."""
+        """The unified model; `dtype` None keeps each tensor's own type.
+
+        The experts' projections are quantised one by one as they are read, so that they are never whole.
+        """
         model = skeleton(self.config)
-        self.fill(model, device, dtype)
+        self.fill(model, device, dtype, quantize)
         return model.eval()
 
-    def fill(self, model: UnifiedModel, device: torch.device | str, dtype: torch.dtype | None = None) -> None:
+    def fill(
+        self,
+        model: UnifiedModel,
+        device: torch.device | str,
+        dtype: torch.dtype | None = None,
+        quantize: Quantize = Quantize.NONE,
+    ) -> None:
         """Put the weights into a model that may be spread over processes, and so never whole anywhere: each
         tensor is read by itself, and of it what this process holds is kept."""
         names = {unified_name(name): name for name in model.state_dict()}
-        _fill(model, names, self.weight_files, device, dtype)
+        _fill(model, names, self.weight_files, Held(torch.device(device), dtype, quantize))
 
     def load_autoencoder(
         self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
@@ -152,7 +182,7 @@ class CheckpointFolder:
         config, file = self.autoencoder_config, self.autoencoder_file
         with hollow():
             autoencoder = Autoencoder(config)
-        _fill(autoencoder, _autoencoder_names(autoencoder), [file], device, dtype)
+        _fill(autoencoder, _autoencoder_names(autoencoder), [file], Held(torch.device(device), dtype))
         return autoencoder.eval()
 
     def write_config(self, config: ModelConfig) -> None:
@@ -213,32 +243,30 @@ def _from_hub(model: str, needed: Sequence[str]) -> Path:
         ) from failure
 
 
-def _fill(
-    module: nn.Module,
-    names: Mapping[str, str],
-    files: Sequence[Path],
-    device: torch.device | str,
-    dtype: torch.dtype | None,
-) -> None:
+def _fill(module: nn.Module, names: Mapping[str, str], files: Sequence[Path], held: Held) -> None:
     """Fill a module with the tensors of `files`, whose names `names` maps to its own."""
-    held = module.state_dict()
+    hollow_state = module.state_dict()
     state: dict[str, torch.Tensor] = {}
-    for theirs, tensor in read_weights(
-        files, {name: held[ours].shape for name, ours in names.items()}, device
-    ):
-        target, tensor = held[names[theirs]], tensor.to(device, dtype)
+    wanted = {name: hollow_state[ours].shape for name, ours in names.items()}
+    for theirs, tensor in read_weights(files, wanted, held.device):
+        target, tensor = hollow_state[names[theirs]], tensor.to(held.device, held.dtype)
         if hasattr(target, "placements"):
             from torch.distributed.tensor import distribute_tensor  # slow to import, for sharded models only
 
             tensor = distribute_tensor(tensor, target.device_mesh, target.placements, src_data_rank=None)
-        state[names[theirs]] = tensor
-    module.load_state_dict(state, assign=True)
+        if held.quantize is not Quantize.NONE and is_quantized(names[theirs]):
+            quantize_weight(module, names[theirs], tensor, held.quantize)
+        else:
+            state[names[theirs]] = tensor
+    # What was quantised is in its place already.
+    lacking = module.load_state_dict(state, assign=True, strict=held.quantize is Quantize.NONE)
+    assert all(is_quantized(name) for name in lacking.missing_keys)
 
 
-def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, torch.Size], list[str]]:
-    """Of files: what they hold, the shapes of all their tensors, and what is wrong with broken ones."""
+def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, Entry], list[str]]:
+    """Of files: what they hold, what all their tensors are, and what is wrong with broken ones."""
     files: list[WeightFile] = []
-    shapes: dict[str, torch.Size] = {}
+    entries: dict[str, Entry] = {}
     problems: list[str] = []
     for path in paths:
         try:
@@ -247,8 +275,8 @@ def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, torch.S
             problems.append(str(broken))
             continue
         files.append(file)
-        shapes |= found
-    return files, shapes, problems
+        entries |= found
+    return files, entries, problems
 
 
 def _autoencoder_names(autoencoder: Autoencoder) -> dict[str, str]:

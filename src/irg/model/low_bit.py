@@ -1,5 +1,6 @@
-"""The experts' projections in few bits: NF4 (bitsandbytes) or int8 (torchao), for training adapters over them
-and for inference.
+"""The experts' projections in few bits: NF4 (bitsandbytes), int8 or float8 (torchao).
+
+All for inference, and NF4 and int8 for training adapters over them.
 """
 
 import re
@@ -22,6 +23,8 @@ class Quantize(StrEnum):
     """4 bits, and 8 for the scale of every 64 values."""
     INT8 = "int8"
     """8 bits, and a scale per output."""
+    FP8 = "fp8"
+    """Numbers of 8 bits, 4 of them for the exponent, and a scale per output."""
 
 
 def quantize(model: nn.Module, kind: Quantize, device: torch.device | None = None) -> None:
@@ -32,11 +35,21 @@ def quantize(model: nn.Module, kind: Quantize, device: torch.device | None = Non
     """
     if kind is Quantize.NONE:
         return
-    convert = _to_nf4 if kind is Quantize.NF4 else _to_int8
+    convert = _CONVERT[kind]
     for expert in (module for module in model.modules() if isinstance(module, Expert)):
         for name, layer in list(expert.named_children()):
             if isinstance(layer, nn.Linear):
                 setattr(expert, name, convert(layer.to(device) if device is not None else layer))
+
+
+def quantize_weight(model: nn.Module, name: str, weight: torch.Tensor, kind: Quantize) -> None:
+    """Put a weight of this name, which `is_quantized`, into its place in few bits. A bias stays as it is."""
+    path = name.removesuffix(".weight")
+    owner, _, leaf = path.rpartition(".")
+    layer = model.get_submodule(path)
+    assert isinstance(layer, nn.Linear)
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    setattr(model.get_submodule(owner), leaf, _CONVERT[kind](layer))
 
 
 def is_quantized(name: str) -> bool:
@@ -51,8 +64,7 @@ def as_held(weight: torch.Tensor, kind: Quantize) -> torch.Tensor:
     outputs, inputs = weight.shape
     layer = nn.Linear(inputs, outputs, bias=False, device="meta")
     layer.weight = nn.Parameter(weight, requires_grad=False)
-    convert = _to_nf4 if kind is Quantize.NF4 else _to_int8
-    return decoded(convert(layer).weight).detach()
+    return decoded(_CONVERT[kind](layer).weight).detach()
 
 
 def decoded(tensor: torch.Tensor) -> torch.Tensor:
@@ -90,3 +102,13 @@ def _to_int8(layer: nn.Linear) -> nn.Linear:
 
     quantize_(layer, Int8WeightOnlyConfig())
     return layer
+
+
+def _to_fp8(layer: nn.Linear) -> nn.Linear:
+    from torchao.quantization import Float8WeightOnlyConfig, quantize_
+
+    quantize_(layer, Float8WeightOnlyConfig(set_inductor_config=False))
+    return layer
+
+
+_CONVERT = {Quantize.NF4: _to_nf4, Quantize.INT8: _to_int8, Quantize.FP8: _to_fp8}

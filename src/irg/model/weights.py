@@ -14,11 +14,10 @@ from safetensors.torch import save_file
 
 from irg.core.digest import content_of
 from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_json, write_atomically
+from irg.model.stored import Entry, foreign, stored
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
 AUTOENCODER_FILE = "ae.safetensors"
-TYPES = ("F32", "F16", "BF16")
-"""Of weights that are loaded, as safetensors calls them."""
 
 
 class CheckpointError(ValueError):
@@ -50,8 +49,13 @@ def weight_files(folder: Path) -> list[Path]:
             if missing := [shard.name for shard in shards if not shard.exists()]:
                 raise CheckpointError(f"{index} names files that are missing: {', '.join(missing)}")
             return shards
+    others = sorted(folder.glob("ema*.safetensors"))
+    if len(others) == 1:  # such as the ema-FP8.safetensors of somebody's conversion
+        return others
     raise CheckpointError(
         f"{folder} is not a checkpoint folder: it has none of {', '.join(WEIGHT_FILES)} (or an index)"
+        + (f", and more than one other: {', '.join(path.name for path in others)}" if others else "")
+        + ("; GGUF files are not read" if any(folder.glob("*.gguf")) else "")
     )
 
 
@@ -60,45 +64,57 @@ def read_weights(
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Each tensor that is wanted, by name and shape, one at a time.
 
-    A convolution's weight may stand where a matrix of the same rows is meant. Raises CheckpointError, at the
-    end, where tensors were missing, unexpected or of another shape.
+    A convolution's weight may stand where a matrix of the same rows is meant, and 8 or 4 bits where numbers
+    are (`irg.model.stored`). Raises CheckpointError, at the end, where tensors were missing, unexpected or of
+    another shape.
     """
-    found: dict[str, torch.Size] = {}
     faults: list[str] = []
-    for path in files:
-        try:
-            with safe_open(path, framework="pt", device=str(device)) as file:
-                for name in file.keys():  # noqa: SIM118 - the handle is no mapping
-                    entry = file.get_slice(name)
-                    found[name] = torch.Size(entry.get_shape())
-                    if fault := _type_fault(name, entry.get_dtype()):
-                        faults.append(fault)
-                    elif name in wanted and _fits(found[name], wanted[name]):
-                        tensor = file.get_tensor(name).view(wanted[name])
-                        if not is_finite(tensor):
-                            faults.append(f"{name} holds NaN or infinity")
-                        yield name, tensor
-        except SafetensorError as broken:
-            raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
+    with opened(files, device) as handles:
+        weights = stored(entries_of(handles))
+        found = {name: one.shape(wanted.get(name)) for name, one in weights.items()}
+        for name, one in weights.items():
+            if fault := one.fault:
+                faults.append(fault)
+            elif name in wanted and _fits(found[name], wanted[name]):
+                try:
+                    tensor = one.read(lambda part: handles[part].get_tensor(part)).view(wanted[name])
+                except (ValueError, RuntimeError) as wrong:
+                    faults.append(f"{name} cannot be decoded: {wrong}")
+                    continue
+                if not is_finite(tensor):
+                    faults.append(f"{name} holds NaN or infinity")
+                yield name, tensor
     if problems := faults + differences(found, wanted):
         where = ", ".join(map(str, files))
         raise CheckpointError(f"{where}: {len(problems)} problem(s): " + "; ".join(sorted(problems)))
 
 
 @contextmanager
-def opened(files: Sequence[Path]) -> Iterator[Mapping[str, Any]]:
-    """For the length of the block, the safetensors handle that each tensor can be read from, by its name."""
+def opened(files: Sequence[Path], device: torch.device | str = "cpu") -> Iterator[Mapping[str, Any]]:
+    """For the length of the block, the safetensors handle that each tensor can be read from, by its name.
+
+    Raises CheckpointError for a file that is not whole.
+    """
     found: dict[str, Any] = {}
     with ExitStack() as stack:
         for path in files:
-            file = stack.enter_context(safe_open(path, framework="pt"))
+            try:
+                file = stack.enter_context(safe_open(path, framework="pt", device=str(device)))
+            except SafetensorError as broken:
+                raise CheckpointError(f"{path} is not a whole safetensors file: {broken}") from broken
             found |= dict.fromkeys(file.keys(), file)
         yield found
 
 
+def entries_of(files: Mapping[str, Any]) -> dict[str, Entry]:
+    """What the tensors of opened files are."""
+    slices = {name: file.get_slice(name) for name, file in files.items()}
+    return {name: Entry(one.get_dtype(), torch.Size(one.get_shape())) for name, one in slices.items()}
+
+
 def differences(found: Mapping[str, torch.Size], wanted: Mapping[str, torch.Size]) -> list[str]:
     """What is wrong with tensors of these shapes, in words, by name."""
-    problems = []
+    problems = [f"weights stored as {way} are not read" for way in foreign(found)]
     for name in sorted(found.keys() | wanted.keys()):
         if name not in found:
             problems.append(f"missing {name}")
@@ -107,10 +123,6 @@ def differences(found: Mapping[str, torch.Size], wanted: Mapping[str, torch.Size
         elif not _fits(found[name], wanted[name]):
             problems.append(f"{name} has shape {tuple(found[name])}, expected {tuple(wanted[name])}")
     return problems
-
-
-def _type_fault(name: str, kind: str) -> str | None:
-    return None if kind in TYPES else f"{name} is of type {kind}, expected {', '.join(TYPES)}"
 
 
 def _fits(found: torch.Size, wanted: torch.Size) -> bool:
@@ -173,18 +185,19 @@ def _groups(sizes: Mapping[str, int], most_bytes: int) -> Iterator[list[str]]:
     yield group
 
 
-def read_header(path: Path) -> tuple[WeightFile, dict[str, torch.Size]]:
-    """What a file holds, and the shape of each tensor. The file is not mapped: 30 GB may be more than fits.
+def read_header(path: Path) -> tuple[WeightFile, dict[str, Entry]]:
+    """What a file holds, and the type and shape of each tensor.
 
-    Raises CheckpointError where it is missing or not whole.
+    The file is not mapped: 30 GB may be more than fits. Raises CheckpointError where it is missing or not
+    whole.
     """
     entries, _ = _entries(path)
     values: Counter[str] = Counter()
     for entry in entries.values():
         values[entry.dtype] += entry.shape.numel()
-    shapes = {name: entry.shape for name, entry in entries.items()}
     size = path.stat().st_size
-    return WeightFile(path.name, size, len(entries), dict(values.most_common())), shapes
+    told = {name: Entry(entry.dtype, entry.shape) for name, entry in entries.items()}
+    return WeightFile(path.name, size, len(entries), dict(values.most_common())), told
 
 
 def content_of_weights(path: Path) -> str:
@@ -196,7 +209,7 @@ def content_of_weights(path: Path) -> str:
     return content_of(path, sorted(begin + entry.begin for entry in entries.values()))
 
 
-class _Entry(NamedTuple):
+class _Placed(NamedTuple):
     """A tensor as a header tells of it; it begins so many bytes after the header."""
 
     dtype: str
@@ -204,7 +217,7 @@ class _Entry(NamedTuple):
     begin: int
 
 
-def _entries(path: Path) -> tuple[dict[str, _Entry], int]:
+def _entries(path: Path) -> tuple[dict[str, _Placed], int]:
     """The tensors of a file by name, and where its header ends."""
     if not path.exists():
         raise CheckpointError(f"{path.parent} is not a whole checkpoint folder: {path.name} is missing")
@@ -218,7 +231,7 @@ def _entries(path: Path) -> tuple[dict[str, _Entry], int]:
         tensors = parse_json(header.decode(), "its header")
         tensors.pop("__metadata__", None)
         entries = {
-            name: _Entry(str(entry["dtype"]), torch.Size(entry["shape"]), int(entry["data_offsets"][0]))
+            name: _Placed(str(entry["dtype"]), torch.Size(entry["shape"]), int(entry["data_offsets"][0]))
             for name, entry in tensors.items()
         }
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)

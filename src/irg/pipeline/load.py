@@ -8,8 +8,11 @@ from typing import Any
 import torch
 
 from irg import __version__
+from irg.core.values import chosen
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.device import usual_device, usual_dtype
+from irg.model.low_bit import Quantize
+from irg.model.offload import Offload, check_offload, offload
 from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
@@ -26,6 +29,10 @@ class NamedCheckpoint:
     name: str | None = None
     device: torch.device | str | None = None
     dtype: torch.dtype | None = None
+    quantize: Quantize = Quantize.NONE
+    """How the experts' projections are held, which are most of the weights."""
+    offload: Offload = Offload.NONE
+    """What waits in the machine's memory while the device does not need it."""
 
     @cached_property
     def folder(self) -> CheckpointFolder:
@@ -55,27 +62,31 @@ class NamedCheckpoint:
             "fingerprint": self.folder.fingerprint(),
             "device": str(self.torch_device),
             "dtype": str(self.torch_dtype).removeprefix("torch."),
+            **({} if self.quantize is Quantize.NONE else {"weights": str(self.quantize)}),
             "irg": __version__,
             "torch": torch.__version__,
         }
 
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
-        model = self.folder.load_model(self.torch_device, self.torch_dtype)
-        model.join()
-        return Pipeline(
-            model,
-            self.folder.load_autoencoder(self.torch_device, self.torch_dtype),
-            tokenizer,
-            settings,
-            self.identity,
-        )
+        check_offload(self.offload, self.quantize)
+        place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
+        model = self.folder.load_model(place, self.torch_dtype, self.quantize)
+        autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
+        if self.offload is not Offload.NONE:
+            offload(model, autoencoder, self.offload, self.torch_device)
+        if self.offload is not Offload.EXPERTS:  # those wait as they are
+            model.join()
+        return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
 
 
 def load_pipeline(
     model: str | Path | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
+    quantize: str = "none",
 ) -> Pipeline:
     """Load a model by folder or hub id, or the embedded one (None); see `NamedCheckpoint`."""
-    return NamedCheckpoint(None if model is None else str(model), device, dtype).load()
+    return NamedCheckpoint(
+        None if model is None else str(model), device, dtype, chosen("quantize", quantize, Quantize)
+    ).load()

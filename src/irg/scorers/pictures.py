@@ -37,7 +37,7 @@ def for_clip(picture: Image.Image, side: int) -> torch.Tensor:
     return normalised(as_floats(resized.crop((left, top, left + side, top + side))))
 
 
-def on_square(picture: Image.Image, colour: tuple[int, int, int]) -> Image.Image:
+def on_square(picture: Image.Image, colour: tuple[int, ...]) -> Image.Image:
     """The picture in the middle of a square of its longer side, on a colour."""
     width, height = picture.size
     side = max(width, height)

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pytest
 
-from irg.bench.genai.skills import ALL, GROUPS, Spread, by_skill, skills_of, spread
+from irg.bench.genai.skills import ALL, GROUPS, Spread, by_skill, group_of, skills_of, spread
 from tests.bench.cases import Cases, folder
 
 CASES = Cases(
@@ -36,7 +36,7 @@ def table(text: str, group: str, whose: str) -> dict[str, dict[str, tuple[float,
 
 @pytest.mark.parametrize(("form", "within"), [("precise", 2e-7), ("stdout", 0.5001e-2)])
 def test_golden_tables(form: str, within: float) -> None:
-    prompts, skills = official("genai_image.json"), skills_of(official("genai_skills.json"))
+    prompts, skills = official("genai_image.json"), skills_of(official("genai_skills.json"), "skills")
     scores, models = CASES["scores_527_six"], CASES["models_527"]
     text = CASES["image_eval_527_six_models"][form]
     ids = [int(name) for name in prompts]
@@ -44,7 +44,7 @@ def test_golden_tables(form: str, within: float) -> None:
         drawn = dict(zip(ids, scores[index * len(ids) : (index + 1) * len(ids)], strict=True))
         rated = {int(name): fmean(one["models"][model]) for name, one in prompts.items()}
         for whose, of_prompt in (("metric", drawn), ("human", rated)):
-            found = by_skill(skills, of_prompt)
+            found = by_skill((skills[prompt], score) for prompt, score in of_prompt.items())
             for group, names in (*GROUPS.items(), ("overall", ("basic", "advanced", ALL))):
                 expected = table(text, group, whose)[model]
                 assert {*expected} == {*names}
@@ -60,15 +60,20 @@ def test_golden_tables(form: str, within: float) -> None:
 def test_the_last_of_the_527_prompts_counts() -> None:
     """The official script for new pictures counts from 0, and fails at it."""
     assert "index 527 is out of bounds" in CASES["evaluate_527_error"]
-    skills = skills_of(official("genai_skills.json"))
-    assert len(by_skill(skills, {prompt: 0.5 for prompt in range(1, 528)})[ALL]) == 527
+    skills = skills_of(official("genai_skills.json"), "skills")
+    assert sorted(skills) == [*range(1, 528)]
+    assert len(by_skill((some, 0.5) for some in skills.values())[ALL]) == 527
 
 
 def test_what_has_no_skill_counts_for_none() -> None:
-    tagged = {skill: [] for group in GROUPS.values() for skill in group}
-    skills = skills_of(tagged | {"basic": [1], "attribute": [1], "advanced": [2]})
-    found = by_skill(skills, {1: 0.25, 2: 0.5, 3: 1.0})
+    tagged: dict[str, list[int]] = {skill: [] for group in GROUPS.values() for skill in group}
+    skills = skills_of(tagged | {"basic": [1], "attribute": [1], "advanced": [2]}, "skills")
+    assert skills == {1: ("attribute", "basic"), 2: ("advanced",)}
+    found = by_skill([(skills[1], 0.25), (skills[2], 0.5), ((), 1.0)])
     assert found[ALL] == [0.25, 0.5] and found["basic"] == found["attribute"] == [0.25]
     assert spread(found["scene"]) is None and spread([0.5]) == Spread(0.5, None, 1)
-    with pytest.raises(ValueError, match="skills basic: expected action relation"):
-        skills_of({"basic": [1]})
+    assert (group_of(skills[1]), group_of(skills[2]), group_of(())) == ("basic", "advanced", None)
+    with pytest.raises(ValueError, match="skills: skills basic: expected action relation"):
+        skills_of({"basic": [1]}, "skills")
+    with pytest.raises(ValueError, match="skills: scene: expected a list of numbers"):
+        skills_of(tagged | {"scene": ["1"]}, "skills")

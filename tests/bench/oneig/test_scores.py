@@ -6,6 +6,7 @@ from irg.bench.oneig.scores import (
     STYLES,
     diversity_score,
     mean,
+    nearness,
     overall,
     style_groups,
     style_of,
@@ -85,7 +86,10 @@ def test_style_is_the_official_one_by_prompt_style_and_model() -> None:
         for kind, item, given in of_model(embeddings, model):
             style = style_of(of_items[f"{kind}_{item}"]["class"])
             found[item] = mean(
-                style_score([np.array(one) for one in both], [np.array(some[style]) for some in references])
+                style_score(
+                    nearness(np.array(one), np.array(some[style]))
+                    for one, some in zip(both, references, strict=True)
+                )
                 for both in zip(given["csd"], given["se"], strict=True)
             )
         for item, row in by_prompt.items():
@@ -122,5 +126,6 @@ def test_a_style_is_named_as_its_references_are() -> None:
 
 
 def test_a_picture_unlike_all_references_has_no_style_but_no_less() -> None:
-    one, other = np.array([1.0, 0.0]), np.array([[-1.0, 0.0], [0.0, 1.0]])
-    assert style_score([one, one], [other, np.array([[0.6, 0.8]])]) == pytest.approx(0.3)
+    one, other = np.array([1.0, 0.0]), np.array([[-1.0, 0.0], [-0.5, 1.0]])
+    assert nearness(one, other) == [-1.0, -0.5]
+    assert style_score([nearness(one, other), [0.6, 0.1]]) == pytest.approx(0.3)

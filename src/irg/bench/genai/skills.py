@@ -1,8 +1,9 @@
 """GenAI-Bench: which prompts count for which skill, and the mean and spread of scores over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Any
 
 GROUPS = {
     "basic": ("attribute", "scene", "spatial relation", "action relation", "part relation", "basic"),
@@ -28,27 +29,32 @@ def spread(scores: Sequence[float]) -> Spread | None:
     return Spread(fmean(scores), stdev(scores) if len(scores) > 1 else None, len(scores))
 
 
-def skills_of(tagged: Mapping[str, Sequence[int]]) -> dict[int, tuple[str, ...]]:
+def skills_of(tagged: Mapping[str, Any], name: str) -> dict[int, tuple[str, ...]]:
     """By prompt the skills that it counts for, of the official lists of prompts by skill.
 
-    Raises ValueError where a skill is missing, or unknown.
+    Raises ValueError, which begins with `name`, where a skill is missing or unknown, or no list of numbers.
     """
     known = [skill for group in GROUPS.values() for skill in group]
     if {*tagged} != {*known}:
-        raise ValueError(f"skills {', '.join(sorted(tagged))}: expected {', '.join(sorted(known))}")
+        raise ValueError(f"{name}: skills {', '.join(sorted(tagged))}: expected {', '.join(sorted(known))}")
     found: dict[int, list[str]] = {}
     for skill in known:
+        if not isinstance(tagged[skill], list) or not all(isinstance(one, int) for one in tagged[skill]):
+            raise ValueError(f"{name}: {skill}: expected a list of numbers")
         for prompt in tagged[skill]:
             found.setdefault(prompt, []).append(skill)
     return {prompt: tuple(skills) for prompt, skills in found.items()}
 
 
-def by_skill(skills: Mapping[int, Sequence[str]], scores: Mapping[int, float]) -> dict[str, list[float]]:
-    """The scores of every skill, and of all prompts that have any, in the order of the prompts."""
+def by_skill(scored: Iterable[tuple[Sequence[str], float]]) -> dict[str, list[float]]:
+    """Of prompts, each with its skills and its score, the scores that count for each skill and for `ALL`."""
     found: dict[str, list[float]] = {skill: [] for group in GROUPS.values() for skill in group} | {ALL: []}
-    for prompt in sorted(scores):
-        for skill in skills.get(prompt, ()):
-            found[skill].append(scores[prompt])
-        if {*GROUPS} & {*skills.get(prompt, ())}:
-            found[ALL].append(scores[prompt])
+    for skills, score in scored:
+        for skill in (*skills, *((ALL,) if group_of(skills) else ())):
+            found[skill].append(score)
     return found
+
+
+def group_of(skills: Sequence[str]) -> str | None:
+    """Whether a prompt of these skills is basic or advanced; None for one of no skill."""
+    return next((group for group in GROUPS if group in skills), None)

@@ -4,7 +4,7 @@ A question that begins with "How many" is answered by its number; any other by y
 answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp, log
 
 NUMBERS = {
@@ -44,20 +44,3 @@ def geometric(scores: Sequence[float]) -> float:
     if not scores:
         raise ValueError("a prompt without questions has no score")
     return exp(sum(log(score) for score in scores) / len(scores)) if all(scores) else 0.0
-
-
-def by_skill(skills: Sequence[Sequence[str]], scores: Sequence[Sequence[float]]) -> Mapping[str, list[float]]:
-    """The scores of the questions of all prompts, by the skill that each asks for.
-
-    Raises ValueError for a skill that the benchmark does not know, or another number of scores than
-    questions.
-    """
-    found: dict[str, list[float]] = {skill: [] for skill in SKILLS}
-    for asked, answered in zip(skills, scores, strict=True):
-        if len(asked) != len(answered):
-            raise ValueError(f"{len(answered)} scores of {len(asked)} questions: expected one for each")
-        for skill, score in zip(asked, answered, strict=True):
-            if skill not in found:
-                raise ValueError(f"skill {skill!r}: expected one of {', '.join(SKILLS)}")
-            found[skill].append(score)
-    return found

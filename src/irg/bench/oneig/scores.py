@@ -35,13 +35,14 @@ def style_of(label: str) -> str | None:
     return label.lower().replace(" ", "_") or None
 
 
-def style_score(embeddings: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> float:
-    """How near a picture [D] comes to the nearest of a style's references [R, D] by each encoder, at least 0,
-    and of the encoders the mean. All are of unit length."""
-    nearest = [
-        max(float((reference @ embedding).max()), 0.0)
-        for embedding, reference in zip(embeddings, references, strict=True)
-    ]
+def nearness(embedding: np.ndarray, references: np.ndarray) -> list[float]:
+    """How near an embedding [D] is to each of a style's references [R, D], all of unit length."""
+    return [float(value) for value in references @ embedding]
+
+
+def style_score(nearnesses: Iterable[Sequence[float]]) -> float:
+    """How near a picture comes to the nearest reference by each encoder, at least 0; of encoders the mean."""
+    nearest = [max(*values, 0.0) for values in nearnesses]
     return sum(nearest) / len(nearest)
 
 
