@@ -59,7 +59,7 @@ def _benchmark(name: str, words: str, source: OfficialFile) -> Benchmark:
         items=items,
         judge=judge,
         summaries={"official": summarise},
-        tree=OfficialTree(files_of, r"\d+/samples/\d+", (".png",), texts_of),
+        tree=OfficialTree(files_of, r"\d+/samples/\d+", (".png",), texts_of, any_padding=True),
         sources=(source,),
     )
 
