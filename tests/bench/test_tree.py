@@ -9,7 +9,7 @@ from PIL import Image
 from irg.bench.items import Item
 from irg.bench.oneig.grids import Grid
 from irg.bench.pictures import Look, ShownPicture
-from irg.bench.tree import OfficialTree, PictureFile, content_of, turns_in, write_tree
+from irg.bench.tree import MODEL, OfficialTree, PictureFile, content_of, turns_in, write_tree
 from irg.core.trace import png
 
 ITEMS = [Item("0", "red", (1, 2)), Item("1", "blue", (3, 4))]
@@ -113,3 +113,21 @@ def test_turns_are_trees_side_by_side(tmp_path: Path) -> None:
     for name in ("turn2", "turn0", "turn10", "turned"):
         (tmp_path / name).mkdir()
     assert turns_in(tmp_path) == {turn: tmp_path / f"turn{turn}" for turn in (0, 2, 10)}
+
+
+OF_MODELS = OfficialTree(
+    lambda item: [PictureFile(f"red/{MODEL}/{item.id}")], rf"red/{MODEL}/\d+", model_part=1
+)
+
+
+def test_a_folder_may_be_named_after_any_model_but_only_after_one(tmp_path: Path) -> None:
+    (tmp_path / "red" / "theirs").mkdir(parents=True)
+    for name in ("0", "7"):
+        (tmp_path / "red" / "theirs" / f"{name}.png").write_bytes(EVERY["0", 0])
+    found = content_of(OF_MODELS, ITEMS, tmp_path)
+    assert found.misnumbered == ("red/theirs/7.png",) and found.missing == (f"red/{MODEL}/1.png",)
+    assert isinstance(found.pictures(ITEMS[0])[0], ShownPicture)
+    (tmp_path / "red" / "ours").mkdir()
+    (tmp_path / "red" / "ours" / "1.png").write_bytes(EVERY["1", 0])
+    with pytest.raises(ValueError, match="holds pictures of ours and theirs: expected one model"):
+        content_of(OF_MODELS, ITEMS, tmp_path)

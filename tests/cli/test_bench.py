@@ -15,7 +15,7 @@ def test_a_run_from_beginning_to_end_and_again(run: Run, work: Path, scenes_chec
     assert set(summary) == {"protocol", "prompts", "seed", "model", "turns", "changes"}
     assert [turn["count"] for turn in summary["turns"]] == [2, 2]
     written = {path.name: path.read_bytes() for path in (work / "found").iterdir() if path.is_file()}
-    assert set(written) == {"summary.json", "items.jsonl", "sheet.png"}
+    assert set(written) == {".irg.json", "summary.json", "items.jsonl", "sheet.png"}
     assert json.loads(written["summary.json"]) == summary and "already" not in first.stderr
     second = run(*arguments)
     assert second.exit_code == 0 and json.loads(second.stdout) == summary
@@ -24,6 +24,17 @@ def test_a_run_from_beginning_to_end_and_again(run: Run, work: Path, scenes_chec
     other = run(*arguments, "--seed", 1)
     assert other.exit_code == 0 and "already" not in other.stderr
     assert len(list((work / "found" / "drawn").iterdir())) == 2
+
+
+def test_results_of_others_are_not_replaced(run: Run, work: Path, scenes_checkpoint: Path) -> None:
+    arguments = (*SCENE, "--model", scenes_checkpoint, "--out", "found")
+    (work / "found").mkdir()
+    (work / "found" / "summary.json").write_text('{"protocol": "theirs"}')
+    refused = run(*arguments)
+    assert refused.exit_code == 2 and "holds 'summary.json' and no scene benchmark" in refused.stderr
+    assert [path.name for path in (work / "found").iterdir()] == ["summary.json"]
+    (work / "found" / "summary.json").write_text('{"protocol": "irg-scene-1"}')  # without a marker, but ours
+    assert run(*arguments).exit_code == 0
 
 
 def test_without_a_folder_nothing_is_left(run: Run, work: Path, scenes_checkpoint: Path) -> None:

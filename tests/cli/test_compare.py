@@ -35,7 +35,7 @@ def test_a_comparison_from_beginning_to_end(run: Run, work: Path, scenes_checkpo
     assert [point["step"] for point in results["curve"]] == [40]
     plots = {"scene_turns.png", "scene_families.png", "scene_training.png"}
     written = {path.name for path in (work / "found").iterdir()}
-    assert written == {"results.json", "scene.md", "scene_sheet.png"} | plots
+    assert written == {".irg.json", "results.json", "scene.md", "scene_sheet.png"} | plots
     assert json.loads((work / "found" / "results.json").read_text()) == results
     drawn = {path.name: path.read_bytes() for path in (work / "drawn").glob("*.jsonl")}
     assert set(drawn) == {"model.jsonl", "base.jsonl", "also-as it was.jsonl", "step-00000040.jsonl"}

@@ -125,6 +125,21 @@ def test_converting_shows_what_it_leaves_out(run: Run, work: Path) -> None:
     assert run("data", "verify", "traces").exit_code == 0
 
 
+def test_converting_leaves_a_folder_of_others_alone(run: Run, traces: Path, work: Path) -> None:
+    mine = work / "out" / "rejected.jsonl"
+    mine.parent.mkdir()
+    mine.write_text("irreplaceable")
+    refused = run("data", "convert", traces, "out")
+    assert refused.exit_code == 2 and "holds 'rejected.jsonl' and no data set" in refused.stderr
+    assert mine.read_text() == "irreplaceable" and list(mine.parent.iterdir()) == [mine]
+    again = [run("data", "convert", traces, "new") for _ in range(2)]
+    assert [one.exit_code for one in again] == [0, 2]
+    assert "holds a data set already" in again[1].stderr
+    (work / "new" / ".irg.json").unlink()  # as earlier versions left it
+    assert "holds a data set already" in run("data", "convert", traces, "new").stderr
+    assert not (work / "new" / ".irg.json").exists()
+
+
 def test_converting_nothing_writes_nothing(run: Run, traces: Path, work: Path) -> None:
     result = run("data", "convert", traces, "rows", "--to", "conversation", "--modes", "edit")
     assert result.exit_code == 2 and "none of the 5 rows can be converted" in result.stderr

@@ -23,7 +23,7 @@ def test_edit_saves_the_source_too(run: Run, scenes_checkpoint: Path, picture: P
     assert trace.source is not None and trace.source.size == (300, 200)
     assert len(trace.turns) == 1 and trace.turns[0].thought is not None
     assert {path.name for path in folder.iterdir()} == {
-        "source.png", "turn1.png", "trace.json", "strip.png", "index.html"
+        ".irg.json", "source.png", "turn1.png", "trace.json", "strip.png", "index.html"
     }  # fmt: skip
 
 

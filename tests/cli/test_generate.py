@@ -6,7 +6,7 @@ from PIL import Image
 from irg.core.trace import Trace
 from tests.cli.conftest import SMALL, Run
 
-FILES = {"trace.json", "strip.png", "index.html", "turn1.png", "turn2.png"}
+FILES = {".irg.json", "trace.json", "strip.png", "index.html", "turn1.png", "turn2.png"}
 
 
 def names(folder: Path) -> set[str]:

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from irg.cli.output import EpisodeFolder
+from irg.core.trace import Trace, Turn
+from irg.pipeline.report import save_episode
 
 
 class TestOutput:
@@ -15,6 +17,34 @@ class TestOutput:
         assert "mine holds 'thesis.txt' and no episode" in refuse(
             "generate", "dog", "--out", "mine", "--model", checkpoint
         )
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("trace.json", '{"traceEvents": []}'),
+            ("trace.json", "[]"),
+            ("index.html", "<h1>My page</h1>"),
+            ("turn1.png", "mine"),
+        ],
+    )
+    def test_files_that_are_called_like_ours(
+        self, refuse, checkpoint: Path, work: Path, name: str, content: str
+    ) -> None:
+        (work / "mine").mkdir()
+        (work / "mine" / name).write_text(content)
+        said = refuse("generate", "dog", "--out", "mine", "--model", checkpoint)
+        assert f"mine holds '{name}' and no episode" in said
+        assert [(path.name, path.read_text()) for path in (work / "mine").iterdir()] == [(name, content)]
+
+    def test_an_episode_without_a_marker_is_one(self, tmp_path: Path) -> None:
+        save_episode(Trace("dog", (Turn(None, Image.new("RGB", (8, 8))),), seed=0), tmp_path)
+        (tmp_path / "notes.txt").write_text("mine")
+        with EpisodeFolder(tmp_path) as folder, pytest.raises(ValueError, match="another run is at work"):
+            EpisodeFolder(folder.folder).__enter__()
+        with EpisodeFolder(tmp_path):
+            (tmp_path / "trace.json").unlink()  # broken off: the marker says what it was
+        with EpisodeFolder(tmp_path):
+            assert (tmp_path / "notes.txt").exists()
 
     @pytest.mark.parametrize("options", [("dog",), ("--prompts", "file")])
     def test_a_place_that_cannot_be_written(self, refuse, checkpoint: Path, work: Path, options) -> None:

@@ -33,7 +33,7 @@ def test_publishing_an_extract_and_looking_at_what_would_be_sent(run: Run, trace
 
 def test_publishing_tar_files_says_what_was_written(run: Run, traces: Path, work: Path) -> None:
     result = run("publish", "export", traces, "out", "--to", "webdataset", "--license", "mit", "--quiet")
-    size = sum(path.stat().st_size for path in (work / "out").rglob("*.*"))
+    size = sum(path.stat().st_size for path in (work / "out").rglob("[!.]*.*"))
     assert f"12 of 12 traces (12 in train), {size:,} bytes in out" in result.stdout
     assert (work / "out" / "data" / "train" / "train-000000.tar").is_file()
 
@@ -43,7 +43,7 @@ def test_publishing_tar_files_says_what_was_written(run: Run, traces: Path, work
     [
         (("export", "traces", "out"), "expected a licence for the set (--licence)"),
         (("export", "nowhere", "out"), "nowhere holds no set"),
-        (("export", "traces", "traces"), "traces holds something already"),
+        (("export", "traces", "traces"), "traces would replace what is read"),
         (("export", "traces", "out", "--held-out", "1"), "held-out share 1.0"),
         (("export", "traces", "out", "--licence", "mit", "--max-bytes", 99), "99 bytes are too few"),
         (("export", "traces", "out", "--about", "nowhere.md"), "nowhere.md: No such file"),

@@ -9,10 +9,9 @@ from tests.cli.conftest import Run
 
 def test_lists_names_commands_and_what_they_do(run: Run) -> None:
     told = json.loads(run("recipe", "list", "--json").stdout)
-    assert [one["name"] for one in told] == list(shipped())
-    by_name = {one["name"]: one for one in told}
-    assert by_name["smoke"]["command"] == "irg train" and by_name["scene"]["command"] == "irg curate"
-    assert "laptop" in by_name["finetune_laptop"]["about"] and all(one["about"] for one in told)
+    assert list(told) == list(shipped())
+    assert told["smoke"]["command"] == "irg train" and told["scene"]["command"] == "irg curate"
+    assert "laptop" in told["finetune_laptop"]["about"] and all(one["about"] for one in told.values())
     assert "finetune_laptop" in run("recipe", "list").stdout
 
 

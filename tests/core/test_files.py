@@ -1,9 +1,22 @@
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from irg.core.files import delete, inside, parse_json, put_in_place, read_json, read_text, write_atomically
+from irg.core.files import (
+    delete,
+    fresh,
+    inside,
+    parse_json,
+    put_in_place,
+    read_json,
+    read_text,
+    told_of,
+    write_atomically,
+)
 
 
 @pytest.mark.parametrize("content", ["für alle\n", b"\x00\xff"])
@@ -105,3 +118,59 @@ def test_names_that_lead_out_of_a_folder(name: object, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"lies outside|no name"):
         inside(tmp_path, name)
     assert inside(tmp_path, "a/x..png") == tmp_path / "a" / "x..png"
+
+
+def test_a_file_that_is_not_finished_takes_no_place_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(KeyboardInterrupt), fresh(path) as partial:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "before" and [one.name for one in tmp_path.iterdir()] == ["file"]
+    with fresh(path) as partial:
+        partial.write_text("after")
+    assert path.read_text() == "after" and [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "what/is/read", None, "copy"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        ValueError("database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_that_of_what_is_written(failure: Exception) -> None:
+    with pytest.raises(OSError) as caught, told_of(Path("out")):
+        raise failure
+    assert caught.value.filename == "out" and caught.value.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.EIO, "Input/output error", "in"), ValueError("no"), KeyError()]
+)
+def test_any_other_failure_stays_what_it_is(failure: Exception) -> None:
+    with pytest.raises(type(failure)) as caught, told_of(Path("out")):
+        raise failure
+    assert caught.value is failure
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from irg.core.output import replaced
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with replaced(Path(sys.argv[1]), "thing") as partial:
+        (partial / "large").write_bytes(bytes(2000))
+except OSError as full:
+    print(full.filename, full.strerror)
+"""
+
+
+def test_nothing_is_left_where_there_was_no_room(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / "out"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{tmp_path / 'out'} File too large\n" and not any(tmp_path.iterdir())

@@ -33,6 +33,15 @@ def test_makes_documents_of_traces() -> None:
     assert stream.name == "memory:initial_thinking"
 
 
+def test_traces_without_the_parts_are_none_of_a_fitting_streams() -> None:
+    trace = episode(0)
+    short = replace(trace, turns=(replace(trace.turns[0], thought=None),))
+    stream = Stream(MemorySource([trace, short]), Mode.INITIAL_FULL, fitting=True)
+    assert stream.document(0).mode == "initial_full"
+    with pytest.raises(Elsewhere):
+        stream.document(1)
+
+
 def test_own_system_prompt_and_questions_replace_those_of_the_traces() -> None:
     source, questions = MemorySource([episode(0)]), ModeQuestions(plan="And why?")
     stream = Stream(source, Mode.INITIAL_UNDERSTANDING, system_prompt="Be good.", questions=questions)

@@ -125,3 +125,14 @@ def test_a_new_file_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert not failed
+
+
+def test_what_the_file_does_not_take_is_named(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute("PRAGMA max_page_count = 20")
+    with pytest.raises(OSError) as caught, database.writing() as connection:
+        connection.execute("INSERT INTO answers VALUES ('large', ?)", ("x" * 10**6,))
+    assert caught.value.filename == str(database.path) and "No space left" in str(caught.value)
+    assert answers(database) == []
+    with pytest.raises(ValueError, match=r"cannot be used.* no such table"), database.reading() as connection:
+        connection.execute("SELECT * FROM wrong")

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 import irg
+from irg.core.events import Done
 from irg.model.checkpoint import CheckpointError
+from irg.model.offload import Offload
 from irg.pipeline import load_pipeline
 from irg.pipeline.load import NamedCheckpoint
 from tests.data.small import write_checkpoint
@@ -54,3 +56,14 @@ def test_loading_brings_in_no_compiler() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(irg.__file__).parents[1])}
     result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert (result.stdout.strip(), result.returncode) == ("", 0), result.stderr
+
+
+@pytest.mark.parametrize("kind", [Offload.PARTS, Offload.EXPERTS])
+def test_what_waits_elsewhere_draws_the_same(tmp_path: Path, kind: Offload) -> None:
+    name = str(write_checkpoint(tmp_path))
+    drawn = []
+    for waits in (Offload.NONE, kind):
+        *_, done = NamedCheckpoint(name, "cpu", offload=waits).load().generate("two red circles", seed=3)
+        assert isinstance(done, Done)
+        drawn.append([turn.image.tobytes() for turn in done.trace.turns])
+    assert drawn[0] == drawn[1] and len(drawn[0]) == 2

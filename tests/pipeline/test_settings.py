@@ -51,6 +51,19 @@ def test_a_plan_may_draw_without_thoughts_and_in_other_sizes() -> None:
     assert (settings(32).plan(width=16).width, settings(32).plan(width=16).height) == (16, 32)
 
 
+def test_a_checkpoint_may_draw_at_once_unless_it_is_asked_for_more() -> None:
+    usual = settings(32).model_copy(update={"turns": 1, "thinks": False})
+    asked = (
+        usual.plan(),
+        usual.plan(think=True),
+        usual.plan(2),
+        usual.plan(2, think=False),
+        settings(32).plan(),
+    )
+    found = [[turn.think for turn in plan.turns] for plan in asked]
+    assert found == [[False], [True], [True, True], [False, False], [True, True]]
+
+
 def test_an_edits_plan_is_one_turn_with_its_own_guidance() -> None:
     edits = settings(32).model_copy(update={"edit": Guidance(text_scale=7.0), "edit_thinks": True})
     plan = edits.edit_plan(48, 32)

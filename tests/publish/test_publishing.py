@@ -34,7 +34,7 @@ def test_a_curation_is_published_whole_with_its_split_and_its_card(curated: Path
     front, text = front_of(tmp_path / "out"), (tmp_path / "out" / "README.md").read_text()
     assert front["license"] == "apache-2.0" and front["pretty_name"] == "Scene traces"
     assert {one["name"]: one["num_examples"] for one in front["dataset_info"]["splits"]} == done.parts
-    assert done.num_bytes == sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.*"))
+    assert done.num_bytes == sum(path.stat().st_size for path in (tmp_path / "out").rglob("[!.]*.*"))
     for stage, reasons in manifest["rejects"].items():
         for reason, count in reasons.items():
             assert f"| {stage} | {reason} | {count} |" in text
@@ -77,10 +77,23 @@ def test_refuses_what_is_no_set_and_what_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no set"):
         published(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(ValueError, match="holds something already"):
+    with pytest.raises(ValueError, match="would replace what is read"):
         published(store(tmp_path / "in", some(1)), tmp_path / "in")
     published(tmp_path / "in", tmp_path / "empty")
     assert (tmp_path / "empty" / "README.md").is_file()
+    published(tmp_path / "in", tmp_path / "empty")  # nothing but what was published before is in it
+    (tmp_path / "empty" / "notes.txt").write_text("irreplaceable")
+    with pytest.raises(ValueError, match=r"holds 'notes.txt', which irg did not write"):
+        published(tmp_path / "in", tmp_path / "empty")
+
+
+def test_what_lies_beside_the_folder_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / ".out.partial" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("irreplaceable")
+    with pytest.raises(ValueError, match=r"holds 'thesis.txt' and no published set"):
+        published(store(tmp_path / "in", some(1)), tmp_path / "out")
+    assert mine.exists() and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("layout", "kind"), [(Packaging.PARQUET, "parquet"), (Packaging.WEBDATASET, "tar")])

@@ -76,6 +76,19 @@ def test_what_a_killed_driver_left_half_written_is_no_file(store: Store, shards:
         assert not partial.exists()
 
 
+def test_a_file_that_cannot_be_written_leaves_nothing(
+    store: Store, shards: tuple[Shard, Shard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    before, after = shards
+    with pytest.raises(OSError, match="No space left"):
+        store.save(replace(after, number=4), before, DONE)
+    assert not [path for path in store.folder.rglob("*4-*") if path.is_file()]
+
+
 def test_one_driver_at_a_time(store: Store) -> None:
     with (
         store.locked(),

@@ -51,11 +51,7 @@ def summary_of(
     by_category = categories(samples)
     figures = tuple(mean_figure(name, by_category.get(name, []), count) for name, count in expected.items())
     in_it = [sample for sample in samples if sample.category in weights]
-    of_all = sum(expected[name] for name in weights)
-    is_plain = dict(weights) == shares({name: len(some) for name, some in categories(in_it).items()})
-    headline = (
-        mean_figure(variant, in_it, of_all) if is_plain else weighted_figure(variant, in_it, weights, of_all)
-    )
+    headline = _headline(variant, in_it, weights, sum(expected[name] for name in weights))
     return Summary(variant, headline, figures, missing, tuple(samples), weights)
 
 
@@ -77,7 +73,15 @@ def difference(better: Summary, than: Summary) -> Figure | None:
         if sample.category in better.weights and _key(sample) in before
     ]
     name = f"{better.headline.name} - {than.headline.name}"
-    return weighted_figure(name, pairs, better.weights, better.headline.expected)
+    return _headline(name, pairs, better.weights, better.headline.expected)
+
+
+def _headline(name: str, samples: Sequence[Sample], weights: Mapping[str, float], expected: int) -> Figure:
+    """The weighted sum; where the weights are the shares of what was counted, as the mean that it is then."""
+    counts = {category: len(some) for category, some in categories(samples).items()}
+    if counts and dict(weights) == shares({category: counts.get(category, 0) for category in weights}):
+        return mean_figure(name, samples, expected)
+    return weighted_figure(name, samples, weights, expected)
 
 
 def _key(sample: Sample) -> tuple[str, int | None, str]:

@@ -72,7 +72,8 @@ def _chosen(wanted: Wanted, found: list[OfficialText], path: Path, modified: boo
     if known is None and modified:
         known = next((text for text in found if wanted.alike(text)), None)
     if known is None:
-        raise ValueError(f"{path} holds no {wanted.words} of the known hash {wanted.sha256[:16]}")
+        hint = "" if modified else ": --judge modified_templates=true takes another, and says so"
+        raise ValueError(f"{path} holds no {wanted.words} of the known hash {wanted.sha256[:16]}{hint}")
     return known
 
 

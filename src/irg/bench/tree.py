@@ -16,6 +16,9 @@ from irg.core.files import write_atomically
 from irg.core.reading import ImageError, read_image
 from irg.core.trace import png
 
+MODEL = "irg"
+"""What is written where an official tree has a folder that is named after the model."""
+
 
 @dataclass(frozen=True)
 class PictureFile:
@@ -47,9 +50,21 @@ class OfficialTree:
     suffixes: tuple[str, ...] = (".png",)
     texts: Callable[[Sequence[Item]], Mapping[str, str]] = field(default=_nothing)
     any_padding: bool = False
+    model_part: int | None = None
+    """Which part of the paths is `MODEL`: a reader takes any name there, but only one."""
 
     def stem(self, path: str) -> str:
+        if self.model_of(path) is not None:
+            parts = path.split("/")
+            path = "/".join(MODEL if at == self.model_part else part for at, part in enumerate(parts))
         return re.sub(r"\d+", lambda digits: str(int(digits[0])), path) if self.any_padding else path
+
+    def model_of(self, path: str) -> str | None:
+        """The model that a path names, if any."""
+        parts = path.split("/")
+        return (
+            parts[self.model_part] if self.model_part is not None and len(parts) > self.model_part else None
+        )
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,7 @@ class Content:
 
 def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path) -> Content:
     """What a folder holds of the pictures of the items. Every picture is read. Raises ValueError for what is
-    no folder, or holds none of them."""
+    no folder, holds none of them, or those of several models."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     wanted = {tree.stem(one.path): (item, one) for item in items for one in tree.files(item)}
@@ -119,6 +134,11 @@ def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path) -> Conte
     if not found:
         first = next(iter(wanted.values()))[1].path + tree.suffixes[0]
         raise ValueError(f"{folder} holds no picture of this benchmark: expected files such as {first}")
+    models = {tree.model_of(path.relative_to(folder).as_posix()) for path in found.values()}
+    if len(models) > 1:
+        raise ValueError(
+            f"{folder} holds pictures of {' and '.join(sorted(map(str, models)))}: expected one model"
+        )
     faults = {stem: why for stem, path in found.items() if (why := _fault(path, wanted[stem][1]))}
     places = {
         (wanted[stem][0].id, number): (path, wanted[stem][1])

@@ -10,6 +10,7 @@ from irg.cli import (
     ask,
     bench,
     bench_files,
+    bench_report,
     bench_run,
     bench_speed,
     bench_train,
@@ -105,6 +106,7 @@ for command, examples in (
 bench.group.command("train", epilog=bench_train.EXAMPLES)(bench_train.train)
 bench.group.command("run", epilog=bench_run.RUN_EXAMPLES)(bench_run.run)
 bench.group.command("score", epilog=bench_run.SCORE_EXAMPLES)(bench_run.score)
+bench.group.command("report", epilog=bench_report.EXAMPLES)(bench_report.report)
 bench.group.command("list")(bench_files.benchmarks)
 bench.group.command("download")(bench_files.download)
 bench.group.command("export", epilog=bench_files.EXPORT_EXAMPLES)(bench_files.export)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from irg.cli.compare import Contest, check_world
+from irg.cli.compare import Contest, check_world, scored
 from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Seed, Telling, option, with_groups
-from irg.cli.output import make_writable
 from irg.terminal import print_json
 
 if TYPE_CHECKING:
@@ -71,12 +70,10 @@ def scene(
     contest.refuse_options()
     check_world(choice)
     options = SceneOptions(prompts or 300, turns or 2, seed, batch)
-    if out is not None:
-        make_writable(out)
-    pipeline = choice.load(console)
     # Beside the results, so that an interrupted run goes on, or nowhere for long.
     place = TemporaryDirectory() if out is None else nullcontext(out / "drawn")
-    with bars(console) as move, place as folder:
+    with nullcontext() if out is None else scored(out), place as folder, bars(console) as move:
+        pipeline = choice.load(console)
         is_told = False
 
         def show(done: int, total: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,6 @@ from rich.table import Table
 
 from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Telling, option
-from irg.cli.output import make_writable
 from irg.terminal import print_json
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Contest:
         """Run the comparison, or what is missing of it, and write its tables, plots and contact sheet."""
         from irg.bench.harness import usual_workers
         from irg.bench.scene.comparison import CompareOptions, run
+        from irg.core.output import working
 
         options = CompareOptions(
             scene.prompts,
@@ -112,18 +113,18 @@ class Contest:
         contestants = self._contestants(choice)
         folder = out or FOLDER
         records = self.records or folder / "records"
-        for one in (folder, records):
-            make_writable(one)
-        with bars(telling.console) as move:
-            found = run(
-                contestants,
-                options,
-                records,
-                self.workers or usual_workers(contestants.model.torch_device),
-                lambda done, total: move("pictures", total, completed=done),
-            )
-        with telling.console.status("resampling ..."):
-            results = _write(contestants, options, found, folder, records)
+        kept = working(records, "records", _are_records(records)) if self.records else nullcontext()
+        with scored(folder), kept:
+            with bars(telling.console) as move:
+                found = run(
+                    contestants,
+                    options,
+                    records,
+                    self.workers or usual_workers(contestants.model.torch_device),
+                    lambda done, total: move("pictures", total, completed=done),
+                )
+            with telling.console.status("resampling ..."):
+                results = _write(contestants, options, found, folder, records)
         if telling.as_json:
             print_json(results)
             return
@@ -153,6 +154,19 @@ class Contest:
             {label: checkpoint(name) for label, name in others.items()},
             {step: checkpoint(name) for step, name in curve_from(self.curve or []).items()},
         )
+
+
+def scored(folder: Path) -> AbstractContextManager[Path]:
+    """A folder for the scene benchmark, ours alone. One without a marker is taken where its results say that
+    they are such."""
+    from irg.core.files import read_json
+    from irg.core.output import working
+
+    def says(name: str) -> bool:
+        path = folder / name
+        return path.is_file() and str(read_json(path).get("protocol")).startswith("irg-scene-")
+
+    return working(folder, "scene benchmark", says("summary.json") or says("results.json"))
 
 
 def check_world(choice: ModelChoice) -> None:
@@ -202,6 +216,12 @@ def _write(
     draw_plots(results, folder)
     write_sheet(contestants, options, records, folder / SHEET)
     return results
+
+
+def _are_records(folder: Path) -> bool:
+    """Whether a folder without a marker holds nothing but what was drawn for a comparison."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return all(name == "pictures" or name.endswith(".jsonl") for name in names)
 
 
 def _named(text: str) -> tuple[str, str]:

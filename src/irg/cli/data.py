@@ -1,6 +1,6 @@
 """`irg data`: look at data sets, convert them, verify their files."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from irg.terminal import out, print_json
 if TYPE_CHECKING:
     from irg.data.convert import Conversion
     from irg.data.foreign.source import ForeignSource
+    from irg.data.inspect import Finding
     from irg.data.prepare import Preparer
     from irg.data.source import Source
 
@@ -184,7 +185,9 @@ def convert(
     Zebra-CoT. Pictures keep their bytes. Rows that cannot be converted are
     counted and shown; DST/rejected.jsonl lists them.
     """
+    from irg.core.files import write_atomically
     from irg.data.convert import ConversationWriter, to_conversations, to_traces
+    from irg.data.inspect import Finding, lines_of
     from irg.data.learning import Mode
     from irg.data.traces import TraceWriter
 
@@ -194,7 +197,7 @@ def convert(
         raise ValueError("--jpeg-quality goes with --to traces")
     source = elsewhere.source(source_path, system_prompt)
     provenance = {"converted_from": source_path.name, "rows": len(source)}
-    with bars(telling.console, transient=True) as move:
+    with _ours(target_path), bars(telling.console, transient=True) as move:
 
         def done(index: int) -> None:
             move("converting", len(source), advance=1)
@@ -206,7 +209,20 @@ def convert(
             wanted = _modes(modes) if modes else tuple(Mode)
             with ConversationWriter(target_path, provenance) as writer:
                 found = _some(to_conversations(source, writer, wanted, system_prompt, done))
-    _report(found, target_path, telling.as_json)
+        rejected = [Finding(error) for error in found.rejected]
+        if rejected:
+            write_atomically(target_path / "rejected.jsonl", lines_of(rejected))
+    _report(found, rejected, target_path, telling.as_json)
+
+
+def _ours(folder: Path) -> AbstractContextManager[object]:
+    """The folder to convert into, ours alone; one that holds a data set without a marker is left to the
+    writer, which says so."""
+    from irg.core.output import MARKER, working
+    from irg.data.shards import MANIFEST
+
+    is_old = (folder / MANIFEST).exists() and not (folder / MARKER).exists()
+    return nullcontext() if is_old else working(folder, "data set")
 
 
 def _some(found: "Conversion") -> "Conversion":
@@ -217,13 +233,7 @@ def _some(found: "Conversion") -> "Conversion":
     raise ValueError(f"none of the {found.rows_read:,} rows can be converted{first}")
 
 
-def _report(found: "Conversion", folder: Path, as_json: bool) -> None:
-    from irg.core.files import write_atomically
-    from irg.data.inspect import Finding, lines_of
-
-    rejected = [Finding(error) for error in found.rejected]
-    if rejected:
-        write_atomically(folder / "rejected.jsonl", lines_of(rejected))
+def _report(found: "Conversion", rejected: "list[Finding]", folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(
             {

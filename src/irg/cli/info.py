@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from irg.cli.options import option
+from irg.cli.options import Device, option
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 EXAMPLES = """[bold]Examples[/bold]
   irg info
   irg info path/to/checkpoint --json
+  [dim]# how to hold it in a GPU of 16 GB[/dim]
+  irg info path/to/checkpoint --fit --memory 16
   [dim]# from the hub: fetches the configuration, not the weights[/dim]
   irg info ByteDance-Seed/BAGEL-7B-MoT
 
@@ -30,6 +32,14 @@ def info(
         typer.Argument(metavar="[FOLDER|HUB_ID]", help="The checkpoint. Default: the embedded model."),
     ] = None,
     as_json: Annotated[bool, option("Print it as JSON.", "--json")] = False,
+    fit: Annotated[
+        bool,
+        option("Say how it has to be held to run on this device, and which options of irg generate do so."),
+    ] = False,
+    memory: Annotated[
+        float | None, option("GB of another device, for --fit.", metavar="GB", least=0.1)
+    ] = None,
+    device: Device = None,
 ) -> None:
     """Show what is inside a checkpoint, without loading it.
 
@@ -37,9 +47,14 @@ def info(
     """
     from irg.cli.description import describe
 
+    if not fit and (memory is not None or device is not None):
+        raise typer.BadParameter("it is for --fit alone", param_hint="--memory and --device")
     description = describe(checkpoint)
+    found = _fitting(description, memory, device) if fit else None
     if as_json:
-        print_json(description.as_json())
+        print_json(description.as_json() | ({"fit": found} if found else {}))
+    elif found:
+        _show_fit(description, found)
     else:
         _show(description)
     is_local = checkpoint is None or Path(checkpoint).is_dir()
@@ -65,6 +80,42 @@ def _show(description: "Description") -> None:
         if rows:
             out.print(Text(f"\n{title}", "bold cyan"))
             out.print(_grid(rows))
+
+
+def _fitting(description: "Description", memory: float | None, device: str | None) -> dict[str, Any]:
+    """Every way to hold the checkpoint, and the options of the first that fits (None: none does)."""
+    from dataclasses import asdict
+
+    from irg.cli.fit import memory_of, picked, ways
+    from irg.model.device import usual_device, usual_dtype
+
+    place = usual_device(device)
+    # What is asked for another device is asked for a GPU.
+    size = 2 if memory is not None else usual_dtype(place).itemsize
+    room = memory_of(place) if memory is None else round(memory * 1e9)
+    found = ways(description, size)
+    first = picked(found, room)
+    return {
+        "memory": room,
+        "ways": [
+            asdict(way) | {"total": way.total, "fits": way.total <= room, "options": way.options}
+            for way in found
+        ],
+        "picked": None if first is None else first.options,
+    }
+
+
+def _show_fit(description: "Description", found: dict[str, Any]) -> None:
+    room = _bytes(found["memory"])
+    table = Table("", "weights", "context", "working", "in all", "", title=f"{description.name} in {room}")
+    for way in found["ways"]:
+        sizes = (_bytes(way[name]) for name in ("weights", "context", "working", "total"))
+        table.add_row(way["options"] or "as it is", *sizes, "fits" if way["fits"] else "")
+    out.print(table)
+    if found["picked"] is None:
+        out.print("nothing fits: smaller pictures and shorter thoughts need less")
+    else:
+        out.print(f"irg generate ... --model {description.name} {found['picked']}".rstrip(), soft_wrap=True)
 
 
 def _grid(rows: list[tuple[str, ...]]) -> Table:

@@ -130,15 +130,29 @@ class ModelChoice:
         ),
     ] = None
 
+    offload: Annotated[
+        Literal["parts", "experts"] | None,
+        model_option(
+            "What waits in the machine's memory while a GPU does not need it: autoencoder and vision tower, "
+            "or the experts of all layers too. What is drawn stays the same."
+        ),
+    ] = None
+
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
         import torch
 
         from irg.model.low_bit import Quantize
+        from irg.model.offload import Offload
         from irg.pipeline.load import NamedCheckpoint
 
-        dtype = getattr(torch, self.dtype) if self.dtype else None
-        return NamedCheckpoint(self.model, self.device, dtype, Quantize(self.weights or Quantize.NONE))
+        return NamedCheckpoint(
+            self.model,
+            self.device,
+            getattr(torch, self.dtype) if self.dtype else None,
+            Quantize(self.weights or Quantize.NONE),
+            Offload(self.offload or Offload.NONE),
+        )
 
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""

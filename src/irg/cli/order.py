@@ -21,8 +21,16 @@ Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoin
 class Order:
     """Everything but the prompts, before anything is loaded."""
 
-    turns: Annotated[int, typer.Option(min=1, help="Images to draw, each better than the one before.")] = 2
-    think: Annotated[bool, typer.Option(help="Write a thought before each image.")] = True
+    turns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images to draw, each better than the last. Default: the checkpoint's."),
+    ] = None
+    think: Annotated[
+        bool | None,
+        typer.Option(
+            "--think/--no-think", help="Write a thought before each image. Default: as the checkpoint does."
+        ),
+    ] = None
     width: Pixels = None
     height: Pixels = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False

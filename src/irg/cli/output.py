@@ -1,6 +1,7 @@
 """The folder of an episode: checked before anything costs time, left clean after a failure."""
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,32 +16,38 @@ if TYPE_CHECKING:
     from irg.core.events import DenoisingStep
     from irg.core.trace import Trace
 
-_TRACE = "trace.json"
-
 
 class EpisodeFolder:
-    """A context manager. Entering makes the folder and tries it out; leaving with an exception takes away
-    what was written, down to the folders that were made."""
+    """A context manager. Entering makes the folder, refuses any that holds no episode, and holds it; leaving
+    with an exception takes away what was written, down to the folders that were made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._held = ExitStack()
         self._made: list[Path] = []
         self._previews: list[Path] = []
 
     def __enter__(self) -> "EpisodeFolder":
+        from irg.core.output import working
+        from irg.pipeline.report import is_episode
+
         self._made = make_writable(self.folder)
-        if not (self.folder / _TRACE).is_file() and any(self.folder.iterdir()):
-            self._refuse_foreign()
+        try:
+            self._held.enter_context(working(self.folder, "episode", vouched=is_episode(self.folder)))
+        except BaseException:
+            remove_empty(self._made)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            return
-        for path in self._previews:
-            path.unlink(missing_ok=True)
-        remove_empty([self.folder / "previews", *self._made])
+        if error is not None:
+            for path in self._previews:
+                path.unlink(missing_ok=True)
+            remove_empty([self.folder / "previews"])
+        self._held.__exit__(kind, error, trace)
+        remove_empty(self._made)
 
     def preview(self, number: int, step: "DenoisingStep") -> None:
         """Write the preview of a step of image `number`."""
@@ -52,14 +59,6 @@ class EpisodeFolder:
         path.parent.mkdir(exist_ok=True)
         self._previews.append(path)
         write_atomically(path, png(step.preview))
-
-    def _refuse_foreign(self) -> None:
-        from irg.pipeline.report import foreign_names
-
-        if foreign := foreign_names(self.folder):
-            raise ValueError(
-                f"{self.folder} holds {foreign[0]!r} and no episode: choose another folder with --out"
-            )
 
     def save(self, trace: "Trace") -> None:
         from irg.pipeline.report import save_episode

@@ -27,7 +27,7 @@ def list_recipes(as_json: AsJson = False) -> None:
     """List them: their names, the commands that run them, and what they do."""
     rows = list(_known())
     if as_json:
-        print_json([dict(zip(("name", "command", "about"), row, strict=True)) for row in rows])
+        print_json({name: {"command": command, "about": said} for name, command, said in rows})
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, command, said in rows:

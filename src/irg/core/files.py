@@ -1,18 +1,25 @@
 """Writing files so that a reader never sees half of one, and reading small ones."""
 
+import errno
 import json
 import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
 
 MOST_BYTES = 64 << 20
 """Of a JSON file that is read whole."""
 MOST_LEVELS = 100
+PARTIAL = ".partial"
+"""How the names of files end that are being written."""
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_NO_ROOM_WORDS = (os.strerror(errno.ENOSPC), "disk is full")
+"""What libraries say that have no number for it."""
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 """Of a character that UTF-16 writes in two parts."""
 
@@ -29,6 +36,32 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def fresh(path: Path) -> Iterator[Path]:
+    """A name beside `path` for what is written in the block, which then takes its place. Nothing is left of
+    it after a failure."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        yield partial
+        put_in_place(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_of(place: Path) -> Iterator[None]:
+    """Where there is no room in the block, the error names `place`, which is written to, and not what was
+    read meanwhile. Raises OSError."""
+    try:
+        yield
+    except Exception as failure:
+        number = failure.errno if isinstance(failure, OSError) else None
+        if number not in _NO_ROOM and not any(words in str(failure) for words in _NO_ROOM_WORDS):
+            raise
+        number = number or errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(place)) from failure
 
 
 def put_in_place(partial: Path, path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.digest import digest_of
-from irg.core.files import delete, read_json
+from irg.core.files import delete, read_json, told_of
 
 MARKER = ".irg.json"
 _held: set[int] = set()
@@ -95,6 +95,13 @@ def locked(file: Path) -> Iterator[int]:
             os.close(handle)
 
 
+def emptied(folder: Path) -> Path:
+    """The folder with nothing in it but its marker."""
+    for name in _names(folder):
+        delete(folder / name)
+    return folder
+
+
 def _let_go() -> None:
     """In a forked worker, which may outlive the process that holds the files."""
     while _held:
@@ -124,7 +131,8 @@ def working(folder: Path, kind: str, vouched: bool = False) -> Iterator[Path]:
             if _marked(folder) is None:
                 _mark(handle, kind)
             try:
-                yield folder
+                with told_of(folder):
+                    yield folder
             finally:
                 if not _names(folder):
                     (folder / MARKER).unlink()
@@ -149,13 +157,13 @@ def replaced(path: Path, kind: str, keep: Iterable[Path] = ()) -> Iterator[Path]
     with locked(partial / MARKER) as handle:
         try:
             _mark(handle, kind)
-            for name in _names(partial):
-                delete(partial / name)  # what a killed process left
+            emptied(partial)  # what a killed process left
             if earlier.exists() and not path.exists():
                 earlier.rename(path)
             delete(earlier)
-            yield partial
-            _mark(handle, kind, _files(partial))
+            with told_of(path):
+                yield partial
+                _mark(handle, kind, _files(partial))
             refuse_to_replace(path, kind, keep)
             if path.exists():
                 path.rename(earlier)

@@ -44,6 +44,12 @@ IRGL = tuple(mode for mode in Mode if mode.startswith(("initial", "improving")))
 """The six modes of the paper."""
 
 
+USUAL_WEIGHTS: dict[Mode, float] = {
+    mode: 0.5 if mode.endswith(("thinking", "understanding")) or mode is Mode.DIRECT else 1.0 for mode in Mode
+}
+"""Of the modes that a data set teaches, where nobody says otherwise: those of the paper's first stage."""
+
+
 class UnfitError(ValueError):
     """A trace lacks a part that a mode needs, or does not lend itself to it."""
 

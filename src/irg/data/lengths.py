@@ -55,6 +55,7 @@ class Measuring:
             "mode": [stream.mode, COMPOSITION[stream.mode] if stream.mode else None],
             "system_prompt": stream.system_prompt,
             "questions": asdict(stream.questions),
+            **({"fitting": True} if stream.fitting else {}),
             "tokenizer": self._tokenizer,
             "clean": [asdict(preparer.clean), preparer.config.pixels_per_latent],
             "view": [asdict(preparer.view), preparer.config.vision.patch],

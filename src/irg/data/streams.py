@@ -49,6 +49,8 @@ class Stream:
     system_prompt: str | None = None
     """None: each trace's own."""
     questions: ModeQuestions = field(default_factory=ModeQuestions)
+    fitting: bool = False
+    """Traces that lack a part for the mode are none of the stream's, rather than errors."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -108,4 +110,6 @@ class Stream:
         try:
             return learning.document(trace, self.mode, prompt, self.questions, choice)
         except UnfitError as unfit:
+            if self.fitting:
+                raise Elsewhere from unfit
             raise self.error(index, Fault.UNFIT, str(unfit)) from unfit

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from irg.core.files import told_of
 from irg.endpoint.settings import Account
 
 FILE = "endpoint.sqlite"
@@ -43,20 +44,21 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._named():
             yield self._open()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone on the file from its beginning, so that what it reads stays true."""
-        with self._lock:
+        with self._lock, self._named():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
                 raise
 
     def close(self) -> None:
@@ -64,6 +66,15 @@ class Database:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What SQLite fails at is an OSError where there is no room, and else a ValueError, with the file."""
+        with told_of(self.path):
+            try:
+                yield
+            except sqlite3.Error as broken:
+                raise ValueError(f"{self.path} cannot be used as a store of answers: {broken}") from broken
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -12,6 +12,7 @@ from irg.core.values import chosen
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.device import usual_device, usual_dtype
 from irg.model.low_bit import Quantize
+from irg.model.offload import Offload, check_offload, offload
 from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
@@ -30,6 +31,8 @@ class NamedCheckpoint:
     dtype: torch.dtype | None = None
     quantize: Quantize = Quantize.NONE
     """How the experts' projections are held, which are most of the weights."""
+    offload: Offload = Offload.NONE
+    """What waits in the machine's memory while the device does not need it."""
 
     @cached_property
     def folder(self) -> CheckpointFolder:
@@ -66,13 +69,13 @@ class NamedCheckpoint:
 
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
-        return Pipeline(
-            self.folder.load_model(self.torch_device, self.torch_dtype, self.quantize),
-            self.folder.load_autoencoder(self.torch_device, self.torch_dtype),
-            tokenizer,
-            settings,
-            self.identity,
-        )
+        check_offload(self.offload, self.quantize)
+        place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
+        model = self.folder.load_model(place, self.torch_dtype, self.quantize)
+        autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
+        if self.offload is not Offload.NONE:
+            offload(model, autoencoder, self.offload, self.torch_device)
+        return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
 
 
 def load_pipeline(

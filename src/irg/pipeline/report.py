@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import write_atomically
-from irg.core.trace import Trace, png
+from irg.core.files import read_json, write_atomically
+from irg.core.trace import VERSION, Trace, png
 from irg.pipeline.strip import strip
 from irg.report.page import Heading, inlined, plural, render
 
@@ -43,10 +43,18 @@ def remove_episode(folder: Path) -> None:
             path.unlink()
 
 
-def foreign_names(folder: Path) -> list[str]:
-    """What is in a folder that no episode, whole or broken off, would have left there."""
-    names = sorted(path.name for path in folder.iterdir())
-    return [name for name in names if not (_OWN_FILES.fullmatch(name) or _LEFTOVERS.fullmatch(name))]
+def is_episode(folder: Path) -> bool:
+    """Whether a folder without a marker, as earlier versions left them, holds an episode, whole or broken
+    off."""
+    path, names = folder / "trace.json", [path.name for path in folder.iterdir()]
+    if path.name in names:
+        try:
+            content = read_json(path)
+        except ValueError:
+            return False
+        return content.get("version") == VERSION and isinstance(content.get("turns"), list)
+    is_broken_off = any(_LEFTOVERS.fullmatch(name) for name in names)
+    return is_broken_off and all(_OWN_FILES.fullmatch(name) or _LEFTOVERS.fullmatch(name) for name in names)
 
 
 def write_report(trace: Trace, folder: Path) -> None:

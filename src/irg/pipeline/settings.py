@@ -99,6 +99,10 @@ class Settings(BaseSettings):
     """How an image is resized before the autoencoder reads it back in."""
     view: Resize = Resize(max_side=980, min_side=224, stride=14)
     """How an image is resized before the vision tower looks at it."""
+    turns: int = Field(default=2, ge=1)
+    """Images of an episode, where nobody says how many."""
+    thinks: bool = True
+    """Whether an episode of one turn begins with a thought; one of more always does."""
     temperature: float = 0.3
     top_p: float = 1.0
     max_thought_tokens: int = 1000
@@ -138,11 +142,17 @@ class Settings(BaseSettings):
         return ids
 
     def plan(
-        self, turns: int = 2, think: bool = True, width: int | None = None, height: int | None = None
+        self,
+        turns: int | None = None,
+        think: bool | None = None,
+        width: int | None = None,
+        height: int | None = None,
     ) -> Plan:
-        """The checkpoint's usual plan for so many turns. `think=False` draws without thoughts."""
+        """The checkpoint's usual plan; for so many turns, with or without thoughts, where that is given."""
+        turns = self.turns if turns is None else turns
         if turns < 1:
             raise ValueError(f"{turns} turns: expected at least 1")
+        think = self.thinks or turns > 1 if think is None else think
         first = TurnPlan(think, self.first, self.num_points, self.shift)
         later = replace(first, guidance=self.later)
         return Plan(

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from irg.core.output import MARKER
 from irg.data.trace_rows import PUBLISHED_FEATURES
 from irg.publish import Packaging
 from irg.publish.card_front import Title, front, licences_of
@@ -138,5 +139,6 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files in a folder, but for our marker, which is not published."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+    return sum(path.stat().st_size for path in files)

@@ -7,7 +7,6 @@ The parquet files are stores of traces, with their pictures in a column of their
 `irg train` reads them as they are. The same set gives the same bytes.
 """
 
-import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from irg.core.files import write_atomically
+from irg.core.output import emptied, refuse_to_replace, replaced
 from irg.data.learning import modes_of
 from irg.data.shards import ShardFormat, ShardWriter
 from irg.data.source import Fault
@@ -29,6 +29,7 @@ from irg.publish.extract import Entry, Extract, Stock, choose
 from irg.publish.inventory import Inventory
 from irg.publish.webdataset import TarWriter
 
+KIND = "published set"
 _ATTEMPTS = 8
 _FULL = 0.9
 """Of the bytes allowed: an extract that fills so many of them is large enough."""
@@ -51,6 +52,7 @@ class Published:
     parts: dict[str, int]
     num_available: int
     num_bytes: int
+    """Of all that is sent to the hub."""
 
 
 def publish(
@@ -59,24 +61,19 @@ def publish(
     """Write a set, or an extract of it, into a new folder, which is there when it is whole.
 
     `watch` is told how many traces are written, and of how many. Raises ValueError when the target holds
-    anything, when the source is no set or has a row that cannot be read, and when no licence is known.
+    anything but what was published there before, when the source is no set or has a row that cannot be read,
+    and when no licence is known.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ValueError(f"{target} holds something already: expected a new or an empty folder")
+    refuse_to_replace(target, KIND, [source])
     stock, extract = Stock(source), publishing.extract
     entries = stock.entries(extract.held_out, sized=extract.max_bytes is not None)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
+    with replaced(target, KIND, [source]) as partial:
         writer = _Writer(stock, partial, publishing, watch)
-        done = (
+        return (
             writer.fit(entries)
             if extract.max_bytes
             else writer.write(choose(entries, extract.max_rows, None))
         )
-        partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return done
 
 
 class _Writer:
@@ -111,8 +108,7 @@ class _Writer:
         """Write these rows and their card."""
         if not entries:
             raise ValueError(f"{self.stock.path} holds no traces to publish")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        data = self.folder / "data"
+        data = emptied(self.folder) / "data"
         found = Inventory(num_available=len(self.stock))
         provenance = public(self.stock.provenance)
         with ExitStack() as stack:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irg.core.files import read_json
+from irg.core.output import MARKER
 from irg.data.shards import MANIFEST, file_hash, verify
 from irg.publish.card import FILE
 from irg.publish.webdataset import INDEX
@@ -42,7 +43,8 @@ def check(upload: Upload) -> dict[str, int]:
     if problems or not parts:
         found = "; ".join(problems[:5]) or "it has no parts"
         raise ValueError(f"{upload.folder} is not as it was published: {found}")
-    paths = sorted(path for path in upload.folder.rglob("*") if path.is_file())
+    ours = upload.folder / MARKER
+    paths = sorted(path for path in upload.folder.rglob("*") if path.is_file() and path != ours)
     names = [path.relative_to(upload.folder).as_posix() for path in paths]
     if strays := [name for name in names if not _belongs(name)]:
         raise ValueError(f"{upload.folder} holds what was not published: {', '.join(strays[:5])}")
@@ -70,6 +72,7 @@ def send(upload: Upload) -> str:
             revision=upload.revision,
             commit_message=upload.message,
             delete_patterns="data/**",
+            ignore_patterns=MARKER,
         )
     except Exception as failed:
         if isinstance(failed, OSError | ValueError) or not _is_of_network(failed):

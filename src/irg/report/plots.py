@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import put_in_place
+from irg.core.files import fresh
 
 COLOURS = (
     "#b9b2a6",
@@ -17,6 +17,10 @@ COLOURS = (
     "#5b8c2a",
     "#444b6e",
 )
+
+_MAKER = "irg plot"
+_MARKED = ("png", "svg", "pdf")
+"""Kinds of files that can say who made them."""
 
 
 def pyplot() -> Any:
@@ -36,8 +40,19 @@ def bare(axis: Any) -> None:
 
 def save(figure: Any, path: Path) -> Path:
     """Write the figure, of the kind that the file's name says, in place of what was there, and close it."""
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, dpi=110, format=path.suffix.removeprefix(".") or "png")
+    kind = path.suffix.removeprefix(".") or "png"
+    about = {"Software" if kind == "png" else "Creator": _MAKER} if kind in _MARKED else None
+    with fresh(path) as partial:
+        figure.savefig(partial, dpi=110, format=kind, metadata=about)
     pyplot().close(figure)
-    put_in_place(partial, path)
     return path
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raises ValueError where the file is none of our plots, or could not be written."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"{path}: expected the name of a file, in a folder that is there")
+    if path.exists() and _MAKER.encode() not in path.read_bytes():
+        raise ValueError(
+            f"{path} is no plot that irg made: it is not replaced; choose another name with --out"
+        )

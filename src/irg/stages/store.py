@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 from irg.core.cost import Cost
-from irg.core.files import put_in_place
+from irg.core.files import PARTIAL, fresh
 from irg.core.output import locked
 from irg.core.picture import Picture, StoredPicture
 from irg.stages.records import JSON, Codec, Find, Item
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _METADATA = b"irg"
-_PARTIAL, _ASIDE = ".partial", ".aside"
+_ASIDE = ".aside"
 
 Known = dict[str, Picture]
 """Pictures by digest."""
@@ -54,13 +54,11 @@ class Store(Generic[Item]):
         table = self._written(shard.records, known).replace_schema_metadata({_METADATA: json.dumps(content)})
         path = self.path(shard.number, shard.mark)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
         # Pictures are compressed already, and there is little text beside them.
-        with partial.open("wb") as file:
+        with fresh(path) as partial, partial.open("wb") as file:
             pq.write_table(table, file, compression="none", use_dictionary=False, write_statistics=False)
             file.flush()
             os.fsync(file.fileno())
-        put_in_place(partial, path)
         self._aside(shard.number, shard.mark).unlink(missing_ok=True)
 
     def set_aside(self, number: int, mark: Mark) -> None:
@@ -129,7 +127,7 @@ class Store(Generic[Item]):
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / ".lock"):
-            for partial in self.folder.glob(f"*/.*{_PARTIAL}"):
+            for partial in self.folder.glob(f"*/.*{PARTIAL}"):
                 partial.unlink()
             yield
 

@@ -4,19 +4,23 @@ run is fed with it."""
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from irg.core import Document
+from irg.core.trace import Trace
 from irg.data.budget import fitting_budget
 from irg.data.formats import open_source
-from irg.data.learning import Mode
+from irg.data.learning import USUAL_WEIGHTS, Mode, modes_of
 from irg.data.lengths import LengthSurvey, Measuring, survey
 from irg.data.loader import StepLoader
 from irg.data.plan import PackingOptions, Planner
 from irg.data.prepare import Preparer
 from irg.data.scene_source import SceneSource
-from irg.data.source import Source
+from irg.data.shards import Manifest
+from irg.data.source import Sketching, Source
 from irg.data.streams import Stream
+from irg.data.traces import FORMAT as TRACES
 from irg.prep import Resize
 from irg.run.loop import FedStep
 from irg.run.parallel import Layout
@@ -94,6 +98,17 @@ def data_of(
     return Data(preparer, planner, found)
 
 
+def usual_modes(source: Source) -> dict[Mode, float]:
+    """Of traces, the modes that at least one of them teaches, with their usual weights; none of documents."""
+    taught: set[str] = set()
+    manifest = Manifest.load(Path(source.name)) if Path(source.name).is_dir() else None
+    if manifest is not None and manifest.format == TRACES:
+        taught.update(manifest.modes)
+    elif not isinstance(source, Sketching):
+        taught.update(mode for row in source.survey() if isinstance(row, Trace) for mode in modes_of(row))
+    return {mode: weight for mode, weight in USUAL_WEIGHTS.items() if mode in taught}
+
+
 def _check_stride(name: str, resize: Resize, cell: int) -> None:
     if resize.stride % cell:
         raise ValueError(
@@ -110,7 +125,7 @@ def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts
     else:
         assert data.path is not None
         source = open_source(data.path, prompt)
-    modes: dict[Mode | None, float] = {**data.modes} if data.modes else {None: 1.0}
+    modes: dict[Mode | None, float] = {**(data.modes or usual_modes(source))} or {None: 1.0}
     return [
         Stream(
             source,
@@ -120,6 +135,7 @@ def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts
             name=":".join([name, *([data.scenes] if data.scenes else []), mode or "all"]),
             system_prompt=prompt,
             questions=recipe.questions,
+            fitting=not data.modes,
         )
         for mode, weight in modes.items()
     ]

@@ -36,7 +36,9 @@ def smooth(points: Sequence[tuple[int, float]], over: int = _MEAN_OVER) -> tuple
 
 
 def plot(runs: Sequence[Path], out: Path) -> None:
-    """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib."""
+    """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib. Raises
+    ValueError for a file that is no plot of ours."""
+    plots.refuse_to_replace(out)
     figure, axes = plots.pyplot().subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
     colours: dict[str, str] = {}
     labelled: set[str] = set()

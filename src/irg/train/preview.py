@@ -22,6 +22,7 @@ from irg.train.assemble import parts_of
 from irg.train.budget import Workload, budget
 from irg.train.dataset import Data, data_of
 from irg.train.settings import TrainRecipe
+from irg.train.settling import settled
 
 TYPICAL_TEXTS = {"system": 150, "prompt": 100, "question": 20, "thought": 600}
 """Tokens of texts by their role, where the data is not at hand."""
@@ -56,6 +57,7 @@ def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:
         if all(one.path is None or one.path.exists() for one in recipe.data):
             data = data_of(recipe, recipe.data, parts, world)
             yield _survey_section(data)
+            yield from settled(recipe, parts).notes
         else:
             yield "the data is not there: planned for typical documents"
     except CheckpointError as absent:

@@ -30,8 +30,8 @@ class DataSettings(BaseSettings):
     scenes: SceneKind | None = None
     """Instead of a path: scenes made on the fly."""
     modes: dict[Mode, float] = Field(default_factory=dict)
-    """Learning modes of a store of traces, with their weights in the mixture. Rows that are documents already
-    keep their own; modes then choose among them, and none means all."""
+    """Learning modes of a store of traces, with their weights in the mixture; none: each that a row teaches.
+    Rows that are documents already keep their own; modes then choose among them, and none means all."""
     weight: float = 1.0
     """Multiplies the weights of the modes, or is that of a dataset without any."""
     required: tuple[Mode, ...] = ()
@@ -93,7 +93,8 @@ class EvaluationSettings(BaseSettings):
     """Steps' worth of held-out documents, always the same."""
     prompts: tuple[str, ...] = ()
     """Prompts for which the averaged weights draw whole episodes."""
-    turns: int = Field(2, ge=1)
+    turns: int | None = Field(None, ge=1)
+    """None: as many as the finished checkpoint draws."""
 
 
 class TrainRecipe(Recipe):

@@ -28,6 +28,7 @@ from irg.train.evaluation import UnifiedEvaluator
 from irg.train.export import EXPORT, Choice, export_run, read_from
 from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
+from irg.train.settling import settled
 
 EXPORTED = "checkpoint"
 """In a run's folder: the finished model."""
@@ -44,7 +45,11 @@ def train(recipe: TrainRecipe, resume: bool = False, strict: bool = False) -> Pa
     """
     if not resume and (step := newest_step(recipe.out)) is not None:  # known before a model is loaded
         raise already(recipe.out, step)
+    decided = settled(recipe, parts_of(recipe, weights=False))
+    recipe = decided.recipe
     with joined(recipe.device) as layout, _at_work(recipe, layout):
+        for note in decided.notes if layout.is_first else ():
+            err.print(note, style="yellow", markup=False, soft_wrap=True)
         run = run_of(recipe, layout, strict)
         run.begin(resume)
         if layout.is_first:

@@ -10,7 +10,9 @@ from irg.bench.official import official_texts
 from irg.bench.oneig.benchmark import ONEIG, SCRIPT, WANTED, OneigSettings
 from irg.bench.oneig.grids import Grid
 from irg.bench.oneig.scores import DIMENSIONS
+from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import Hearing, Judge
+from irg.bench.tree import content_of, write_tree
 from tests.bench.judging_server import hearing, options, picture, show, words
 from tests.bench.oneig.scorer_process import ScorerProcess, running
 from tests.bench.oneig.sources import write_sources
@@ -94,3 +96,21 @@ def test_four_pictures_are_one_grid_in_the_folder_of_their_class() -> None:
     item = Item("human-007", "p", (1, 2, 3, 4), {"class": "human", "number": "007"})
     (file,) = ONEIG.tree.files(item)
     assert (file.path, file.pictures, file.grid) == ("human/irg/007", (0, 1, 2, 3), Grid(2, 2))
+
+
+def test_pictures_come_through_the_official_tree_with_all_their_pixels(tmp_path: Path) -> None:
+    items = ONEIG.items(write_sources(tmp_path / "sources"))
+    there: dict[int, ShownPicture | str] = {0: PICTURES[0], 1: PICTURES[1], 2: "no picture", 3: PICTURES[3]}
+    missing = write_tree(ONEIG.tree, items, lambda item, turn: there, 1, tmp_path / "tree")
+    assert missing == {"no picture": len(items)}
+    for path in (tmp_path / "tree").iterdir():
+        (path / "irg").rename(path / "theirs")
+    found = content_of(ONEIG.tree, items, tmp_path / "tree")
+    assert not found.faults
+    for item in items:
+        pictures = found.pictures(item)
+        assert pictures[2] == "no picture"
+        for number in (0, 1, 3):
+            one = pictures[number]
+            assert isinstance(one, ShownPicture)
+            assert one.open().tobytes() == PICTURES[number].open().tobytes()

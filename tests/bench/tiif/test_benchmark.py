@@ -8,11 +8,13 @@ import pytest
 
 from irg.bench.items import Item
 from irg.bench.official import official_texts
+from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import EvidenceRow, Shown, Status
 from irg.bench.tiif.answers import PLACE, fill
 from irg.bench.tiif.benchmark import SCRIPT, TIIF, WANTED, drawn, prompts_file, questions_file, tiif_items
 from irg.bench.tiif.groups import TYPES
 from irg.bench.tiif.summary import ANSWERS
+from irg.bench.tree import content_of, write_tree
 from tests.bench.cases import Cases, folder
 from tests.bench.judging_server import options, picture, show, words
 from tests.bench.tiif.sources import write_sources
@@ -150,3 +152,16 @@ def test_files_that_do_not_go_together_are_told(tmp_path: Path, name: str, row: 
 def test_the_question_is_the_summary_s(server: FakeServer, tmp_path: Path, shown: list[Shown]) -> None:
     rows = heard(server, tmp_path, shown[:1])
     assert {row.question for row in rows.values()} == {ANSWERS}
+
+
+def test_pictures_come_through_the_official_tree_unchanged(tmp_path: Path, shown: list[Shown]) -> None:
+    items = [one.item for one in shown]
+    pictures = {one.item.id: one.pictures for one in shown}
+    assert (
+        write_tree(TIIF.tree, items, lambda item, turn: dict(pictures[item.id]), 1, tmp_path / "tree") == {}
+    )
+    found = content_of(TIIF.tree, items, tmp_path / "tree")
+    assert not found.faults
+    for item in items:
+        (one,) = found.pictures(item).values()
+        assert isinstance(one, ShownPicture) and one.data == pictures[item.id][0].data

@@ -16,13 +16,11 @@ from irg.bench.oneig.remote import RemoteEncoders
 from irg.bench.oneig.scores import DIMENSIONS
 from irg.bench.oneig.summary import summary_of_all, summary_of_dimension
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
-from irg.bench.tree import OfficialTree, PictureFile
+from irg.bench.tree import MODEL, OfficialTree, PictureFile
 from irg.bench.vlm import VlmSettings
 from irg.core.settings import checked
 
 SCRIPT = "scripts/utils/inference.py"
-MODEL = "irg"
-"""The name of the folder, within that of each class, which the official tree names after the model."""
 _AT = (
     "https://raw.githubusercontent.com/OneIG-Bench/OneIG-Benchmark/41b49831e79e6dde5323618c164da1c4cf0f699d/"
 )
@@ -91,6 +89,7 @@ ONEIG = Benchmark(
         _files,
         rf"({'|'.join(CLASSES.values())})/{MODEL}/\d+",
         (".webp", ".png", ".jpg", ".jpeg"),
+        model_part=1,
     ),
     sources=(
         OfficialFile(

@@ -19,7 +19,7 @@ from irg.bench.tiif.answers import fill, read_answers
 from irg.bench.tiif.groups import LENGTHS, TYPES
 from irg.bench.tiif.hashes import HASHES
 from irg.bench.tiif.summary import ANSWERS, summary
-from irg.bench.tree import OfficialTree, PictureFile
+from irg.bench.tree import MODEL, OfficialTree, PictureFile
 from irg.bench.vlm import VlmSettings, vlm_settings
 from irg.core.digest import digest_of
 from irg.core.files import parse_json, read_text
@@ -27,8 +27,6 @@ from irg.endpoint import ChatRequest, Message
 
 NAME, VERSION = "tiif", 1
 SCRIPT = "eval/eval_with_vlm.py"
-MODEL = "irg"
-"""The name of the folder, within that of each type, which the official tree names after the model."""
 _AT = "https://raw.githubusercontent.com/A113N-W3I/TIIF-Bench/main/"
 _TEMPLATES = ("first", "second", "third")
 WANTED = {
@@ -169,7 +167,10 @@ TIIF = Benchmark(
     judge=_judge,
     summaries={length: summary(length) for length in LENGTHS},
     tree=OfficialTree(
-        _files, rf"[^/]+/{MODEL}/(short|long)_description/\d+", (".png", ".jpg", ".jpeg", ".webp")
+        _files,
+        rf"[^/]+/{MODEL}/(short|long)_description/\d+",
+        (".png", ".jpg", ".jpeg", ".webp"),
+        model_part=1,
     ),
     sources=tuple(_sources()),
     digits=2,

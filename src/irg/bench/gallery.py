@@ -1,0 +1,170 @@
+"""The gallery of a report: prompts with their thoughts, pictures and verdicts, so that one can look at where
+reflection helped and where it hurt."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from irg.bench.changes import Change, Pair, pairs_of
+from irg.bench.columns import Judged
+from irg.bench.episodes import DrawnEpisode
+from irg.bench.pictures import Look, ShownPicture
+from irg.bench.protocol import BASE_TURN, Hearing, Sample, Summary
+from irg.bench.store import SeriesStore
+from irg.core.digest import digest_of
+from irg.core.reading import ImageError
+from irg.report.page import Inlined, thumbnail
+
+SHOWN = 120
+"""Cards of a run, if it is not said otherwise."""
+_SIDE = 256
+_LONGEST = 180
+"""Characters of an answer that a card repeats."""
+_CHANGED = (Change.MENDED, Change.BROKEN, Change.BETTER, Change.WORSE)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A turn of a card. `right` and `value` are None where there is no evidence of it."""
+
+    name: str
+    thought: str | None
+    picture: Inlined | None
+    right: bool | None
+    value: float | None
+    said: str
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """One picture of an item through its turns. `gain` is from the first turn with a thought to the last."""
+
+    item: str
+    prompt: str
+    category: str
+    change: Change | None
+    gain: float
+    steps: tuple[Step, ...]
+
+
+def cards_of(judged: Judged, look: Look, count: int = SHOWN) -> tuple[list[Card], int]:
+    """Some of the pictures of a run, in the order of the benchmark, and how many there are.
+
+    First come all that the last turn changed, then others, by the hashes of their names and not picked.
+    """
+    run = judged.run
+    by_turn = {turn: _by_place(summaries[0]) for turn, summaries in judged.summaries.items()}
+    pairs = _pairs(judged)
+    places = [
+        (item, number)
+        for item in run.items
+        for number in _numbers(item.id, len(item.seeds), by_turn.values())
+    ]
+    order = sorted(
+        range(len(places)),
+        key=lambda index: (
+            not _is_changed(pairs.get((places[index][0].id, places[index][1]))),
+            digest_of(places[index][0].id, places[index][1]),
+        ),
+    )
+    drawn = run.drawn()
+    cards = []
+    for item, number in (places[index] for index in sorted(order[:count])):
+        pair = pairs.get((item.id, number))
+        samples = {
+            turn: found[item.id, number] for turn, found in by_turn.items() if (item.id, number) in found
+        }
+        steps = []
+        for turn in run.turns:
+            hearing = judged.heard.get((item.id, turn))
+            picture = _thumbnail(look(item, turn).get(number or 0))
+            steps.append(
+                _step(
+                    turn, samples.get(turn), hearing, number, picture, _thought(drawn, item.id, number, turn)
+                )
+            )
+        category = next(iter(samples.values())).category if samples else ""
+        change = pair.change if pair else None
+        cards.append(Card(item.id, item.prompt, category, change, pair.gain if pair else 0.0, tuple(steps)))
+    return cards, len(places)
+
+
+_Places = Mapping[tuple[str, int | None], Sample]
+
+
+def _by_place(summary: Summary) -> dict[tuple[str, int | None], Sample]:
+    """The first sample of each picture."""
+    found: dict[tuple[str, int | None], Sample] = {}
+    for sample in summary.samples:
+        found.setdefault((sample.item, sample.picture), sample)
+    return found
+
+
+def _numbers(item: str, count: int, turns: Any) -> list[int | None]:
+    """The pictures of an item, or None where only all of them together count."""
+    together = any((item, None) in places for places in turns)
+    alone = any((item, number) in places for places in turns for number in range(count))
+    return [None] if together and not alone else list(range(count))
+
+
+def _pairs(judged: Judged) -> dict[tuple[str, int | None], Pair]:
+    """From the first turn with a thought to the last."""
+    turns = [turn for turn in judged.run.turns if turn != BASE_TURN]
+    if len(turns) < 2:
+        return {}
+    first, last = (judged.summaries[turn][0] for turn in (turns[0], turns[-1]))
+    found: dict[tuple[str, int | None], Pair] = {}
+    for pair in pairs_of(first, last):
+        found.setdefault((pair.before.item, pair.before.picture), pair)
+    return found
+
+
+def _is_changed(pair: Pair | None) -> bool:
+    return pair is not None and pair.change in _CHANGED
+
+
+def _step(
+    turn: int,
+    sample: Sample | None,
+    hearing: Hearing | None,
+    number: int | None,
+    picture: Inlined | None,
+    thought: str | None,
+) -> Step:
+    name = "base" if turn == BASE_TURN else f"turn {turn}"
+    if sample is None:
+        reason = "not drawn" if hearing is None else hearing.failure(number) or "not counted"
+        return Step(name, thought, picture, None, None, reason)
+    said = "; ".join(_said(hearing, number)) if hearing is not None else ""
+    return Step(name, thought, picture, sample.right, sample.value, said)
+
+
+def _said(hearing: Hearing, number: int | None) -> Iterator[str]:
+    """What the judge found, in short."""
+    for question, row in hearing.ok(number).items():
+        flaws = row.evidence.get("flaws")
+        if isinstance(flaws, Sequence) and not isinstance(flaws, str):
+            yield "; ".join(map(str, flaws)) or "nothing is wrong"
+        else:
+            text = f"{question}: {json.dumps(row.evidence, ensure_ascii=False)}"
+            yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _thought(
+    drawn: Mapping[str, SeriesStore[DrawnEpisode]], item: str, number: int | None, turn: int
+) -> str | None:
+    for store in drawn.values():
+        episode = store.records.get((item, number or 0))
+        if episode is not None and turn in episode.thoughts:
+            return episode.thoughts[turn]
+    return None
+
+
+def _thumbnail(found: ShownPicture | str | None) -> Inlined | None:
+    if not isinstance(found, ShownPicture):
+        return None
+    try:
+        return thumbnail(found.open(), _SIDE)
+    except ImageError:
+        return None

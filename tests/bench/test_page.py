@@ -1,0 +1,58 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from irg.bench.columns import sections_of
+from irg.bench.page import markdown, page, write_report
+from irg.bench.published import PUBLISHED, Published
+from tests.bench.drawn import made_run
+
+pytestmark = pytest.mark.usefixtures("known_colours")
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Published("BAGEL", {"colours": "0.71"}, "the judge of others", "a paper")]
+    monkeypatch.setattr("irg.bench.page.PUBLISHED", {**PUBLISHED, "colours": rows})
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+@pytest.mark.usefixtures("published")
+def test_the_table_has_turns_beside_what_was_published(tmp_path: Path) -> None:
+    said = markdown(sections_of([made_run(tmp_path / "run", "rrr", "rbr")]))
+    assert "|  | theirs, turn 1 | theirs, turn 2 | BAGEL (published) |" in said
+    assert "| colours | 0.67 (0.00 to 1.00, n 6) | 1.00 (0.44 to 1.00, n 6) | 0.71 |" in said
+    assert "| plain | 0.50 (0.00 to 1.00, n 4)" in said and "| odd | 1.00 " in said
+    assert "| BAGEL | colours 0.71 | the judge of others | a paper |" in said
+
+
+def test_the_page_says_what_turns_changed_and_shows_it(tmp_path: Path) -> None:
+    html = page(sections_of([made_run(tmp_path / "run", "rrb", "rbb")]))
+    said = text(html)
+    assert "theirs, turn 2 - theirs, turn 1 +0.33 (+0.00 to +1.00)" in said
+    assert "50% mended: 2 of 4" in said and "0% broken: 0 of 2" in said
+    assert "mended (2)" in said and "plain (4)" in said and "6 of 6" in said
+    assert html.count("<article") == 6 and html.count("<img") == 12
+    assert "judge&#39;s name" in html and "<script" not in html
+    assert html.count('style="--gain: 0;') == 1
+
+
+def test_incomplete_partial_and_escaped(tmp_path: Path) -> None:
+    folder = made_run(tmp_path / "<i>run", "r-r")
+    html = page(sections_of([folder]))
+    assert "incomplete" in text(html) and "theirs, turn 1 2 no picture" in text(html)
+    assert "n 4 of 6" in html or "0 of 6" in html
+    assert "<i>run" not in html
+
+
+def test_a_report_is_written_whole(tmp_path: Path) -> None:
+    one, two = (made_run(tmp_path / name, "rbr", "rbr") for name in ("one", "two"))
+    (tmp_path / "report").mkdir()
+    written = write_report([one, two], tmp_path / "report", shown=1)
+    assert [path.name for path in written] == ["index.html", "table.md"]
+    html = written[0].read_text()
+    assert html.count("<article") == 2 and "two: theirs, turn 2 - one: theirs, turn 2" in text(html)
