@@ -52,7 +52,7 @@ def drawn(prompt: str) -> np.ndarray:
 
 
 def test_pictures_of_anyones_are_scored_by_a_process(run: Run, work: Path) -> None:
-    """GenEval whole: its files, an official tree with a picture missing, detector and CLIP behind an address."""
+    """GenEval whole: its files, a tree that lacks a picture, detector and CLIP behind an address."""
     pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
     from tests.bench.geneval.test_judge import random_judge
 

@@ -111,11 +111,12 @@ def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list
             *(f"{one.name} (published)" for one in others),
         ]
         headline = [cell(summary.headline, section.benchmark) for summary in summaries]
-        rows: list[list[Any]] = [[variant, *headline, *(one.values[variant] for one in others)]]
+        title = section.benchmark.title(variant)
+        rows: list[list[Any]] = [[title, *headline, *(one.values[variant] for one in others)]]
         for name in dict.fromkeys(figure.name for summary in summaries for figure in summary.figures):
             figures = [_figure(summary, name) for summary in summaries]
             rows.append([name, *(cell(one, section.benchmark) for one in figures), *[""] * len(others)])
-        yield variant, head, rows
+        yield title, head, rows
 
 
 def _figure(summary: Summary, name: str) -> Figure | None:
@@ -223,7 +224,7 @@ def _budgets(section: Section) -> Iterator[list[Any]]:
     for column in section.columns:
         cost = column.judged.costs.get(column.turn)
         if cost is not None:
-            headline = _plain(column.summaries[0].headline, section.benchmark)
+            headline = _marked(column.summaries[0].headline, section.benchmark)
             turns = max(column.turn, 1)
             yield [column.title, turns, cost.evaluations, cost.tokens, f"{cost.seconds:.1f}", headline]
 

@@ -41,7 +41,7 @@ class Status(StrEnum):
     REFUSED = "judge refused"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EvidenceRow:
     """The raw evidence on one question: about one picture of the item, or (None) about all of them.
 
@@ -55,7 +55,7 @@ class EvidenceRow:
     judge: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hearing:
     """All that is known of the pictures of an item in one turn. It is the last hearing of them that counts.
 
@@ -126,7 +126,7 @@ class JudgeOptions:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What counts in a score once: the value of a picture (None: of all pictures of the item together).
 
@@ -180,10 +180,10 @@ Summarise = Callable[[Sequence[Item], Hearings], Summary]
 class Benchmark:
     """A protocol under its name. `version` grows with every change that can move a score.
 
-    `judge` makes the judge, for the length of a block, and loads nothing before it is asked. `summaries` has
-    a function for each variant of the protocol by its name, the first being the usual one. `digits` is how
-    official tables round, and `scale` what they multiply by. `size` is that of all pictures, and `world` the
-    closed one that a model has to know, where there is but one.
+    `judge` makes the judge, for the length of a block. `summaries` has a function for each variant of the
+    protocol by its name, the first being the usual one. `digits` is how official tables round, and `scale`
+    what they multiply by. `size` is that of all pictures, and `world` the closed one that a model has to
+    know, where there is but one.
     """
 
     name: str
@@ -201,6 +201,10 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         assert self.version >= 1 and self.summaries, f"{self.name} needs a version and a summary"
+
+    def title(self, variant: str) -> str:
+        """What a number of this variant is called wherever it is printed."""
+        return self.name if variant == self.name else f"{self.name}/{variant}"
 
     def check(self, plans: Iterable[Plan], world: str | None) -> None:
         """Raises ValueError for a model that does not know the benchmark's world, and for plans that draw

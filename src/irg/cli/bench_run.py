@@ -264,7 +264,7 @@ def tell(result: dict[str, Any], benchmark: "Benchmark", telling: Telling) -> No
         for summary in turn["summaries"]:
             head = summary["headline"]
             table.add_row(
-                summary["variant"],
+                benchmark.title(summary["variant"]),
                 str(turn["turn"]) if turn["turn"] else "base",
                 _number(head["value"], benchmark),
                 " to ".join(_number(end, benchmark) for end in head["interval"] or ()),

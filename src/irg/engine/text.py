@@ -87,9 +87,10 @@ def write(
 def log_likelihood(
     model: UnifiedModel, context: Context, texts: Sequence[tuple[int, ...]], special: SpecialTokens
 ) -> list[float]:
-    """The log-probability that each row would write its text next, end included. The context stays as it is.
+    """The log-probability that each row would write its text next. The context stays as it is.
 
-    At temperature 1: every token's own share, summed.
+    At temperature 1: every token's own share, summed; of the text alone, since of its end, which says nothing
+    of what is written, a model may be anything but sure.
     """
     if len(texts) != context.num_rows:
         raise ValueError(f"{len(texts)} texts for a context of {context.num_rows} rows")
@@ -98,7 +99,7 @@ def log_likelihood(
     log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
-    return [run.sum().item() for run in chosen_N.split([len(ids) + 1 for ids in texts])]
+    return [run[:-1].sum().item() for run in chosen_N.split([len(ids) + 1 for ids in texts])]
 
 
 def choose(
