@@ -50,7 +50,7 @@ class OneigSettings(VlmSettings):
 
     model: str = Field(default="Qwen/Qwen2.5-VL-7B-Instruct", min_length=1)
     dimensions: tuple[str, ...] = DIMENSIONS
-    scorer: str | None = None
+    encoders: str | None = None
 
     @field_validator("dimensions", mode="before")
     @classmethod
@@ -65,7 +65,7 @@ class OneigSettings(VlmSettings):
 def _judge(options: JudgeOptions) -> Iterator[Judge]:
     settings = checked(OneigSettings, dict(options.settings), "--judge")
     texts = official_texts(options.sources / SCRIPT, WANTED, settings.modified_templates)
-    encoders: Sequence[Encoders] = [RemoteEncoders(settings.scorer)] if settings.scorer else []
+    encoders: Sequence[Encoders] = [RemoteEncoders(settings.encoders)] if settings.encoders else []
     yield OneigJudge(asking(settings, texts, options, settings.dimensions), encoders, settings.dimensions)
 
 
