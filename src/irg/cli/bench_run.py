@@ -13,7 +13,7 @@ from rich.table import Table
 
 from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Seed, Telling, drawing_option, option, with_groups
-from irg.terminal import err, print_json
+from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark
@@ -273,7 +273,7 @@ def tell(result: dict[str, Any], benchmark: "Benchmark", telling: Telling) -> No
     if telling.as_json:
         print_json(result)
     else:
-        console.print(table)
+        out.print(table)
     if result["partial"]:
         console.print(f"partial: {result['partial']}, so this is not the benchmark's score", style="yellow")
     if result["run"]["sources"]["modified"]:
