@@ -46,7 +46,7 @@ class Saving:
 
     @property
     def is_exact(self) -> bool:
-        return self == Saving()
+        return self == EXACT
 
     def evaluates(self, index: int) -> bool:
         """Whether the model is run at this step, counted from 0."""
@@ -63,6 +63,9 @@ class Saving:
         # The mean of a line over the step is its value in the middle.
         share = ((begin + end) / 2 - last_time) / (last_time - before_time)
         return last_NV + share * (last_NV - before_NV)
+
+
+EXACT = Saving()
 
 
 def with_known(known: Known, time: float, velocity_NV: torch.Tensor) -> Known:

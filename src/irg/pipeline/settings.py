@@ -11,7 +11,7 @@ from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.core.values import check_number
-from irg.engine import Guidance, Renorm, Saving, TextSampling
+from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling
 from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
 from irg.prep import Resize, Tokenizer
@@ -39,7 +39,7 @@ class TurnPlan:
     shift: float
     clean: bool = True
     view: bool = True
-    saving: Saving = Saving()
+    saving: Saving = EXACT
     """Fewer evaluations than steps, by choice."""
 
     def __post_init__(self) -> None:

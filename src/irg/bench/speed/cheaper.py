@@ -1,8 +1,8 @@
 """What drawing more cheaply saves, and what it costs: a checkpoint of the scene world, its own plan, the same
 prompts and seeds drawn in every way.
 
-All that is cheaper is off unless it is asked for. A way is one change of the plan's turns; its score is that of
-the last turn's pictures, and the difference from the exact drawing's that of the same prompts.
+All that is cheaper is off unless it is asked for. A way is one change of the plan's turns; its score is that
+of the last turn's pictures, and the difference from the exact drawing's that of the same prompts.
 """
 
 from collections.abc import Callable, Sequence
