@@ -2,6 +2,7 @@
 # make test   the tests
 # make lint   style, types, layers
 # make mutants  how many small changes of core, engine and the plan of the data their tests notice: ten minutes
+# make stress MINUTES=10  inputs that nobody meant, kills, full disks, for so long; findings are kept as seeds of the tests
 # make embedded  train the embedded model from nothing: about four hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
@@ -21,7 +22,7 @@ DEMO_OUT    := runs/demo
 export PIP_CONSTRAINT       := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: demo test lint mutants embedded clean
+.PHONY: demo test lint mutants stress embedded clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -40,6 +41,11 @@ lint: $(DEV_VENV)/.installed
 # A sample, by seed; what no test noticed is printed. MUTANTS="--sample 1000 --minutes 60" for more.
 mutants: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.mutants $(MUTANTS)
+
+# Half the time for the parsers, half for the commands. STRESS="--only pictures --seed 1" chooses.
+MINUTES ?= 10
+stress: $(DEV_VENV)/.installed
+	$(DEV_VENV)/bin/python -m tests.stress --minutes $(MINUTES) $(STRESS)
 
 # Every step goes on where an interrupted one stopped.
 TRAIN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train --resume

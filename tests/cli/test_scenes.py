@@ -33,3 +33,4 @@ def test_force_draws_it_anyway_without_a_verdict(run: Run, scenes_checkpoint: Pa
     result = run("generate", "a dog", "--out", "x", "--force", "--turns", 1, "--model", scenes_checkpoint)
     assert result.exit_code == 0, result.output
     assert Trace.load(Path("x")).turns[0].verdict is None
+    assert "this prompt is outside the model's world" in " ".join(result.stderr.split())

@@ -26,6 +26,11 @@ def test_numbers_in_range() -> None:
         check_number("size", 0, above=0)
 
 
+def test_whole_numbers_that_no_float_holds_are_none_here() -> None:
+    with pytest.raises(ValueError, match="size 1000"):
+        check_number("size", 10**400, 1, whole=True)
+
+
 def test_choices_are_named_by_themselves_or_their_value() -> None:
     assert chosen("colour", "red", Colour) is Colour.RED is chosen("colour", Colour.RED, Colour)
     for value in ("blue", None, 3, []):

@@ -8,7 +8,7 @@ from irg.world.grammar import (
 )
 from irg.world.request import Direction, Family, Group, Request
 from irg.world.scene import Colour, Shape
-from irg.world.wording import OutsideWorld, parse, phrase
+from irg.world.wording import OutsideWorld, as_phrased, parse, phrase
 
 RED_CIRCLES_LEFT_OF_A_BLUE_SQUARE = Request(
     Family.COMPOUND,
@@ -25,6 +25,34 @@ def test_every_wording_reads_back(family):
         assert request.family is family
         assert parse(phrase(request)) == request
         assert parse(phrase(request, rng)) == request
+
+
+@pytest.mark.parametrize("family", Family)
+def test_wordings_of_training_stay_as_they_are(family):
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        text = phrase(sample_request(rng, family), rng)
+        assert as_phrased(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("create an illustration with two red stars", "two red stars"),
+        ("a circle on top of a square", "a circle above a square"),
+        ("a red colored star", "a red star"),
+        ("the star that is underneath a heart", "a star below a heart"),
+        ("A Red Circle", "a red circle"),
+        ("a  red circle", "a red circle"),
+        ("a tiny heart", "a small heart"),
+        ("a star and two hearts and a circle", "a star, two hearts and a circle"),
+        ("an star", "a star"),
+        ("three circles!", "three circles"),
+        ("a small, red circle", "a small red circle"),
+    ],
+)
+def test_other_wordings_are_read_as_the_canonical_one(text, read_as):
+    assert as_phrased(text) == read_as == as_phrased(read_as)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +75,7 @@ def test_wordings_of_one_request(text):
         ("six circles", "six"),
         ("0 circles", "0"),
         ("three circles and three stars", "6 objects"),
+        ("a circle, a star, a heart and a square", "4 groups are too many"),
         ("a circle left of a star above a heart", "exactly two groups"),
         ("a circle left of a star and a heart", "exactly two groups"),
         ("a circle left of", "the end"),

@@ -1,5 +1,6 @@
 """What `irg generate` was asked for, and the drawing of one episode of it."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,8 +48,11 @@ class Order:
     def load(self, prompts: Sequence[str]) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it."""
         self.check()
+        from irg.pipeline.scenes import OutsideWorldWarning
+
         for prompt in prompts:
             self.check_prompt(prompt)
+        warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console)
 
     def check(self) -> None:
@@ -60,7 +64,7 @@ class Order:
         from irg.cli.scenes import request_of
 
         checkpoint = self.choice.checkpoint
-        request_of(prompt, checkpoint.settings, self.force)
+        request_of(prompt, checkpoint.settings, self.force, say=True)
         checkpoint.settings.prompt_ids(prompt, checkpoint.tokenizer)
 
     def judge(self, prompt: str) -> "Judge":

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from irg.core.trace import Verdict
+from irg.terminal import err
 from irg.world import OutsideWorld, Request, judge, parse, read
 from irg.world.scene import IMAGE_SIZE
 
@@ -22,8 +23,9 @@ _ADVICE = """This model knows no other world. For any other prompt load a real c
 or pass --force to see what this one makes of it."""
 
 
-def request_of(prompt: str, settings: "Settings", force: bool) -> Request | None:
-    """What a prompt asks for, in the model's own world; None where no world is known or the prompt is forced.
+def request_of(prompt: str, settings: "Settings", force: bool, say: bool = False) -> Request | None:
+    """What a prompt asks for, in the model's own world; None where no world is known or the prompt is forced,
+    of which those outside are told if one is to `say` so.
 
     Raises ValueError for a prompt outside the world, saying what is in it and what to do.
     """
@@ -35,6 +37,10 @@ def request_of(prompt: str, settings: "Settings", force: bool) -> Request | None
         return parse(prompt)
     except OutsideWorld as outside:
         if force:
+            if say:
+                err.print(
+                    f"this prompt is outside the model's world: {outside}", style="yellow", markup=False
+                )
             return None
         raise ValueError(f"this prompt is outside the model's world. {outside}\n{_ADVICE}") from outside
 

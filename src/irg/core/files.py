@@ -15,6 +15,8 @@ from typing import Any, NoReturn
 MOST_BYTES = 64 << 20
 """Of a JSON file that is read whole."""
 MOST_LEVELS = 100
+_LONGEST_NAME = 255
+"""Bytes of a file's name that file systems take."""
 PARTIAL = ".partial"
 """How the names of files end that are being written."""
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
@@ -130,6 +132,8 @@ def inside(folder: Path, name: Any) -> Path:
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"{folder}: {name!r} is no name of a file")
     path = PurePosixPath(name.replace("\\", "/"))
+    if max(len(os.fsencode(part)) for part in path.parts or ("",)) > _LONGEST_NAME:
+        raise ValueError(f"{folder}: {name[:40]!r}... is longer than a name of a file may be")
     if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
         raise ValueError(f"{folder}: {name!r} lies outside of this folder")
     return folder / name

@@ -1,6 +1,7 @@
 """Values that a user or a file gave, checked where they are made."""
 
 import math
+import sys
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ def check_number(
 ) -> None:
     """Raise ValueError for what is no finite number from `low` to `high` that is more than `above`."""
     is_one = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-    if is_one and math.isfinite(value) and low <= value <= high and (above is None or value > above):
+    # Of whole numbers, some are finite and no float.
+    is_one = is_one and -sys.float_info.max <= value <= sys.float_info.max
+    if is_one and low <= value <= high and (above is None or value > above):
         return
     least = f" above {above:g}" if above is not None else f" of at least {low:g}" if low > -math.inf else ""
     most = f"{' and' if least else ' of'} at most {high:g}" if high < math.inf else ""

@@ -182,7 +182,7 @@ def _verdict(row: Fields) -> Verdict:
 
 
 def _mode(row: Fields, name: Any) -> str:
-    if name not in set(Mode):
+    if not isinstance(name, str) or name not in set(Mode):
         raise row.error(Fault.UNKNOWN_MODE, "modes", f"names {shown(name)}, known are {', '.join(Mode)}")
     return name
 

@@ -104,10 +104,10 @@ def closed(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -
 def log_likelihood(
     model: UnifiedModel, strands: Sequence[Strand], texts: Sequence[tuple[int, ...]], special: SpecialTokens
 ) -> list[float]:
-    """The log-probability that each row would write its text next, end included. The strands stay as they
-    are.
+    """The log-probability that each row would write its text next. The strands stay as they are.
 
-    At temperature 1: every token's own share, summed.
+    At temperature 1: every token's own share, summed; of the text alone, since of its end, which says nothing
+    of what is written, a model may be anything but sure.
     """
     if len(texts) != len(strands):
         raise ValueError(f"{len(texts)} texts for {len(strands)} strands")
@@ -119,7 +119,7 @@ def log_likelihood(
     log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
-    return [run.sum().item() for run in chosen_N.split([len(run) for run in runs])]
+    return [run[:-1].sum().item() for run in chosen_N.split([len(run) for run in runs])]
 
 
 def _with(line: Line, token: int, special: SpecialTokens) -> dict[str, Any]:

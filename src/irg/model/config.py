@@ -121,6 +121,8 @@ _MOST = {
 }
 """Of counts; of any other size it is `_MOST_WIDE`. What is beyond is a mistake that takes gigabytes."""
 _MOST_WIDE = 1 << 18
+_MOST_LEVELS = 12
+"""Of an autoencoder: each halves the picture."""
 
 
 def _check_sizes(config: Any, whose: str) -> None:
@@ -132,6 +134,7 @@ def _check_sizes(config: Any, whose: str) -> None:
         elif field.type is float:
             check_number(name, value, above=None if field.name == "shift" else 0)
         elif field.name == "channels":
+            check_number(f"{name}: how many", len(value), 1, _MOST_LEVELS, whole=True)
             for one in value:
                 check_number(name, one, 1, _MOST_WIDE, whole=True)
 
@@ -306,6 +309,8 @@ def _parse_autoencoder(params: dict[str, Any]) -> AutoencoderConfig:
     if "kind" in params:
         fields: dict[str, Any] = {**params, "channels": tuple(params["channels"])}
         return AutoencoderConfig(**fields)
+    for name, value in (("ch", params["ch"]), *(("ch_mult", multiple) for multiple in params["ch_mult"])):
+        check_number(name, value, 1, _MOST_WIDE, whole=True)
     return AutoencoderConfig(
         kind="kl",
         channels=tuple(params["ch"] * multiple for multiple in params["ch_mult"]),

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from irg.core.digest import content_of
 from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_json, write_atomically
+from irg.core.values import check_number
 from irg.model.stored import Entry, foreign, stored
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
@@ -231,13 +232,14 @@ def _entries(path: Path) -> tuple[dict[str, _Placed], int]:
         tensors = parse_json(header.decode(), "its header")
         tensors.pop("__metadata__", None)
         entries = {
-            name: _Placed(str(entry["dtype"]), torch.Size(entry["shape"]), int(entry["data_offsets"][0]))
+            name: _Placed(str(entry["dtype"]), torch.Size(entry["shape"]), entry["data_offsets"][0])
             for name, entry in tensors.items()
         }
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        if any(entry.begin < 0 for entry in entries.values()):
-            raise ValueError("a tensor begins before its file")
-    except (ValueError, KeyError, TypeError, AttributeError) as broken:
+        for entry in entries.values():
+            check_number("where a tensor begins", entry.begin, 0, size, whole=True)
+            check_number("the least side of a tensor", min(entry.shape, default=0), 0, whole=True)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as broken:
         raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken
     if end != size:
         raise CheckpointError(f"{path} is not a whole safetensors file: it has {size:,} bytes of {end:,}")

@@ -40,7 +40,7 @@ class NamedCheckpoint:
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings.from_folder(self.folder.path)
+        return Settings.of(self.folder)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

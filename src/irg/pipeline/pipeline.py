@@ -16,6 +16,7 @@ from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
 from irg.pipeline.rollout import Rollout, in_inference_mode
+from irg.pipeline.scenes import worded
 from irg.pipeline.settings import Plan, Settings
 from irg.pipeline.state import Drawn, Parts, State
 from irg.prep import Tokenizer
@@ -183,7 +184,8 @@ class Pipeline:
     def _all_prompt_ids(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         if not prompts:
             raise ValueError("no prompts: expected at least one")
-        return [self._prompt_ids(prompt) for prompt in prompts]
+        ids = [self._prompt_ids(prompt) for prompt in prompts]
+        return ids if self.settings.world is None else list(map(self._prompt_ids, worded(prompts)))
 
     def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
         return self.settings.prompt_ids(prompt, self.parts.tokenizer)

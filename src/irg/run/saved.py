@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from irg.core import files
+from irg.core.values import check_number
 from irg.model.checkpoint import CheckpointError
 from irg.run.state import local, offsets
 
@@ -77,8 +78,8 @@ def read_index(folder: Path) -> dict[str, Saved]:
             f"{folder / INDEX}: format {content.get('format')!r}, this version reads {FORMAT}"
         )
     try:
-        index = {name: _parse(saved) for name, saved in content["tensors"].items()}
-    except (KeyError, TypeError, AttributeError) as broken:
+        index = {name: _parse(folder, saved) for name, saved in content["tensors"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as broken:
         raise CheckpointError(f"{folder / INDEX} is damaged: {broken!r}") from broken
     named = {chunk.file for saved in index.values() for chunk in saved.chunks}
     if missing := sorted(file for file in named if not (folder / file).exists()):
@@ -191,12 +192,23 @@ def _overlap(
     return tuple(here), tuple(there)
 
 
-def _parse(saved: dict[str, Any]) -> Saved:
+def _parse(folder: Path, saved: dict[str, Any]) -> Saved:
     dtype = getattr(torch, saved["dtype"])
     if not isinstance(dtype, torch.dtype):
         raise TypeError(f"{saved['dtype']} is no type of values")
     chunks = tuple(
-        Chunk(chunk["file"], tuple(chunk["offsets"]), tuple(chunk["shape"]), chunk["checksum"])
+        Chunk(
+            files.inside(folder, chunk["file"]).name,
+            _sizes(chunk["offsets"]),
+            _sizes(chunk["shape"]),
+            _sizes([chunk["checksum"]])[0],
+        )
         for chunk in saved["chunks"]
     )
-    return Saved(dtype, tuple(saved["shape"]), chunks)
+    return Saved(dtype, _sizes(saved["shape"]), chunks)
+
+
+def _sizes(values: Any) -> tuple[int, ...]:
+    for value in (found := tuple(values)):
+        check_number("a size", value, 0, 1 << 63, whole=True)
+    return found

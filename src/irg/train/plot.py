@@ -1,11 +1,11 @@
 """Draws the losses of training runs from their `metrics.jsonl`."""
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from irg.core.files import read_text
+from irg.core.files import parse_json, read_text
+from irg.core.values import check_number
 from irg.report import plots
 
 _MEAN_OVER = 15
@@ -19,9 +19,13 @@ def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
         raise ValueError(f"{run} holds no metrics: metrics.jsonl is missing")
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for line in read_text(path).splitlines():
-        values = json.loads(line)
+        values = parse_json(line, str(path))
+        if not isinstance(values, dict):
+            raise ValueError(f"{path} holds {line[:80]!r}: expected JSON objects, one a line")
         for name, value in values.items():
             if value is not None and name.startswith(("flow/", "text/")):
+                check_number(f"{path}: {name}", value)
+                check_number(f"{path}: step", values.get("step"), 0, whole=True)
                 series[name].append((values["step"], value))
     if not series:
         raise ValueError(f"{path} holds no losses of the unified model")

@@ -1,6 +1,7 @@
 """The English of requests: `phrase` words one, `parse` reads any of those wordings back."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numpy.random import Generator
@@ -8,6 +9,8 @@ from numpy.random import Generator
 from irg.world.request import Direction, Group, Request, infer_family
 from irg.world.scene import COLOURS, MAX_OBJECTS, SHAPES, SIZES, Colour, Shape, Size, pick
 
+MOST_GROUPS = 3
+"""Of a prompt that is phrased (`irg.world.grammar`), and so of one that is read."""
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 PREFIXES = (
@@ -90,6 +93,15 @@ def phrase(request: Request, rng: Generator | None = None) -> str:
     return text
 
 
+def as_phrased(text: str) -> str:
+    """A prompt in a wording that `phrase` gives: as it is if it is one already, else the canonical one.
+
+    `parse` reads more wordings than a model of this world was trained on. Raises OutsideWorld as it does.
+    """
+    request = parse(text)
+    return text if re.fullmatch(_phrased(request), text[:1].lower() + text[1:]) else phrase(request)
+
+
 def group_text(group: Group, rng: Generator | None = None) -> str:
     """ "two large red circles", in one of its wordings or the canonical one."""
     words = []
@@ -132,6 +144,8 @@ def parse(text: str) -> Request:
         groups.append(reader.group())
     if direction and len(groups) > 2:
         raise OutsideWorld(f"{text!r} cannot be laid out: a relation holds between exactly two groups.")
+    if len(groups) > MOST_GROUPS:
+        raise OutsideWorld(f"{len(groups)} groups are too many: a prompt names at most {MOST_GROUPS}.")
     num_objects = sum(group.count for group in groups)
     if num_objects > MAX_OBJECTS:
         raise OutsideWorld(f"{num_objects} objects are too many: a picture has at most {MAX_OBJECTS}.")
@@ -227,6 +241,32 @@ def _end_of_lead(tokens: list[str]) -> int:
         return before_noun
     reader.take_all(_LEAD_LINKS)
     return reader.place
+
+
+def _phrased(request: Request) -> str:
+    """A pattern of all wordings that `phrase` gives of a request, beginning with a small letter."""
+    groups = [_phrased_group(group) for group in request.groups]
+    if request.direction:
+        text = f"{groups[0]} {_any_of(RELATION_PHRASES[request.direction])} {groups[1]}"
+    elif len(groups) == 2:
+        text = f"{groups[0]} (and|with) {groups[1]}"
+    else:
+        text = " and ".join([", ".join(groups[:-1]), groups[-1]]) if groups[1:] else groups[0]
+    return rf"({_any_of(PREFIXES)} )?{text}\.?"
+
+
+def _phrased_group(group: Group) -> str:
+    shape = group.shape.value if group.count == 1 else f"{group.shape.value}s"
+    words = f"{group.colour.value} {shape}" if group.colour else shape
+    sizes = SIZE_WORDS[group.size] if group.size else ()
+    named = [f"{size} {words}" for size in sizes] or [words]
+    if group.count > 1:
+        return f"{_any_of((NUMBER_WORDS[group.count], str(group.count)))} {_any_of(named)}"
+    return _any_of([f"{number} {one}" for one in named for number in ("one", article(one))])
+
+
+def _any_of(texts: Sequence[str]) -> str:
+    return f"({'|'.join(texts)})"
 
 
 def _plain_text(request: Request, rng: Generator | None) -> str:

@@ -175,7 +175,7 @@ def test_the_sheet_shows_what_was_drawn(
 
 
 def test_records_of_earlier_versions_are_still_gone_on_from(contestants: Contestants) -> None:
-    """What a header holds is what `irg-scene-compare-3` has always held; another one refuses all of them."""
+    """What a header holds is what `irg-scene-compare-4` has always held; another one refuses all of them."""
     header = header_of(series_of(contestants, OPTIONS)[0], OPTIONS)
     assert header.pop("model") == {
         name: value for name, value in contestants.model.identity.items() if name != "name"
@@ -184,7 +184,7 @@ def test_records_of_earlier_versions_are_still_gone_on_from(contestants: Contest
     drawing = {"num_points": 3, "shift": 3.0, "clean": True, "view": True}
     scales = {"text_scale": 3.0, "renorm": "global", "renorm_min": 0.0}
     assert json.loads(json.dumps(header)) == {
-        "protocol": "irg-scene-compare-3",
+        "protocol": "irg-scene-compare-4",
         "prompts": 2,
         "texts": "f65dba014eec94da",
         "few": 1,

@@ -27,7 +27,7 @@ from irg.core.files import write_atomically
 from irg.core.trace import png
 from irg.pipeline.load import NamedCheckpoint
 
-PROTOCOL = "irg-scene-compare-3"
+PROTOCOL = "irg-scene-compare-4"
 SHEET = "scene_sheet.png"
 _OF_BASE = {str(Condition.DIRECT): str(Condition.BASE), turn_name(1): str(Condition.BASE_THOUGHT)}
 

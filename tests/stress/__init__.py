@@ -1,0 +1,1 @@
+"""What everything else must stand: inputs that nobody meant, kills, full disks (`make stress`)."""
