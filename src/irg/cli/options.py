@@ -73,7 +73,8 @@ def _call(owner: Callable[..., Any], given: dict[str, Any]) -> Any:
 ModelName = Annotated[
     str | None,
     model_option(
-        "A checkpoint folder or a hub id (ByteDance-Seed/BAGEL-7B-MoT). Default: the embedded model.",
+        "A checkpoint folder, one of its files of weights, or a hub id (ByteDance-Seed/BAGEL-7B-MoT), with "
+        "@REVISION if need be. Default: the embedded model.",
         "--model",
         metavar="FOLDER|HUB_ID",
     ),
