@@ -38,6 +38,12 @@ def test_publishing_tar_files_says_what_was_written(run: Run, traces: Path, work
     assert (work / "out" / "data" / "train" / "train-000000.tar").is_file()
 
 
+def test_a_checkpoint_is_looked_at_before_it_is_sent(run: Run, checkpoint: Path) -> None:
+    result = run("publish", "checkpoint", checkpoint, "me/model", "--licence", "mit", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "ema.safetensors" in result.stdout and "bytes would be sent to me/model" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

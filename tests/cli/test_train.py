@@ -1,4 +1,9 @@
+import json
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+import irg
 from irg.data.formats import Format
 from irg.data.source import Fault
 from irg.model import UnifiedModel
@@ -51,6 +57,34 @@ def value(shown: str, name: str) -> str:
     """What a table says beside a name."""
     line = next(line for line in shown.splitlines() if name in line)
     return line.split(name)[1].strip(" │|")
+
+
+def test_two_runs_in_one_folder_are_one_and_a_refusal(run: Run, written: Written, work: Path) -> None:
+    """The second is told; the first goes on as if nothing had been."""
+    recipe, metrics = written(steps=100_000), work / "out" / "metrics.jsonl"
+    first = subprocess.Popen(
+        [sys.executable, "-m", "irg", "train", recipe],
+        cwd=work,
+        env=os.environ | {"PYTHONPATH": str(Path(irg.__file__).parents[1])},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while not (metrics.exists() and metrics.read_text()):
+            assert first.poll() is None and time.monotonic() < deadline, "it does not begin"
+            time.sleep(0.05)
+        second = run("train", recipe)
+        assert second.exit_code == 2 and "another run is at work" in " ".join(second.output.split())
+        so_far = len(metrics.read_text().splitlines())
+        while len(metrics.read_text().splitlines()) < so_far + 2:
+            assert first.poll() is None and time.monotonic() < deadline, "it does not go on"
+            time.sleep(0.05)
+    finally:
+        first.terminate()
+        first.wait()
+    steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
+    assert steps == list(range(1, len(steps) + 1))
+    assert list((work / "out" / "checkpoints").glob("step-*")), "told to end, it saves"
 
 
 def test_a_dry_run_prints_its_plan_and_trains_nothing(

@@ -28,6 +28,11 @@ class Oil(BaseSettings):
 class Pencil(BaseSettings):
     by: Literal["pencil"]
     hardness: int = Field(2, le=9)
+    pencil: str = "mine"
+    """Called like the tag."""
+
+
+Technique = Annotated[Oil | Pencil, Field(discriminator="by")]
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,10 @@ class Picture(BaseSettings):
     title: str = "none"
     brush: Brush = Brush(width=3, colour="red")
     spare: tuple[Brush, ...] = ()
-    technique: Annotated[Oil | Pencil, Field(discriminator="by")] | None = None
+    technique: Technique | None = None
+    main: Technique = Pencil(by="pencil", hardness=2)
+    others: tuple[Technique, ...] = ()
+    named: dict[str, Technique] = Field(default_factory=dict)
     keys: dict[str, Key] = Field(default_factory=dict)
     first: int = 0
     last: int = 9
@@ -106,6 +114,27 @@ def test_settings_that_do_not_fit_together_any_more_are_refused() -> None:
         (
             {"technique": {"by": "pencil", "hardnes": 1}},
             "x: technique.hardnes: there is no such setting; did you mean hardness?",
+        ),
+        (
+            {"main": {"by": "pencil", "pencil": "x", "hardness": 10}},
+            "x: main.hardness: 10: Input should be less than or equal to 9",
+        ),
+        (
+            {"main": {"by": "pencil", "pencil": "x", "hardnes": 1}},
+            "x: main.hardnes: there is no such setting; did you mean hardness?",
+        ),
+        ({"main": {"by": "pencil", "pencil": 5}}, "x: main.pencil: 5: Input should be a valid string"),
+        (
+            {"technique": {"by": "pencil", "pencil": "x", "hardness": 10}},
+            "x: technique.hardness: 10: Input should be less than or equal to 9",
+        ),
+        (
+            {"others": [{"by": "pencil", "pencil": "x", "hardnes": 1}]},
+            "x: others.0.hardnes: there is no such setting; did you mean hardness?",
+        ),
+        (
+            {"named": {"pencil": {"by": "pencil", "pencil": "x", "hardness": "soft"}}},
+            "x: named.pencil.hardness: 'soft': Input should be a valid integer",
         ),
         ({"technique": {"by": "ink"}}, "x: technique: Input tag 'ink' found using 'by' does not match"),
         ({"first": 10}, "x: first 10: expected at most last, 9"),

@@ -48,7 +48,8 @@ class FakeHub:
             return 200, {"url": f"{self.address}/datasets/me/set", "name": "me/set"}
         if path == "/api/validate-yaml":
             return 200, {"errors": [], "warnings": []}
-        action = parts[4] if parts[:2] == ["api", "datasets"] and len(parts) > 4 else ""
+        is_known = parts[0] == "api" and parts[1:2] in (["datasets"], ["models"])
+        action = parts[4] if is_known and len(parts) > 4 else ""
         if action == "tree":
             return 200, [
                 {"type": "file", "path": name, "size": len(data), "oid": "0"}

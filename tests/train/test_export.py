@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from irg.model import UnifiedModel
+from irg.model.adapter_file import CONFIG, WEIGHTS
 from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
-from irg.train.export import Choice, Weights, export_run, newest
+from irg.train.export import Choice, Weights, export_adapters, export_run, newest
 from tests.data.small import write_checkpoint
 from tests.models import merge
 from tests.train.trained import Trained, recipe, trained
@@ -112,6 +113,38 @@ def test_adapters_are_merged(start: Path, tmp_path: Path, quantize: str, frozen:
         if not torch.equal(one, began[name])
     }
     assert {name for name in changed if "generation.query.weight" in name or "generation.down" in name}
+
+
+def test_adapters_alone_are_the_checkpoint_with_them(start: Path, tmp_path: Path) -> None:
+    """What is loaded through them is what is exported whole; and a run can begin with them."""
+    lora = {"rank": 3, "alpha": 5.0, "experts": ["generation"], "projections": ["query", "down"]}
+    run = trained(recipe(start, tmp_path, lora=lora, settings={"width": 96}))
+    whole = export(run, tmp_path / "whole", dtype=torch.float32)
+    choice = Choice(newest(run.states), dtype=torch.float32)
+    alone = export_adapters(run.recipe, run.states, tmp_path / "alone", choice)
+    assert {path.name for path in alone.iterdir()} == {WEIGHTS, CONFIG, "irg.json", ".irg.json"}
+    found, expected = CheckpointFolder.find(alone), CheckpointFolder(whole).load_model().state_dict()
+    for name, tensor in found.load_model().state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], atol=1e-6, rtol=1e-6)
+    assert Settings.of(found).width == 96 and load_pipeline(alone).settings.width == 96
+    assert found.fingerprint() != CheckpointFolder(start).fingerprint()
+    files, problems = found.inspect()
+    assert WEIGHTS in {file.name for file in files} and problems == []
+    with found.opened() as read:
+        query = next(name for name in expected if name.endswith("generation.query.weight"))
+        torch.testing.assert_close(read(query), expected[query], atol=1e-6, rtol=1e-6)
+    again = trained(recipe(alone, tmp_path / "again", lora=lora))
+    with pytest.raises(ValueError, match="the run began with adapters"):
+        export_adapters(again.recipe, again.states, tmp_path / "more", choice)
+    (alone / CONFIG).write_text((alone / CONFIG).read_text().replace(str(start), str(alone)))
+    with pytest.raises(CheckpointError, match="has adapters to"):
+        CheckpointFolder.find(tmp_path / "alone")
+
+
+def test_a_run_without_adapters_has_none_to_export(start: Path, tmp_path: Path) -> None:
+    run = trained(recipe(start, tmp_path))
+    with pytest.raises(ValueError, match="trained no adapters: export it whole"):
+        export_adapters(run.recipe, run.states, tmp_path / "out", Choice(newest(run.states)))
 
 
 def test_bfloat16_master_weights_are_exported_as_they_were(start: Path, tmp_path: Path) -> None:

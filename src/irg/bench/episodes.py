@@ -10,7 +10,7 @@ from irg.bench.store import Key, Rounded
 from irg.core.trace import png
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Plan, Settings
-from irg.pipeline.episode import Drawn
+from irg.pipeline.state import Drawn
 
 
 @dataclass(frozen=True)

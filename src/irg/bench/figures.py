@@ -14,6 +14,8 @@ from irg.bench.intervals import wilson
 from irg.bench.protocol import Figure, Sample, Summary
 
 _RESAMPLES = 1_000
+_AT_ONCE = 1_000_000
+"""Numbers that are drawn at once, to bound memory."""
 
 
 def mean_figure(name: str, samples: Sequence[Sample], expected: int) -> Figure:
@@ -115,5 +117,9 @@ def _drawn(samples: Sequence[Sample], rng: np.random.Generator) -> np.ndarray:
     group = [number.setdefault(sample.item, len(number)) for sample in samples]
     sum_G = np.bincount(group, [sample.value for sample in samples])
     size_G = np.bincount(group).astype(float)
-    times_BG = rng.multinomial(len(number), np.full(len(number), 1 / len(number)), _RESAMPLES)
-    return (times_BG @ sum_G) / (times_BG @ size_G)
+    chance_G, step = np.full(len(number), 1 / len(number)), max(1, _AT_ONCE // len(number))
+    means = []
+    for start in range(0, _RESAMPLES, step):
+        times_BG = rng.multinomial(len(number), chance_G, min(step, _RESAMPLES - start))
+        means.append((times_BG @ sum_G) / (times_BG @ size_G))
+    return np.concatenate(means)

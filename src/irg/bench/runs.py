@@ -51,7 +51,7 @@ def plans_of(settings: Settings, mode: Mode, turns: int) -> dict[str, tuple[int,
     if mode in (Mode.BASE, Mode.COT) and turns > 1:
         raise ValueError(f"mode {mode} with {turns} turns: expected 1, or mode irg or all")
     direct = {"direct": (BASE_TURN, settings.plan(turns=1, think=False))}
-    after = {"turns": (BASE_TURN + 1, settings.plan(turns=turns))}
+    after = {"turns": (BASE_TURN + 1, settings.plan(turns=turns, think=True))}
     return direct if mode is Mode.BASE else after if mode is not Mode.ALL else direct | after
 
 

@@ -70,7 +70,7 @@ class Session:
         return result
 
     def check_judge(self) -> None:
-        """Raises ValueError for a judge that cannot be had as it is asked for; it loads nothing."""
+        """Raises ValueError for a judge that cannot be had as it is asked for, before hours of drawing."""
         with self._judge():
             pass
 

@@ -279,7 +279,7 @@ def _preparer(model: str | None) -> "Preparer":
     from irg.prep import Tokenizer
 
     folder = CheckpointFolder.find(model, weights=False)
-    settings = Settings.from_folder(folder.path)
+    settings = Settings.of(folder)
     tokenizer = Tokenizer.from_folder(folder.path)
     return Preparer(folder.config, tokenizer, settings.clean, settings.view)
 

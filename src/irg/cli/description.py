@@ -87,7 +87,7 @@ class Description:
 def describe(model: str | None) -> Description:
     """Describe a checkpoint given as for `load_pipeline`. Of a hub id, only the configuration is fetched."""
     folder = CheckpointFolder.find(model, weights=False)
-    settings = Settings.from_folder(folder.path)
+    settings = Settings.of(folder)
     files, problems = folder.inspect()
     return Description(
         model or EMBEDDED,

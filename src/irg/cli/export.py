@@ -11,6 +11,7 @@ from irg.terminal import out
 EXAMPLES = """[bold]Examples[/bold]
   irg export runs/mine
   irg export runs/mine --step 2000 --weights raw --dtype float32 --out weights/mine
+  irg export runs/lora --adapters
   irg generate "a cat" --model runs/mine/exported/step-00002000-ema-bfloat16
 
 Needs no GPU, and memory for one file of weights (5 GB)."""
@@ -25,19 +26,23 @@ def export(
         Literal["ema.safetensors", "ema_bf16.safetensors"] | None,
         option("One file of this name for all weights: BAGEL's own programs open ema.safetensors."),
     ] = None,
+    adapters: Annotated[
+        bool, option("Of a run with lora, the adapters alone, in peft's form.", "--adapters")
+    ] = False,
     folder: Annotated[
         Path | None, option("Where to. Default: a folder of its own in the run.", "--out")
     ] = None,
 ) -> None:
     """Export a training run's weights as a checkpoint that [cyan]irg generate --model[/cyan] loads.
 
-    Adapters are merged, and everything else that a checkpoint needs comes along. An earlier export in the
-    same place is replaced.
+    Adapters are merged, and everything else that a checkpoint needs comes along. With --adapters they alone
+    are written; the folder is loaded like any checkpoint, and names the one underneath. An earlier export in
+    the same place is replaced.
     """
     import torch
 
     from irg.run.loop import CHECKPOINTS
-    from irg.train.export import Choice, Weights, export_run, newest
+    from irg.train.export import Choice, Weights, export_adapters, export_run, newest
     from irg.train.recipes import read_recipe
     from irg.train.settings import TrainRecipe
 
@@ -47,6 +52,10 @@ def export(
     states = run / CHECKPOINTS
     step = newest(states) if step is None else step
     usual = f"step-{step:08d}-{weights}-{dtype}"
-    folder = folder or run / "exported" / (f"{usual}-{Path(file).stem}" if file else usual)
+    if adapters and file is not None:
+        raise ValueError("--file names a whole checkpoint's weights: adapters have a name of their own")
+    usual = f"{usual}-adapters" if adapters else f"{usual}-{Path(file).stem}" if file else usual
+    folder = folder or run / "exported" / usual
     choice = Choice(step, Weights(weights), getattr(torch, dtype), file)
-    out.print(f"exported: {export_run(recipe, states, folder, choice)}", soft_wrap=True)
+    written = (export_adapters if adapters else export_run)(recipe, states, folder, choice)
+    out.print(f"exported: {written}", soft_wrap=True)

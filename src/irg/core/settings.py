@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from itertools import chain
-from typing import Any, Self, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -57,9 +58,10 @@ def _merged(old: Any, new: Any) -> Any:
 
 def _fault(error: ErrorDetails, model: type, content: Any) -> str:
     is_missing = error["type"].startswith("missing")
-    place = ".".join(_place(error["loc"], content, is_missing))
+    location = _without_tags(error["loc"], model)
+    place = ".".join(_place(location, content, is_missing))
     said = error["msg"].removeprefix("Value error, ")
-    types = _types_on_the_way(error["loc"], model)
+    types = _types_on_the_way(location, model)
     is_secret = any(getattr(one, "model_config", {}).get("hide_input_in_errors") for one in chain(*types))
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         known = [str(name) for one in types[-1] for name in _fields(one)]
@@ -68,6 +70,48 @@ def _fault(error: ErrorDetails, model: type, content: Any) -> str:
     elif place and not is_missing and not is_secret and not isinstance(error["input"], dict):
         said = f"{shown(error['input'])}: {said}"
     return f"{place}: {said}" if place else said
+
+
+def _without_tags(location: Location, model: type) -> Location:
+    """A place without the tags that pydantic puts after a field whose value is one of several by its tag:
+    such a one may also be the name of a key."""
+    kept: list[int | str] = []
+    annotation, is_tag = model, False
+    for name in location:
+        if is_tag:
+            is_tag = False
+            continue
+        kept.append(name)
+        annotation, is_tag = _below(annotation, name)
+    return tuple(kept)
+
+
+def _below(annotation: Any, name: int | str) -> tuple[Any, bool]:
+    """What stands under a name, and whether it is one of several by its tag. Where nothing does, the same."""
+    for one in _alternatives(annotation):
+        if isinstance(one, type) and name in (known := _fields(one)):
+            field = one.model_fields[str(name)] if issubclass(one, BaseModel) else None
+            return known[name], _is_tagged(known[name]) or (field is not None and bool(field.discriminator))
+        inner = [inner for inner in get_args(one) if inner is not Ellipsis]
+        if inner:
+            return inner[-1], _is_tagged(inner[-1])
+    return annotation, False
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """What a value may be of, without what is noted about it."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        of = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+        for one in of:
+            yield from _alternatives(one)
+    else:
+        yield annotation
+
+
+def _is_tagged(annotation: Any) -> bool:
+    notes = getattr(annotation, "__metadata__", ())
+    inner = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+    return any(getattr(note, "discriminator", None) for note in notes) or any(map(_is_tagged, inner))
 
 
 def _place(location: Location, content: Any, is_missing: bool) -> Iterator[str]:
@@ -84,11 +128,12 @@ def _place(location: Location, content: Any, is_missing: bool) -> Iterator[str]:
 
 def _types_on_the_way(location: Location, model: type) -> list[list[type]]:
     """The types from the root down to a place; where there is a choice, all that it may be of."""
-    way = [[model]]
+    way, annotation = [[model]], model
     for name in location:
-        annotations = [known[name] for known in map(_fields, way[-1]) if name in known]
-        if annotations:
-            way.append([inner for annotation in annotations for inner in _types_within(annotation)])
+        below, _ = _below(annotation, name)
+        if below is not annotation:
+            way.append(list(_types_within(below)))
+        annotation = below
     return way
 
 

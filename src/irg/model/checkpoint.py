@@ -19,6 +19,8 @@ from torch import nn
 
 from irg.core.digest import digest_of
 from irg.core.files import put_in_place
+from irg.model.adapter_file import WEIGHTS as ADAPTER_WEIGHTS
+from irg.model.adapter_file import AdapterFolder
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import (
     AutoencoderConfig,
@@ -62,6 +64,8 @@ class Held:
     device: torch.device
     dtype: torch.dtype | None
     quantize: Quantize = Quantize.NONE
+    adapters: AdapterFolder | None = None
+    """What is added to them first."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class CheckpointFolder:
     """A checkpoint on disk. Whatever is wrong with its files raises ValueError, with all that is."""
 
     path: Path
+    adapters: AdapterFolder | None = None
+    """What is added to its weights when they are loaded."""
 
     def __str__(self) -> str:
         return str(self.path)
@@ -77,7 +83,8 @@ class CheckpointFolder:
     def find(cls, model: str | Path | None = None, weights: bool = True) -> "CheckpointFolder":
         """The checkpoint given by folder or hub id (`organisation/name`), or the embedded one (None).
 
-        Of a model on the hub what is not here yet is downloaded; its weights only if `weights` are needed.
+        Of a model on the hub what is not here yet is downloaded; its weights only if `weights` are needed. A
+        folder of adapters is the checkpoint that it names, with them.
         """
         if model is None or str(model) == EMBEDDED:
             path = Path(str(resources.files("irg") / "assets" / EMBEDDED))
@@ -89,7 +96,12 @@ class CheckpointFolder:
             if path.exists():
                 raise CheckpointError(f"{path} is a file, expected a checkpoint folder")
             path = _from_hub(str(model), _EVERYTHING if weights else _CONFIGURATION)
-        return cls(path)
+        if (adapters := AdapterFolder.at(path)) is None:
+            return cls(path)
+        under = cls.find(adapters.base, weights) if not adapters.is_its_own_base else cls(path, adapters)
+        if under.adapters is not None:
+            raise CheckpointError(f"{path} has adapters to {adapters.base}, which is made of adapters itself")
+        return cls(under.path, adapters)
 
     @cached_property
     def config(self) -> ModelConfig:
@@ -116,7 +128,8 @@ class CheckpointFolder:
 
     def weights_content(self) -> str:
         """The same without the autoencoder, which a folder that a run begins from may lack."""
-        return digest_of(*map(content_of_weights, self.weight_files))
+        added = [self.adapters.path / ADAPTER_WEIGHTS] if self.adapters is not None else []
+        return digest_of(*map(content_of_weights, [*self.weight_files, *added]))
 
     def inspect(self) -> tuple[list[WeightFile], list[str]]:
         """The weight files, and what keeps them from being loaded, from their headers alone."""
@@ -133,6 +146,9 @@ class CheckpointFolder:
             problems += differences(
                 {name: one.shape(wanted.get(name)) for name, one in weights.items()}, wanted
             )
+            if self.adapters is not None:
+                files.append(read_header(self.adapters.path / ADAPTER_WEIGHTS)[0])
+                self.adapters.check(wanted)
         autoencoder, _, others = _headers([self.path / AUTOENCODER_FILE])
         return files + autoencoder, problems + others
 
@@ -146,7 +162,8 @@ class CheckpointFolder:
                 if (one := weights.get(unified_name(name))) is None:
                     return None
                 tensor = one.read(lambda part: files[part].get_tensor(part))
-                return tensor.flatten(1) if tensor.ndim == 4 else tensor
+                tensor = tensor.flatten(1) if tensor.ndim == 4 else tensor
+                return tensor if self.adapters is None else self.adapters.added(unified_name(name), tensor)
 
             yield read
 
@@ -174,7 +191,10 @@ class CheckpointFolder:
         """Put the weights into a model that may be spread over processes, and so never whole anywhere: each
         tensor is read by itself, and of it what this process holds is kept."""
         names = {unified_name(name): name for name in model.state_dict()}
-        _fill(model, names, self.weight_files, Held(torch.device(device), dtype, quantize))
+        if self.adapters is not None:
+            held = model.state_dict()
+            self.adapters.check({theirs: held[ours].shape for theirs, ours in names.items()})
+        _fill(model, names, self.weight_files, Held(torch.device(device), dtype, quantize, self.adapters))
 
     def load_autoencoder(
         self, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
@@ -250,6 +270,8 @@ def _fill(module: nn.Module, names: Mapping[str, str], files: Sequence[Path], he
     wanted = {name: hollow_state[ours].shape for name, ours in names.items()}
     for theirs, tensor in read_weights(files, wanted, held.device):
         target, tensor = hollow_state[names[theirs]], tensor.to(held.device, held.dtype)
+        if held.adapters is not None:
+            tensor = held.adapters.added(theirs, tensor)
         if hasattr(target, "placements"):
             from torch.distributed.tensor import distribute_tensor  # slow to import, for sharded models only
 

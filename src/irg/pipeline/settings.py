@@ -14,6 +14,7 @@ from irg.core.values import check_number
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
+from irg.model.checkpoint import CheckpointFolder
 from irg.prep import Resize, Tokenizer
 
 FILE = "irg.json"
@@ -127,6 +128,12 @@ class Settings(BaseSettings):
         if not path.exists():
             return cls()
         return checked(cls, read_json(path), str(path))
+
+    @classmethod
+    def of(cls, folder: CheckpointFolder) -> "Settings":
+        """Those of a checkpoint; where it has adapters, theirs go before its own."""
+        added = folder.adapters
+        return cls.from_folder(added.path if added and (added.path / FILE).exists() else folder.path)
 
     def save(self, folder: Path) -> None:
         content = self.model_dump(mode="json", exclude_defaults=True)

@@ -4,7 +4,7 @@ It names the licence, the parts and their files, and (of parquet files) the colu
 opened as pictures.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,19 +52,24 @@ def licences_of(title: Title, found: Inventory) -> list[str]:
 def front(title: Title, found: Inventory, layout: Packaging, num_bytes: int) -> dict[str, Any]:
     """The head, as YAML is made of it. `num_bytes` are those of the files that hold the rows."""
     names = licences_of(title, found)
-    known = sorted({name.lower() if name.lower() in _LICENCES else "other" for name in names})
     pattern = "*.parquet" if layout is Packaging.PARQUET else "*.tar"
     files = [{"split": name, "path": f"data/{name}/{pattern}"} for name in found.parts]
     return {
         "pretty_name": title.name,
-        "license": known[0] if len(known) == 1 else known,
-        **({"license_name": "; ".join(names)} if "other" in known else {}),
+        **licence_front(names),
         "task_categories": ["text-to-image", "image-to-image", "image-text-to-text"],
         "tags": ["interleaved-reasoning", "reflection", "synthetic"],
         "size_categories": [next((name for size, name in _SIZES if found.rows < size), "n>1M")],
         "configs": [{"config_name": "default", "data_files": files}],
         **({"dataset_info": _info(found, num_bytes)} if layout is Packaging.PARQUET else {}),
     }
+
+
+def licence_front(names: Sequence[str]) -> dict[str, Any]:
+    """The licences in a card's head, those that the hub does not know by a name of their own."""
+    known = sorted({name.lower() if name.lower() in _LICENCES else "other" for name in names})
+    other = {"license_name": "; ".join(names)} if "other" in known else {}
+    return {"license": known[0] if len(known) == 1 else known, **other}
 
 
 def _info(found: Inventory, num_bytes: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sending a published folder to the hub. Nothing is sent before all of it has been looked at."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from irg.publish.webdataset import INDEX
 
 @dataclass(frozen=True)
 class Upload:
-    """What is sent where. `repo` is OWNER/NAME of a dataset on the hub, which is made if there is none."""
+    """What is sent where. `repo` is OWNER/NAME on the hub, which is made if there is none."""
 
     folder: Path
     repo: str
@@ -30,11 +30,7 @@ def check(upload: Upload) -> dict[str, int]:
     Raises ValueError for what is no name on the hub, for a folder that is no published set, and for files
     that are not what the manifests say.
     """
-    from huggingface_hub.utils import validate_repo_id
-
-    if upload.repo.count("/") != 1:
-        raise ValueError(f"{upload.repo!r} is no dataset of the hub: expected OWNER/NAME")
-    validate_repo_id(upload.repo)
+    check_name(upload.repo, "dataset")
     data = upload.folder / "data"
     if not (upload.folder / FILE).is_file() or not data.is_dir():
         raise ValueError(f"{upload.folder} is no published set: expected {FILE} and data in it")
@@ -57,28 +53,43 @@ def send(upload: Upload) -> str:
     Raises ValueError as `check` does, without a token, and where the hub cannot be reached; OSError where the
     hub refuses.
     """
+    check(upload)
+    return commit(upload, upload.folder, "dataset", ("data/**",))
+
+
+def check_name(repo: str, kind: str) -> None:
+    """Raise ValueError for what can be no name of a `kind` of repository on the hub."""
+    from huggingface_hub.utils import validate_repo_id
+
+    if repo.count("/") != 1:
+        raise ValueError(f"{repo!r} is no {kind} of the hub: expected OWNER/NAME")
+    validate_repo_id(repo)
+
+
+def commit(upload: Upload, folder: Path, kind: str, replaced: Sequence[str]) -> str:
+    """Send a folder to a repository of a `kind`, which is made if there is none, in the place of the files
+    there whose names match `replaced`. Returns the commit's address. Raises as `send` does."""
     from huggingface_hub import HfApi, get_token
 
-    check(upload)
     if get_token() is None:
         raise ValueError("the hub asks who it is: expected a token in HF_TOKEN, or by `hf auth login`")
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
     try:
-        api.create_repo(upload.repo, repo_type="dataset", private=upload.private, exist_ok=True)
-        commit = api.upload_folder(
+        api.create_repo(upload.repo, repo_type=kind, private=upload.private, exist_ok=True)
+        done = api.upload_folder(
             repo_id=upload.repo,
-            folder_path=upload.folder,
-            repo_type="dataset",
+            folder_path=folder,
+            repo_type=kind,
             revision=upload.revision,
             commit_message=upload.message,
-            delete_patterns="data/**",
+            delete_patterns=list(replaced),
             ignore_patterns=MARKER,
         )
     except Exception as failed:
         if isinstance(failed, OSError | ValueError) or not _is_of_network(failed):
             raise
         raise ValueError(f"the hub cannot be reached: {failed}") from failed
-    return commit.commit_url
+    return done.commit_url
 
 
 def _problems(part: Path) -> Iterator[str]:

@@ -55,7 +55,7 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
             f"the tokenizer of {folder} has {tokenizer.size} tokens, "
             f"the model of {init} only {config.decoder.vocabulary}"
         )
-    began = Settings.from_folder((init or folder).path)
+    began = Settings.of(init or folder)
     began = began.model_copy(update={"scores": {}})  # those of other weights
     return RunParts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 

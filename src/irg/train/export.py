@@ -5,7 +5,7 @@ One process reads it, whatever wrote it, and holds one file's worth of weights a
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -16,6 +16,7 @@ import torch
 
 from irg.core.output import refuse_to_replace, replaced
 from irg.model import ModelConfig
+from irg.model.adapter_file import write_adapters
 from irg.model.adapters import merged
 from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.embeddings import sincos_table
@@ -27,8 +28,8 @@ from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
 """The reference's names, which it uses for whichever weights they hold."""
-EXPORT = "checkpoint"
-"""The kind of folder that an export is."""
+EXPORT, ADAPTERS = "checkpoint", "adapters"
+"""The kinds of folders that exports are."""
 MOST_BYTES = 5_000_000_000
 """Of one file of weights; more are split, with an index beside them."""
 
@@ -74,6 +75,28 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
         with _Source(recipe, parts.config, state, choice.weights) as source:
             sizes = {name: shape.numel() * choice.dtype.itemsize for name, shape in source.shapes.items()}
             folder.write_model(file, sizes, lambda name: source[name].to(choice.dtype), most_bytes)
+    return out
+
+
+def export_adapters(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> Path:
+    """Write the folder `out` of a run's adapters alone, which is loaded as the checkpoint with them; replaces
+    an earlier one. Raises as `export_run` does, and ValueError for a run that has none."""
+    if recipe.lora is None or recipe.init is None:
+        raise ValueError(f"the run in {recipe.out} trained no adapters: export it whole")
+    if CheckpointFolder.find(recipe.init, weights=False).adapters is not None:
+        raise ValueError(f"the run began with adapters, {recipe.init}: export it whole")
+    keep = [states, *read_from(recipe)]
+    refuse_to_replace(out, ADAPTERS, keep)
+    parts, state = parts_of(recipe, weights=False), step_folder(states, choice.step)
+    _check_model(state, parts.config)
+    with replaced(out, ADAPTERS, keep) as partial:
+        with _Source(recipe, parts.config, state, choice.weights) as source:
+            factors = {
+                name: (down.to(choice.dtype), up.to(choice.dtype)) for name, (down, up) in source.factors()
+            }
+        base = recipe.init if not Path(recipe.init).exists() else str(Path(recipe.init).resolve())
+        write_adapters(partial, factors, recipe.lora.scale, base)
+        parts.settings.save(partial)
     return out
 
 
@@ -123,6 +146,14 @@ class _Source:
             shapes = f"{tuple(tensor.shape)}, expected {tuple(self.shapes[name])}"
             raise CheckpointError(f"{self.files.folder}: {name} has shape {shapes}")
         return tensor
+
+    def factors(self) -> Iterator[tuple[str, tuple[torch.Tensor, torch.Tensor]]]:
+        """The adapters' two factors, A and B, by the names of the weights that they are added to."""
+        for name in self.shapes:
+            module = name.removesuffix(".weight")
+            down, up = (self._saved(f"{module}.lora_{factor}.default.weight") for factor in "AB")
+            if down is not None and up is not None:
+                yield name, (down, up)
 
     def _saved(self, name: str) -> torch.Tensor | None:
         """What the run saved of it, unless that is in few bits."""

@@ -15,7 +15,6 @@ from irg.bench.wise.answers import LEGACY as PARTS
 from irg.bench.wise.benchmark import (
     OF_2025,
     OF_2026,
-    SCORES,
     WISE,
     WISE_VERIFIED,
     Protocol,
@@ -23,6 +22,7 @@ from irg.bench.wise.benchmark import (
     wise_items,
     wise_judge,
 )
+from irg.bench.wise.files import SCORES
 from irg.core.picture import Picture
 from irg.endpoint import Message
 from irg.endpoint.requests import wire_messages
