@@ -11,7 +11,7 @@ from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.core.values import check_number
-from irg.engine import Guidance, Renorm, TextSampling
+from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling
 from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
 from irg.model.checkpoint import CheckpointFolder
@@ -42,9 +42,18 @@ class TurnPlan:
     shift: float
     clean: bool = True
     view: bool = True
+    saving: Saving = EXACT
+    """Fewer evaluations than steps, by choice."""
 
     def __post_init__(self) -> None:
         check_schedule(self.num_points, self.shift)
+
+    def as_json(self) -> dict[str, Any]:
+        """Where nothing is saved that is not said: it is the plan it always was."""
+        content = asdict(self)
+        if self.saving.is_exact:
+            del content["saving"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,7 @@ class Plan:
         return Grid(self.height // side, self.width // side)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
 
 
 _LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
