@@ -119,19 +119,8 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path) -> None:
         StyleTower.csd(tmp_path / "empty.pth")
     held = weights()
     del held["ln_post.bias"]
-    with pytest.raises(ValueError, match="lacking .*post_layernorm"):
+    with pytest.raises(ValueError, match=r"lacking .*post_layernorm"):
         StyleTower.csd(checkpoint(tmp_path, held, torch.zeros(WIDTH, OUT)), "cpu")
-    with pytest.raises(ValueError, match="lacking"):
-        StyleTower.csd(
-            checkpoint(
-                tmp_path, {"conv1.weight": held["conv1.weight"], **dropped(held)}, held["ln_pre.bias"]
-            ),
-            "cpu",
-        )
-
-
-def dropped(held: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: value for name, value in held.items() if not name.startswith("ln_pre")}
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:

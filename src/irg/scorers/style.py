@@ -34,7 +34,8 @@ _NAMES = {
     "mlp.c_fc": "mlp.fc1",
     "mlp.c_proj": "mlp.fc2",
 }
-_PLAIN = [argparse.Namespace, np.ndarray, np.dtype, np._core.multiarray._reconstruct, np.dtypes.Float32DType]
+_ARRAYS: Any = np.zeros(1, np.float32).__reduce__()[0]
+_PLAIN = [argparse.Namespace, np.ndarray, np.dtype, _ARRAYS, np.dtypes.Float32DType]
 """What the official files hold beside tensors; nothing else is unpickled."""
 
 
@@ -80,7 +81,7 @@ class StyleTower:
         fill_tower(tower, backbone)
         target = usual_device(device)
         identity = ScorerWeights(str(path), path.parent).identity
-        side = config.image_size
+        side = round(patches**0.5) * patch
         return cls(tower.to(target), plain["last_layer_style"].float().to(target), side, identity)
 
     @classmethod
