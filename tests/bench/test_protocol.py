@@ -42,3 +42,10 @@ def test_a_hearing_is_one_line() -> None:
     assert "\n" not in as_line(
         heard(EvidenceRow(0, "a", {"box": [1.5, 2.0]}), EvidenceRow(None, "b", {"text": "a\nb"}))
     )
+
+
+def test_a_fault_has_its_reason() -> None:
+    assert EvidenceRow(0, "a", {"reason": "budget"}, Status.JUDGE_ERROR).fault == "judge error: budget"
+    assert EvidenceRow(0, "a", {}, Status.JUDGE_ERROR).fault == "judge error"
+    assert EvidenceRow(0, "a", {"reason": "no fit"}, Status.PARSE_FAILED).fault == "answer cannot be read"
+    assert EvidenceRow(0, "a", {"reason": "none"}).fault is None

@@ -5,7 +5,7 @@ import torch
 
 from irg.core import Document, Kind, Packed, SpecialTokens, block_mask, dense_mask, pack, padded_mask
 from irg.model import ModelConfig
-from tests.samples import READABLE, Sampler
+from tests.samples import Sampler
 
 BLOCK = 128
 """Tokens per side of FlexAttention's blocks."""
@@ -123,28 +123,6 @@ def test_the_padded_mask_is_the_dense_one(seed: int, config: ModelConfig, specia
         assert torch.equal(row[:length, :length], dense[piece, piece])
         assert not row[:length, length:].any()
         assert torch.equal(row[length:], torch.eye(longest, dtype=torch.bool)[length:])
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_the_padded_mask_over_a_cache(seed: int, config: ModelConfig, special: SpecialTokens) -> None:
-    """The new tokens see of cached and new keys what they see in the dense mask of the whole."""
-    sampler = Sampler(seed, config)
-    num = sampler.random.randint(1, 4)
-    before = [sampler.document(READABLE) for _ in range(num)]
-    after = [sampler.document() for _ in range(num)]
-    whole = pack([old + new for old, new in zip(before, after, strict=True)], special)
-    packed = pack(after, special)
-    cached = torch.tensor([document.num_tokens for document in before])
-    padded, dense, longest = padded_mask(packed, cached), dense_mask(whole), int(cached.max())
-    assert padded.shape[2] == longest + max(packed.document_lengths)
-    for row, piece, filled in zip(padded, pieces(whole), cached.tolist(), strict=True):
-        length = piece.stop - piece.start - filled
-        expected = dense[piece, piece][filled:]
-        assert torch.equal(row[:length, :filled], expected[:, :filled])
-        assert torch.equal(row[:length, longest : longest + length], expected[:, filled:])
-        assert not row[:length, filled:longest].any()
-        assert not row[:length, longest + length :].any()
-        assert row[length:].sum(dim=1).tolist() == [1] * (len(row) - length)
 
 
 def test_the_padded_mask_of_some_documents(config: ModelConfig, special: SpecialTokens) -> None:

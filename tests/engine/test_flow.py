@@ -1,39 +1,57 @@
-from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
 
-from irg.core import Document, Grid, Kind, Packed, SpecialTokens, pack
+from irg.core import Document, Grid, Kind, SpecialTokens, pack
 from irg.engine import (
-    Canvas,
-    Context,
+    EXACT,
+    Easel,
     Guidance,
+    Pool,
     Renorm,
-    Step,
+    Saving,
+    Sketch,
+    Solver,
+    Strand,
     append,
     denoise,
-    new_context,
+    new_strands,
     shifted_schedule,
 )
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.attention import Attend
+from irg.model.decoder import Rope
+from tests.engine.outlook import held
 from tests.samples import READABLE, Sampler
 
 OFF = Guidance(1.0, 1.0)
 GRIDS = (Grid(2, 3), Grid(1, 1), Grid(3, 2))
 
 
-def context(model: UnifiedModel, special: SpecialTokens, seed: int, rows: tuple[int, ...]) -> Context:
+def strands(
+    model: UnifiedModel, special: SpecialTokens, seed: int, rows: tuple[int, ...]
+) -> tuple[Strand, ...]:
     """Documents of a seed; `rows` picks some of them, so that a row can also stand alone."""
     sampler = Sampler(seed, model.config)
     documents = [tuple(sampler.document(READABLE)) for _ in GRIDS]
-    return append(model, new_context(model, len(rows)), [documents[row] for row in rows], special)
+    return append(model, new_strands(Pool(model), len(rows)), [documents[row] for row in rows], special)
 
 
-def canvas(model: UnifiedModel, special: SpecialTokens, rows: tuple[int, ...] = (0, 1, 2)) -> Canvas:
-    main, text, image = (context(model, special, seed, rows) for seed in (1, 2, 3))
-    return Canvas(main, text, image, tuple(GRIDS[row] for row in rows))
+def sketches(
+    model: UnifiedModel,
+    special: SpecialTokens,
+    schedule: tuple[float, ...],
+    guidance: Guidance = OFF,
+    rows: tuple[int, ...] = (0, 1, 2),
+) -> list[Sketch]:
+    main, text, image = (strands(model, special, seed, rows) for seed in (1, 2, 3))
+    noise = noises(model)
+    return [
+        Sketch(main[place], text[place], image[place], GRIDS[row], schedule, guidance, noise[row])
+        for place, row in enumerate(rows)
+    ]
 
 
 def noises(model: UnifiedModel) -> list[torch.Tensor]:
@@ -42,17 +60,19 @@ def noises(model: UnifiedModel) -> list[torch.Tensor]:
 
 
 @pytest.fixture
-def calls(model: UnifiedModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The time of every evaluation of the model's velocity."""
-    times: list[float] = []
-    evaluate = model.velocity
+def calls(model: UnifiedModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each evaluation of the model's velocity had: two delimiters a row."""
+    rows: list[int] = []
+    evaluate = model.velocity_of
 
-    def counting(packed: Packed, attend: Attend) -> torch.Tensor:
-        times.append(packed.timestep_M[0].item())
-        return evaluate(packed, attend)
+    def counting(
+        streams: tuple[torch.Tensor, torch.Tensor], ropes: tuple[Rope, Rope], attend: Attend
+    ) -> torch.Tensor:
+        rows.append(len(streams[0]) // 2)
+        return evaluate(streams, ropes, attend)
 
-    monkeypatch.setattr(model, "velocity", counting)
-    yield times
+    monkeypatch.setattr(model, "velocity_of", counting)
+    return rows
 
 
 def test_the_schedule() -> None:
@@ -73,9 +93,10 @@ def test_schedules_out_of_range() -> None:
             shifted_schedule(points, shift)  # pyright: ignore[reportArgumentType]
 
 
-def test_every_image_needs_a_grid(model: UnifiedModel) -> None:
-    with pytest.raises(ValueError, match="1 grids for a context of 2 rows"):
-        Canvas(new_context(model, 2), None, None, (Grid(1, 1),))
+def test_latents_fit_their_grid(model: UnifiedModel) -> None:
+    (strand,) = new_strands(Pool(model))
+    with pytest.raises(ValueError, match=r"3 latent tokens for a grid of \(2, 2\)"):
+        Sketch(strand, None, None, Grid(2, 2), (1.0, 0.0), OFF, torch.zeros(3, 8))
 
 
 def test_euler_steps_along_the_velocity(
@@ -83,50 +104,81 @@ def test_euler_steps_along_the_velocity(
 ) -> None:
     """Against a loop that lays the noisy image out anew behind the whole prompt, without a cache."""
     prompt, noisy = sampler.text(5), sampler.image(Kind.NOISY, 2, 3)
-    assert isinstance(noisy.data, torch.Tensor)
     schedule = shifted_schedule(4, 3.0)
-    main = append(model, new_context(model), [(prompt,)], special)
-    drawing = Canvas(main, None, None, (Grid(2, 3),))
-    steps = list(denoise(model, drawing, noisy.data, schedule, OFF, special))
-    latents = noisy.data
-    for step, (t, t_next) in zip(steps, pairwise(schedule), strict=True):
+    (main,) = append(model, new_strands(Pool(model)), [(prompt,)], special)
+    start = Sketch(main, None, None, Grid(2, 3), schedule, OFF, noisy.values)
+    with pytest.raises(ValueError, match="nothing has been drawn yet"):
+        _ = start.estimate_NV
+    latents, steps = noisy.values, list(denoise(model, [start], special))
+    for (sketch,), (t, t_next) in zip(steps, pairwise(schedule), strict=True):
         packed = pack([Document((prompt, noisy))], special).with_latents(latents, t)
         velocity = model.velocity(packed, PaddedAttend(packed))
         latents = latents - velocity * (t - t_next)
-        assert torch.allclose(step.velocity_MV, velocity, rtol=0, atol=1e-5)
-        assert torch.allclose(step.latent_MV, latents, rtol=0, atol=1e-5)
-        assert (step.t, step.t_next) == (t, t_next)
-    assert [step.index for step in steps] == [0, 1, 2]
-    assert torch.equal(steps[-1].estimate_MV, steps[-1].latent_MV)
+        assert sketch.velocity_NV is not None
+        assert torch.allclose(sketch.velocity_NV, velocity, rtol=0, atol=1e-5)
+        assert torch.allclose(sketch.latent_NV, latents, rtol=0, atol=1e-5)
+        assert torch.allclose(sketch.estimate_NV, latents - t_next * velocity, rtol=0, atol=1e-5)
+    assert [sketch.index for (sketch,) in steps] == [1, 2, 3]
+    assert [sketch.is_done for (sketch,) in steps] == [False, False, True]
 
 
-def test_the_estimate_goes_straight_to_time_zero() -> None:
-    step = Step(0, 1.0, 0.5, torch.tensor([[2.0]]), torch.tensor([[3.0]]))
-    assert step.estimate_MV.item() == 0.5
+GUIDANCES = [
+    OFF,
+    Guidance(4.0, 1.0, (0.4, 1.0), Renorm.GLOBAL),
+    Guidance(4.0, 2.0, (0.0, 1.0), Renorm.TEXT_CHANNEL),
+    Guidance(4.0, 2.0, (0.0, 1.0), Renorm.CHANNEL, 0.5),
+    Guidance(1.0, 3.0, (0.0, 1.0), Renorm.NONE),
+]
 
 
 @pytest.mark.parametrize(
     "guidance",
-    [
-        OFF,
-        Guidance(4.0, 1.0, (0.4, 1.0), Renorm.GLOBAL),
-        Guidance(4.0, 2.0, (0.0, 1.0), Renorm.TEXT_CHANNEL),
-        Guidance(4.0, 2.0, (0.0, 1.0), Renorm.CHANNEL, 0.5),
-        Guidance(1.0, 3.0, (0.0, 1.0), Renorm.NONE),
-    ],
+    GUIDANCES,
     ids=lambda guidance: f"{guidance.text_scale}-{guidance.image_scale}-{guidance.renorm}",
 )
 def test_images_of_a_batch_are_as_if_drawn_alone(
     guidance: Guidance, double_model: UnifiedModel, special: SpecialTokens
 ) -> None:
     """Different grids, different contexts."""
-    schedule, noise = shifted_schedule(4, 3.0), noises(double_model)
-    drawing = canvas(double_model, special)
-    *_, together = denoise(double_model, drawing, torch.cat(noise), schedule, guidance, special)
-    for row, image in enumerate(together.latent_MV.split([grid.num_tokens for grid in GRIDS])):
-        drawing = canvas(double_model, special, rows=(row,))
-        *_, alone = denoise(double_model, drawing, noise[row], schedule, guidance, special)
-        assert torch.allclose(image, alone.latent_MV, rtol=0, atol=1e-10)
+    schedule = shifted_schedule(4, 3.0)
+    *_, together = denoise(double_model, sketches(double_model, special, schedule, guidance), special)
+    for row, sketch in enumerate(together):
+        start = sketches(double_model, special, schedule, guidance, rows=(row,))
+        *_, (alone,) = denoise(double_model, start, special)
+        assert torch.allclose(sketch.latent_NV, alone.latent_NV, rtol=0, atol=1e-10)
+
+
+def test_sketches_that_come_and_go_are_as_if_drawn_alone(
+    double_model: UnifiedModel, special: SpecialTokens
+) -> None:
+    """Of different sizes, at different times, under different guidance, some in one pass and some not; in
+    between, one of the main strands is written behind by somebody else."""
+    wanted = [(shifted_schedule(4, 3.0), GUIDANCES[1]), (shifted_schedule(6, 1.0), GUIDANCES[2])]
+    wanted.append((shifted_schedule(3, 2.0), GUIDANCES[4]))
+
+    def start() -> list[Sketch]:
+        return [sketches(double_model, special, *how, rows=(row,))[0] for row, how in enumerate(wanted)]
+
+    alone = [list(denoise(double_model, [sketch], special))[-1][0] for sketch in start()]
+    now, easel = start(), Easel(double_model, special)
+    for number, going in enumerate([(1,), (0, 1), (1, 2), (2, 0), (1, 0), (1,)]):
+        for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
+            now[row] = sketch
+        if number == 1:
+            append(double_model, [now[1].main], [(Sampler(8, double_model.config).text(9),)], special)
+    for sketch, expected in zip(now, alone, strict=True):
+        assert sketch.is_done and sketch.evaluations == expected.evaluations
+        assert torch.allclose(sketch.latent_NV, expected.latent_NV, rtol=0, atol=1e-10)
+
+
+def test_an_easel_keeps_no_slots_of_what_is_gone(model: UnifiedModel, special: SpecialTokens) -> None:
+    easel = Easel(model, special)
+    first, second = (sketches(model, special, (1.0, 0.5, 0.0), rows=(row,)) for row in (0, 1))
+    pool = first[0].main.slot.slab.pool
+    easel.step(first)
+    easel.step(second)
+    del first
+    assert not any(not all(slab.is_free) for slab in pool)
 
 
 @pytest.mark.parametrize(
@@ -138,38 +190,72 @@ def test_branches_that_change_nothing_are_not_run(
     per_step: int,
     model: UnifiedModel,
     special: SpecialTokens,
-    calls: list[float],
+    calls: list[int],
 ) -> None:
     guidance = Guidance(text_scale, image_scale, (0.0, 1.0))
-    schedule = shifted_schedule(4, 3.0)
-    list(denoise(model, canvas(model, special), torch.cat(noises(model)), schedule, guidance, special))
-    assert len(calls) == 3 * per_step
+    start = sketches(model, special, shifted_schedule(4, 3.0), guidance)
+    *_, end = denoise(model, start, special)
+    assert calls == [3 * per_step] * 3
+    assert [sketch.evaluations for sketch in end] == [3 * per_step] * 3
 
 
 def test_guidance_is_run_within_its_interval(
-    model: UnifiedModel, special: SpecialTokens, calls: list[float]
+    model: UnifiedModel, special: SpecialTokens, calls: list[int]
 ) -> None:
     """Times 1, 0.75, 0.5, 0.25: lo < t <= hi."""
     guidance = Guidance(4.0, 1.0, (0.25, 0.75))
-    schedule = shifted_schedule(5, 1.0)
-    noise = torch.cat(noises(model))
-    steps = list(denoise(model, canvas(model, special), noise, schedule, guidance, special))
-    assert calls == [1, 0.75, 0.75, 0.5, 0.5, 0.25]
-    assert [step.evaluations for step in steps] == [1, 2, 2, 1]
+    start = sketches(model, special, shifted_schedule(5, 1.0), guidance, rows=(0,))
+    steps = [sketch for (sketch,) in denoise(model, start, special)]
+    assert calls == [1, 2, 2, 1]
+    assert [sketch.evaluations for sketch in steps] == [1, 3, 5, 6]
 
 
 def test_an_absent_branch_is_not_missed(
-    model: UnifiedModel, special: SpecialTokens, calls: list[float]
+    model: UnifiedModel, special: SpecialTokens, calls: list[int]
 ) -> None:
-    drawing = Canvas(canvas(model, special).main, None, None, GRIDS)
-    schedule = shifted_schedule(3, 1.0)
-    list(denoise(model, drawing, torch.cat(noises(model)), schedule, Guidance(4.0, 2.0, (0, 1)), special))
-    assert len(calls) == 2
+    start = sketches(model, special, shifted_schedule(3, 1.0), Guidance(4.0, 2.0, (0, 1)), rows=(0, 1))
+    list(denoise(model, [start[0], replace(start[1], text=None, image=None)], special))
+    assert calls == [4, 4]
 
 
-def test_drawing_leaves_the_contexts_alone(model: UnifiedModel, special: SpecialTokens) -> None:
-    drawing = canvas(model, special)
-    before = drawing.main.buffer.pairs.clone()
-    schedule = shifted_schedule(3, 1.0)
-    list(denoise(model, drawing, torch.cat(noises(model)), schedule, Guidance(interval=(0, 1)), special))
-    assert torch.equal(drawing.main.buffer.pairs, before)
+def test_drawing_leaves_the_strands_alone(model: UnifiedModel, special: SpecialTokens) -> None:
+    start = sketches(model, special, shifted_schedule(3, 1.0), Guidance(interval=(0, 1)))
+    before = [held(sketch.main) for sketch in start]
+    list(denoise(model, start, special))
+    assert all(torch.equal(held(sketch.main), was) for sketch, was in zip(start, before, strict=True))
+    assert all(sketch.main.is_tip for sketch in start)
+
+
+@pytest.mark.parametrize(
+    ("saving", "run"), [(Saving(every=2), 3), (Saving(every=3), 2), (Saving(solver=Solver.ADAMS), 5)]
+)
+def test_what_is_saved_is_as_by_hand(
+    model: UnifiedModel, special: SpecialTokens, calls: list[int], saving: Saving, run: int
+) -> None:
+    """Guided and of three sizes; by hand each velocity is that of an exact step from where the sketch is."""
+    schedule, guidance = shifted_schedule(6, 1.0), Guidance(2.0, 1.0, (0.5, 1.0), Renorm.NONE)
+    made = [replace(one, saving=saving) for one in sketches(model, special, schedule, guidance)]
+    *_, drawn = denoise(model, made, special)
+    assert len(calls) == run
+    for place, sketch in enumerate(made):
+        exact, latent, known = Easel(model, special), sketch.latent_NV, ()
+        for index, times in enumerate(pairwise(schedule)):
+            if saving.evaluates(index):
+                here = replace(sketch, saving=EXACT, latent_NV=latent, index=index)
+                (after,) = exact.step([here])
+                assert after.velocity_NV is not None
+                known = (*known, (times[0], after.velocity_NV))[-2:]
+            latent = latent - saving.velocity(known, times) * (times[0] - times[1])
+        assert torch.allclose(drawn[place].latent_NV, latent, atol=1e-5)
+
+
+def test_sketches_that_save_and_that_do_not_go_together(model: UnifiedModel, special: SpecialTokens) -> None:
+    schedule = shifted_schedule(5, 3.0)
+    plain = sketches(model, special, schedule)
+    mixed = [plain[0], replace(plain[1], saving=Saving(every=2)), plain[2]]
+    *_, alone = denoise(model, plain, special)
+    *_, together = denoise(model, mixed, special)
+    assert [one.evaluations for one in together] == [4, 2, 4]
+    for row in (0, 2):
+        assert torch.allclose(together[row].latent_NV, alone[row].latent_NV, atol=1e-5)
+    assert not torch.equal(together[1].latent_NV, alone[1].latent_NV)

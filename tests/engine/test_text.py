@@ -5,31 +5,55 @@ import pytest
 import torch
 
 from irg.core import Kind, Role, SpecialTokens, pack_tokens
-from irg.engine import Context, Draws, SeededDraws, TextSampling, Writing, append, new_context, write
-from irg.engine.text import choose, log_likelihood
+from irg.engine import (
+    Draws,
+    Line,
+    Pool,
+    SeededDraws,
+    Strand,
+    TextSampling,
+    Writing,
+    append,
+    closed,
+    log_likelihood,
+    new_strands,
+    write,
+    write_on,
+)
 from irg.model import PaddedAttend, UnifiedModel
+from tests.engine.outlook import held
 from tests.samples import Sampler
 
 GREEDY = TextSampling(temperature=0, max_tokens=8)
 
 
 def prompted(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens, lengths: Sequence[int] = (5,)
-) -> Context:
+    model: UnifiedModel, special: SpecialTokens, lengths: Sequence[int] = (5,), seed: int = 0
+) -> tuple[Strand, ...]:
+    sampler = Sampler(seed, model.config)
     texts = [(sampler.text(length),) for length in lengths]
-    return append(model, new_context(model, len(lengths)), texts, special)
+    return append(model, new_strands(Pool(model), len(lengths)), texts, special)
 
 
-def last(
-    model: UnifiedModel,
-    context: Context,
+def begun(
+    strands: Sequence[Strand],
     sampling: TextSampling,
     special: SpecialTokens,
-    seeds: Sequence[int] = (0,),
-) -> Writing:
-    draws: list[Draws] = [SeededDraws(seed) for seed in seeds]
-    *_, end = write(model, context, sampling, draws, special)
+    draws: Sequence[Draws] | None = None,
+    turn: int = 0,
+) -> list[Line]:
+    own = draws or [SeededDraws(seed) for seed in range(len(strands))]
+    pairs = zip(strands, own, strict=True)
+    return [Line(strand, sampling, one, special.text_start, turn) for strand, one in pairs]
+
+
+def last(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Writing:
+    *_, end = write(model, lines, special)
     return end
+
+
+def ids_of(writing: Writing) -> tuple[tuple[int, ...], ...]:
+    return tuple(line.ids for line in writing.lines)
 
 
 class CountedDraws(SeededDraws):
@@ -42,17 +66,15 @@ class CountedDraws(SeededDraws):
         return super().uniform()
 
 
-def test_greedy_text_is_the_argmax_of_a_full_forward(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
-) -> None:
-    prompt = sampler.text(5)
-    context = append(model, new_context(model), [(prompt,)], special)
-    *steps, end = write(model, context, GREEDY, [SeededDraws(0)], special)
-    (ids,) = end.ids
+def test_greedy_text_is_the_argmax_of_a_full_forward(model: UnifiedModel, special: SpecialTokens) -> None:
+    strands = prompted(model, special)
+    prompt = strands[0].history[0]
+    *steps, end = write(model, begun(strands, GREEDY, special), special)
+    (ids,) = ids_of(end)
     assert len(ids) == GREEDY.max_tokens
-    read = [special.text_start, *(int(token) for token in prompt.data), special.text_end, special.text_start]
+    read = [special.text_start, *prompt.ids, special.text_end, special.text_start]
     for index, step in enumerate(steps):
-        assert step.ids == (ids[: index + 1],)
+        assert ids_of(step) == (ids[: index + 1],)
         packed = pack_tokens([[*read, *ids[:index]]], [0])
         hidden = model(packed, PaddedAttend(packed)).understanding_UD[-1]
         logits = model.logits(hidden)
@@ -60,183 +82,134 @@ def test_greedy_text_is_the_argmax_of_a_full_forward(
         assert logits.argmax().item() == ids[index]
 
 
-def test_the_cap_is_reported(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
-    context = prompted(model, sampler, special)
-    *steps, end = write(model, context, GREEDY, [SeededDraws(0)], special)
-    assert [step.finished for step in steps] == [(False,)] * 7 + [(True,)]
-    assert [step.capped for step in steps] == [(False,)] * 7 + [(True,)]
-    assert end.finished == end.capped == (True,)
-    assert end.context is not None and all(step.context is None for step in steps)
-
-
-def test_the_end_delimiter_ends_a_text(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
-    ids = last(model, prompted(model, sampler, special), GREEDY, special).ids[0]
-    stop = next(index for index in range(1, len(ids)) if ids[index] not in ids[:index])
-    ended = last(
-        model, prompted(model, Sampler(0, model.config), special), GREEDY, ending(special, ids[stop])
-    )
-    assert ended.ids == (ids[:stop],)
-    assert ended.finished == (True,) and ended.capped == (False,)
+def test_the_cap_is_reported(model: UnifiedModel, special: SpecialTokens) -> None:
+    *steps, end = write(model, begun(prompted(model, special), GREEDY, special), special)
+    assert [step.lines[0].finished for step in steps] == [False] * 7 + [True]
+    assert [step.lines[0].capped for step in steps] == [False] * 7 + [True]
+    assert end.lines[0].finished and end.lines[0].capped
+    assert end.strands is not None and all(step.strands is None for step in steps)
 
 
 def ending(special: SpecialTokens, token: int) -> SpecialTokens:
     return replace(special, text_end=token)
 
 
-@pytest.mark.parametrize("cut_short", [False, True])
-def test_the_context_has_read_what_was_written(
-    cut_short: bool, model: UnifiedModel, sampler: Sampler, special: SpecialTokens
-) -> None:
-    """A text that ended by itself or by the cap is in the context as if it had been encoded and appended."""
-    prompt = sampler.text(5)
-    start = append(model, new_context(model), [(prompt,)], special)
-    ids = last(model, start, GREEDY, special).ids[0]
-    delimiters = special if cut_short else ending(special, ids[4])
-    start = append(model, new_context(model), [(prompt,)], special)
-    draws: list[Draws] = [SeededDraws(0)]
-    *_, end = write(model, start, GREEDY, draws, delimiters, turn=2)
-    assert end.capped == (cut_short,) and end.context is not None
-    thought = end.context.history[0][-1]
-    assert (thought.kind, thought.role, thought.turn) == (Kind.TEXT, Role.THOUGHT, 2)
-    assert thought.data == end.ids[0]
+def test_the_end_delimiter_ends_a_text(model: UnifiedModel, special: SpecialTokens) -> None:
+    (ids,) = ids_of(last(model, begun(prompted(model, special), GREEDY, special), special))
+    stop = next(index for index in range(1, len(ids)) if ids[index] not in ids[:index])
+    ended = last(model, begun(prompted(model, special), GREEDY, special), ending(special, ids[stop]))
+    (line,) = ended.lines
+    assert line.ids == ids[:stop] and line.finished and not line.capped
 
-    fresh = append(model, new_context(model), [(prompt,)], special)
-    fresh = append(model, fresh, [(thought,)], delimiters)
-    assert end.context.lengths == fresh.lengths and end.context.positions == fresh.positions
-    length = fresh.lengths[0]
-    pairs = [context.buffer.pairs[..., :length, :, :] for context in (end.context, fresh)]
-    assert torch.allclose(*pairs, rtol=0, atol=1e-5)
+
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_the_strand_has_read_what_was_written(
+    cut_short: bool, model: UnifiedModel, special: SpecialTokens
+) -> None:
+    """A text that ended by itself or by the cap is in it as if it had been encoded and appended."""
+    (ids,) = ids_of(last(model, begun(prompted(model, special), GREEDY, special), special))
+    delimiters = special if cut_short else ending(special, ids[4])
+    start = prompted(model, special)
+    end = last(model, begun(start, GREEDY, special, turn=2), delimiters)
+    assert end.lines[0].capped == cut_short and end.strands is not None
+    (strand,) = end.strands
+    thought = strand.history[-1]
+    assert (thought.kind, thought.role, thought.turn) == (Kind.TEXT, Role.THOUGHT, 2)
+    assert (thought.data,) == ids_of(end)
+
+    (fresh,) = append(model, prompted(model, special), [(thought,)], delimiters)
+    assert (strand.length, strand.position) == (fresh.length, fresh.position)
+    assert torch.allclose(held(strand), held(fresh), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_rows_of_a_batch_write_what_they_would_alone(
-    temperature: float, model: UnifiedModel, config: object, special: SpecialTokens
+    temperature: float, model: UnifiedModel, special: SpecialTokens
 ) -> None:
     """Prompts of different lengths, texts that end at different steps."""
-    lengths, seeds = (3, 9, 6, 1), (0, 1, 2, 3)
-    sampling = TextSampling(temperature, max_tokens=12)
-
-    def texts() -> list:
-        sampler = Sampler(5, model.config)
-        return [(sampler.text(length),) for length in lengths]
-
-    free = last(model, append(model, new_context(model, 4), texts(), special), sampling, special, seeds)
-    early = ending(special, free.ids[1][3])
-    together = last(model, append(model, new_context(model, 4), texts(), special), sampling, early, seeds)
-    assert len({len(ids) for ids in together.ids}) > 1
-    for row, (text, seed) in enumerate(zip(texts(), seeds, strict=True)):
-        alone = append(model, new_context(model), [text], special)
-        single = last(model, alone, sampling, early, (seed,))
-        assert single.ids == together.ids[row : row + 1]
-        assert single.capped == together.capped[row : row + 1]
-        assert together.context is not None and single.context is not None
-        assert together.context.positions[row] == single.context.positions[0]
-        length = single.context.lengths[0]
-        assert together.context.lengths[row] == length
-        pairs = (
-            together.context.buffer.pairs[:, :, row, :length],
-            single.context.buffer.pairs[:, :, 0, :length],
-        )
-        assert torch.allclose(*pairs, rtol=0, atol=1e-5)
+    lengths, sampling = (3, 9, 6, 1), TextSampling(temperature, max_tokens=12)
+    free = last(model, begun(prompted(model, special, lengths), sampling, special), special)
+    early = ending(special, free.lines[1].ids[3])
+    together = last(model, begun(prompted(model, special, lengths), sampling, special), early)
+    assert len({len(ids) for ids in ids_of(together)}) > 1
+    assert together.strands is not None
+    for row, strand in enumerate(prompted(model, special, lengths)):
+        (alone,) = append(model, new_strands(Pool(model)), [strand.history], special)
+        single = last(model, begun([alone], sampling, special, [SeededDraws(row)]), early)
+        assert single.lines[0].ids == together.lines[row].ids
+        assert single.lines[0].capped == together.lines[row].capped
+        assert single.strands is not None
+        ours, theirs = together.strands[row], single.strands[0]
+        assert (ours.length, ours.position) == (theirs.length, theirs.position)
+        assert torch.allclose(held(ours), held(theirs), rtol=0, atol=1e-5)
 
 
-def test_a_seed_means_the_same_text(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
+def test_lines_come_and_go_between_tokens(model: UnifiedModel, special: SpecialTokens) -> None:
+    """Each is sampled in its own way; whoever waits for a few tokens writes the same text all the same."""
+    strands = prompted(model, special, (3, 7, 5))
+    samplings = [TextSampling(1.0, max_tokens=9), GREEDY, TextSampling(0.7, 0.9, 5)]
+
+    def lines() -> list[Line]:
+        return [begun([one], how, special)[0] for one, how in zip(strands, samplings, strict=True)]
+
+    alone = [last(model, [line], special).lines[0].ids for line in lines()]
+    now, order = lines(), [(0,), (0, 1), (2, 0), (1,), (2, 1, 0)]
+    for going in [*order, *[(0, 1, 2)] * 9]:
+        rows = [row for row in going if not now[row].finished]
+        if rows:
+            written, logits = write_on(model, [now[row] for row in rows], special)
+            assert len(logits) == len(rows)
+            for row, line in zip(rows, written, strict=True):
+                now[row] = line
+    assert [line.ids for line in now] == alone
+    ended = closed(model, now, special)
+    assert [strand.history[-1].ids for strand in ended] == alone
+    assert all(
+        strand.length == one.length
+        for strand, one in zip(strands, prompted(model, special, (3, 7, 5)), strict=True)
+    )
+
+
+def test_siblings_write_on_from_one_strand(model: UnifiedModel, special: SpecialTokens) -> None:
+    (strand,) = prompted(model, special)
+    sampling = TextSampling(1.0, max_tokens=6)
+    together = last(model, begun([strand] * 3, sampling, special), special)
+    for seed in range(3):
+        alone = last(model, begun(prompted(model, special), sampling, special, [SeededDraws(seed)]), special)
+        assert ids_of(alone) == (together.lines[seed].ids,)
+    assert len(set(ids_of(together))) == 3
+
+
+def test_a_seed_means_the_same_text(model: UnifiedModel, special: SpecialTokens) -> None:
     sampling = TextSampling(temperature=1.0, max_tokens=12)
     texts = []
     for seed in (1, 1, 2):
-        context = prompted(model, Sampler(0, model.config), special)
         before = torch.random.get_rng_state()
-        texts.append(last(model, context, sampling, special, (seed,)).ids)
+        lines = begun(prompted(model, special), sampling, special, [SeededDraws(seed)])
+        texts.append(ids_of(last(model, lines, special)))
         assert torch.equal(torch.random.get_rng_state(), before)
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_a_finished_row_draws_nothing(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
+def test_a_finished_row_draws_nothing(model: UnifiedModel, special: SpecialTokens) -> None:
     sampling = TextSampling(temperature=1.0, max_tokens=10)
-    free = last(model, prompted(model, Sampler(0, model.config), special, (3, 4)), sampling, special, (0, 1))
-    early = ending(special, free.ids[0][2])
+    free = last(model, begun(prompted(model, special, (3, 4)), sampling, special), special)
+    early = ending(special, free.lines[0].ids[2])
     draws = [CountedDraws(0), CountedDraws(1)]
-    context = prompted(model, Sampler(0, model.config), special, (3, 4))
-    *_, end = write(model, context, sampling, draws, early)
-    for row, ids in enumerate(end.ids):
-        assert draws[row].count == len(ids) + (not end.capped[row])
-
-
-class Fixed(SeededDraws):
-    def __init__(self, number: float) -> None:
-        self.number = number
-
-    def uniform(self) -> float:
-        return self.number
-
-
-@pytest.mark.parametrize(("number", "token"), [(0.0, 0), (0.4999, 0), (0.5, 1), (0.9999, 1)])
-def test_shares_are_closed_below_and_open_above(number: float, token: int) -> None:
-    logits = torch.tensor([[0.0, 0.0, -1e9]])
-    assert choose(logits, TextSampling(temperature=1.0), [Fixed(number)], [False]) == [token]
-
-
-SHARES = torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05])
-DRAWS = 400
-
-
-def frequencies(sampling: TextSampling) -> list[float]:
-    """How often each token is chosen over an even spread of numbers in [0, 1)."""
-
-    logits = SHARES.log().expand(DRAWS, -1)
-    draws = [Fixed((index + 0.5) / DRAWS) for index in range(DRAWS)]
-    chosen = choose(logits, sampling, draws, [False] * DRAWS)
-    return (torch.tensor(chosen).bincount(minlength=len(SHARES)) / DRAWS).tolist()
-
-
-@pytest.mark.parametrize(
-    ("temperature", "top_p", "expected"),
-    [
-        (1.0, 1.0, [0.1, 0.5, 0.05, 0.3, 0.05]),
-        (0.5, 1.0, [0.01 / 0.355, 0.25 / 0.355, 0.0025 / 0.355, 0.09 / 0.355, 0.0025 / 0.355]),
-        (1.0, 0.85, [0.1 / 0.9, 0.5 / 0.9, 0, 0.3 / 0.9, 0]),
-        (1.0, 0.6, [0, 0.625, 0, 0.375, 0]),
-        (1.0, 0.01, [0, 1, 0, 0, 0]),
-        (0.0, 1.0, [0, 1, 0, 0, 0]),
-        (1e-3, 1.0, [0, 1, 0, 0, 0]),
-    ],
-)
-def test_tokens_are_chosen_by_their_shares(temperature: float, top_p: float, expected: list[float]) -> None:
-    """`top_p` keeps the likeliest tokens up to the one that reaches it."""
-    assert frequencies(TextSampling(temperature, top_p)) == pytest.approx(expected, abs=1.1 / DRAWS)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (
-            {"temperature": -0.1},
-            r"0 \(greedy\): -0.1: expected a number of at least 1e-06",
-        ),
-        ({"top_p": 0.0}, r"top_p 0\.0: expected a number above 0 and at most 1"),
-        ({"temperature": 1e-38}, "temperature"),
-        ({"temperature": float("nan")}, "temperature"),
-        ({"top_p": float("nan")}, "top_p nan"),
-        ({"max_tokens": 2.5}, r"max_tokens 2\.5"),
-        ({"top_p": 1.5}, r"top_p 1\.5"),
-        ({"max_tokens": 0}, "max_tokens 0: expected a whole number of at least 1"),
-    ],
-)
-def test_settings_out_of_range(settings: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        TextSampling(**settings)
+    end = last(model, begun(prompted(model, special, (3, 4)), sampling, special, draws), early)
+    for row, line in enumerate(end.lines):
+        assert draws[row].count == len(line.ids) + (not line.capped)
 
 
 def test_the_likelihood_of_a_text_is_that_of_writing_it_token_by_token(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+    model: UnifiedModel, special: SpecialTokens
 ) -> None:
-    context = prompted(model, sampler, special, (5, 9))
+    strands = prompted(model, special, (5, 9))
     texts = [(3, 4, 5), (6,)]
-    found = log_likelihood(model, context, texts, special)
+    found = log_likelihood(model, strands, texts, special)
     for row, ids in enumerate(texts):
-        segments = context.history[row]
-        assert isinstance(segments[0].data, tuple)
-        read = [special.text_start, *segments[0].data, special.text_end, special.text_start]
+        prompt = strands[row].history[0]
+        read = [special.text_start, *prompt.ids, special.text_end, special.text_start]
         expected = 0.0
         for token in ids:
             packed = pack_tokens([read], [0])
@@ -246,33 +219,10 @@ def test_the_likelihood_of_a_text_is_that_of_writing_it_token_by_token(
         assert found[row] == pytest.approx(expected, abs=1e-3)
 
 
-def test_asking_for_a_likelihood_changes_nothing(
-    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
-) -> None:
-    context = prompted(model, sampler, special)
-    before = last(model, context.rewound(), GREEDY, special)
-    asked = context.rewound()
-    log_likelihood(model, asked, [(1, 2, 3, 4)], special)
-    assert last(model, asked, GREEDY, special).ids == before.ids
-    with pytest.raises(ValueError, match="2 texts for a context of 1 rows"):
-        log_likelihood(model, asked, [(1,), (2,)], special)
-
-
-def test_of_tokens_with_equal_shares_the_first_comes_first() -> None:
-    """Many of them, which an unstable order would mix."""
-    logits = torch.zeros(1, 300)
-    for number in (0.0, 0.25, 0.5, 0.999):
-        chosen = choose(logits, TextSampling(temperature=1.0), [Fixed(number)], [False])
-        assert chosen == [int(number * 300)]
-
-
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_values_that_are_no_numbers_are_no_text(temperature: float) -> None:
-    logits = torch.tensor([[0.0, float("nan"), 1.0]])
-    with pytest.raises(ValueError, match="no numbers"):
-        choose(logits, TextSampling(temperature), [Fixed(0.5)], [False])
-
-
-def test_the_least_temperature_still_takes_the_likeliest() -> None:
-    logits = torch.tensor([[900.0, -1000.0, 1000.0]])
-    assert choose(logits, TextSampling(temperature=1e-6), [Fixed(0.5)], [False]) == [2]
+def test_asking_for_a_likelihood_changes_nothing(model: UnifiedModel, special: SpecialTokens) -> None:
+    strands = prompted(model, special)
+    before = held(strands[0])
+    log_likelihood(model, strands, [(1, 2, 3, 4)], special)
+    assert torch.equal(held(strands[0]), before) and strands[0].is_tip
+    with pytest.raises(ValueError, match="2 texts for 1 strands"):
+        log_likelihood(model, strands, [(1,), (2,)], special)

@@ -1,7 +1,7 @@
 """Group f: a whole episode of two turns, through the pipeline."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from irg.core import Grid, Role
+from irg.core import Grid, Role, SpecialTokens
 from irg.core.events import ImageDone, ThoughtDone
-from irg.engine import Canvas, Guidance, Renorm, Step, TextSampling, Writing, denoise, write
+from irg.engine import Guidance, Line, Renorm, Sketch, TextSampling, Writing, denoise, write
 from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import from_tokens
 from irg.pipeline import Pipeline, Plan, Settings, TurnPlan
@@ -44,26 +44,25 @@ class Episode:
 
     writings: list[list[Writing]] = field(default_factory=list)
     """As many steps as the reference ran: one more than a capped thought has tokens."""
-    canvases: list[Canvas] = field(default_factory=list)
-    steps: list[list[Step]] = field(default_factory=list)
+    sketches: list[list[Sketch]] = field(default_factory=list)
+    """As they stand before the first step and after each of them."""
     thoughts: list[ThoughtDone] = field(default_factory=list)
     images: list[ImageDone] = field(default_factory=list)
     draws: RecordedDraws = field(default_factory=RecordedDraws)
 
-    def write(
-        self, model: UnifiedModel, context: Any, sampling: TextSampling, *rest: Any
-    ) -> Iterator[Writing]:
-        longer = replace(sampling, max_tokens=sampling.max_tokens + 1)
-        self.writings.append(list(write(model, context, longer, *rest))[:-1])
-        context.rewound()
-        yield from write(model, context, sampling, *rest)
+    def write(self, model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
+        (line,) = lines
+        longer = replace(line.sampling, max_tokens=line.sampling.max_tokens + 1)
+        self.writings.append(list(write(model, [replace(line, sampling=longer)], special))[:-1])
+        yield from write(model, lines, special)
 
-    def denoise(self, model: UnifiedModel, canvas: Canvas, *rest: Any) -> Iterator[Step]:
-        self.canvases.append(canvas)
-        self.steps.append([])
-        for step in denoise(model, canvas, *rest):
-            self.steps[-1].append(step)
-            yield step
+    def denoise(
+        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+    ) -> Iterator[tuple[Sketch, ...]]:
+        self.sketches.append(list(sketches))
+        for after in denoise(model, sketches, special):
+            self.sketches[-1] += after
+            yield after
 
 
 def resize_of(name: str) -> Resize:
@@ -118,14 +117,14 @@ def test_every_draw_is_used(episode: Episode) -> None:
 
 @pytest.mark.parametrize("turn", range(len(DRAWN)))
 def test_contexts_of_a_turn(turn: int, episode: Episode) -> None:
-    canvas, call = episode.canvases[turn], DRAWN[turn]
-    for context, name in ((canvas.main, "main"), (canvas.text, "cfg_text"), (canvas.image, "cfg_img")):
+    sketch, call = episode.sketches[turn][0], DRAWN[turn]
+    for strand, name in ((sketch.main, "main"), (sketch.text, "cfg_text"), (sketch.image, "cfg_img")):
         if call[name] is None:
-            assert context is None
+            assert strand is None
         else:
-            assert context is not None
-            assert list(context.lengths) == call[name]["key_values_lens"]
-            assert list(context.positions) == call[name]["image_rope"]
+            assert strand is not None
+            assert [strand.length] == call[name]["key_values_lens"]
+            assert [strand.position] == call[name]["image_rope"]
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"think\d+_generated_ids"))
@@ -135,14 +134,14 @@ def test_thoughts(name: str, episode: Episode, tokenizer: Tokenizer, agree: Agre
     assert done.text == expected["text"]
     assert done.reencoded == expected["reencoding_differs"]
     num_tokens = GOLDEN.scalars["max_length"] - 1
-    ids = episode.writings[index][-1].ids[0][:num_tokens]
+    ids = episode.writings[index][-1].lines[0].ids[:num_tokens]
     assert done.num_tokens == len(ids)
     agree(GOLDEN, name, torch.tensor([tokenizer.special.text_start, *ids]))
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"think\d+_reencoded_ids"))
 def test_thoughts_in_the_context(name: str, episode: Episode, agree: Agree) -> None:
-    (history,) = episode.canvases[number(name) - 1].main.history
+    history = episode.sketches[number(name) - 1][0].main.history
     thoughts = [segment.data for segment in history if segment.role is Role.THOUGHT]
     agree(GOLDEN, name, torch.as_tensor(thoughts[-1]))
 
@@ -155,11 +154,13 @@ def test_logits(name: str, episode: Episode, agree: Agree) -> None:
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"image\d+\.(x_t|v_t|latent_packed)"))
 def test_flow(name: str, episode: Episode, agree: Agree) -> None:
-    steps = episode.steps[number(name) - 1]
+    *before, last = episode.sketches[number(name) - 1]
+    velocities = [sketch.velocity_NV for sketch in (*before, last) if sketch.velocity_NV is not None]
+    assert torch.equal(before[0].latent_NV, GOLDEN[f"noise{number(name)}"])
     values = {
-        "x_t": torch.stack([GOLDEN[f"noise{number(name)}"], *(step.latent_MV for step in steps[:-1])]),
-        "v_t": torch.stack([step.velocity_MV for step in steps]),
-        "latent_packed": steps[-1].latent_MV,
+        "x_t": torch.stack([sketch.latent_NV for sketch in before]),
+        "v_t": torch.stack(velocities),
+        "latent_packed": last.latent_NV,
     }
     agree(GOLDEN, name, values[name.partition(".")[2]], EPISODE_TOLERANCE)
 
@@ -195,7 +196,7 @@ def test_the_image_is_resized_as_recorded(name: str, agree: Agree) -> None:
 def test_the_grid_of_the_image_read_back(name: str, episode: Episode, reference_model: UnifiedModel) -> None:
     side = reference_model.config.pixels_per_latent
     height, width = GOLDEN[name].shape[1:]
-    (history,) = episode.canvases[-1].main.history
+    history = episode.sketches[-1][0].main.history
     grids = [segment.grid for segment in history if segment.grid is not None]
     assert grids[0] == Grid(height // side, width // side)
     assert GOLDEN.scalars["vae_context_shape"] == [list(grids[0])]

@@ -10,14 +10,14 @@ import torch
 
 from irg.core import Grid, Kind, Role, Segment, SpecialTokens
 from irg.engine import (
-    Canvas,
-    Context,
     Guidance,
+    Pool,
     Renorm,
-    Step,
+    Sketch,
+    Strand,
     append,
     denoise,
-    new_context,
+    new_strands,
     shifted_schedule,
 )
 from irg.model import Autoencoder, UnifiedModel
@@ -90,18 +90,18 @@ class Bench:
         self.context = cache(self._context)
         self.run = cache(self._run)
 
-    def read(self, contents: str) -> Context:
+    def read(self, contents: str) -> Strand:
         """The context of a list such as "A VAE(img) ViT(img) C"."""
-        context = new_context(self.model)
+        strands = new_strands(Pool(self.model))
         for item in contents.split():
-            context = append(self.model, context, [(self._segment(item),)], self.special)
-        return context
+            strands = append(self.model, strands, [(self._segment(item),)], self.special)
+        return strands[0]
 
     def grid(self, height: int, width: int) -> Grid:
         pixels = self.model.config.pixels_per_latent
         return Grid(height // pixels, width // pixels)
 
-    def _context(self, name: str) -> Context:
+    def _context(self, name: str) -> Strand:
         return self.read(GOLDEN.scalars["context_contents"][name])
 
     def _segment(self, item: str) -> Segment:
@@ -116,18 +116,22 @@ class Bench:
             return Segment(Kind.VIEW, Role.IMAGE, patches(image, side), grid=grid)
         return Segment(Kind.TEXT, Role.PROMPT, tuple(GOLDEN[f"{item}_ids"].tolist()))
 
-    def _run(self, name: str) -> list[Step]:
-        case, common = Case(name), GOLDEN.scalars["common"]
-        schedule = shifted_schedule(common["num_timesteps"], common["timestep_shift"])
-        edits = case.contexts == "edit"
-        canvas = Canvas(
-            main=self.context(f"{case.contexts}_main"),
-            text=self.context(f"{case.contexts}_cfg_text"),
-            image=self.context("edit_cfg_img") if edits else None,
-            grids=(self.grid(common["H"], common["W"]),),
+    def sketch(self, contexts: str, guidance: Guidance) -> Sketch:
+        common = GOLDEN.scalars["common"]
+        return Sketch(
+            self.context(f"{contexts}_main"),
+            self.context(f"{contexts}_cfg_text"),
+            self.context("edit_cfg_img") if contexts == "edit" else None,
+            self.grid(common["H"], common["W"]),
+            shifted_schedule(common["num_timesteps"], common["timestep_shift"]),
+            guidance,
+            GOLDEN["init_noise"],
         )
-        steps = denoise(self.model, canvas, GOLDEN["init_noise"], schedule, case.guidance, self.special)
-        return list(steps)
+
+    def _run(self, name: str) -> list[Sketch]:
+        """As it stands before the first step and after each of them."""
+        start = self.sketch(Case(name).contexts, Case(name).guidance)
+        return [start, *(sketch for (sketch,) in denoise(self.model, [start], self.special))]
 
 
 @pytest.fixture(scope="module")
@@ -138,21 +142,22 @@ def bench(reference_model: UnifiedModel, reference_autoencoder: Autoencoder, tok
 @pytest.mark.parametrize("name", GOLDEN.scalars.get("context_contents", {}))
 def test_context_lengths_and_positions(name: str, bench: Bench) -> None:
     context, expected = bench.context(name), GOLDEN.scalars["contexts"][name]
-    assert list(context.lengths) == expected["kv_lens"]
-    assert list(context.positions) == expected["rope"]
+    assert [context.length] == expected["kv_lens"]
+    assert [context.position] == expected["rope"]
 
 
 @pytest.mark.parametrize("name", GOLDEN.names(r"ctx\.\w+\.[kv]\.\d+"))
 def test_cached_keys_and_values(name: str, bench: Bench, agree: Agree) -> None:
     _, context_name, letter, layer = name.split(".")
     context = bench.context(context_name)
-    agree(GOLDEN, name, context.buffer.pairs[int(letter == "v"), int(layer), 0, : context.lengths[0]])
+    slot = context.slot
+    agree(GOLDEN, name, slot.slab.pairs[int(layer), int(letter == "v"), slot.row, : context.length])
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not Case(name).is_ignored])
 def test_guidance_is_on_when_the_reference_has_it_on(name: str, bench: Bench) -> None:
     guidance, effective = Case(name).guidance, Case(name).scalars["effective_scales"]
-    assert [guidance.is_on(step.t) for step in bench.run(name)] == [
+    assert [guidance.is_on(sketch.times[0]) for sketch in bench.run(name)[:-1]] == [
         scales != [1.0, 1.0] for scales in effective
     ]
 
@@ -163,12 +168,13 @@ OUTPUTS = GOLDEN.claim(*(rf"{re.escape(name)}\.(x_t|v_t|final|timesteps)" for na
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_guided_flow(name: str, bench: Bench, agree: Agree) -> None:
     case, _, what = name.rpartition(".")
-    steps = bench.run(case)
+    *before, last = bench.run(case)
+    velocities = [sketch.velocity_NV for sketch in (*before, last) if sketch.velocity_NV is not None]
     values = {
-        "x_t": torch.stack([GOLDEN["init_noise"], *(step.latent_MV for step in steps[:-1])]),
-        "v_t": torch.stack([step.velocity_MV for step in steps]),
-        "final": steps[-1].latent_MV,
-        "timesteps": torch.tensor([step.t for step in steps]),
+        "x_t": torch.stack([sketch.latent_NV for sketch in before]),
+        "v_t": torch.stack(velocities),
+        "final": last.latent_NV,
+        "timesteps": torch.tensor([sketch.times[0] for sketch in before]),
     }
     agree(GOLDEN, name, values[what])
 
@@ -184,18 +190,11 @@ def test_an_image_scale_alone_is_honoured(name: str, bench: Bench) -> None:
     )
     if whole is None:
         pytest.skip("no case recorded the image branch's first velocity")
-    common = GOLDEN.scalars["common"]
-    canvas = Canvas(
-        bench.context("edit_main"),
-        bench.context("edit_cfg_text"),
-        bench.context("edit_cfg_img"),
-        (bench.grid(common["H"], common["W"]),),
-    )
-    guidance = Guidance(1.0, scale, (0.0, 1.0), Renorm.NONE)
-    schedule = shifted_schedule(common["num_timesteps"], common["timestep_shift"])
-    step = next(denoise(bench.model, canvas, GOLDEN["init_noise"], schedule, guidance, bench.special))
+    start = bench.sketch("edit", Guidance(1.0, scale, (0.0, 1.0), Renorm.NONE))
+    (sketch,) = next(denoise(bench.model, [start], bench.special))
     raw, image = (GOLDEN[f"{whole}.{branch}"][0] for branch in ("v_cond", "v_img"))
-    assert torch.allclose(step.velocity_MV, image + scale * (raw - image), rtol=0, atol=1e-4)
+    assert sketch.velocity_NV is not None
+    assert torch.allclose(sketch.velocity_NV, image + scale * (raw - image), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r".+\.latent_grid", r".+\.decoded"))
@@ -203,7 +202,7 @@ def test_the_finished_image(name: str, bench: Bench, agree: Agree) -> None:
     case, _, what = name.rpartition(".")
     config = bench.model.config
     rows = GOLDEN.scalars["common"]["H"] // config.pixels_per_latent
-    latent = from_tokens(bench.run(case)[-1].latent_MV[None], config.latent_patch, rows)
+    latent = from_tokens(bench.run(case)[-1].latent_NV[None], config.latent_patch, rows)
     agree(GOLDEN, name, latent if what == "latent_grid" else bench.autoencoder.decode(latent))
 
 
@@ -211,17 +210,18 @@ def test_the_finished_image(name: str, bench: Bench, agree: Agree) -> None:
 def test_a_batch_of_sizes(name: str, bench: Bench, agree: Agree) -> None:
     noises = sorted(GOLDEN.names(r"batch\.noise\d+"))
     described = [GOLDEN.says(noise, r"context (\w+), (\d+)x(\d+)") for noise in noises]
-    grids = tuple(bench.grid(int(match[2]), int(match[3])) for match in described)
-    context = new_context(bench.model, num_rows=len(noises))
+    strands = new_strands(Pool(bench.model), len(noises))
     texts = [(bench._segment(match[1]),) for match in described]
-    context = append(bench.model, context, texts, bench.special)
+    strands = append(bench.model, strands, texts, bench.special)
     how = GOLDEN.says(GOLDEN.names(r"batch\.final\d+")[0], r"num_timesteps=(\d+).*shift ([\d.]+)")
-    noise = torch.cat([GOLDEN[noise] for noise in noises])
-    canvas = Canvas(context, None, None, grids)
     schedule = shifted_schedule(int(how[1]), float(how[2]))
-    *_, last = denoise(bench.model, canvas, noise, schedule, Guidance(), bench.special)
-    finals = last.latent_MV.split([grid.num_tokens for grid in grids])
-    agree(GOLDEN, name, finals[int(name.removeprefix("batch.final"))])
+    grids = [bench.grid(int(match[2]), int(match[3])) for match in described]
+    start = [
+        Sketch(strand, None, None, grid, schedule, Guidance(), GOLDEN[noise])
+        for strand, grid, noise in zip(strands, grids, noises, strict=True)
+    ]
+    *_, last = denoise(bench.model, start, bench.special)
+    agree(GOLDEN, name, last[int(name.removeprefix("batch.final"))].latent_NV)
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"sched\.\d+_[\d.]+\.(t|dt)"))

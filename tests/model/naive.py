@@ -4,7 +4,7 @@ import torch
 
 from irg.core import Packed, Route, dense_mask
 from irg.model import UnifiedModel
-from irg.model.decoder import Expert, rope_table
+from irg.model.decoder import Expert, rope_table, turning
 
 
 def dense_attend(
@@ -29,7 +29,7 @@ def hidden_states(model: UnifiedModel, packed: Packed) -> torch.Tensor:
     embedded = torch.cat([model.embed_understanding(packed), model.embed_latents(packed)])
     hidden = list(embedded[order.argsort()].split(1))
     ropes = [
-        rope_table(position, config.head_width, config.rope_theta, model.dtype)
+        turning(rope_table(position, config.head_width, config.rope_theta, model.dtype))
         for position in packed.position_T.split(1)
     ]
     for layer in decoder.layers:
@@ -43,7 +43,7 @@ def hidden_states(model: UnifiedModel, packed: Packed) -> torch.Tensor:
         ]
         attended = dense_attend(packed, *(torch.cat(part) for part in zip(*projected, strict=True)))
         hidden = [
-            experts[route].finish(token, seen)
+            experts[route].finish(token, seen.flatten(1))
             for route, token, seen in zip(routes, hidden, attended.split(1), strict=True)
         ]
     norms = {Route.UNDERSTANDING: decoder.understanding_norm, Route.GENERATION: decoder.generation_norm}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
-from irg.model import FlexAttend, ModelConfig, PaddedAttend
+from irg.model import FlexAttend, ModelConfig, PaddedAttend, Projected
 from irg.model.attention import Attend, similar
 from tests.model.naive import dense_attend
 from tests.samples import Sampler
@@ -10,8 +10,10 @@ from tests.samples import Sampler
 
 def attended(attend: Attend, packed: Packed, tensors: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """Attention of tensors given in row order, handed over in expert order and put back."""
-    order = torch.cat([packed.understanding_index_U, packed.latent_index_M])
-    return attend(0, *(tensor[order] for tensor in tensors))[order.argsort()]
+    indices = (packed.understanding_index_U, packed.latent_index_M)
+    streams = [Projected(*(tensor[index] for tensor in tensors)) for index in indices]
+    seen = [one for one in attend(0, *streams) if one is not None]
+    return torch.cat(seen)[torch.cat(indices).argsort()].unflatten(-1, tensors[0].shape[1:])
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
@@ -46,6 +48,16 @@ def test_both_paths_have_the_same_gradients(config: ModelConfig, special: Specia
 def test_a_full_mask_is_left_out(sampler: Sampler, special: SpecialTokens) -> None:
     images = [Document((sampler.image(Kind.NOISY, 2, 2),)) for _ in range(2)]
     assert PaddedAttend(pack(images, special)).rows[0].mask is None
+
+
+def test_a_stream_without_tokens_may_be_absent(sampler: Sampler, special: SpecialTokens) -> None:
+    packed = pack([Document((sampler.text(4),)), Document((sampler.text(2),))], special)
+    stream = Projected(*(sampler.normal(packed.num_tokens, 2, 16) for _ in range(3)))
+    nothing = Projected(*(torch.empty(0, 2, 16) for _ in range(3)))
+    ours, theirs = PaddedAttend(packed)(0, stream, None)
+    expected, none = PaddedAttend(packed)(0, stream, nothing)
+    assert ours is not None and expected is not None and torch.equal(ours, expected)
+    assert theirs is None and none is not None and len(none) == 0
 
 
 def test_documents_of_similar_length_go_together() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from irg.model import UnifiedModel
-from irg.model.decoder import RMSNorm, rope_table, rotate
+from irg.model.decoder import RMSNorm, rope_table, rotate, turning
 from irg.model.embeddings import PositionTable, sincos_table
 
 
@@ -48,7 +48,7 @@ def test_rotation_depends_on_distance_alone() -> None:
 
     def score(query_position: int, key_position: int) -> float:
         ropes = [
-            rope_table(torch.tensor([place]), 16, 1e6, torch.float64)
+            turning(rope_table(torch.tensor([place]), 16, 1e6, torch.float64))
             for place in (query_position, key_position)
         ]
         return (rotate(query, ropes[0]) * rotate(key, ropes[1])).sum().item()

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,16 @@ from irg.core import BranchKind, Document, Grid, Kind, Role, Segment, keeps, pac
 from irg.core.events import DenoisingStep, ImageDone, ThoughtDelta, ThoughtDone
 from irg.data.compose import Dropout, dropped
 from irg.data.learning import Mode
-from irg.engine import Context, SeededDraws, append, new_context
+from irg.engine import Pool, SeededDraws, Strand, append, new_strands
+from irg.engine.attend import StrandAttend, parts_of
+from irg.engine.strand import with_room
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.autoencoder import from_tokens, to_tokens
-from irg.pipeline import Pipeline
+from irg.pipeline import Pipeline, episode
 from irg.prep import patches, to_pixels, to_uint8
+from tests.data.drawn import drawn
 from tests.data.small import random_model, settings, tokenizer
+from tests.engine.outlook import held
 from tests.pipeline.watching import PROMPT, SPECIAL, Witness, course, history, photo, pipeline_with, trace_of
 
 
@@ -92,29 +97,48 @@ def test_the_contexts_of_guidance(
     turns: int, think: bool, expected: list[tuple[str, str, str]], pipeline: Pipeline, witness: Witness
 ) -> None:
     list(pipeline.generate(PROMPT, pipeline.settings.plan(turns, think)))
-    got = [(history(one.main), history(one.text), history(one.image)) for one in witness.canvases]
+    got = [(history(one.main), history(one.text), history(one.image)) for one in witness.sketches]
     assert got == expected
 
 
 def test_the_text_branch_is_a_shorter_view_of_the_main_context(pipeline: Pipeline, witness: Witness) -> None:
     list(pipeline.generate(PROMPT, pipeline.settings.plan(3)))
-    for turn, canvas in enumerate(witness.canvases, start=1):
-        main, text = canvas.main, canvas.text
-        assert text is not None and text.buffer is main.buffer
-        kept = tuple(one for one in main.history[0] if keeps(BranchKind.TEXT, one, turn))
-        assert text.history[0] == kept  # segments are equal only if they are the same object
-        assert text.lengths[0] == sum(segment.num_tokens for segment in kept) < main.lengths[0]
+    for turn, sketch in enumerate(witness.sketches, start=1):
+        main, text = sketch.main, sketch.text
+        assert text is not None and text.slot is main.slot
+        kept = tuple(one for one in main.history if keeps(BranchKind.TEXT, one, turn))
+        assert text.history == kept  # segments are equal only if they are the same object
+        assert text.length == sum(segment.num_tokens for segment in kept) < main.length
 
 
 def test_the_image_branch_is_a_context_of_texts_of_its_own(pipeline: Pipeline, witness: Witness) -> None:
     list(pipeline.generate(PROMPT, pipeline.settings.plan(3)))
-    images = [canvas.image for canvas in witness.canvases]
+    images = [sketch.image for sketch in witness.sketches]
     assert images[0] is None
-    for canvas, image in zip(witness.canvases[1:], images[1:], strict=True):
-        assert image is not None and image.buffer is not canvas.main.buffer
-        assert all(segment.kind is Kind.TEXT for segment in image.history[0])
+    for sketch, image in zip(witness.sketches[1:], images[1:], strict=True):
+        assert image is not None and image.slot is not sketch.main.slot
+        assert all(segment.kind is Kind.TEXT for segment in image.history)
         # Contiguous: no positions are left out where the images were.
-        assert image.positions == image.lengths == (sum(one.num_tokens for one in image.history[0]),)
+        assert image.position == image.length == sum(one.num_tokens for one in image.history)
+
+
+def test_an_image_branch_reads_only_what_nobody_has_read(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on from the main strand's beginning in turn 2, and from itself in turn 3."""
+    read: list[str] = []
+
+    def watched(
+        model: UnifiedModel, strands: Sequence[Strand], documents: Sequence[tuple[Segment, ...]], *rest: Any
+    ) -> tuple[Strand, ...]:
+        if any(documents):
+            read.append(drawn(documents[0]))
+        return append(model, strands, documents, *rest)
+
+    monkeypatch.setattr(episode, "append", watched)
+    list(pipeline.generate(PROMPT, pipeline.settings.plan(3)))
+    # Thoughts are also read again where their text makes other tokens.
+    assert {"T2", "T3"} <= {*read} <= {"P1", "T1", "C1 V1", "T2", "C2 V2", "T3"}
 
 
 def test_branches_that_would_change_nothing_are_not_made(pipeline: Pipeline, witness: Witness) -> None:
@@ -123,25 +147,18 @@ def test_branches_that_would_change_nothing_are_not_made(pipeline: Pipeline, wit
         replace(turn, guidance=replace(turn.guidance, text_scale=1, image_scale=1)) for turn in plan.turns
     ]
     list(pipeline.generate(PROMPT, replace(plan, turns=tuple(plain))))
-    assert [(canvas.text, canvas.image) for canvas in witness.canvases] == [(None, None), (None, None)]
+    assert [(sketch.text, sketch.image) for sketch in witness.sketches] == [(None, None), (None, None)]
     first = replace(plan.turns[0], guidance=replace(plan.turns[0].guidance, image_scale=3.0))
     list(pipeline.generate(PROMPT, replace(plan, turns=(first,))))
-    assert witness.canvases[-1].image is None, "the first turn has no image to leave out"
+    assert witness.sketches[-1].image is None, "the first turn has no image to leave out"
 
 
-def same_as_fresh(context: Context, model: UnifiedModel) -> bool:
+def same_as_fresh(strand: Strand, model: UnifiedModel) -> bool:
     """Whether cached keys and values are those of reading the history in one go."""
-    fresh = append(model, new_context(model, context.num_rows), context.history, SPECIAL)
-    same = (fresh.lengths, fresh.positions) == (context.lengths, context.positions)
-    return same and all(
-        torch.allclose(
-            fresh.buffer.pairs[:, :, row, :length],
-            context.buffer.pairs[:, :, row, :length],
-            rtol=0,
-            atol=1e-4,
-        )
-        for row, length in enumerate(context.lengths)
-    )
+    with torch.inference_mode():
+        (fresh,) = append(model, new_strands(Pool(model)), [strand.history], SPECIAL)
+    same = (fresh.length, fresh.position) == (strand.length, strand.position)
+    return same and torch.allclose(held(fresh), held(strand), rtol=0, atol=1e-4)
 
 
 def test_contexts_hold_what_reading_their_history_afresh_would_give(witness: Witness) -> None:
@@ -150,18 +167,17 @@ def test_contexts_hold_what_reading_their_history_afresh_would_give(witness: Wit
     checked = 0
     for _, event in stream:
         if isinstance(event, DenoisingStep) and event.index == 1:
-            canvas = witness.canvases[-1]
-            with torch.inference_mode():
-                for context in (canvas.main, canvas.text, canvas.image):
-                    assert context is None or same_as_fresh(context, pipeline.parts.model)
-                    checked += context is not None
+            for sketch in witness.drawings[-1]:
+                for strand in (sketch.main, sketch.text, sketch.image):
+                    assert strand is None or same_as_fresh(strand, pipeline.parts.model)
+                    checked += strand is not None
     assert checked > 10
 
 
 def test_a_drawn_picture_is_read_back_from_its_pixels(pipeline: Pipeline, witness: Witness) -> None:
     """As everyone would see it, truncated to eight bits; not from the latents it was decoded from."""
     trace = trace_of(pipeline.generate(PROMPT))
-    clean, view = (one for one in witness.canvases[1].main.history[0] if one.kind is not Kind.TEXT)
+    clean, view = (one for one in witness.sketches[1].main.history if one.kind is not Kind.TEXT)
     pixels = to_pixels([trace.turns[0].image])
     with torch.no_grad():
         tokens = to_tokens(pipeline.parts.autoencoder.encode(pixels), 2)[0]
@@ -174,14 +190,14 @@ def test_pictures_of_other_shapes_are_drawn_and_read_back(pipeline: Pipeline, wi
     wide = pipeline_with(settings(64))
     trace = trace_of(wide.generate(PROMPT, wide.settings.plan(2, width=64, height=32)))
     assert [turn.image.size for turn in trace.turns] == [(64, 32), (64, 32)]
-    assert witness.canvases[0].grids == (Grid(2, 4),)
+    assert witness.sketches[0].grid == Grid(2, 4)
 
 
-def drawing(context: Context, turn: int) -> list[Segment]:
+def drawing(context: Strand, turn: int) -> list[Segment]:
     """What a context holds, and the picture that is being drawn, as a training document has it."""
     target = torch.randn(4, 8, generator=torch.Generator().manual_seed(0))
     noisy = Segment(Kind.NOISY, Role.IMAGE, target, turn=turn, grid=Grid(2, 2), timestep=0.5, target=target)
-    return [*context.history[0], noisy]
+    return [*context.history, noisy]
 
 
 def same_segments(ours: Sequence[Segment], theirs: Sequence[Segment]) -> bool:
@@ -204,22 +220,23 @@ def test_a_branch_reads_what_dropout_leaves_and_predicts_what_training_would(
     else:
         turns = 2 if mode is Mode.IMPROVING_FULL else 1
         list(pipeline.generate(PROMPT, pipeline.settings.plan(turns, think=mode is not Mode.DIRECT)))
-    canvas = witness.canvases[-1]
+    sketch = witness.sketches[-1]
     # Where the branch would be the main context itself, guidance does without it.
-    context = (canvas.text if branch == "text" else canvas.image) or canvas.main
+    context = (sketch.text if branch == "text" else sketch.image) or sketch.main
     dropout = Dropout(text=float(branch == "text"), image=float(branch == "image"))
     generator = torch.Generator().manual_seed(0)
     turn = 2 if mode in (Mode.EDIT, Mode.IMPROVING_FULL) else 1
-    document = Document(tuple(dropped(drawing(canvas.main, turn), dropout, generator)))
+    document = Document(tuple(dropped(drawing(sketch.main, turn), dropout, generator)))
     *left, noisy = document
-    assert same_segments(left, context.history[0])
+    assert same_segments(left, context.history)
 
     model = pipeline.parts.model
-    row, tip = pack([document], SPECIAL), pack([Document((noisy,))], SPECIAL, context.positions)
+    row, tip = pack([document], SPECIAL), pack([Document((noisy,))], SPECIAL, [context.position])
+    attend = StrandAttend(with_room([context], [noisy.num_tokens]), [parts_of([noisy])])
     assert tip.position_T.tolist() == row.position_T[-tip.num_tokens :].tolist()
     with torch.inference_mode():
         in_training = model.velocity(row, PaddedAttend(row))[-4:]
-        at_inference = model.velocity(tip, PaddedAttend(tip, context.reader()))
+        at_inference = model.velocity(tip, attend)
     assert torch.allclose(in_training, at_inference, rtol=0, atol=1e-5)
 
 
@@ -237,27 +254,27 @@ def test_thoughts_stay_as_written_if_they_survive_and_are_read_again_if_not(
     for row, event in wild.generate_batch(prompts, wild.settings.plan(turns=1)):
         if isinstance(event, ThoughtDone):
             told[row] = event
-    (canvas,), (writing,) = witness.canvases, witness.writings
+    (sketches,), (writing,) = witness.drawings, witness.writings
     for row, event in told.items():
-        written, thought = writing.ids[row], canvas.main.history[row][-1]
+        written, thought = writing.lines[row].ids, sketches[row].main.history[-1]
         again = tokenizer().encode(tokenizer().decode(written))
         assert event.text == tokenizer().decode(written) and event.num_tokens == len(written)
         assert event.reencoded == (again != written)
         assert thought.data == again and thought.role is Role.THOUGHT and thought.turn == 1
     assert {event.reencoded for event in told.values()} == {True, False}
-    with torch.inference_mode():
-        assert same_as_fresh(canvas.main, wild.parts.model)
+    assert all(same_as_fresh(sketch.main, wild.parts.model) for sketch in sketches)
 
 
 def test_a_kept_thought_is_not_read_twice(wild: Pipeline, witness: Witness) -> None:
-    """Its context is the one that writing left; a re-encoded one gave those slots up."""
+    """Its strand is the one that writing left; a re-encoded one went on from before it."""
     kept = {True: 0, False: 0}
     for seed in range(8):
         events = list(wild.generate(PROMPT, wild.settings.plan(turns=1), seed))
         (thought,) = [event for event in events if isinstance(event, ThoughtDone)]
-        same_context = witness.canvases[-1].main is witness.writings[-1].context
-        assert same_context == (not thought.reencoded)
-        kept[same_context] += 1
+        strands = witness.writings[-1].strands
+        is_same = strands is not None and witness.sketches[-1].main is strands[0]
+        assert is_same == (not thought.reencoded)
+        kept[is_same] += 1
     assert all(kept.values())
 
 
@@ -277,15 +294,15 @@ def ending(model: UnifiedModel, token: int) -> UnifiedModel:
 
 def test_a_thought_that_ends_by_itself_is_not_capped(pipeline: Pipeline, witness: Witness) -> None:
     list(pipeline.generate(PROMPT, pipeline.settings.plan(turns=1)))
-    first = witness.writings[-1].ids[0][0]
+    first = witness.writings[-1].lines[0].ids[0]
     silent = pipeline_with(settings(32), ending(random_model(), first))
     events = list(silent.generate(PROMPT, silent.settings.plan(turns=1)))
     assert course(events) == "T1 1:1/2 1:2/2 I1 D"
     thought = events[0]
     assert isinstance(thought, ThoughtDone)
     assert (thought.text, thought.num_tokens, thought.capped, thought.reencoded) == ("", 0, False, False)
-    assert history(witness.canvases[-1].main) == "S P1 T1"
-    assert witness.canvases[-1].main.history[0][-1].data == ()
+    assert history(witness.sketches[-1].main) == "S P1 T1"
+    assert witness.sketches[-1].main.history[-1].data == ()
 
 
 def test_a_picture_that_is_no_numbers_is_an_error_and_not_black() -> None:

@@ -154,9 +154,9 @@ def test_seeds_of_a_batch_count_up_unless_given(pipeline: Pipeline) -> None:
 def test_an_answer_is_streamed_and_the_image_only_looked_at(pipeline: Pipeline, witness: Witness) -> None:
     events = list(pipeline.ask(photo(128, 128), "What is in the picture?"))
     assert course(events) == "~1 T1"
-    (context,) = witness.readings
-    assert history(context) == "V1 Q1" and not witness.canvases
-    view, question = context.history[0]
+    ((line,),) = witness.readings
+    assert history(line.strand) == "V1 Q1" and not witness.drawings
+    view, question = line.strand.history
     assert view.grid == Grid(2, 2)
     resized = photo(128, 128).resize((32, 32), Image.Resampling.BICUBIC)
     assert torch.equal(torch.as_tensor(view.data), patches(to_pixels([resized])[0], 16))
@@ -200,14 +200,14 @@ def test_an_edit_reads_the_image_and_is_guided_by_the_instruction(
     source = photo()
     events = list(pipeline.edit(source, "make the circle red", seed=3))
     assert course(events) == "2:1/2 2:2/2 I2 D"
-    (canvas,) = witness.canvases
-    assert [history(one) for one in (canvas.main, canvas.text, canvas.image)] == ["C1 V1 P2", "C1 V1", "P2"]
+    (sketch,) = witness.sketches
+    assert [history(one) for one in (sketch.main, sketch.text, sketch.image)] == ["C1 V1 P2", "C1 V1", "P2"]
     trace = trace_of(events)
     assert trace.source == source and trace.prompt == "make the circle red" and trace.seed == 3
     assert trace.system_prompt == "" and trace.turns[0].thought is None
     with torch.no_grad():
         tokens = to_tokens(pipeline.parts.autoencoder.encode(to_pixels([source])), 2)[0]
-    assert torch.allclose(torch.as_tensor(canvas.main.history[0][0].data), tokens, rtol=0, atol=1e-6)
+    assert torch.allclose(torch.as_tensor(sketch.main.history[0].data), tokens, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_given_images_are_looked_at_as_large_as_in_the_reference(
     pipeline = pipeline_with(usual, UnifiedModel(family))
     list(pipeline.ask(photo(*size), "What?"))
     list(pipeline.edit(photo(*size), "red", usual.edit_plan(32, 32)))
-    for context in (witness.readings[0], witness.canvases[0].main):
-        (grid,) = (one.grid for one in context.history[0] if one.kind is Kind.VIEW)
+    for strand in (witness.readings[0][0].strand, witness.sketches[0].main):
+        (grid,) = (one.grid for one in strand.history if one.kind is Kind.VIEW)
         assert grid is not None and grid.num_tokens == num_patches
 
 
@@ -262,8 +262,8 @@ def test_an_edit_may_think(witness: Witness) -> None:
     thinking = pipeline_with(settings(32).model_copy(update={"edit_thinks": True}))
     events = list(thinking.edit(photo(), "make the circle red"))
     assert course(events) == "~2 T2 2:1/2 2:2/2 I2 D"
-    (canvas,) = witness.canvases
-    contexts = [history(one) for one in (canvas.main, canvas.text, canvas.image)]
+    (sketch,) = witness.sketches
+    contexts = [history(one) for one in (sketch.main, sketch.text, sketch.image)]
     assert contexts == ["S C1 V1 P2 T2", "S C1 V1", "S P2 T2"]
     assert trace_of(events).system_prompt == thinking.settings.system_prompt
 
@@ -284,7 +284,7 @@ def test_an_edit_may_have_more_turns(pipeline: Pipeline, witness: Witness) -> No
     plan = pipeline.settings.plan(turns=2)
     events = list(pipeline.edit(photo(), PROMPT, plan))
     assert course(events) == "~2 T2 2:1/2 2:2/2 I2 ~3 T3 3:1/2 3:2/2 I3 D"
-    assert history(witness.canvases[1].main) == "S C1 V1 P2 T2 C2 V2 T3"
+    assert history(witness.sketches[1].main) == "S C1 V1 P2 T2 C2 V2 T3"
 
 
 # The trace
@@ -344,7 +344,7 @@ def test_a_size_that_cannot_be_drawn_is_told_before_anything_happens(
     for stream in (pipeline.generate(PROMPT, plan), pipeline.edit(photo(), PROMPT, plan)):
         with pytest.raises(ValueError, match=f"{width}x{height}"):
             next(stream)
-    assert not witness.readings and not witness.canvases
+    assert not witness.readings and not witness.drawings
 
 
 def test_seeds_must_be_as_many_as_prompts(pipeline: Pipeline) -> None:

@@ -1,12 +1,13 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from irg.core import Role, SpecialTokens
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDone
-from irg.engine import Canvas, Context, Guidance, SeededDraws, TextSampling, denoise
+from irg.engine import Guidance, SeededDraws, Sketch, Strand, TextSampling, denoise
 from irg.model import UnifiedModel
 from irg.pipeline import Pipeline, Plan, Rollout, TurnPlan, episode
 from tests.data.drawn import drawn
@@ -25,13 +26,15 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-def canvases(monkeypatch: pytest.MonkeyPatch) -> list[Canvas]:
-    """What was drawn into, as the engine was given it."""
-    seen: list[Canvas] = []
+def sketches(monkeypatch: pytest.MonkeyPatch) -> list[Sketch]:
+    """What was to be drawn for the first episode, as the engine was given it."""
+    seen: list[Sketch] = []
 
-    def watched(model: UnifiedModel, canvas: Canvas, *rest: object) -> Iterator[object]:
-        seen.append(canvas)
-        return denoise(model, canvas, *rest)  # type: ignore[arg-type]
+    def watched(
+        model: UnifiedModel, blank: Sequence[Sketch], special: SpecialTokens
+    ) -> Iterator[tuple[Sketch, ...]]:
+        seen.append(blank[0])
+        return denoise(model, blank, special)
 
     monkeypatch.setattr(episode, "denoise", watched)
     return seen
@@ -53,8 +56,20 @@ def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
     return all((one == other).all() for one, other in zip(first, second, strict=True))
 
 
-def history(context: Context | None) -> str | None:
-    return None if context is None else drawn(context.history[0])
+def texts_of(events: Iterable[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, ThoughtDone)]
+
+
+def near(events: Iterable[Event], others: Iterable[Event]) -> bool:
+    """Whether the last pictures came from the same latents, but for rounding."""
+    last, other = (
+        [one.latents for one in part if isinstance(one, ImageDone)][-1] for part in (events, others)
+    )
+    return torch.allclose(last, other, rtol=0, atol=1e-4)
+
+
+def history(strand: Strand | None) -> str | None:
+    return None if strand is None else drawn(strand.history)
 
 
 def test_turn_by_turn_is_what_a_plan_makes(pipeline: Pipeline) -> None:
@@ -80,17 +95,94 @@ def test_going_back_gives_the_same_turn_again(pipeline: Pipeline) -> None:
     rollout.back(start, [SeededDraws(seed) for seed in SEEDS])
     again = list(rollout.turn(GUIDED))
     assert texts(again) == texts(first) and same(pictures(again), pictures(first))
-    assert rollout.turn_number == 1
+    assert [state.turn for state in rollout.states] == [1, 1]
 
 
-def test_a_place_that_was_given_up_is_refused(pipeline: Pipeline) -> None:
+def test_every_place_stays_what_it_was(pipeline: Pipeline) -> None:
+    """Also a later one, after another way was taken from an earlier one."""
     rollout = begun(pipeline)
     start = rollout.place
-    list(rollout.turn(PLAIN))
+    list(rollout.turn(GUIDED))
     later = rollout.place
-    rollout.back(start)
-    with pytest.raises(AssertionError, match="given up"):
-        rollout.back(later)
+    ways = []
+    for _ in range(2):
+        rollout.back(later, [SeededDraws(8), SeededDraws(9)])
+        events = list(rollout.turn(GUIDED))
+        ways.append((texts(events), pictures(events)))
+        rollout.back(start, [SeededDraws(5), SeededDraws(6)])
+        list(rollout.turn(PLAIN, ["another way", "of another length, which is longer"]))
+    assert ways[0][0] == ways[1][0] and same(ways[0][1], ways[1][1])
+
+
+def test_episodes_may_leave_part_and_come_together(pipeline: Pipeline) -> None:
+    """In any batch each comes to what it comes to alone."""
+    alone = []
+    for row in range(2):
+        one = begun(pipeline).only([row])
+        alone.append([event for turn_plan in PLAN.turns for _, event in one.turn(turn_plan)])
+    rollout = begun(pipeline)
+    list(rollout.turn(GUIDED))
+    second, first = rollout.only([1]), rollout.only([0])
+    events = [event for _, event in second.turn(GUIDED)]  # one goes ahead
+    assert texts_of(events) == texts_of(alone[1])[1:] and near(events, alone[1])
+    list(second.turn(PLAIN))
+    mixed = second.joined_by(first)  # a third turn ended, a first one ended
+    events = [event for row, event in mixed.turn(GUIDED) if row == 1]
+    assert texts_of(events) == texts_of(alone[0])[1:] and near(events, alone[0])
+    assert [state.turn for state in mixed.states] == [4, 2]
+
+
+def test_siblings_go_on_from_one_first_picture(pipeline: Pipeline) -> None:
+    rollout = begun(pipeline).only([0])
+    list(rollout.turn(GUIDED))
+    group = rollout.only([0, 0, 0])
+    group.back(group.place, [SeededDraws(seed) for seed in (1, 2, 3)])
+    made = list(group.turn(GUIDED))
+    for row, seed in enumerate((1, 2, 3)):
+        rollout.back(group.place[:1], [SeededDraws(seed)])
+        one = begun(pipeline).only([0])
+        list(one.turn(GUIDED))
+        one.back(one.place, [SeededDraws(seed)])
+        alone = [event for _, event in one.turn(GUIDED)]
+        ours = [event for own, event in made if own == row]
+        assert texts_of(ours) == texts_of(alone) and near(ours, alone)
+
+
+def test_a_thought_can_be_changed_before_anything_is_drawn_by_it(
+    pipeline: Pipeline, sketches: list[Sketch]
+) -> None:
+    rollout, given = begun(pipeline), begun(pipeline)
+    for one in (rollout, given):
+        one.look(GUIDED)
+    start = given.place
+    list(rollout.think())
+    before = rollout.place
+    changed = list(rollout.rethink(["a red star", "two hearts"]))
+    assert texts(changed) == ["a red star", "two hearts"] == [one.thought for one in rollout.drawn]
+    given.back(start, [SeededDraws(7), SeededDraws(7)])
+    list(given.read_thoughts(["a red star", "two hearts"]))
+    rollout.back(rollout.place, [SeededDraws(7), SeededDraws(7)])
+    assert same(pictures(rollout.draw(GUIDED)), pictures(given.draw(GUIDED)))
+    assert history(sketches[0].main) == "S P1 T1"
+    with pytest.raises(ValueError, match="episode 0 has no thought that could still be changed"):
+        rollout.rethink(["x", "y"])
+    given.back(start)
+    with pytest.raises(ValueError, match="no thought"):
+        given.rethink(["x", "y"])
+    rollout.back(before)  # the thought as it was written can still be had
+    assert all(state.main.history[-1].role is Role.THOUGHT for state in rollout.states)
+
+
+def test_a_step_that_is_not_taken_to_its_end_changes_nothing(pipeline: Pipeline) -> None:
+    rollout = begun(pipeline)
+    rollout.look(GUIDED)
+    place = rollout.place
+    next(iter(rollout.think()))
+    assert rollout.place is place
+    list(rollout.think())
+    stream = rollout.draw(GUIDED)
+    next(stream)
+    assert all(one.image is None for one in rollout.drawn)
 
 
 @pytest.mark.parametrize(
@@ -104,20 +196,20 @@ def test_a_place_that_was_given_up_is_refused(pipeline: Pipeline) -> None:
     ],
 )
 def test_a_turn_reads_what_its_plan_says(
-    pipeline: Pipeline, canvases: list[Canvas], changes: dict[str, bool], main: str
+    pipeline: Pipeline, sketches: list[Sketch], changes: dict[str, bool], main: str
 ) -> None:
     rollout = begun(pipeline)
     list(rollout.turn(GUIDED))
     list(rollout.turn(replace(GUIDED, **changes)))
-    canvas = canvases[-1]
-    assert history(canvas.main) == main
+    sketch = sketches[-1]
+    assert history(sketch.main) == main
     # The text branch has all but the new thought; where there is none, it would be the main context itself.
-    assert history(canvas.text) == (main.removesuffix(" T2") if main.endswith("T2") else None)
+    assert history(sketch.text) == (main.removesuffix(" T2") if main.endswith("T2") else None)
     expected = " ".join(part for part in main.split() if part[0] in "SPT")
-    assert history(canvas.image) == (None if expected == main else expected)
+    assert history(sketch.image) == (None if expected == main else expected)
 
 
-def test_going_back_keeps_the_text_branch_of_that_place(pipeline: Pipeline, canvases: list[Canvas]) -> None:
+def test_going_back_keeps_the_text_branch_of_that_place(pipeline: Pipeline, sketches: list[Sketch]) -> None:
     rollout = begun(pipeline)
     list(rollout.turn(GUIDED))
     rollout.look(GUIDED)
@@ -127,7 +219,7 @@ def test_going_back_keeps_the_text_branch_of_that_place(pipeline: Pipeline, canv
         if given:
             list(rollout.read_thoughts(given))
         list(rollout.draw(GUIDED))
-        assert history(canvases[-1].text) == branch
+        assert history(sketches[-1].text) == branch
 
 
 def test_given_thoughts_stand_for_written_ones(pipeline: Pipeline) -> None:
@@ -137,8 +229,8 @@ def test_given_thoughts_stand_for_written_ones(pipeline: Pipeline) -> None:
     rollout.back(start, [SeededDraws(9), SeededDraws(9)])
     events = list(rollout.turn(PLAIN, written))
     assert texts(events) == written == [one.thought for one in rollout.drawn]
-    again = rollout.episodes.main
-    assert history(again) == history(own.main) and again.positions == own.main.positions
+    for again, was in zip(rollout.states, own, strict=True):
+        assert history(again.main) == history(was.main) and again.main.position == was.main.position
     rollout.back(start, [SeededDraws(9), SeededDraws(9)])
     other = list(rollout.turn(replace(PLAIN, think=False), ["a red star", "two hearts"]))
     assert not same(pictures(events), pictures(other))

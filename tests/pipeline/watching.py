@@ -1,14 +1,15 @@
 """A small pipeline, what it hands to the engine, and its events drawn as strings."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
+from irg.core import SpecialTokens
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace
-from irg.engine import Canvas, Context, Writing, denoise, write
+from irg.engine import Line, Sketch, Strand, Writing, denoise, write
 from irg.model import UnifiedModel
 from irg.pipeline import Pipeline, Settings
 from tests.data.drawn import drawn
@@ -27,19 +28,28 @@ def pipeline_with(wanted: Settings, model: UnifiedModel | None = None) -> Pipeli
 class Witness:
     """What the pipeline handed to the engine, and what came back of texts."""
 
-    canvases: list[Canvas] = field(default_factory=list)
-    readings: list[Context] = field(default_factory=list)
+    drawings: list[Sequence[Sketch]] = field(default_factory=list)
+    """What was to be drawn, each time: a sketch per episode."""
+    readings: list[Sequence[Line]] = field(default_factory=list)
+    """What was to be written, each time: a line per episode."""
     writings: list[Writing] = field(default_factory=list)
 
-    def denoise(self, model: UnifiedModel, canvas: Canvas, *rest: object) -> Iterator[object]:
-        self.canvases.append(canvas)
-        return denoise(model, canvas, *rest)  # type: ignore[arg-type]
+    @property
+    def sketches(self) -> list[Sketch]:
+        """Those of the first episode."""
+        return [drawing[0] for drawing in self.drawings]
 
-    def write(self, model: UnifiedModel, context: Context, *rest: object) -> Iterator[Writing]:
-        self.readings.append(context)
-        for writing in write(model, context, *rest):  # type: ignore[arg-type]
+    def denoise(
+        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+    ) -> Iterator[tuple[Sketch, ...]]:
+        self.drawings.append(sketches)
+        return denoise(model, sketches, special)
+
+    def write(self, model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
+        self.readings.append(lines)
+        for writing in write(model, lines, special):
             yield writing
-            if writing.context is not None:
+            if writing.strands is not None:
                 self.writings.append(writing)
 
 
@@ -72,5 +82,5 @@ def photo(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def history(context: Context | None, row: int = 0) -> str | None:
-    return None if context is None else drawn(context.history[row])
+def history(strand: Strand | None) -> str | None:
+    return None if strand is None else drawn(strand.history)

@@ -10,7 +10,7 @@ from irg.bench.store import Key, Rounded
 from irg.core.trace import png
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Plan, Settings
-from irg.pipeline.episode import Drawn
+from irg.pipeline.state import Drawn
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def drawing_header(settings: Settings, identity: Mapping[str, Any]) -> dict[str,
         "model": {name: value for name, value in identity.items() if name != "name"},
         "system_prompt": settings.system_prompt,
         "size": [plan.width, plan.height],
-        "first": asdict(plan.turns[0]),
-        "later": asdict(plan.turns[1]),
+        "first": plan.turns[0].as_json(),
+        "later": plan.turns[1].as_json(),
         "text": asdict(plan.text),
     }

@@ -2,6 +2,7 @@
 reflection helped and where it hurt."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,13 +49,41 @@ class Card:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The cards of a run, of so many that there are, each with its places by gain and by loss; and how many
+    cards there are of each change and category, by which they can be chosen."""
+
+    id: str
+    title: str
+    total: int
+    cards: Sequence[tuple[Card, int, int]]
+    changes: Mapping[str, int]
+    categories: Mapping[str, int]
+
+
+def gallery_of(name: str, judged: Judged, look: Look, count: int = SHOWN) -> Gallery:
+    cards, total = cards_of(judged, look, count)
+    by_gain, by_loss = (_places([sign * card.gain for card in cards]) for sign in (-1, 1))
+    changes = Counter(str(card.change) for card in cards if card.change)
+    categories = Counter(card.category for card in cards)
+    placed = list(zip(cards, by_gain, by_loss, strict=True))
+    return Gallery(name, judged.run.folder.resolve().name, total, placed, changes, categories)
+
+
+def _places(values: Sequence[float]) -> list[int]:
+    """Where each stands when they are sorted; equals keep their order."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return [place for _, place in sorted((index, place) for place, index in enumerate(order))]
+
+
 def cards_of(judged: Judged, look: Look, count: int = SHOWN) -> tuple[list[Card], int]:
     """Some of the pictures of a run, in the order of the benchmark, and how many there are.
 
     First come all that the last turn changed, then others, by the hashes of their names and not picked.
     """
     run = judged.run
-    by_turn = {turn: _by_place(summaries[0]) for turn, summaries in judged.summaries.items()}
+    by_turn = {turn: _by_place(summaries) for turn, summaries in judged.summaries.items()}
     pairs = _pairs(judged)
     places = [
         (item, number)
@@ -90,14 +119,12 @@ def cards_of(judged: Judged, look: Look, count: int = SHOWN) -> tuple[list[Card]
     return cards, len(places)
 
 
-_Places = Mapping[tuple[str, int | None], Sample]
-
-
-def _by_place(summary: Summary) -> dict[tuple[str, int | None], Sample]:
-    """The first sample of each picture."""
+def _by_place(summaries: Sequence[Summary]) -> dict[tuple[str, int | None], Sample]:
+    """The first sample of each picture, in the first variant that has one."""
     found: dict[tuple[str, int | None], Sample] = {}
-    for sample in summary.samples:
-        found.setdefault((sample.item, sample.picture), sample)
+    for summary in summaries:
+        for sample in summary.samples:
+            found.setdefault((sample.item, sample.picture), sample)
     return found
 
 
@@ -113,10 +140,10 @@ def _pairs(judged: Judged) -> dict[tuple[str, int | None], Pair]:
     turns = [turn for turn in judged.run.turns if turn != BASE_TURN]
     if len(turns) < 2:
         return {}
-    first, last = (judged.summaries[turn][0] for turn in (turns[0], turns[-1]))
     found: dict[tuple[str, int | None], Pair] = {}
-    for pair in pairs_of(first, last):
-        found.setdefault((pair.before.item, pair.before.picture), pair)
+    for first, last in zip(judged.summaries[turns[0]], judged.summaries[turns[-1]], strict=True):
+        for pair in pairs_of(first, last):
+            found.setdefault((pair.before.item, pair.before.picture), pair)
     return found
 
 

@@ -279,9 +279,14 @@ def tell(result: dict[str, Any], benchmark: "Benchmark", telling: Telling) -> No
     if result["run"]["sources"]["modified"]:
         console.print(f"modified data: {', '.join(result['run']['sources']['modified'])}", style="yellow")
     if not result["complete"]:
-        for turn in result["turns"]:
-            for reason, count in turn["summaries"][0]["missing"].items():
-                err.print(f"turn {turn['turn']}: {count:,} missing: {reason}", style="yellow")
+        lacking = [
+            f"turn {turn['turn']}: {count:,} missing: {reason}"
+            for turn in result["turns"]
+            for summary in turn["summaries"]
+            for reason, count in summary["missing"].items()
+        ]
+        for line in dict.fromkeys(lacking):
+            err.print(line, style="yellow")
         raise typer.Exit(1)
 
 

@@ -2,10 +2,10 @@
 
 The rule (BAGEL's, stated over segments): within a document a token sees everything up to itself and all of
 its own image segment; nobody but itself sees a NOISY segment. The dense boolean is the definition that tests
-trust; the padded form feeds scaled-dot-product attention one document per batch row, with cached keys before
-the new ones; the block mask feeds FlexAttention on whole packed rows.
+trust; the padded form feeds scaled-dot-product attention one document per batch row; the block mask feeds
+FlexAttention on whole packed rows. Behind cached contexts the engine needs no masks but a text's own.
 
-Shape suffixes: T tokens of the row, R documents, Q the longest document, S key slots (cached + new).
+Shape suffixes: T tokens of the row, R documents, Q the longest document.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,14 +33,11 @@ def dense_mask(packed: Packed) -> torch.Tensor:
     return visible(packed, place[:, None], place[None, :])
 
 
-def padded_mask(
-    packed: Packed, cached_R: torch.Tensor | None = None, documents: Sequence[int] | None = None
-) -> torch.Tensor:
-    """[R, Q, S] boolean over documents padded to the longest; keys are the cached slots, then the new tokens.
+def padded_mask(packed: Packed, documents: Sequence[int] | None = None) -> torch.Tensor:
+    """[R, Q, Q] boolean over documents padded to the longest.
 
-    `cached_R` says how many slots of each document's context are filled (None: no context); S = max(cached_R)
-    + Q. `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone,
-    so that its softmax is defined; nobody reads what it computes.
+    `documents` picks some of the row's documents (None: all of them). A padding query sees itself alone, so
+    that its softmax is defined; nobody reads what it computes.
     """
     device = packed.kind_T.device
     chosen = torch.arange(packed.num_documents) if documents is None else torch.tensor(documents)
@@ -50,13 +47,8 @@ def padded_mask(
     columns = torch.arange(int(all_lengths[chosen].max()), device=device)
     exists = columns < lengths[:, None]
     place = torch.where(exists, first[:, None] + columns, 0)
-    new = visible(packed, place[:, :, None], place[:, None, :]) & exists[:, :, None] & exists[:, None, :]
-    new = new | (torch.eye(len(columns), dtype=torch.bool, device=device) & ~exists[:, :, None])
-    if cached_R is None:
-        return new
-    slots = torch.arange(int(cached_R.max()), device=device)
-    cached = (slots < cached_R[:, None])[:, None, :] & exists[:, :, None]
-    return torch.cat([cached, new], dim=2)
+    seen = visible(packed, place[:, :, None], place[:, None, :]) & exists[:, :, None] & exists[:, None, :]
+    return seen | (torch.eye(len(columns), dtype=torch.bool, device=device) & ~exists[:, :, None])
 
 
 def block_mask(packed: Packed, length: int | None = None) -> BlockMask:

@@ -1,26 +1,43 @@
-"""Running a model: contexts and their caches, text sampling, guided flow sampling."""
+"""Running a model by rows: strands of context, text sampling, guided flow sampling.
 
-from irg.engine.context import Context, append, new_context
+A row of context is a value (`Strand`), and so are a text and an image on their way (`Line`, `Sketch`).
+Batches are put together for each pass; `write` and `denoise` are the loops for rows that go in step.
+"""
+
 from irg.engine.draws import Draws, SeededDraws
-from irg.engine.flow import Canvas, Step, denoise, shifted_schedule
+from irg.engine.flow import Easel, Sketch, denoise, shifted_schedule
 from irg.engine.guidance import Branch, Guidance, Renorm
-from irg.engine.text import TextSampling, Writing, log_likelihood, write
+from irg.engine.pool import Pool
+from irg.engine.reading import append
+from irg.engine.sampling import TextSampling
+from irg.engine.saving import EXACT, Saving, Solver
+from irg.engine.strand import Strand, copies, longest_beginning, new_strands
+from irg.engine.text import Line, Writing, closed, log_likelihood, write, write_on
 
 __all__ = [
+    "EXACT",
     "Branch",
-    "Canvas",
-    "Context",
     "Draws",
+    "Easel",
     "Guidance",
+    "Line",
+    "Pool",
     "Renorm",
+    "Saving",
     "SeededDraws",
-    "Step",
+    "Sketch",
+    "Solver",
+    "Strand",
     "TextSampling",
     "Writing",
     "append",
+    "closed",
+    "copies",
     "denoise",
     "log_likelihood",
-    "new_context",
+    "longest_beginning",
+    "new_strands",
     "shifted_schedule",
     "write",
+    "write_on",
 ]

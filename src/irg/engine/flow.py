@@ -1,31 +1,37 @@
 """Drawing: Euler steps of the rectified flow from noise to latents, under guidance.
 
-Shape suffixes: M latent tokens of all images of the batch, V values of a token.
+A `Sketch` is one image on its way, a value; an `Easel` takes any sketches one step on, in one pass: they may
+be of different sizes, at different times, under different guidance, and come and go between steps.
+
+Shape suffixes: M latent tokens of all rows of a pass, N those of one image, V values of a token, U delimiters
+of all rows, D width.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 
 from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
-from irg.engine.context import Context
+from irg.engine.attend import StrandAttend, parts_of
 from irg.engine.guidance import Branch, Guidance, guide
-from irg.model import PaddedAttend, UnifiedModel
+from irg.engine.saving import EXACT, Known, Saving, with_known
+from irg.engine.strand import Strand, with_room
+from irg.model import UnifiedModel
 
 MOST_POINTS = 1000
 
 
-def shifted_schedule(num_points: int, shift: float) -> list[float]:
+def shifted_schedule(num_points: int, shift: float) -> tuple[float, ...]:
     """Times from 1 to 0: evenly spaced points t, each moved to s t / (1 + (s - 1) t).
 
     N points make N - 1 evaluations of the model, as in the reference.
     """
     check_schedule(num_points, shift)
     even = torch.linspace(1, 0, num_points)
-    return (shift * even / (1 + (shift - 1) * even)).tolist()
+    return tuple((shift * even / (1 + (shift - 1) * even)).tolist())
 
 
 def check_schedule(num_points: int, shift: float) -> None:
@@ -34,87 +40,246 @@ def check_schedule(num_points: int, shift: float) -> None:
     check_number("timestep shift", shift, above=0)
 
 
-@dataclass(frozen=True, eq=False)
-class Canvas:
-    """What images are drawn into: the main context, those of the guidance branches, and the images' grids."""
+_LEAST_ROWS = 4
+"""A single row is multiplied by another routine than many, whose rounding is not that of training."""
 
-    main: Context
-    text: Context | None
-    image: Context | None
-    grids: tuple[Grid, ...]
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """An image that is being drawn: what each branch has read, and how far it has come.
+
+    A branch that is absent, or whose scale is 1, would change nothing and is not run.
+    """
+
+    main: Strand
+    text: Strand | None
+    image: Strand | None
+    grid: Grid
+    schedule: tuple[float, ...]
+    guidance: Guidance
+    latent_NV: torch.Tensor
+    index: int = 0
+    """Steps that were taken."""
+    velocity_NV: torch.Tensor | None = None
+    """Of the last step."""
+    evaluations: int = 0
+    """How often the model was run for it: at each step once, and once more for each branch that was on."""
+    saving: Saving = EXACT
+    known: Known = ()
+    """What is saved by: nothing where nothing is saved."""
 
     def __post_init__(self) -> None:
-        if len(self.grids) != self.main.num_rows:
-            raise ValueError(f"{len(self.grids)} grids for a context of {self.main.num_rows} rows")
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One finished denoising step: the latents at time `t_next`, and the velocity that led there."""
-
-    index: int
-    t: float
-    t_next: float
-    latent_MV: torch.Tensor
-    velocity_MV: torch.Tensor
-    evaluations: int = 1
-    """How often the model was run for it: once, and once more for each guidance branch that was on."""
+        if len(self.latent_NV) != self.grid.num_tokens:
+            raise ValueError(f"{len(self.latent_NV)} latent tokens for a grid of {tuple(self.grid)}")
 
     @property
-    def estimate_MV(self) -> torch.Tensor:
+    def is_done(self) -> bool:
+        return self.index == len(self.schedule) - 1
+
+    @property
+    def times(self) -> tuple[float, float]:
+        """From when to when the next step goes."""
+        return self.schedule[self.index], self.schedule[self.index + 1]
+
+    @property
+    def estimate_NV(self) -> torch.Tensor:
         """The finished image's latents as they look from here, for previews."""
-        return self.latent_MV - self.t_next * self.velocity_MV
+        if self.velocity_NV is None:
+            raise ValueError("nothing has been drawn yet")
+        return self.latent_NV - self.schedule[self.index] * self.velocity_NV
+
+    @property
+    def branches(self) -> tuple[tuple[Strand, float, bool], ...]:
+        """The branches that the next step runs: strand, scale, and whether it is the text branch."""
+        guidance = self.guidance
+        if not guidance.is_on(self.times[0]):
+            return ()
+        both = ((self.text, guidance.text_scale, True), (self.image, guidance.image_scale, False))
+        return tuple((strand, scale, is_text) for strand, scale, is_text in both if strand and scale != 1.0)
+
+
+class Easel:
+    """Takes sketches one step on. It remembers how passes were laid out, while the same rows come again."""
+
+    def __init__(self, model: UnifiedModel, special: SpecialTokens) -> None:
+        self.model, self.special = model, special
+        self._passes: list[_Pass] = []
+
+    def step(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
+        """Every sketch one step on; the model is run for those that do not save it."""
+        run = [sketch for sketch in sketches if sketch.saving.evaluates(sketch.index)]
+        moved = iter(self._evaluated(run) if run else ())
+        return tuple(
+            _saved(sketch, next(moved)) if sketch.saving.evaluates(sketch.index) else _carried(sketch)
+            for sketch in sketches
+        )
+
+    def _evaluated(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
+        """Every sketch one exact step on."""
+        rows: list[tuple[Strand, int]] = [(sketch.main, number) for number, sketch in enumerate(sketches)]
+        for is_text in (True, False):
+            rows += [
+                (strand, number)
+                for number, sketch in enumerate(sketches)
+                for strand, _, which in sketch.branches
+                if which is is_text
+            ]
+        velocities = self._velocities(sketches, rows)
+        after: list[Sketch] = []
+        taken = iter(zip(velocities, rows, strict=True))
+        mains = [next(taken)[0] for _ in sketches]
+        others: list[list[torch.Tensor]] = [[] for _ in sketches]
+        for velocity_NV, (_, number) in taken:
+            others[number].append(velocity_NV)
+        for _, members in groupby(range(len(sketches)), key=lambda number: _manner(sketches[number])):
+            after += _stepped(sketches, mains, others, list(members))
+        return tuple(after)
+
+    def _velocities(
+        self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]
+    ) -> tuple[torch.Tensor, ...]:
+        """[N, V] of every row: a strand, and the number of the sketch that is drawn behind it."""
+        found = next((one for one in self._passes if one.is_for(sketches, rows)), None)
+        if found is None:
+            # What was laid out for rows that are gone would hold on to their slots.
+            alive = {id(strand) for strand, _ in rows}
+            kept = [one for one in self._passes if {id(strand) for strand in one.strands} & alive]
+            found = _Pass(self.model, sketches, rows, self.special)
+            self._passes = [*kept[-1:], found]
+        return found.velocities(sketches)
 
 
 def denoise(
-    model: UnifiedModel,
-    canvas: Canvas,
-    noise_MV: torch.Tensor,
-    schedule: list[float],
-    guidance: Guidance,
-    special: SpecialTokens,
-) -> Iterator[Step]:
-    """Draw one image per row, yielding after each step. Branches that would change nothing are not run."""
-    latent_MV = noise_MV.to(model.device)
-    counts = torch.tensor([grid.num_tokens for grid in canvas.grids], device=model.device)
-    image_M = torch.arange(len(canvas.grids), device=model.device).repeat_interleave(counts)
-    main = _View(model, canvas.main, canvas.grids, special)
-    views = [
-        (_View(model, context, canvas.grids, special), scale, is_text)
-        for context, scale, is_text in (
-            (canvas.text, guidance.text_scale, True),
-            (canvas.image, guidance.image_scale, False),
-        )
-        if context is not None and scale != 1.0
-    ]
-    for index, (t, t_next) in enumerate(pairwise(schedule)):
-        velocity_MV = main.velocity(latent_MV, t)
-        guided = bool(views) and guidance.is_on(t)
-        if guided:
-            branches = [
-                Branch(lambda view=view: view.velocity(latent_MV, t), scale, is_text)  # noqa: B023 - called at once
-                for view, scale, is_text in views
-            ]
-            velocity_MV = guide(velocity_MV, branches, guidance, image_M)
-        latent_MV = latent_MV - velocity_MV * (t - t_next)
-        yield Step(index, t, t_next, latent_MV, velocity_MV, 1 + len(views) * guided)
+    model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+) -> Iterator[tuple[Sketch, ...]]:
+    """Draw all of them, yielding how far they have come after each step. Those that are done leave the
+    batch."""
+    easel, now = Easel(model, special), list(sketches)
+    while going := [row for row, sketch in enumerate(now) if not sketch.is_done]:
+        for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
+            now[row] = sketch
+        yield tuple(now)
 
 
-class _View:
-    """The images being drawn, as one branch's contexts see them: laid out once, evaluated at every step."""
+class _Pass:
+    """Images behind strands, laid out once, and evaluated at every step in which the same rows come."""
 
     def __init__(
-        self, model: UnifiedModel, context: Context, grids: tuple[Grid, ...], special: SpecialTokens
+        self,
+        model: UnifiedModel,
+        sketches: Sequence[Sketch],
+        rows: Sequence[tuple[Strand, int]],
+        special: SpecialTokens,
     ) -> None:
-        values = model.config.latent_values
-        documents = [
-            Document((Segment(Kind.NOISY, Role.IMAGE, torch.empty(grid.num_tokens, values), grid=grid),))
-            for grid in grids
-        ]
         self.model = model
-        self.packed = pack(documents, special, context.positions).to(model.device)
-        self.attend = PaddedAttend(self.packed, context.reader())
+        self.strands = [strand for strand, _ in rows]
+        self.numbers = [number for _, number in rows]
+        self.grids = [sketches[number].grid for number in self.numbers]
+        documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in self.grids]
+        ready = with_room(self.strands, [document.num_tokens for document in documents])
+        packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
+        self.attend = StrandAttend(ready, [parts_of(document.segments) for document in documents])
+        self.ropes = model.ropes(packed)
+        self.delimiters_UD = model.embed_understanding(packed)
+        num_drawn = sum(sketch.grid.num_tokens for sketch in sketches)
+        self.place_MD = model.latent_places(packed)[:num_drawn]
+        """Of the main rows, which come first."""
 
-    def velocity(self, latent_MV: torch.Tensor, timestep: float) -> torch.Tensor:
-        velocity_MV = self.model.velocity(self.packed.with_latents(latent_MV, timestep), self.attend)
-        return velocity_MV.to(latent_MV.dtype)
+    def is_for(self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]) -> bool:
+        return (
+            len(rows) == len(self.strands)
+            and all(
+                strand is ours and number == known and sketches[number].grid == grid
+                for (strand, number), ours, known, grid in zip(
+                    rows, self.strands, self.numbers, self.grids, strict=True
+                )
+            )
+            and self.attend.is_current
+        )
+
+    def velocities(self, sketches: Sequence[Sketch]) -> tuple[torch.Tensor, ...]:
+        model, latent_MV = self.model, _joined([sketch.latent_NV for sketch in sketches])
+        embedded_MD = model.latents_at(latent_MV, self._times(sketches), self.place_MD)
+        copies = embedded_MD.split([sketch.grid.num_tokens for sketch in sketches])
+        streams = (self.delimiters_UD, _joined([copies[number] for number in self.numbers]))
+        velocity_MV = model.velocity_of(streams, self.ropes, self.attend).to(latent_MV.dtype)
+        return velocity_MV.split([grid.num_tokens for grid in self.grids])
+
+    def _times(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+        """Each time that occurs is embedded once; [1, D] if there is only one."""
+        times = [sketch.times[0] for sketch in sketches]
+        distinct = sorted(set(times))
+        rows = torch.tensor(distinct * _LEAST_ROWS, device=self.model.device)
+        time_BD = self.model.timestep(rows)[: len(distinct)]
+        if len(distinct) == 1:
+            return time_BD
+        sizes = [sketch.grid.num_tokens for sketch in sketches]
+        return torch.cat(
+            [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, sizes, strict=True)]
+        )
+
+
+def _noisy(grid: Grid, num_values: int) -> Segment:
+    return Segment(Kind.NOISY, Role.IMAGE, torch.empty(grid.num_tokens, num_values), grid=grid)
+
+
+def _manner(sketch: Sketch) -> tuple[object, ...]:
+    """What sketches must share to be guided and moved together."""
+    return sketch.times, sketch.guidance, tuple(branch[1:] for branch in sketch.branches)
+
+
+def _stepped(
+    sketches: Sequence[Sketch],
+    mains: Sequence[torch.Tensor],
+    others: Sequence[Sequence[torch.Tensor]],
+    members: Sequence[int],
+) -> list[Sketch]:
+    """Those of the sketches, which share their manner, a step on by their branches' velocities."""
+    first = sketches[members[0]]
+    sizes = [sketches[number].grid.num_tokens for number in members]
+    velocity_MV = _joined([mains[number] for number in members])
+    if first.branches:
+        branches = [
+            Branch(_joined([others[number][place] for number in members]), scale, is_text)
+            for place, (_, scale, is_text) in enumerate(first.branches)
+        ]
+        velocity_MV = guide(velocity_MV, branches, first.guidance, sizes)
+    t, t_next = first.times
+    latent_MV = _joined([sketches[number].latent_NV for number in members]) - velocity_MV * (t - t_next)
+    return [
+        replace(
+            sketches[number],
+            latent_NV=latent_NV,
+            velocity_NV=velocity_NV,
+            index=sketches[number].index + 1,
+            evaluations=sketches[number].evaluations + 1 + len(first.branches),
+        )
+        for number, latent_NV, velocity_NV in zip(
+            members, latent_MV.split(sizes), velocity_MV.split(sizes), strict=True
+        )
+    ]
+
+
+def _saved(before: Sketch, after: Sketch) -> Sketch:
+    """What an exact step made, by the sketch's own way to go on."""
+    if before.saving.is_exact:
+        return after
+    assert after.velocity_NV is not None
+    known, (t, t_next) = with_known(before.known, before.times[0], after.velocity_NV), before.times
+    velocity_NV = before.saving.velocity(known, before.times)
+    return replace(after, latent_NV=before.latent_NV - velocity_NV * (t - t_next), known=known)
+
+
+def _carried(sketch: Sketch) -> Sketch:
+    """A step on without the model."""
+    velocity_NV, (t, t_next) = sketch.saving.velocity(sketch.known, sketch.times), sketch.times
+    return replace(
+        sketch,
+        latent_NV=sketch.latent_NV - velocity_NV * (t - t_next),
+        velocity_NV=velocity_NV,
+        index=sketch.index + 1,
+    )
+
+
+def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))

@@ -1,9 +1,9 @@
 """Classifier-free guidance as a fold over branches, with the reference's renormalisations.
 
-Shape suffixes: M latent tokens of all images of the batch, V values of a token, B images.
+Shape suffixes: M latent tokens of all images of the batch, V values of a token, N tokens of one image.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -58,32 +58,31 @@ class Guidance:
         return self.interval[0] < timestep <= self.interval[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Branch:
-    """One guidance branch: how to get its velocity [M, V], and how far to push away from it."""
+    """One guidance branch: its velocity, and how far to push away from it."""
 
-    velocity: Callable[[], torch.Tensor]
+    velocity_MV: torch.Tensor
     scale: float
     is_text: bool
 
 
 def guide(
-    velocity_MV: torch.Tensor, branches: Sequence[Branch], guidance: Guidance, image_M: torch.Tensor
+    velocity_MV: torch.Tensor, branches: Sequence[Branch], guidance: Guidance, sizes: Sequence[int]
 ) -> torch.Tensor:
     """Fold the branches over the main velocity: v <- v_branch + scale (v - v_branch), in order.
 
-    `image_M` is each token's image, so that `global` renormalises every image of a batch by itself.
+    `sizes` are the tokens of each image, so that `global` renormalises every image of a batch by itself.
     """
     guided_MV = velocity_MV
     for branch in branches:
-        branch_MV = branch.velocity()
-        guided_MV = branch_MV + branch.scale * (guided_MV - branch_MV)
+        guided_MV = branch.velocity_MV + branch.scale * (guided_MV - branch.velocity_MV)
         if branch.is_text and guidance.renorm is Renorm.TEXT_CHANNEL:
             guided_MV = _shrunk(guided_MV, _token_norm(velocity_MV), _token_norm(guided_MV), guidance)
     if guidance.renorm is Renorm.CHANNEL:
         guided_MV = _shrunk(guided_MV, _token_norm(velocity_MV), _token_norm(guided_MV), guidance)
     elif guidance.renorm is Renorm.GLOBAL:
-        wanted, got = _image_norm(velocity_MV, image_M), _image_norm(guided_MV, image_M)
+        wanted, got = _image_norm(velocity_MV, sizes), _image_norm(guided_MV, sizes)
         guided_MV = _shrunk(guided_MV, wanted, got, guidance)
     return guided_MV
 
@@ -98,8 +97,7 @@ def _token_norm(velocity_MV: torch.Tensor) -> torch.Tensor:
     return velocity_MV.norm(dim=-1, keepdim=True)
 
 
-def _image_norm(velocity_MV: torch.Tensor, image_M: torch.Tensor) -> torch.Tensor:
+def _image_norm(velocity_MV: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
     """[M, 1]: the norm of the whole image that each token belongs to."""
-    square_M = velocity_MV.square().sum(dim=-1)
-    square_B = square_M.new_zeros(int(image_M.max()) + 1).index_add(0, image_M, square_M)
-    return square_B.sqrt()[image_M, None]
+    images = velocity_MV.square().sum(dim=-1, keepdim=True).split(list(sizes))
+    return torch.cat([image_N1.sum().sqrt().expand_as(image_N1) for image_N1 in images])

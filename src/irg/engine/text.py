@@ -1,142 +1,128 @@
-"""Writing text: token by token at the tip of a context.
+"""Writing text: token by token at the tips of strands.
 
-Shape suffixes: R rows, V vocabulary.
+A `Line` is one text on its way, a value; `write_on` gives any lines one more token each, in one pass: they
+may stand behind different strands, be sampled differently, and come and go between tokens.
+
+Shape suffixes: R rows, V vocabulary, N tokens of all rows, D width.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from irg.core import Kind, Role, Segment, SpecialTokens, pack_tokens
-from irg.core.values import check_number
-from irg.engine.context import Context, read_packed
+from irg.engine.attend import StrandAttend, text_parts
 from irg.engine.draws import Draws
-from irg.model import UnifiedModel
-
-LEAST_TEMPERATURE = 1e-6
-"""Logits divided by less may be no numbers any more."""
-
-
-@dataclass(frozen=True)
-class TextSampling:
-    """How tokens are chosen. Temperature 0 is greedy; `max_tokens` does not count the delimiters."""
-
-    temperature: float = 0.3
-    top_p: float = 1.0
-    max_tokens: int = 1000
-
-    def __post_init__(self) -> None:
-        if self.temperature != 0:
-            check_number("temperature other than 0 (greedy):", self.temperature, LEAST_TEMPERATURE)
-        check_number("top_p", self.top_p, above=0, high=1)
-        check_number("max_tokens", self.max_tokens, 1, whole=True)
+from irg.engine.sampling import TextSampling, choose
+from irg.engine.strand import Strand, with_room
+from irg.model import UnifiedModel, Wanted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A text that is being written: the strand that has read all of it but the newest token."""
+
+    strand: Strand
+    sampling: TextSampling
+    draws: Draws
+    unread: int
+    """The newest token; at the beginning the start delimiter."""
+    turn: int = 0
+    ids: tuple[int, ...] = ()
+    ended: bool = False
+    """Whether it came to its end by itself."""
+
+    @property
+    def capped(self) -> bool:
+        """Whether the length cap stopped it."""
+        return not self.ended and len(self.ids) >= self.sampling.max_tokens
+
+    @property
+    def finished(self) -> bool:
+        return self.ended or self.capped
+
+
+@dataclass(frozen=True, eq=False)
 class Writing:
-    """What the rows have written so far. `capped` rows were stopped by the length cap."""
+    """What was written so far."""
 
-    ids: tuple[tuple[int, ...], ...]
-    finished: tuple[bool, ...]
-    capped: tuple[bool, ...]
+    lines: tuple[Line, ...]
     logits_RV: torch.Tensor
-    context: Context | None = None
-    """On the last one: the context that has read the finished texts, each closed as a TEXT segment."""
+    """Of the lines that got a token in this step."""
+    strands: tuple[Strand, ...] | None = None
+    """On the last one: what has read the finished texts, each closed as a TEXT segment."""
 
 
-def write(
-    model: UnifiedModel,
-    context: Context,
-    sampling: TextSampling,
-    draws: Sequence[Draws],
-    special: SpecialTokens,
-    turn: int = 0,
-) -> Iterator[Writing]:
-    """Write one text per row, yielding after each token, and once more at the end, with the new context.
+def write(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
+    """Write all of them, yielding after each token, and once more at the end, with the new strands.
 
-    Rows that are done wait for the others: they are fed on without moving their tip.
+    Lines that are finished leave the batch.
     """
-    num_rows = context.num_rows
-    ids: list[list[int]] = [[] for _ in range(num_rows)]
-    finished, capped = [False] * num_rows, [False] * num_rows
-    feed = [special.text_start] * num_rows
-    tip, writing = context, None
-    while not all(finished):
-        packed = pack_tokens([[token] for token in feed], tip.positions).to(model.device)
-        hidden_RD = read_packed(model, tip, packed).understanding_UD
-        logits_RV = model.logits(hidden_RD).float()
-        moved = [0 if done else 1 for done in finished]
-        tip = tip.advanced(moved, moved, ((),) * num_rows)
-        chosen = choose(logits_RV, sampling, draws, finished)
-        for row, token in enumerate(chosen):
-            if finished[row]:
-                continue
-            if token == special.text_end:
-                finished[row] = True
-                continue
-            ids[row].append(token)
-            feed[row] = token
-            finished[row] = capped[row] = len(ids[row]) >= sampling.max_tokens
-        writing = Writing(tuple(map(tuple, ids)), tuple(finished), tuple(capped), logits_RV)
+    now, writing = list(lines), None
+    while going := [row for row, line in enumerate(now) if not line.finished]:
+        written, logits_RV = write_on(model, [now[row] for row in going], special)
+        for row, line in zip(going, written, strict=True):
+            now[row] = line
+        writing = Writing(tuple(now), logits_RV)
         yield writing
-    assert writing is not None
-    yield replace(writing, context=_closed(model, tip, ids, capped, special, turn))
+    assert writing is not None, "nothing to write"
+    yield replace(writing, strands=closed(model, now, special))
+
+
+def write_on(
+    model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens
+) -> tuple[tuple[Line, ...], torch.Tensor]:
+    """Every line, none of which is finished, with one more token, and the logits [R, V] it was chosen by."""
+    assert not any(line.finished for line in lines)
+    strands = with_room([line.strand for line in lines], [1] * len(lines))
+    token_R = torch.tensor([line.unread for line in lines], device=model.device)
+    positions = [strand.position for strand in strands]
+    attend = StrandAttend(strands, [text_parts(1)] * len(lines))
+    hidden_RD = model.read_tokens(token_R, positions, attend, Wanted.UNDERSTANDING)
+    logits_RV = model.logits(hidden_RD).float()
+    chosen = choose(logits_RV, [line.sampling for line in lines], [line.draws for line in lines])
+    return tuple(
+        replace(line, strand=strand.advanced(1, 1), **_with(line, token, special))
+        for line, strand, token in zip(lines, strands, chosen, strict=True)
+    ), logits_RV
+
+
+def closed(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> tuple[Strand, ...]:
+    """The strands that have read the finished texts: what was still unread, and the end delimiter."""
+    runs = [[line.unread, special.text_end] if line.capped else [special.text_end] for line in lines]
+    strands = with_room([line.strand for line in lines], [len(run) for run in runs])
+    packed = pack_tokens(runs, [strand.position for strand in strands]).to(model.device)
+    model.remember(packed, StrandAttend(strands, [text_parts(len(run)) for run in runs]))
+    return tuple(
+        strand.advanced(len(run), len(run), (Segment(Kind.TEXT, Role.THOUGHT, line.ids, turn=line.turn),))
+        for strand, run, line in zip(strands, runs, lines, strict=True)
+    )
 
 
 def log_likelihood(
-    model: UnifiedModel, context: Context, texts: Sequence[tuple[int, ...]], special: SpecialTokens
+    model: UnifiedModel, strands: Sequence[Strand], texts: Sequence[tuple[int, ...]], special: SpecialTokens
 ) -> list[float]:
-    """The log-probability that each row would write its text next. The context stays as it is.
+    """The log-probability that each row would write its text next. The strands stay as they are.
 
     At temperature 1: every token's own share, summed; of the text alone, since of its end, which says nothing
     of what is written, a model may be anything but sure.
     """
-    if len(texts) != context.num_rows:
-        raise ValueError(f"{len(texts)} texts for a context of {context.num_rows} rows")
-    packed = pack_tokens([(special.text_start, *ids) for ids in texts], context.positions).to(model.device)
-    hidden_ND = read_packed(model, context, packed).understanding_UD
+    if len(texts) != len(strands):
+        raise ValueError(f"{len(texts)} texts for {len(strands)} strands")
+    runs = [(special.text_start, *ids) for ids in texts]
+    ready = with_room(strands, [len(run) for run in runs])
+    packed = pack_tokens(runs, [strand.position for strand in ready]).to(model.device)
+    attend = StrandAttend(ready, [text_parts(len(run)) for run in runs])
+    hidden_ND = model(packed, attend, Wanted.UNDERSTANDING).understanding_UD
     log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
-    return [run[:-1].sum().item() for run in chosen_N.split([len(ids) + 1 for ids in texts])]
+    return [run[:-1].sum().item() for run in chosen_N.split([len(run) for run in runs])]
 
 
-def choose(
-    logits_RV: torch.Tensor, sampling: TextSampling, draws: Sequence[Draws], skip: Sequence[bool]
-) -> list[int]:
-    """The next token of every row; rows marked in `skip` draw nothing."""
-    if not logits_RV.isfinite().all():
-        raise ValueError("the model computed values that are no numbers, so it cannot go on writing")
-    if sampling.temperature == 0:
-        return logits_RV.argmax(dim=-1).tolist()
-    share_RV = (logits_RV / sampling.temperature).softmax(dim=-1).double().cpu()
-    ordered_RV, token_RV = share_RV.sort(dim=-1, descending=True, stable=True)
-    before_RV = ordered_RV.cumsum(dim=-1) - ordered_RV
-    ordered_RV = ordered_RV.where(before_RV < sampling.top_p, 0.0)
-    cumulative_RV = ordered_RV.cumsum(dim=-1)
-    chosen = []
-    for row, done in enumerate(skip):
-        target = 0.0 if done else draws[row].uniform() * cumulative_RV[row, -1].item()
-        index = int(torch.searchsorted(cumulative_RV[row], target, right=True))
-        chosen.append(int(token_RV[row, min(index, token_RV.shape[1] - 1)]))
-    return chosen
-
-
-def _closed(
-    model: UnifiedModel,
-    tip: Context,
-    ids: list[list[int]],
-    capped: list[bool],
-    special: SpecialTokens,
-    turn: int,
-) -> Context:
-    """Feed what is still unread: of a row that hit the cap its last token, of all the end delimiter."""
-    runs = [
-        [row[-1], special.text_end] if cut else [special.text_end]
-        for row, cut in zip(ids, capped, strict=True)
-    ]
-    packed = pack_tokens(runs, tip.positions).to(model.device)
-    read_packed(model, tip, packed)
-    written = [(Segment(Kind.TEXT, Role.THOUGHT, tuple(row), turn=turn),) for row in ids]
-    return tip.advanced(packed.document_lengths, packed.document_advances, written)
+def _with(line: Line, token: int, special: SpecialTokens) -> dict[str, Any]:
+    if token == special.text_end:
+        return {"ended": True}
+    return {"ids": (*line.ids, token), "unread": token}

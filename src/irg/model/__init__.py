@@ -3,19 +3,21 @@
 A model draws no noise, moves no device and writes no log; sampling and training live above it.
 """
 
-from irg.model.attention import FlexAttend, KeyValueCache, PaddedAttend
+from irg.model.attention import FlexAttend, PaddedAttend, Projected
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import ModelConfig, bagel_7b, embedded, tiny
+from irg.model.decoder import Wanted
 from irg.model.unified import Streams, UnifiedModel
 
 __all__ = [
     "Autoencoder",
     "FlexAttend",
-    "KeyValueCache",
     "ModelConfig",
     "PaddedAttend",
+    "Projected",
     "Streams",
     "UnifiedModel",
+    "Wanted",
     "bagel_7b",
     "embedded",
     "tiny",

@@ -1,15 +1,16 @@
-"""How the tokens of a packed row attend: padded attention, with or without a cache, and FlexAttention.
+"""How the tokens of a packed row attend: padded attention, and FlexAttention over whole rows.
 
-The decoder hands queries, keys and values over in expert order (all understanding tokens, then all latents)
-and gets the result back in that order; everything about rows, documents, masks and caches is decided here.
+The decoder hands over what each of its two streams asks, offers and says, and gets back what each of them
+saw; everything about rows, documents and masks is decided by an `Attend`. The two here join the streams in
+expert order (all understanding tokens, then all latents). Behind cached contexts the engine attends.
 
-Shape suffixes: T tokens in expert order, R documents, Q the longest of them, S key slots, H heads, G
-key/value heads, K head width.
+Shape suffixes: T tokens of a stream or in expert order, R documents, Q the longest of them, S key slots, H
+heads, G key/value heads, K head width, A all heads' values of a token.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from einops import rearrange
@@ -19,70 +20,73 @@ from torch.nn.attention.flex_attention import flex_attention
 from irg.core import Packed, block_mask, padded_mask
 
 
+class Projected(NamedTuple):
+    """What one stream brings to the attention of a layer. It has no queries where nobody wants to know what
+    its tokens see: in the last layer, if nothing is read from them."""
+
+    query_THK: torch.Tensor | None
+    key_TGK: torch.Tensor
+    value_TGK: torch.Tensor
+
+
+Attended = tuple[torch.Tensor | None, torch.Tensor | None]
+"""[T, A] of the understanding and of the generation stream, None where there are no queries."""
+
+
 class Attend(Protocol):
-    """Attention of one layer over a packed row."""
+    """Attention of one layer over a packed row. A stream without tokens is None."""
 
-    def __call__(
-        self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
-    ) -> torch.Tensor: ...
+    def __call__(self, layer: int, understood: Projected | None, generated: Projected | None) -> Attended: ...
 
 
-class KeyValueCache(Protocol):
-    """What attention needs of cached contexts: document r of the packed row continues the r-th of them."""
-
-    @property
-    def lengths_R(self) -> torch.Tensor:
-        """Filled slots of each context."""
-        ...
-
-    def extend(
-        self, layer: int, key_RQGK: torch.Tensor, value_RQGK: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values [R, S, G, K]: max(lengths_R) cached slots, then the new ones."""
-        ...
+def in_expert_order(
+    attend: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    streams: tuple[Projected | None, Projected | None],
+) -> Attended:
+    """Attention that knows no streams: over the tokens of both, one after the other."""
+    there = [stream for stream in streams if stream is not None]
+    query_THK, key_TGK, value_TGK = (torch.cat(parts) for parts in zip(*there, strict=True))
+    attended_TA = attend(query_THK, key_TGK, value_TGK).flatten(1)
+    seen = iter(attended_TA.split([len(stream.key_TGK) for stream in there]))
+    ours_TA, theirs_TA = (None if stream is None else next(seen) for stream in streams)
+    return ours_TA, theirs_TA
 
 
 class PaddedAttend:
-    """Attention with one document per batch row; without a cache, documents of similar length go together."""
+    """Attention with one document per batch row; documents of similar length go together."""
 
-    def __init__(self, packed: Packed, cache: KeyValueCache | None = None) -> None:
-        everyone = tuple(range(packed.num_documents))
-        bundles = [everyone] if cache is not None else similar(packed.document_lengths)
-        self.rows = [_Rows(packed, documents, cache) for documents in bundles]
+    def __init__(self, packed: Packed) -> None:
+        self.rows = [_Rows(packed, documents) for documents in similar(packed.document_lengths)]
 
-    def __call__(
-        self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
-    ) -> torch.Tensor:
+    def __call__(self, layer: int, understood: Projected | None, generated: Projected | None) -> Attended:
+        return in_expert_order(self.attend, (understood, generated))
+
+    def attend(self, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor) -> torch.Tensor:
         if len(self.rows) == 1:
-            return self.rows[0].attend(layer, query_THK, key_TGK, value_TGK)
+            return self.rows[0].attend(query_THK, key_TGK, value_TGK)
         output_THK = value_TGK.new_empty(query_THK.shape)
         for rows in self.rows:
             token_T = rows.token_T
-            output_THK[token_T] = rows.attend(layer, query_THK[token_T], key_TGK[token_T], value_TGK[token_T])
+            output_THK[token_T] = rows.attend(query_THK[token_T], key_TGK[token_T], value_TGK[token_T])
         return output_THK
 
 
 class _Rows:
     """Some documents of a packed row, padded to the longest of them. Tokens keep their expert order."""
 
-    def __init__(self, packed: Packed, documents: tuple[int, ...], cache: KeyValueCache | None) -> None:
+    def __init__(self, packed: Packed, documents: tuple[int, ...]) -> None:
         order_T = torch.cat([packed.understanding_index_U, packed.latent_index_M])
         row_of = torch.full((packed.num_documents,), -1, device=order_T.device)
         row_of[list(documents)] = torch.arange(len(documents), device=order_T.device)
         row_T = row_of[packed.document_T[order_T]]
         self.token_T = (row_T >= 0).nonzero()[:, 0]
-        self.cache = cache
         self.shape = (len(documents), max(packed.document_lengths[document] for document in documents))
         self.slot_T = (row_T * self.shape[1] + packed.column_T[order_T])[self.token_T]
-        mask_RQS = padded_mask(packed, cache.lengths_R if cache else None, documents)
+        mask_RQS = padded_mask(packed, documents)
         self.mask = None if bool(mask_RQS.all()) else mask_RQS[:, None]
 
-    def attend(
-        self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
-    ) -> torch.Tensor:
+    def attend(self, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor) -> torch.Tensor:
         query, key, value = (self._pad(tensor) for tensor in (query_THK, key_TGK, value_TGK))
-        if self.cache is not None:
-            key, value = self.cache.extend(layer, key, value)
         query, key, value = (rearrange(tensor, "R S H K -> R H S K") for tensor in (query, key, value))
         if query.device.type == "cpu" and torch.is_grad_enabled():
             output = _explicit_attention(query, key, value, self.mask)
@@ -136,9 +140,10 @@ class FlexAttend:
         self.block_mask = block_mask(packed, length)
         self.length = packed.num_tokens if length is None else length
 
-    def __call__(
-        self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
-    ) -> torch.Tensor:
+    def __call__(self, layer: int, understood: Projected | None, generated: Projected | None) -> Attended:
+        return in_expert_order(self.attend, (understood, generated))
+
+    def attend(self, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor) -> torch.Tensor:
         query, key, value = (self._to_row(tensor) for tensor in (query_THK, key_TGK, value_TGK))
         flex = _compiled_flex() if query.is_cuda else flex_attention
         output = flex(

@@ -3,16 +3,36 @@
 Tokens travel as two streams, one per expert, and meet only inside attention; no token is ever scattered into
 a common tensor to be read by "its" weights.
 
-Shape suffixes: T tokens of one stream, D width, H heads, G key/value heads, K head width.
+Shape suffixes: T tokens of one stream, D width, F width within the MLP, H heads, G key/value heads, K head
+width, J heads of queries and keys or of all three, A all heads' values of a token.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Flag
+from functools import cache
+
 import torch
-from einops import rearrange
 from torch import nn
 from torch.nn import functional
 
-from irg.model.attention import Attend
+from irg.model.attention import Attend, Projected
 from irg.model.config import DecoderConfig
+
+_ROPE_STEP = 1024
+"""Positions by which a table of rotations grows."""
+
+Rope = tuple[torch.Tensor, torch.Tensor]
+"""Cosines and signed sines of tokens' positions, each [T, 1, K]."""
+
+
+class Wanted(Flag):
+    """The streams of which something will be read: of the others, the last layer computes less."""
+
+    NOTHING = 0
+    UNDERSTANDING = 1
+    GENERATION = 2
+    BOTH = 3
 
 
 class RMSNorm(nn.Module):
@@ -24,9 +44,21 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.scaled(hidden, self.weight)
+
+    def scaled(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Normed, and scaled by another weight than one's own, such as one per head."""
+        if hidden.is_cuda and not torch.is_grad_enabled():
+            return _product(functional.rms_norm(hidden, hidden.shape[-1:], None, self.eps), weight)
         exact = hidden.float() if hidden.dtype in (torch.bfloat16, torch.float16) else hidden
-        normed = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
-        return self.weight * normed.to(hidden.dtype)
+        if torch.is_grad_enabled():
+            normed = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
+            return weight * normed.to(hidden.dtype)
+        # A length is computed in one pass, and leaves no squares behind.
+        length = torch.linalg.vector_norm(exact, dim=-1, keepdim=True)
+        eps = _constant(self.eps, exact.dtype, exact.device)
+        root = torch.addcmul(eps, length, length, value=1 / exact.shape[-1]).sqrt_()
+        return _product((exact / root).to(hidden.dtype), weight)
 
 
 class Expert(nn.Module):
@@ -47,22 +79,89 @@ class Expert(nn.Module):
         self.gate = nn.Linear(width, config.mlp_width, bias=False)
         self.up = nn.Linear(width, config.mlp_width, bias=False)
         self.down = nn.Linear(config.mlp_width, width, bias=False)
+        self.joined: Joined | None = None
 
-    def project(
-        self, hidden_TD: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def project(self, hidden_TD: torch.Tensor, rope: Rope) -> Projected:
         """Queries [T, H, K], keys and values [T, G, K], queries and keys normed and rotated."""
         normed_TD = self.attention_norm(hidden_TD)
+        if self.joined is not None and self.joined.is_current(self) and not torch.is_grad_enabled():
+            return self._project_joined(self.joined, normed_TD, rope)
         query_THK, key_TGK, value_TGK = (
-            rearrange(layer(normed_TD), "T (H K) -> T H K", K=self.head_width)
+            layer(normed_TD).unflatten(-1, (-1, self.head_width))
             for layer in (self.query, self.key, self.value)
         )
-        return rotate(self.query_norm(query_THK), rope), rotate(self.key_norm(key_TGK), rope), value_TGK
+        query_THK, key_TGK = rotate(self.query_norm(query_THK), rope), rotate(self.key_norm(key_TGK), rope)
+        return Projected(query_THK, key_TGK, value_TGK)
 
-    def finish(self, hidden_TD: torch.Tensor, attended_THK: torch.Tensor) -> torch.Tensor:
-        hidden_TD = hidden_TD + self.output(rearrange(attended_THK, "T H K -> T (H K)"))
+    def finish(self, hidden_TD: torch.Tensor, attended_TA: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            hidden_TD = hidden_TD + self.output(attended_TA)
+            normed_TD = self.mlp_norm(hidden_TD)
+            return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
+        hidden_TD = _sum(self.output(attended_TA), hidden_TD)
         normed_TD = self.mlp_norm(hidden_TD)
-        return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
+        gated_TF = functional.silu(self.gate(normed_TD), inplace=True).mul_(self.up(normed_TD))
+        return _sum(self.down(gated_TF), hidden_TD)
+
+    def join(self) -> None:
+        """Hold the weights of queries, keys and values as one tensor, of which they become views, so that
+        without gradients one product does for three. Layers that are adapted or in few bits stay apart."""
+        layers = [self.query, self.key, self.value]
+        if all(type(layer) is nn.Linear and type(layer.weight.data) is torch.Tensor for layer in layers):
+            self.joined = Joined.of(self)
+
+    def _project_joined(self, joined: "Joined", normed_TD: torch.Tensor, rope: Rope) -> Projected:
+        all_TA = functional.linear(normed_TD, joined.weight, joined.bias)
+        all_TJK = all_TA.unflatten(-1, (-1, self.head_width))
+        asked = self.query.out_features // self.head_width
+        both = len(joined.scale_JK)
+        turned_TJK = rotate(self.query_norm.scaled(all_TJK[:, :both], joined.scale_JK), rope)
+        return Projected(turned_TJK[:, :asked], turned_TJK[:, asked:], all_TJK[:, both:])
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The projections of an expert before attention, joined."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    scale_JK: torch.Tensor
+    """What the norms of queries and keys scale each of their heads by."""
+
+    @classmethod
+    def of(cls, expert: Expert) -> "Joined":
+        layers = (expert.query, expert.key, expert.value)
+        weight = torch.cat([layer.weight.detach() for layer in layers])
+        bias = torch.cat([layer.bias.detach() for layer in layers])
+        sizes = [layer.out_features for layer in layers]
+        for layer, own_weight, own_bias in zip(layers, weight.split(sizes), bias.split(sizes), strict=True):
+            layer.weight.data, layer.bias.data = own_weight, own_bias
+        heads = [layer.out_features // expert.head_width for layer in layers[:2]]
+        norms = (expert.query_norm.weight, expert.key_norm.weight)
+        scales = [norm.detach().expand(num, -1) for norm, num in zip(norms, heads, strict=True)]
+        return cls(weight, bias, torch.cat(scales))
+
+    def is_current(self, expert: Expert) -> bool:
+        """Whether the expert still holds these weights: moved, cast or wrapped ones are others."""
+        query = expert.query
+        return type(query) is nn.Linear and query.weight.data_ptr() == self.weight.data_ptr()
+
+
+def _sum(fresh: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """In the memory of a tensor that nobody else needs: new memory costs a CPU more than the sum. Where types
+    differ, as under autocast, the result has the more exact one."""
+    return fresh.add_(other) if fresh.dtype == other.dtype else fresh + other
+
+
+def _product(fresh: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Likewise."""
+    return fresh.mul_(other) if fresh.dtype == other.dtype else fresh * other
+
+
+@cache
+def _constant(value: float, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(value, dtype=dtype, device=device)
 
 
 class DecoderLayer(nn.Module):
@@ -74,23 +173,29 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self,
-        understanding_TD: torch.Tensor,
-        generation_TD: torch.Tensor,
-        ropes: tuple[tuple[torch.Tensor, torch.Tensor], ...],
+        streams: tuple[torch.Tensor, torch.Tensor],
+        ropes: tuple[Rope, Rope],
         attend: Attend,
+        wanted: Wanted = Wanted.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        split = [len(understanding_TD), len(generation_TD)]
+        """Both streams after the layer; of one that is not wanted, only what it says to the other."""
+        experts = (self.understanding, self.generation)
         # In training an idle expert runs all the same, on nothing: its gradients are then zero instead of
         # absent, and sharded processes agree on what they exchange.
-        if split[1] == 0 and not torch.is_grad_enabled():
-            attended_THK = attend(self.index, *self.understanding.project(understanding_TD, ropes[0]))
-            return self.understanding.finish(understanding_TD, attended_THK), generation_TD
-        understood = self.understanding.project(understanding_TD, ropes[0])
-        generated = self.generation.project(generation_TD, ropes[1])
-        joined = (torch.cat(pair) for pair in zip(understood, generated, strict=True))
-        ours_THK, theirs_THK = attend(self.index, *joined).split(split)
-        understanding_TD = self.understanding.finish(understanding_TD, ours_THK)
-        return understanding_TD, self.generation.finish(generation_TD, theirs_THK)
+        projected = [
+            expert.project(stream_TD, rope) if len(stream_TD) or torch.is_grad_enabled() else None
+            for expert, stream_TD, rope in zip(experts, streams, ropes, strict=True)
+        ]
+        asking = [
+            one if one is None or flag in wanted else one._replace(query_THK=None)
+            for one, flag in zip(projected, (Wanted.UNDERSTANDING, Wanted.GENERATION), strict=True)
+        ]
+        attended = attend(self.index, *asking)
+        ours_TD, theirs_TD = (
+            stream_TD if attended_TA is None else expert.finish(stream_TD, attended_TA)
+            for expert, stream_TD, attended_TA in zip(experts, streams, attended, strict=True)
+        )
+        return ours_TD, theirs_TD
 
 
 class Decoder(nn.Module):
@@ -104,22 +209,48 @@ class Decoder(nn.Module):
         self.understanding_norm = RMSNorm(config.width, config.norm_eps)
         self.generation_norm = RMSNorm(config.width, config.norm_eps)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+        self._ropes: Rope | None = None
 
     def forward(
         self,
         streams: tuple[torch.Tensor, torch.Tensor],
-        positions: tuple[torch.Tensor, torch.Tensor],
+        ropes: tuple[Rope, Rope],
         attend: Attend,
+        wanted: Wanted = Wanted.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Final-normed hidden states of the understanding and the generation stream, each [T, D]."""
-        understanding_TD, generation_TD = streams
-        ropes = tuple(
-            rope_table(position_T, self.config.head_width, self.config.rope_theta, stream.dtype)
-            for position_T, stream in zip(positions, streams, strict=True)
-        )
-        for layer in self.layers:
-            understanding_TD, generation_TD = layer(understanding_TD, generation_TD, ropes, attend)
-        return self.understanding_norm(understanding_TD), self.generation_norm(generation_TD)
+        """Final-normed hidden states of the understanding and the generation stream, each [T, D]. Those of a
+        stream that is not wanted are nothing to be read."""
+        *layers, last = self.layers
+        for layer in layers:
+            streams = layer(streams, ropes, attend)
+        understanding_TD, generation_TD = last(streams, ropes, attend, wanted)
+        if Wanted.UNDERSTANDING in wanted:
+            understanding_TD = self.understanding_norm(understanding_TD)
+        if Wanted.GENERATION in wanted:
+            generation_TD = self.generation_norm(generation_TD)
+        return understanding_TD, generation_TD
+
+    def rope(self, position_T: torch.Tensor) -> Rope:
+        """What rotates queries and keys at these positions."""
+        config, dtype = self.config, self.embedding.weight.dtype
+        return turning(rope_table(position_T, config.head_width, config.rope_theta, dtype))
+
+    def rope_of(self, positions: Sequence[int]) -> Rope:
+        """The same of positions that the host knows, as it does of single tokens: from a table that is made
+        once."""
+        weight = self.embedding.weight
+        known = self._ropes
+        if known is None or known[0].dtype != weight.dtype or known[0].device != weight.device:
+            known = None
+        if known is None or len(known[0]) <= max(positions):
+            num = -(-(max(positions) + 1) // _ROPE_STEP) * _ROPE_STEP
+            with torch.inference_mode(False), torch.no_grad():
+                known = self._ropes = self.rope(torch.arange(num, device=weight.device))
+        if len(positions) == 1:
+            row = slice(positions[0], positions[0] + 1)
+            return known[0][row], known[1][row]
+        place_T = torch.tensor(list(positions), device=weight.device)
+        return known[0][place_T], known[1][place_T]
 
 
 def rope_table(
@@ -136,8 +267,14 @@ def rope_table(
     return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
-def rotate(values_THK: torch.Tensor, rope: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+def turning(table: tuple[torch.Tensor, torch.Tensor]) -> Rope:
+    """What `rotate` takes: the sines of the first of each pair are negative."""
+    cosine, sine = table
+    first, second = sine.chunk(2, dim=-1)
+    return cosine, torch.cat([-first, second], dim=-1)
+
+
+def rotate(values_THK: torch.Tensor, rope: Rope) -> torch.Tensor:
     """Rotate the pairs (k, k + K/2) of each head, Qwen2's layout."""
     cosine, sine = rope
-    first, second = values_THK.chunk(2, dim=-1)
-    return values_THK * cosine + torch.cat([-second, first], dim=-1) * sine
+    return torch.addcmul(values_THK * cosine, values_THK.roll(values_THK.shape[-1] // 2, dims=-1), sine)

@@ -4,6 +4,7 @@ Shape suffixes: U tokens of the understanding expert, M latent tokens, D width, 
 N tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from irg.core import Packed
 from irg.model.attention import Attend
 from irg.model.config import ModelConfig
-from irg.model.decoder import Decoder
+from irg.model.decoder import Decoder, Expert, Rope, Wanted
 from irg.model.embeddings import PositionTable, TimestepEmbedding
 from irg.model.hollow import hollow
 from irg.model.vision import Connector, VisionTower
@@ -50,14 +51,36 @@ class UnifiedModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.latent_in.weight.dtype
 
-    def forward(self, packed: Packed, attend: Attend) -> Streams:
+    def forward(self, packed: Packed, attend: Attend, wanted: Wanted = Wanted.BOTH) -> Streams:
         """Run the decoder over a packed row; `attend` decides what else it sees, such as cached contexts."""
         streams = (self.embed_understanding(packed), self.embed_latents(packed))
-        positions = (
-            packed.position_T[packed.understanding_index_U],
-            packed.position_T[packed.latent_index_M],
+        return Streams(*self.decoder(streams, self.ropes(packed), attend, wanted))
+
+    def remember(self, packed: Packed, attend: Attend) -> None:
+        """Run it only for what `attend` stores of it."""
+        self(packed, attend, Wanted.NOTHING)
+
+    def join(self) -> None:
+        """Make the model ready to run without gradients: see `Expert.join`. It can still be trained, saved,
+        moved, adapted and held in few bits."""
+        for expert in (module for module in self.modules() if isinstance(module, Expert)):
+            expert.join()
+
+    def read_tokens(
+        self, token_N: torch.Tensor, positions: Sequence[int], attend: Attend, wanted: Wanted
+    ) -> torch.Tensor:
+        """Final-normed hidden states [N, D] of bare text tokens."""
+        nothing = token_N.new_empty(0, self.config.decoder.width, dtype=self.dtype)
+        rope = self.decoder.rope_of(positions)
+        streams, no_rope = (self.decoder.embedding(token_N), nothing), (rope[0][:0], rope[1][:0])
+        return self.decoder(streams, (rope, no_rope), attend, wanted)[0]
+
+    def ropes(self, packed: Packed) -> tuple[Rope, Rope]:
+        ours, theirs = (
+            self.decoder.rope(packed.position_T[index])
+            for index in (packed.understanding_index_U, packed.latent_index_M)
         )
-        return Streams(*self.decoder(streams, positions, attend))
+        return ours, theirs
 
     def logits(self, hidden_ND: torch.Tensor) -> torch.Tensor:
         """[N, vocabulary], for just the hidden states whose next token matters."""
@@ -66,6 +89,12 @@ class UnifiedModel(nn.Module):
     def velocity(self, packed: Packed, attend: Attend) -> torch.Tensor:
         """Flow velocity (noise - data) [M, V] of every latent token of the row."""
         return self.latent_out(self(packed, attend).generation_MD)
+
+    def velocity_of(
+        self, streams: tuple[torch.Tensor, torch.Tensor], ropes: tuple[Rope, Rope], attend: Attend
+    ) -> torch.Tensor:
+        """The same of tokens that are embedded already, for who runs one row at many times."""
+        return self.latent_out(self.decoder(streams, ropes, attend, Wanted.GENERATION)[1])
 
     def embed_understanding(self, packed: Packed) -> torch.Tensor:
         text_ND = self.decoder.embedding(packed.text_id_N)
@@ -80,8 +109,18 @@ class UnifiedModel(nn.Module):
     def embed_latents(self, packed: Packed) -> torch.Tensor:
         if packed.latent_MC is None:
             return self.decoder.embedding.weight.new_empty(0, self.config.decoder.width)
-        latent_MD = self.latent_in(packed.latent_MC.to(self.dtype)) + self.timestep(packed.timestep_M)
-        return latent_MD + self.latent_positions(packed.latent_row_M, packed.latent_column_M).to(self.dtype)
+        place_MD = self.latent_places(packed)
+        return self.latents_at(packed.latent_MC, self.timestep(packed.timestep_M), place_MD)
+
+    def latents_at(
+        self, latent_MC: torch.Tensor, time_MD: torch.Tensor, place_MD: torch.Tensor
+    ) -> torch.Tensor:
+        """Embedded latents; a single embedded time is that of all of them."""
+        return self.latent_in(latent_MC.to(self.dtype)) + time_MD + place_MD
+
+    def latent_places(self, packed: Packed) -> torch.Tensor:
+        """The position table's rows of the row's latents."""
+        return self.latent_positions(packed.latent_row_M, packed.latent_column_M).to(self.dtype)
 
 
 def skeleton(config: ModelConfig) -> UnifiedModel:

@@ -1,216 +1,244 @@
-"""The state of a batch of episodes while they run: one context per episode, fed turn by turn.
+"""The steps of episodes: each takes a batch of states, and gives the states after it.
 
-Shape suffixes: R episodes, B images, H and W pixels, N latent tokens of an image, V values of a latent token.
+States of a batch may have come to different things and be drawn in different sizes. The text branch of
+guidance is a beginning of the main strand; the image branch goes on from the longest strand that began like
+it.
+
+Shape suffixes: B images, H and W pixels, N latent tokens of an image, V values of a latent token.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from PIL import Image
 
-from irg.core import BranchKind, Grid, Kind, Role, Segment, SpecialTokens, keeps
+from irg.core import BranchKind, Grid, Kind, Role, Segment, keeps
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta, ThoughtDone
+from irg.core.segment import DELIMITERS
 from irg.engine import (
-    Canvas,
-    Context,
-    Draws,
-    TextSampling,
+    Line,
+    Sketch,
+    Strand,
     append,
     denoise,
-    new_context,
+    longest_beginning,
     shifted_schedule,
     write,
 )
-from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import encode_by_size, from_tokens
-from irg.pipeline.settings import Plan, Settings, TurnPlan
+from irg.pipeline.settings import Plan, TurnPlan
+from irg.pipeline.state import Parts, State
 from irg.prep import Tokenizer, patches, to_pixels, to_uint8
 
 RowEvent = tuple[int, Event]
 """An event, and the episode of the batch that it belongs to."""
 
-
-@dataclass(frozen=True)
-class Parts:
-    """What an episode runs on."""
-
-    model: UnifiedModel
-    autoencoder: Autoencoder
-    tokenizer: Tokenizer
-    settings: Settings
-
-    @property
-    def special(self) -> SpecialTokens:
-        return self.tokenizer.special
+States = tuple[State, ...]
+Steps = Generator[RowEvent, None, States]
+"""Streams events; what it returns are the states after them."""
 
 
-@dataclass
-class Drawn:
-    """What one turn of one episode came to."""
-
-    thought: str | None = None
-    capped: bool = False
-    image: Image.Image | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    num_tokens: int = 0
-    """Tokens of the thought that were written."""
-    evaluations: int = 0
-    """How often the model was run to draw the image."""
+def room_for(parts: Parts, plan: Plan, num_tokens: int) -> int:
+    """Tokens that an episode of the plan takes up at most, if it begins with so many."""
+    config, settings = parts.model.config, parts.settings
+    drawn = plan.grid(config).num_tokens + DELIMITERS
+    size = settings.clean.size(plan.width, plan.height)
+    clean = Grid.of(size, config.pixels_per_latent).num_tokens + DELIMITERS
+    view = Grid.of(settings.view.size(*size), config.vision.patch).num_tokens + DELIMITERS
+    thoughts = len(plan.turns) * (plan.text.max_tokens + DELIMITERS)
+    return num_tokens + thoughts + (len(plan.turns) - 1) * (clean + view) + drawn
 
 
-class Episodes:
-    """A batch of episodes in step with each other.
+def read_texts(parts: Parts, states: Sequence[State], texts: Sequence[tuple[int, ...]], role: Role) -> States:
+    """Texts of the turn that each state is in."""
+    documents = [
+        (Segment(Kind.TEXT, role, ids, turn=state.turn),) for ids, state in zip(texts, states, strict=True)
+    ]
+    return _read(parts, states, documents)
 
-    `main` is what they have read. The text branch of guidance is an earlier view of it, the image branch a
-    context of its own that is made anew for each image.
-    """
 
-    def __init__(self, parts: Parts, plan: Plan, draws: Sequence[Draws]) -> None:
-        self.parts, self.plan, self.draws = parts, plan, draws
-        self.main: Context = new_context(parts.model, len(draws))
-        self.drawn: list[Drawn] = []
+def read_images(
+    parts: Parts, states: Sequence[State], images: Sequence[Image.Image], clean: bool, view: bool
+) -> States:
+    """Images of the turn that each state is in enter as CLEAN latents, then as a VIEW, or as one of them:
+    questions see a VIEW alone."""
+    documents: list[list[Segment]] = [[] for _ in images]
+    if clean:
+        for document, segment in zip(documents, _clean(parts, states, images), strict=True):
+            document.append(segment)
+    if view:
+        for document, image, state in zip(documents, images, states, strict=True):
+            document.append(_view(parts, image, state.turn))
+    return _read(parts, states, [tuple(document) for document in documents])
 
-    @property
-    def num_rows(self) -> int:
-        return len(self.draws)
 
-    def read_texts(self, texts: Sequence[tuple[int, ...]], role: Role, turn: int) -> None:
-        self._read([(Segment(Kind.TEXT, role, ids, turn=turn),) for ids in texts])
+def think(parts: Parts, states: Sequence[State]) -> Steps:
+    """Write a thought per episode at the tip of its strand, where it stays."""
+    started = time.perf_counter()
+    lines = [
+        Line(state.main, state.plan.text, state.draws, parts.special.text_start, state.turn)
+        for state in states
+    ]
+    shown = [Shown(parts.tokenizer) for _ in states]
+    writing = None
+    for writing in write(parts.model, lines, parts.special):
+        for row, line in enumerate(writing.lines):
+            if fresh := shown[row].more(line.ids, line.finished):
+                yield row, ThoughtDelta(line.turn, fresh)
+    assert writing is not None and writing.strands is not None
+    texts = [parts.tokenizer.decode(line.ids) for line in writing.lines]
+    again = [parts.tokenizer.encode(text) for text in texts]
+    changed = [new != line.ids for new, line in zip(again, writing.lines, strict=True)]
+    reread = [
+        (Segment(Kind.TEXT, Role.THOUGHT, ids, turn=state.turn),) if new else ()
+        for ids, new, state in zip(again, changed, states, strict=True)
+    ]
+    kept = [
+        state.main if new else strand
+        for state, new, strand in zip(states, changed, writing.strands, strict=True)
+    ]
+    strands = append(parts.model, kept, reread, parts.special)
+    seconds, after = time.perf_counter() - started, []
+    for state, strand, line, text in zip(states, strands, writing.lines, texts, strict=True):
+        drawn = replace(state.drawn, thought=text, capped=line.capped, num_tokens=len(line.ids))
+        after.append(replace(state, main=strand, drawn=drawn.took("thought", seconds)))
+    for row, line in enumerate(writing.lines):
+        yield row, ThoughtDone(line.turn, texts[row], len(line.ids), line.capped, changed[row])
+    return tuple(after)
 
-    def read_images(
-        self, images: Sequence[Image.Image], turn: int, clean: bool = True, view: bool = True
-    ) -> None:
-        """Images enter as CLEAN latents, then as a VIEW, or as one of them: questions see a VIEW alone."""
-        documents = [[] for _ in images]
-        if clean:
-            for document, segment in zip(documents, self._clean(images, turn), strict=True):
-                document.append(segment)
-        if view:
-            for document, image in zip(documents, images, strict=True):
-                document.append(self._view(image, turn))
-        self._read([tuple(document) for document in documents])
 
-    def begin_turn(self) -> None:
-        self.drawn = [Drawn() for _ in range(self.num_rows)]
-
-    def think(self, turn: int, sampling: TextSampling) -> Iterator[RowEvent]:
-        """Write a thought per episode at the tip of its context, where it stays."""
-        parts, before = self.parts, self.main
-        with _timed(self.drawn, "thought"):
-            shown = [""] * self.num_rows
-            writing = None
-            for writing in write(parts.model, before, sampling, self.draws, parts.special, turn):
-                for row, ids in enumerate(writing.ids):
-                    text = _stable(parts.tokenizer.decode(ids), writing.finished[row])
-                    if len(text) > len(shown[row]):
-                        yield row, ThoughtDelta(turn, text[len(shown[row]) :])
-                        shown[row] = text
-            assert writing is not None and writing.context is not None
-            texts = [parts.tokenizer.decode(ids) for ids in writing.ids]
-            again = [parts.tokenizer.encode(text) for text in texts]
-            changed = [new != old for new, old in zip(again, writing.ids, strict=True)]
-            self.main = writing.context
-            if any(changed):
-                self.main = before.rewound()
-                self.read_texts(again, Role.THOUGHT, turn)
-        for row, text in enumerate(texts):
-            self.drawn[row].thought, self.drawn[row].capped = text, writing.capped[row]
-            self.drawn[row].num_tokens = len(writing.ids[row])
-            yield row, ThoughtDone(turn, text, len(writing.ids[row]), writing.capped[row], changed[row])
-
-    def draw(self, turn: int, turn_plan: TurnPlan, text_branch: Context | None) -> Iterator[RowEvent]:
-        """Draw an image per episode. `text_branch` is the contexts' view without the newest instruction."""
-        parts, plan, guidance = self.parts, self.plan, turn_plan.guidance
-        grid = plan.grid(parts.model.config)
-        with _timed(self.drawn, "drawing"):
-            noise_RNV = [
-                draws.normal(grid.num_tokens, parts.model.config.latent_values) for draws in self.draws
-            ]
-            canvas = Canvas(
-                self.main,
-                text_branch if guidance.text_scale != 1.0 else None,
-                self._image_branch(turn) if guidance.image_scale != 1.0 else None,
-                (grid,) * self.num_rows,
-            )
-            schedule = shifted_schedule(turn_plan.num_points, turn_plan.shift)
-            total, latent_RNV = len(schedule) - 1, None
-            for step in denoise(parts.model, canvas, torch.cat(noise_RNV), schedule, guidance, parts.special):
-                index = step.index + 1
-                for row in self.drawn:
-                    row.evaluations += step.evaluations
-                latent_RNV = step.latent_MV.unflatten(0, (self.num_rows, grid.num_tokens))
-                wanted = plan.preview_every and index % plan.preview_every == 0 and index < total
-                estimate_RNV = step.estimate_MV.view_as(latent_RNV)
-                previews = self._pictures(estimate_RNV, grid) if wanted else [None] * self.num_rows
-                for row, preview in enumerate(previews):
-                    yield row, DenoisingStep(turn, index, total, latent_RNV[row], preview)
-        assert latent_RNV is not None
-        with _timed(self.drawn, "decoding"):
-            pictures = self._pictures(latent_RNV, grid)
-        for row, picture in enumerate(pictures):
-            self.drawn[row].image = picture
-            yield row, ImageDone(turn, picture, latent_RNV[row])
-
-    def _read(self, documents: Sequence[tuple[Segment, ...]]) -> None:
-        self.main = append(self.parts.model, self.main, documents, self.parts.special)
-
-    def _image_branch(self, turn: int) -> Context | None:
-        """A context of what the image branch keeps, or None where that is all there is."""
-        kept = [
-            tuple(segment for segment in row if keeps(BranchKind.IMAGE, segment, turn))
-            for row in self.main.history
+def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
+    """Draw an image per episode."""
+    started = time.perf_counter()
+    states = _with_image_branches(parts, states, turn_plan)
+    blank = tuple(_sketch(parts, state, turn_plan) for state in states)
+    sketches, total = blank, turn_plan.num_points - 1
+    for sketches in denoise(parts.model, blank, parts.special):
+        index = sketches[0].index
+        wanted = [
+            row
+            for row, state in enumerate(states)
+            if state.plan.preview_every and index % state.plan.preview_every == 0 and index < total
         ]
-        if all(len(ours) == len(row) for ours, row in zip(kept, self.main.history, strict=True)):
-            return None
-        return append(
-            self.parts.model, new_context(self.parts.model, self.num_rows), kept, self.parts.special
-        )
+        estimates = _pictures(parts, [(sketches[row].estimate_NV, sketches[row].grid) for row in wanted])
+        previews = dict(zip(wanted, estimates, strict=True))
+        for row, sketch in enumerate(sketches):
+            yield row, DenoisingStep(states[row].turn, index, total, sketch.latent_NV, previews.get(row))
+    decoding = time.perf_counter()
+    pictures = _pictures(parts, [(sketch.latent_NV, sketch.grid) for sketch in sketches])
+    ended, after = time.perf_counter(), []
+    for state, sketch, picture in zip(states, sketches, pictures, strict=True):
+        evaluations = state.drawn.evaluations + sketch.evaluations
+        drawn = replace(state.drawn, image=picture, evaluations=evaluations)
+        drawn = drawn.took("drawing", decoding - started).took("decoding", ended - decoding)
+        after.append(replace(state, drawn=drawn))
+    for row, picture in enumerate(pictures):
+        yield row, ImageDone(states[row].turn, picture, sketches[row].latent_NV)
+    return tuple(after)
 
-    def _pictures(self, latent_RNV: torch.Tensor, grid: Grid) -> list[Image.Image]:
-        parts = self.parts
-        latent_BChw = from_tokens(latent_RNV, parts.model.config.latent_patch, grid.rows)
+
+class Shown:
+    """How much of a growing text was shown. Only its newest tokens are decoded again: those that may still be
+    short of bytes of a character."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer, self.num_settled, self.pending = tokenizer, 0, ""
+
+    def more(self, ids: tuple[int, ...], finished: bool) -> str:
+        """The text that has been added since, as far as more tokens cannot change it."""
+        text = self.tokenizer.decode(ids[self.num_settled :])
+        stable = text if finished else text.rstrip("\N{REPLACEMENT CHARACTER}")
+        fresh = stable[len(self.pending) :]
+        self.pending = stable
+        if stable == text:
+            self.num_settled, self.pending = len(ids), ""
+        return fresh
+
+
+def _read(parts: Parts, states: Sequence[State], documents: Sequence[tuple[Segment, ...]]) -> States:
+    strands = append(parts.model, [state.main for state in states], documents, parts.special)
+    return tuple(replace(state, main=strand) for state, strand in zip(states, strands, strict=True))
+
+
+def _sketch(parts: Parts, state: State, turn_plan: TurnPlan) -> Sketch:
+    config, main, guidance = parts.model.config, state.main, turn_plan.guidance
+    grid = state.plan.grid(config)
+    # A branch that lacks nothing would push away from itself.
+    text = None if state.num_before == len(main.history) else main.upto(state.num_before)
+    image = _kept_by_images(state)
+    noise_NV = state.draws.normal(grid.num_tokens, config.latent_values).to(parts.model.device)
+    return Sketch(
+        main,
+        text if guidance.text_scale != 1.0 else None,
+        state.others[0] if guidance.image_scale != 1.0 and image is not None else None,
+        grid,
+        shifted_schedule(turn_plan.num_points, turn_plan.shift),
+        guidance,
+        noise_NV,
+        saving=turn_plan.saving,
+    )
+
+
+def _kept_by_images(state: State) -> tuple[Segment, ...] | None:
+    """What the image branch keeps of what was read, or None where that is all there is."""
+    history = state.main.history
+    kept = tuple(segment for segment in history if keeps(BranchKind.IMAGE, segment, state.turn))
+    return None if len(kept) == len(history) else kept
+
+
+def _with_image_branches(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> States:
+    """The states, the first of whose other strands is that of the image branch, where there is one."""
+    if turn_plan.guidance.image_scale == 1.0:
+        return tuple(states)
+    kept = {row: ids for row, state in enumerate(states) if (ids := _kept_by_images(state)) is not None}
+    strands, documents = [], []
+    for row, history in kept.items():
+        known = (*states[row].others, states[row].main)
+        begun = longest_beginning(known, history) or Strand(states[row].main.slot)
+        strands.append(begun)
+        documents.append(history[len(begun.history) :])
+    drawn = max((states[row].plan.grid(parts.model.config).num_tokens for row in kept), default=0)
+    branches = append(parts.model, strands, documents, parts.special, drawn + DELIMITERS)
+    after = list(states)
+    for row, branch in zip(kept, branches, strict=True):
+        after[row] = replace(states[row], others=(branch,))
+    return tuple(after)
+
+
+def _pictures(parts: Parts, latents: Sequence[tuple[torch.Tensor, Grid]]) -> list[Image.Image]:
+    """Of latents [N, V] and their grids; pictures of one size are decoded together."""
+    pictures: dict[int, Image.Image] = {}
+    for grid in dict.fromkeys(grid for _, grid in latents):
+        rows = [row for row, (_, other) in enumerate(latents) if other == grid]
+        latent_BNV = torch.stack([latents[row][0] for row in rows])
+        latent_BChw = from_tokens(latent_BNV, parts.model.config.latent_patch, grid.rows)
         pixels_BCHW = parts.autoencoder.decode(latent_BChw.to(parts.model.dtype))
         if not pixels_BCHW.isfinite().all():
             raise ValueError("the model drew values that are no numbers: there is no picture to show")
-        return [Image.fromarray(array) for array in to_uint8(pixels_BCHW)]
-
-    def _clean(self, images: Sequence[Image.Image], turn: int) -> Iterator[Segment]:
-        parts = self.parts
-        resize, config = parts.settings.clean, parts.model.config
-        sized = [resize(image) for image in images]
-        tokens = encode_by_size(
-            parts.autoencoder,
-            [np.asarray(image) for image in sized],
-            lambda batch: to_pixels(batch).to(parts.model.device, parts.model.dtype),
-            lambda row, shape: self.draws[row].normal(*shape),
-            config.latent_patch,
-        )
-        side = config.pixels_per_latent
-        for row, image in enumerate(sized):
-            grid = Grid.of(image.size, side)
-            yield Segment(Kind.CLEAN, Role.IMAGE, tokens[row], turn=turn, grid=grid)
-
-    def _view(self, image: Image.Image, turn: int) -> Segment:
-        side = self.parts.model.config.vision.patch
-        sized = self.parts.settings.view(image)
-        cut = patches(to_pixels([sized])[0], side)
-        return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))
+        pictures.update(zip(rows, map(Image.fromarray, to_uint8(pixels_BCHW)), strict=True))
+    return [pictures[row] for row in range(len(latents))]
 
 
-@contextmanager
-def _timed(drawn: list[Drawn], name: str) -> Iterator[None]:
-    """Adds the wall-clock seconds of a block to every episode's account."""
-    started = time.perf_counter()
-    yield
-    seconds = time.perf_counter() - started
-    for row in drawn:
-        row.seconds[name] = row.seconds.get(name, 0.0) + seconds
+def _clean(parts: Parts, states: Sequence[State], images: Sequence[Image.Image]) -> Iterator[Segment]:
+    resize, config = parts.settings.clean, parts.model.config
+    sized = [resize(image) for image in images]
+    tokens = encode_by_size(
+        parts.autoencoder,
+        [np.asarray(image) for image in sized],
+        lambda batch: to_pixels(batch).to(parts.model.device, parts.model.dtype),
+        lambda row, shape: states[row].draws.normal(*shape),
+        config.latent_patch,
+    )
+    for row, image in enumerate(sized):
+        grid = Grid.of(image.size, config.pixels_per_latent)
+        yield Segment(Kind.CLEAN, Role.IMAGE, tokens[row], turn=states[row].turn, grid=grid)
 
 
-def _stable(text: str, finished: bool) -> str:
-    """The part of a growing text that more tokens cannot change: a character may still be short of bytes."""
-    return text if finished else text.rstrip("\N{REPLACEMENT CHARACTER}")
+def _view(parts: Parts, image: Image.Image, turn: int) -> Segment:
+    side = parts.model.config.vision.patch
+    sized = parts.settings.view(image)
+    cut = patches(to_pixels([sized])[0], side)
+    return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))

@@ -75,6 +75,8 @@ class NamedCheckpoint:
         autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
         if self.offload is not Offload.NONE:
             offload(model, autoencoder, self.offload, self.torch_device)
+        if self.offload is not Offload.EXPERTS:  # those wait as they are
+            model.join()
         return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
 
 

@@ -7,16 +7,18 @@ from typing import Any
 import torch
 from PIL import Image
 
-from irg.core import Role
+from irg.core import Kind, Role, Segment
 from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
 from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace, Turn
-from irg.engine import Draws, SeededDraws
+from irg.engine import Draws, Pool, SeededDraws, Strand, append, copies, new_strands
+from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
-from irg.pipeline.episode import Drawn, Episodes, Parts, RowEvent
+from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
 from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.scenes import worded
 from irg.pipeline.settings import Plan, Settings
+from irg.pipeline.state import Drawn, Parts, State
 from irg.prep import Tokenizer
 
 
@@ -35,7 +37,7 @@ class Pipeline:
         settings: Settings | None = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
-        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings())
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), Pool(model))
         self.identity = identity or {}
 
     @property
@@ -66,7 +68,7 @@ class Pipeline:
         return in_inference_mode(self._generate(prompts, ids, plan, seeds, draws))
 
     def rollout(self, prompts: Sequence[str], plan: Plan, draws: Sequence[Draws]) -> Rollout:
-        """Episodes that have read their prompts and wait for their first turn.
+        """Episodes that have read their prompts and wait for their first turn, to be taken step by step.
 
         Of the plan the size and the text sampling are binding, and whether there are thoughts at all, which
         decides on the system prompt.
@@ -77,7 +79,7 @@ class Pipeline:
         # A size that cannot be drawn is told before anything is thought.
         plan.grid(self.parts.model.config)
         with torch.inference_mode():
-            return self._begin(ids, Episodes(self.parts, plan, draws))[0]
+            return self._begin(ids, plan, draws)
 
     def edit(
         self, image: ImageSource, instruction: str, plan: Plan | None = None, seed: int = 0
@@ -111,42 +113,48 @@ class Pipeline:
         seeds: Sequence[int],
         draws: Sequence[Draws] | None,
     ) -> Iterator[RowEvent]:
-        episodes = Episodes(self.parts, plan, draws or [SeededDraws(seed) for seed in seeds])
-        rollout, system = self._begin(ids, episodes)
-        traces = [self._trace(*asked, plan, system) for asked in zip(prompts, seeds, strict=True)]
+        rollout = self._begin(ids, plan, draws or [SeededDraws(seed) for seed in seeds])
+        traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
         yield from self._follow(rollout, plan, traces)
 
     def _edit(
         self, image: Image.Image, instruction: str, ids: tuple[int, ...], plan: Plan, seed: int
     ) -> Iterator[RowEvent]:
-        episodes = Episodes(self.parts, plan, [SeededDraws(seed)])
-        system = self._read_system(episodes, plan)
-        self._show(episodes, [image])
-        rollout = Rollout(episodes, text_branch=episodes.main, turn_number=1)
-        episodes.read_texts([ids], Role.PROMPT, turn=2)
-        trace = replace(self._trace(instruction, seed, plan, system), source=image)
+        system = self._system(plan)
+        room = room_for(self.parts, plan, system.length + len(ids))
+        states = self._states(system, plan, [SeededDraws(seed)], room)
+        states = self._show(states, [image])
+        states = [replace(state, num_before=len(state.main.history), turn=2) for state in states]
+        states = read_texts(self.parts, states, [ids], Role.PROMPT)
+        rollout = Rollout(self.parts, [replace(state, turn=1) for state in states])
+        trace = replace(self._trace(instruction, seed, plan), source=image)
         yield from self._follow(rollout, plan, [trace])
 
     def _ask(
         self, images: Sequence[Image.Image], ids: Sequence[tuple[int, ...]], seeds: Sequence[int]
     ) -> Iterator[tuple[int, Event]]:
         plan = self.settings.plan(turns=1)
-        episodes = Episodes(self.parts, plan, [SeededDraws(seed) for seed in seeds])
-        episodes.begin_turn()
-        self._show(episodes, images, clean=False)
-        episodes.read_texts(ids, Role.QUESTION, turn=1)
-        yield from episodes.think(1, plan.text)
+        draws = [SeededDraws(seed) for seed in seeds]
+        (empty,) = new_strands(self.parts.pool)
+        states = self._states(empty, plan, draws, GROWTH)
+        states = read_texts(self.parts, self._show(states, images, clean=False), ids, Role.QUESTION)
+        yield from think(self.parts, states)
 
-    def _begin(self, ids: Sequence[tuple[int, ...]], episodes: Episodes) -> tuple[Rollout, str]:
-        system = self._read_system(episodes, episodes.plan)
-        rollout = Rollout(episodes, text_branch=episodes.main)
-        episodes.read_texts(ids, Role.PROMPT, turn=1)
-        return rollout, system
+    def _begin(self, ids: Sequence[tuple[int, ...]], plan: Plan, draws: Sequence[Draws]) -> Rollout:
+        system = self._system(plan)
+        room = room_for(self.parts, plan, system.length + max(map(len, ids)))
+        states = read_texts(self.parts, self._states(system, plan, draws, room), ids, Role.PROMPT)
+        return Rollout(self.parts, [replace(state, turn=0) for state in states])
+
+    def _states(self, system: Strand, plan: Plan, draws: Sequence[Draws], room: int) -> States:
+        """Episodes in their first turn that share what was read so far, with room for so many tokens each."""
+        return tuple(
+            State(strand, plan, own, num_before=len(system.history), turn=1)
+            for strand, own in zip(copies(system, len(draws), room), draws, strict=True)
+        )
 
     def _follow(self, rollout: Rollout, plan: Plan, traces: list[Trace]) -> Iterator[RowEvent]:
         """The turns of the plan; then `Done`, each with one of the traces, which begin without turns."""
-        # A size that cannot be drawn is told before anything is thought.
-        plan.grid(self.parts.model.config)
         for turn_plan in plan.turns:
             yield from rollout.turn(turn_plan)
             pairs = zip(traces, rollout.drawn, strict=True)
@@ -154,18 +162,24 @@ class Pipeline:
         for row, trace in enumerate(traces):
             yield row, Done(trace)
 
-    def _read_system(self, episodes: Episodes, plan: Plan) -> str:
-        """Read the system prompt if the plan has thoughts: it is what tells a model to think."""
-        if not any(turn.think for turn in plan.turns):
-            return ""
-        system = self.settings.system_prompt
-        episodes.read_texts([self.parts.tokenizer.encode(system)] * episodes.num_rows, Role.SYSTEM, turn=0)
-        return system
+    def _system_prompt(self, plan: Plan) -> str:
+        """The system prompt, if the plan has thoughts: it is what tells a model to think."""
+        return self.settings.system_prompt if any(turn.think for turn in plan.turns) else ""
 
-    def _show(self, episodes: Episodes, images: Sequence[Image.Image], clean: bool = True) -> None:
+    def _system(self, plan: Plan) -> Strand:
+        """What has read the system prompt, if there is one."""
+        strands, parts = new_strands(self.parts.pool), self.parts
+        if text := self._system_prompt(plan):
+            segment = Segment(Kind.TEXT, Role.SYSTEM, parts.tokenizer.encode(text))
+            strands = append(parts.model, strands, [(segment,)], parts.special)
+        return strands[0]
+
+    def _show(self, states: Sequence[State], images: Sequence[Image.Image], clean: bool = True) -> States:
         """Read given images as the reference does: resized for the autoencoder first, also when only looked
         at, and from that for the vision tower."""
-        episodes.read_images([self.settings.clean(image) for image in images], turn=1, clean=clean)
+        return read_images(
+            self.parts, states, [self.settings.clean(image) for image in images], clean, view=True
+        )
 
     def _all_prompt_ids(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         if not prompts:
@@ -176,10 +190,10 @@ class Pipeline:
     def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
         return self.settings.prompt_ids(prompt, self.parts.tokenizer)
 
-    def _trace(self, prompt: str, seed: int, plan: Plan, system: str) -> Trace:
-        return Trace(prompt, (), seed, system, plan.as_json(), self.identity)
+    def _trace(self, prompt: str, seed: int, plan: Plan) -> Trace:
+        return Trace(prompt, (), seed, self._system_prompt(plan), plan.as_json(), self.identity)
 
 
 def _turn(drawn: Drawn) -> Turn:
     assert drawn.image is not None
-    return Turn(drawn.thought, drawn.image, None, drawn.capped, drawn.seconds)
+    return Turn(drawn.thought, drawn.image, None, drawn.capped, dict(drawn.seconds))

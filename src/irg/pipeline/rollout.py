@@ -1,67 +1,65 @@
-"""A batch of episodes taken turn by turn, by whoever decides what the next turn is.
+"""A batch of episodes taken step by step, by whoever decides what the next step is.
 
-`Pipeline.generate` follows a plan from beginning to end. A rollout can also go back to where it was and take
-the same turn another way (with another text, without the picture, drawn more slowly), which costs no more
-than the new turn itself: the contexts up to there are shared.
+`Pipeline.generate` follows a plan from beginning to end. A rollout can also stop in between, have its
+thoughts changed, let go of episodes that are done, take others in, and go back to where it was and take the
+same turn another way (with another text, without the picture, drawn more slowly), which costs no more than
+the new turn itself: what was read up to there is shared.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from irg.core import Role
 from irg.core.events import ThoughtDone
-from irg.engine import Context, Draws, log_likelihood
-from irg.pipeline.episode import Drawn, Episodes, RowEvent
+from irg.engine import Draws, log_likelihood
+from irg.pipeline.episode import RowEvent, States, Steps, draw, read_images, read_texts, think
 from irg.pipeline.settings import TurnPlan
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where a rollout stood."""
-
-    turn: int
-    main: Context
-    text_branch: Context | None
-    drawn: tuple[Drawn, ...]
+from irg.pipeline.state import Drawn, Parts, State
 
 
 class Rollout:
     """Episodes that have read their prompts. `turn` is a whole turn; `look`, `think`, `draw` are its parts.
 
-    `turn_number` is that of the turn that was begun last, 0 before the first.
+    What they have come to are the `states`, values that stay what they are: `place` keeps them, `back`
+    returns to them, and any of them make another rollout. A step whose events are not taken to their end
+    leaves the states as they were.
     """
 
-    def __init__(self, episodes: Episodes, text_branch: Context | None, turn_number: int = 0) -> None:
-        self.episodes, self.text_branch, self.turn_number = episodes, text_branch, turn_number
+    def __init__(self, parts: Parts, states: Sequence[State]) -> None:
+        self.parts, self.states = parts, tuple(states)
 
     @property
     def drawn(self) -> list[Drawn]:
         """What the turn that was begun last has come to."""
-        return self.episodes.drawn
+        return [state.drawn for state in self.states]
 
     @property
-    def place(self) -> Place:
-        drawn = tuple(replace(one, seconds=dict(one.seconds)) for one in self.drawn)
-        return Place(self.turn_number, self.episodes.main, self.text_branch, drawn)
+    def draws(self) -> list[Draws]:
+        """The random numbers of each episode."""
+        return [state.draws for state in self.states]
 
-    def back(self, place: Place, draws: Sequence[Draws] | None = None) -> None:
-        """Stand again where the rollout stood; what was read since is given up.
+    @property
+    def place(self) -> States:
+        return self.states
 
-        Places later than this one are lost. `draws` are the random numbers from here on, if not simply the
-        next ones.
-        """
-        if draws is not None and len(draws) != self.episodes.num_rows:
-            raise ValueError(f"{len(draws)} draws for {self.episodes.num_rows} episodes")
-        self.turn_number, self.text_branch = place.turn, place.text_branch
-        self.episodes.main = place.main.rewound()
-        self.episodes.drawn = [replace(one, seconds=dict(one.seconds)) for one in place.drawn]
-        if place.text_branch is place.main:
-            self.text_branch = self.episodes.main
-        if draws is not None:
-            self.episodes.draws = draws
+    def back(self, place: States, draws: Sequence[Draws] | None = None) -> None:
+        """Stand again where a rollout stood. `draws` are the random numbers from here on, if not simply the
+        next ones."""
+        draws = self.draws if draws is None else draws
+        if len(draws) != len(place):
+            raise ValueError(f"{len(draws)} draws for {len(place)} episodes")
+        self.states = tuple(replace(state, draws=own) for state, own in zip(place, draws, strict=True))
+
+    def only(self, rows: Sequence[int]) -> "Rollout":
+        """A rollout of some of the episodes, in this order: one that occurs twice goes on two ways."""
+        return Rollout(self.parts, [self.states[row] for row in rows])
+
+    def joined_by(self, other: "Rollout") -> "Rollout":
+        """A rollout of these episodes and then the other's, whatever each has come to."""
+        return Rollout(self.parts, self.states + other.states)
 
     def turn(self, turn_plan: TurnPlan, thoughts: Sequence[str] | None = None) -> Iterator[RowEvent]:
         """The next turn. Given `thoughts` are read as if they had been written, whatever the plan says."""
@@ -75,48 +73,72 @@ class Rollout:
     @torch.inference_mode()
     def look(self, turn_plan: TurnPlan) -> None:
         """Begin the next turn: what the last one drew is read as the plan says."""
-        images = [drawn.image for drawn in self.drawn if drawn.image is not None]
-        self.turn_number += 1
-        self.episodes.begin_turn()
-        if images:
-            self.episodes.read_images(images, self.turn_number - 1, turn_plan.clean, turn_plan.view)
-            self.text_branch = self.episodes.main
+        seen = [row for row, state in enumerate(self.states) if state.drawn.image is not None]
+        images = [image for state in self.states if (image := state.drawn.image) is not None]
+        looking = [self.states[row] for row in seen]
+        after = read_images(self.parts, looking, images, turn_plan.clean, turn_plan.view)
+        states = list(self.states)
+        for row, state in zip(seen, after, strict=True):
+            states[row] = replace(state, num_before=len(state.main.history))
+        self.states = tuple(replace(state, turn=state.turn + 1, drawn=Drawn()) for state in states)
 
     @torch.inference_mode()
     def log_likelihood(self, text: str) -> list[float]:
         """How likely each episode is to write this text next, as a log-probability."""
-        parts = self.episodes.parts
-        ids = [parts.tokenizer.encode(text)] * self.episodes.num_rows
-        return log_likelihood(parts.model, self.episodes.main, ids, parts.special)
+        ids = [self.parts.tokenizer.encode(text)] * len(self.states)
+        mains = [state.main for state in self.states]
+        return log_likelihood(self.parts.model, mains, ids, self.parts.special)
 
     def think(self) -> Iterator[RowEvent]:
-        return in_inference_mode(self.episodes.think(self.turn_number, self.episodes.plan.text))
+        """Write the thoughts of this turn."""
+        return self._following(think(self.parts, self.states))
 
     def read_thoughts(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
         """Read given texts as the thoughts of this turn."""
-        if len(thoughts) != self.episodes.num_rows:
-            raise ValueError(f"{len(thoughts)} thoughts for {self.episodes.num_rows} episodes")
-        return in_inference_mode(self._read_thoughts(thoughts))
+        self._check_thoughts(thoughts)
+        return self._following(self._read_thoughts(self.states, thoughts))
+
+    def rethink(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
+        """Read given texts instead of the thoughts that this turn has, before anything is drawn by them."""
+        self._check_thoughts(thoughts)
+        before = []
+        for row, state in enumerate(self.states):
+            *rest, last = state.main.history
+            if state.drawn.image is not None or last.role is not Role.THOUGHT or last.turn != state.turn:
+                raise ValueError(f"episode {row} has no thought that could still be changed in this turn")
+            before.append(replace(state, main=state.main.upto(len(rest))))
+        return self._following(self._read_thoughts(before, thoughts))
 
     def draw(self, turn_plan: TurnPlan) -> Iterator[RowEvent]:
-        # Without anything new since the text branch's view, guidance by it would push away from itself.
-        text_branch = None if self.text_branch is self.episodes.main else self.text_branch
-        return in_inference_mode(self.episodes.draw(self.turn_number, turn_plan, text_branch))
+        """Draw the pictures of this turn."""
+        return self._following(draw(self.parts, self.states, turn_plan))
 
-    def _read_thoughts(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
-        ids = [self.episodes.parts.tokenizer.encode(text) for text in thoughts]
-        self.episodes.read_texts(ids, Role.THOUGHT, self.turn_number)
-        for row, text in enumerate(thoughts):
-            self.drawn[row].thought = text
-            yield row, ThoughtDone(self.turn_number, text, len(ids[row]), capped=False, reencoded=False)
+    def _check_thoughts(self, thoughts: Sequence[str]) -> None:
+        if len(thoughts) != len(self.states):
+            raise ValueError(f"{len(thoughts)} thoughts for {len(self.states)} episodes")
+
+    def _following(self, steps: Steps) -> Iterator[RowEvent]:
+        self.states = yield from in_inference_mode(steps)
+
+    def _read_thoughts(self, states: Sequence[State], thoughts: Sequence[str]) -> Steps:
+        ids = [self.parts.tokenizer.encode(text) for text in thoughts]
+        after = read_texts(self.parts, states, ids, Role.THOUGHT)
+        for row, (state, text) in enumerate(zip(states, thoughts, strict=True)):
+            yield row, ThoughtDone(state.turn, text, len(ids[row]), capped=False, reencoded=False)
+        drawn = [
+            replace(state.drawn, thought=text, capped=False, num_tokens=0)
+            for state, text in zip(after, thoughts, strict=True)
+        ]
+        return tuple(replace(state, drawn=one) for state, one in zip(after, drawn, strict=True))
 
 
-def in_inference_mode(events: Iterator[Any]) -> Iterator[Any]:
-    """Run a generator in inference mode, without leaving the mode on in the caller between events."""
+def in_inference_mode(events: Iterator[Any]) -> Any:
+    """Run a generator in inference mode, without leaving the mode on in the caller between events. Returns
+    what it returns."""
     while True:
         with torch.inference_mode():
             try:
                 event = next(events)
-            except StopIteration:
-                return
+            except StopIteration as ended:
+                return ended.value
         yield event

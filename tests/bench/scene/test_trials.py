@@ -93,7 +93,7 @@ def test_every_variant_begins_with_the_noise_of_the_second_turn(
     shape = (pipeline.settings.plan().grid(config).num_tokens, config.latent_values)
 
     def spy(rollout: Rollout, turn_plan: TurnPlan) -> Iterator[RowEvent]:
-        begun.append([draws.normal(*shape) for draws in fork(rollout.episodes.draws)])
+        begun.append([draws.normal(*shape) for draws in fork(rollout.draws)])
         return draw(rollout, turn_plan)
 
     monkeypatch.setattr(Rollout, "draw", spy)

@@ -20,7 +20,7 @@ from irg.bench.scene.records import BestOfTwo, PromptRecord, Result
 from irg.bench.scene.reflections import ReflectionCheck, check, planned_scene
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Rollout, TurnPlan
-from irg.pipeline.rollout import Place
+from irg.pipeline.episode import States
 from irg.world import (
     Reading,
     Request,
@@ -76,12 +76,12 @@ class Trial:
     def run(self) -> None:
         self._draw_at_once()
         rollout = self.pipeline.rollout(self._prompts, self.plan, self._draws(0))
-        start, start_draws = rollout.place, fork(rollout.episodes.draws)
+        start, start_draws = rollout.place, fork(rollout.draws)
         first = self._take(rollout, self.plan.turns[0])
         self._keep(turn_name(1), first, _total(first))
         if self.scope.turns == 1:
             return
-        after_first, first_draws = rollout.place, fork(rollout.episodes.draws)
+        after_first, first_draws = rollout.place, fork(rollout.draws)
         second, praise = self._draw_turns(rollout, first)
         if self.scope.ablations:
             for name, turn_plan, thoughts in self._variants(first, second):
@@ -129,7 +129,7 @@ class Trial:
             second = taken if number == 2 else second
         return second, praise
 
-    def _draw_guided(self, rollout: Rollout, first: Taken, start: Place, draws: list[PairedDraws]) -> None:
+    def _draw_guided(self, rollout: Rollout, first: Taken, start: States, draws: list[PairedDraws]) -> None:
         """The first turn with guidance, two evaluations a step, unless the plan has it anyway."""
         plan = self.plan.turns[0]
         if plan.guidance.text_scale != 1.0:

@@ -4,7 +4,7 @@ Counted from sizes alone, whatever the code does. Guidance branches, the delimit
 the image branch reads anew are needed; padding, masks and copies are not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -18,6 +18,8 @@ from irg.model.unified import skeleton
 
 DELIMITERS = 2
 """Around every segment."""
+_OFFERED = 3
+"""Of the projections of an expert, the first: queries, keys and values."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class EpisodeWork:
         later = load.usual.later
         drawn = self._drawing(later, second + texts, second, text_only)
         if later.image_scale != 1.0:
-            drawn += replace(self._reading(text_only, 0), tokens=0)
+            # All but the newest text is a beginning of what was read before.
+            drawn += replace(self._reading(texts, first + texts), tokens=0)
         return {
             "prefill": self._reading(system, 0) + self._reading(prompt, system),
             "thought": self._writing(thought, first),
@@ -112,13 +115,19 @@ class EpisodeWork:
         }
 
     def _reading(self, tokens: int, context: int) -> Work:
-        layers = self.config.decoder.num_layers
-        cached = self._cached(context)
         return Work(
-            tuple((one, layers) for one in (*self._expert(tokens), *self._attention(tokens, context))),
-            values=self.sizes[ModelPart.UNDERSTANDING] + cached,
+            self._kept((tokens,), self._attention(tokens, context)),
+            values=self.sizes[ModelPart.UNDERSTANDING] + self._cached(context),
             tokens=tokens,
         )
+
+    def _kept(self, runs: Iterable[int], attention: Iterable[Product]) -> tuple[tuple[Product, int], ...]:
+        """The products of tokens of which only keys and values are kept: in the last layer nobody asks what
+        they see."""
+        layers = self.config.decoder.num_layers
+        experts = [tuple(self._expert(tokens)) for tokens in runs]
+        whole = [(one, layers - 1) for one in (*(one for expert in experts for one in expert), *attention)]
+        return (*whole, *((one, 1) for expert in experts for one in expert[:_OFFERED]))
 
     def _writing(self, tokens: int, context: int) -> Work:
         """One token after the other, each of which reads all weights and all that was cached."""
@@ -144,15 +153,19 @@ class EpisodeWork:
     def _evaluations(self, context: int, times: int) -> Work:
         config, latents = self.config, self.latents
         layers = config.decoder.num_layers
-        one = [*self._expert(latents), *self._expert(DELIMITERS)]
-        one += self._attention(latents + DELIMITERS, context)
+        one = [*self._expert(latents), *self._attention(latents + DELIMITERS, context)]
+        delimiters = self._kept((DELIMITERS,), ())
         ends = (
             Product(latents, config.latent_values, config.decoder.width),
             Product(latents, config.decoder.width, config.latent_values),
         )
         experts = self.sizes[ModelPart.UNDERSTANDING] + self.sizes[ModelPart.GENERATION]
         return Work(
-            (*((product, layers * times) for product in one), *((product, times) for product in ends)),
+            (
+                *((product, layers * times) for product in one),
+                *((product, num * times) for product, num in delimiters),
+                *((product, times) for product in ends),
+            ),
             values=float(times * (experts + self._cached(context))),
             tokens=latents * times,
         )
@@ -161,15 +174,13 @@ class EpisodeWork:
         """The first picture again: encoded and looked at, then read."""
         vision, width = self.config.vision, self.config.decoder.width
         clean, view = self.latents + DELIMITERS, self.patches + DELIMITERS
-        layers = self.config.decoder.num_layers
-        products = [*self._expert(self.latents), *self._expert(DELIMITERS), *self._attention(clean, context)]
-        products += [*self._expert(view), *self._attention(view, context + clean)]
+        seen = (*self._attention(clean, context), *self._attention(view, context + clean))
         tower = 2 * self.patches * (self.sizes[ModelPart.VISION] - vision.side**2 * vision.width)
         tower += 4 * vision.num_layers * vision.width * self.patches**2
         tower += 2 * self.patches * width * (vision.width + width)
         read = (ModelPart.VISION, ModelPart.CONNECTOR, ModelPart.UNDERSTANDING, ModelPart.GENERATION)
         return Work(
-            tuple((one, layers) for one in products),
+            self._kept((self.latents, DELIMITERS, view), seen),
             other_flops=self.autoencoder.encode_flops + tower,
             values=sum(self.sizes[part] for part in read) + self.autoencoder.encoder_values,
             tokens=clean + view,

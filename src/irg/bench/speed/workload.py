@@ -106,6 +106,7 @@ def random_pipeline(
 ) -> Pipeline:
     """Random weights; thoughts never end before their length is reached."""
     model = random_model(config, device, dtype)
+    model.join()
     tokenizer = counting_tokenizer(config.decoder.vocabulary)
     with torch.no_grad():
         model.decoder.head.weight[tokenizer.special.text_end] = 0.0  # far below the best of all others

@@ -1,0 +1,221 @@
+"""Attention of one pass over a batch of strands: new keys and values are written in place behind the strands,
+and every new token attends to what its row then holds, without masks where it may see all of that.
+
+What is written where, and who sees how much, is decided once per pass from lengths and kinds, on the host.
+Rows that are alike and lie side by side, in the packed row as in a slab, go through as one.
+
+Shape suffixes: T tokens of one stream, R rows of a group, N tokens of a part, S slots, H heads, G key/value
+heads, K head width, A all heads' values of a token.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import groupby
+
+import torch
+from torch.nn import functional
+
+from irg.core import Kind, Segment
+from irg.engine.strand import Strand
+from irg.model import Projected
+
+
+class Lane(IntEnum):
+    """Where tokens stand in the streams. Texts and delimiters, then patches, are the understanding one."""
+
+    TEXT = 0
+    PATCH = 1
+    LATENT = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tokens of a segment that stand side by side in a lane. Slots are counted from the strand's length."""
+
+    lane: Lane
+    num: int
+    slots: tuple[int, int]
+    """The first of its slots, and from each to the next."""
+    sees: int
+    """Its last token sees what the strand holds and so many new slots."""
+    causal: bool
+    """Whether each token before the last sees one slot less than the next, or as much as the last."""
+
+
+Parts = tuple[Part, ...]
+
+
+def text_parts(num: int, first: int = 0) -> Parts:
+    """A run of text, delimiters included."""
+    return (Part(Lane.TEXT, num, (first, 1), first + num, causal=num > 1),)
+
+
+def parts_of(segments: Sequence[Segment]) -> Parts:
+    """What the segments are made up of, in the order in which each lane has them."""
+    parts: list[Part] = []
+    first = 0
+    for segment in segments:
+        num = segment.num_tokens
+        if segment.kind is Kind.TEXT:
+            parts += text_parts(num, first)
+        else:
+            lane = Lane.PATCH if segment.kind is Kind.VIEW else Lane.LATENT
+            sees = first + num
+            parts.append(Part(Lane.TEXT, 2, (first, num - 1), sees, causal=False))
+            parts.append(Part(lane, num - 2, (first + 1, 1), sees, causal=False))
+        first += num
+    return tuple(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a part of a group's rows is found in its stream, and, per layer, what it writes and reads."""
+
+    is_latent: bool
+    first: int
+    """Of the first row's tokens of this lane, in the stream."""
+    per_row: int
+    """Tokens that each row has there."""
+    offset: int
+    num: int
+    num_rows: int
+    written: tuple[torch.Tensor, ...]
+    """[R, N, G, K]: keys and values of layer 0, of layer 1, ..."""
+    seen: tuple[torch.Tensor, ...]
+    """[R, G, S, K], in the same order."""
+    mask: torch.Tensor | None
+    is_causal: bool
+
+    def of(self, values_T: torch.Tensor) -> torch.Tensor:
+        """[R, N, ...]: this part of a stream's values."""
+        run = values_T[self.first : self.first + self.num_rows * self.per_row]
+        rows = run.unflatten(0, (self.num_rows, self.per_row))
+        return rows if self.num == self.per_row else rows[:, self.offset : self.offset + self.num]
+
+
+class StrandAttend:
+    """Attention of a pass whose row r goes on from `strands[r]` with the parts `rows[r]`.
+
+    The strands are at the tips of slots of their own (`with_room`), and the packed row holds their new tokens
+    in the same order. It can be run any number of times, as drawing does: tips are not moved.
+    """
+
+    def __init__(self, strands: Sequence[Strand], rows: Sequence[Parts]) -> None:
+        assert all(strand.is_tip for strand in strands), "a strand that has been written behind"
+        self.strands = tuple(strands)
+        counts = [[_count(parts, lane) for lane in Lane] for parts in rows]
+        texts = sum(count[Lane.TEXT] for count in counts)
+        at = [0, texts, 0]
+        self.places: list[_Place] = []
+        for first, last in _alike(strands, rows):
+            self.places += _places(strands[first:last], rows[first], at, counts[first])
+            for lane in Lane:
+                at[lane] += (last - first) * counts[first][lane]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nobody has written behind the strands since: else running it would overwrite that."""
+        return all(strand.is_tip for strand in self.strands)
+
+    def __call__(
+        self, layer: int, understood: Projected | None, generated: Projected | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        streams = (understood, generated)
+        for place in self.places:
+            stream = streams[place.is_latent]
+            assert stream is not None
+            place.written[2 * layer].copy_(place.of(stream.key_TGK))
+            place.written[2 * layer + 1].copy_(place.of(stream.value_TGK))
+        return self._attended(layer, understood, False), self._attended(layer, generated, True)
+
+    def _attended(self, layer: int, stream: Projected | None, is_latent: bool) -> torch.Tensor | None:
+        """[T, A], or None of a stream that asks nothing."""
+        if stream is None or (query_THK := stream.query_THK) is None:
+            return None
+        places = [place for place in self.places if place.is_latent == is_latent]
+        seen = [_attend(place, layer, query_THK) for place in places]
+        width = query_THK.shape[1] * query_THK.shape[2]
+        if all(place.num == place.per_row for place in places):
+            in_order = [seen[index] for index in sorted(range(len(seen)), key=lambda i: places[i].first)]
+            flat = [one.reshape(-1, width) for one in in_order]
+            if len(flat) == 1:
+                return flat[0]
+            return torch.cat(flat) if flat else query_THK.new_empty(0, width)
+        attended_TA = query_THK.new_empty(len(query_THK), width)
+        for place, one in zip(places, seen, strict=True):
+            place.of(attended_TA).copy_(one.flatten(2))
+        return attended_TA
+
+
+def _attend(place: _Place, layer: int, query_THK: torch.Tensor) -> torch.Tensor:
+    """[R, N, H, K]"""
+    query_RNHK = place.of(query_THK)
+    key_RGSK, value_RGSK = place.seen[2 * layer], place.seen[2 * layer + 1]
+    if place.num == 1:
+        # The heads that share keys and values are as many queries of one head: those are read once.
+        grouped_RGNK = query_RNHK[:, 0].unflatten(1, (key_RGSK.shape[1], -1))
+        seen_RGNK = functional.scaled_dot_product_attention(grouped_RGNK, key_RGSK, value_RGSK)
+        return seen_RGNK.flatten(1, 2)[:, None]
+    query_RHNK = query_RNHK.transpose(1, 2)
+    output_RHNK = functional.scaled_dot_product_attention(
+        query_RHNK,
+        key_RGSK,
+        value_RGSK,
+        attn_mask=place.mask,
+        is_causal=place.is_causal,
+        enable_gqa=query_RHNK.shape[1] != key_RGSK.shape[1],
+    )
+    return output_RHNK.transpose(1, 2)
+
+
+def _count(parts: Parts, lane: Lane) -> int:
+    return sum(part.num for part in parts if part.lane is lane)
+
+
+def _alike(strands: Sequence[Strand], rows: Sequence[Parts]) -> Iterator[tuple[int, int]]:
+    """Runs of rows, from one to before the other, that have the same to do at the same place of neighbouring
+    slots."""
+
+    def key(row: int) -> tuple[object, ...]:
+        strand = strands[row]
+        return id(strand.slot.slab), strand.slot.row - row, strand.length, rows[row]
+
+    for _, run in groupby(range(len(rows)), key=key):
+        members = list(run)
+        yield members[0], members[-1] + 1
+
+
+def _places(
+    strands: Sequence[Strand], parts: Parts, at: Sequence[int], counts: Sequence[int]
+) -> Iterator[_Place]:
+    """The parts of rows that are alike; `at` says where their tokens begin in the lanes."""
+    slab, row, length = strands[0].slot.slab, strands[0].slot.row, strands[0].length
+    pairs = slab.pairs[:, :, row : row + len(strands)].flatten(0, 1)
+    offsets = [0, 0, 0]
+    for part in parts:
+        first, step = length + part.slots[0], part.slots[1]
+        end = length + part.sees
+        mask, is_causal = None, False
+        if part.causal:
+            is_causal = end == part.num
+            mask = None if is_causal else _lower_right(part.num, end, pairs)
+        yield _Place(
+            part.lane is Lane.LATENT,
+            at[part.lane],
+            counts[part.lane],
+            offsets[part.lane],
+            part.num,
+            len(strands),
+            pairs[:, :, first : first + step * (part.num - 1) + 1 : step].unbind(0),
+            pairs[:, :, :end].transpose(2, 3).unbind(0),
+            mask,
+            is_causal,
+        )
+        offsets[part.lane] += part.num
+
+
+def _lower_right(num: int, end: int, like: torch.Tensor) -> torch.Tensor:
+    """[N, S]: the last of the new tokens sees every slot, each one before it one less."""
+    last = torch.arange(end - num, end, device=like.device)
+    return torch.arange(end, device=like.device) <= last[:, None]
