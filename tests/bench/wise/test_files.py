@@ -55,7 +55,7 @@ def gone_on_with(before: ResultFiles, case: dict[str, Any], folder: Path) -> tup
     write_sources(folder / "sources", OF_2026, range(1, 2))
     with (
         serving(Behaviour(status=status)) as server,
-        WISE_VERIFIED.judge(options(server, folder, modified_templates="true")) as judge,
+        WISE_VERIFIED.judge(options(server, folder, modified_templates="true", attempts="1")) as judge,
     ):
         heard = {one.item.id: hearing(one, rows) for one, rows in judge.hear(shown)}
     return before.added(items, heard, lambda item: f"<image_dir>/{item.id}.png"), calls
