@@ -23,6 +23,13 @@ def folder() -> Path:
     return Path(named) if named else REPOSITORY.parent / "shared" / "bench" / "cases"
 
 
+def data_folder(benchmark: str) -> Path:
+    """The official files of a benchmark: beside the cases, or else beside those of the usual place."""
+    beside = (folder().parent, REPOSITORY.parent / "shared" / "bench")
+    places = [place / "data" / benchmark for place in beside]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
 class Cases:
     """The cases under some keys of one file, claimed by the module that makes this."""
 

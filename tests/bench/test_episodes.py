@@ -1,6 +1,6 @@
 import json
 import pickle
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,5 +114,5 @@ def test_a_header_tells_apart_what_decides_the_drawing(changes: dict[str, Any]) 
 def test_a_header_has_the_usual_plans_values() -> None:
     chosen = settings(32).model_copy(update={"height": 16})
     header, plan = drawing_header(chosen, {}), chosen.plan(turns=5)
-    assert header["size"] == [32, 16] and header["first"] == asdict(plan.turns[0])
-    assert all(header["later"] == asdict(turn) for turn in plan.turns[1:])
+    assert header["size"] == [32, 16] and header["first"] == plan.turns[0].as_json()
+    assert all(header["later"] == turn.as_json() for turn in plan.turns[1:])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
 import irg
@@ -62,6 +63,17 @@ def scenes_checkpoint(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
         view=Resize(max_side=112, min_side=56, stride=14),
     )
     settings.save(folder)
+    return folder
+
+
+@pytest.fixture
+def unloadable(scenes_checkpoint: Path, tmp_path: Path) -> Path:
+    """A checkpoint of the scene world that looks whole until its weights are loaded."""
+    folder = tmp_path / "unloadable"
+    shutil.copytree(scenes_checkpoint, folder)
+    weights = load_file(folder / "ema.safetensors")
+    weights["llm2vae.bias"][0] = float("nan")
+    save_file(weights, folder / "ema.safetensors")
     return folder
 
 

@@ -1,8 +1,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from irg.bench.known import PLACES
+from irg.bench.wise.benchmark import OF_2026
+from tests.bench.judging_server import picture, words
+from tests.bench.wise.sources import write_sources
 from tests.cli.conftest import Run
+from tests.endpoint.fake_server import Behaviour, serving
 
 
 def test_the_list_names_every_benchmark(run: Run) -> None:
@@ -27,3 +33,29 @@ def test_only_a_run_can_be_exported(run: Run, work: Path) -> None:
     refused = run("bench", "export", ".", "--out", "official")
     assert refused.exit_code == 2 and "holds no benchmark run" in refused.stderr
     assert not (work / "official").exists()
+
+
+def test_pictures_that_a_judge_behind_an_address_has_scored_are_exported_with_what_it_said(
+    run: Run, work: Path
+) -> None:
+    pytest.importorskip("openai", reason="judges behind addresses need the extra `bench`")
+    write_sources(work / "sources", OF_2026, range(1, 7))
+    (work / "pictures").mkdir()
+    for number in range(1, 6):
+        (work / "pictures" / f"{number}.png").write_bytes(picture((number, 0, 0)).data)
+    arguments = ("pictures", "--benchmark", "wise-verified", "--out", "run", "--sources", "sources", "--json")
+    with serving(Behaviour(answer=lambda body: "?" if '"p5"' in words(body) else "Score: 1")) as server:
+        judge = [f"base_url={server.url}", "modified_templates=true", "wait=0.01"]
+        told = [part for setting in judge for part in ("--judge", setting)]
+        scored = run("bench", "score", *arguments, *told)
+        assert scored.exit_code == 1, "it is incomplete"
+        again = run("bench", "score", *arguments, *told)
+        assert server.num_requests == 4 + 3 + 3, "only what could not be read is asked again"
+    assert again.exit_code == 1
+    result = json.loads(again.stdout)
+    assert result["judge"]["model"] == "Qwen3.5-35B-A3B"
+    assert run("bench", "export", "run", "--out", "official").exit_code == 0
+    name = "results1/cultural_common_sense_verified_scores_results.jsonl"
+    rows = [json.loads(line) for line in (work / "official" / name).read_text().splitlines()]
+    assert [row["prompt_id"] for row in rows] == [1, 2, 3, 4] and {row["score"] for row in rows} == {1.0}
+    assert (work / "official" / "turn1" / "5.png").is_file()

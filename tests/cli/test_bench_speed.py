@@ -34,6 +34,16 @@ def test_json_is_the_whole_of_stdout(run: Run) -> None:
     }
 
 
+def test_what_is_cheaper_is_judged(run: Run) -> None:
+    content = json.loads(
+        run("bench", "speed", "--cheaper", "--prompts", "1", "--device", "cpu", "--json").stdout
+    )
+    exact, *others = content["cheaper"]
+    assert (content["prompts"], exact["options"], exact["evaluations"], exact["faster"]) == (1, "exact", 8, 1)
+    fewer = next(way for way in others if way["options"] == "--points 3")
+    assert fewer["evaluations"] == 2 and set(fewer["difference"]) == {"value", "low", "high"}
+
+
 def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
     result = run(*TINY, "--layers", "9")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -14,6 +14,11 @@ def test_the_table_names_what_matters(run: Run, checkpoint: Path) -> None:
         assert words in result.stdout
 
 
+def test_the_model_is_named_as_everywhere(run: Run, refuse, checkpoint: Path) -> None:
+    assert run("info", "--model", checkpoint).stdout == run("info", checkpoint).stdout
+    assert "are two checkpoints: expected one" in refuse("info", checkpoint, "--model", "other")
+
+
 def test_measured_scores_are_shown(run: Run, checkpoint: Path, work: Path) -> None:
     folder = work / "scored"
     shutil.copytree(checkpoint, folder)

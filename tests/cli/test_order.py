@@ -1,6 +1,5 @@
 """What was asked for reaches the plan, and what is wrong with it is told before a model is loaded."""
 
-import shutil
 from pathlib import Path
 
 from irg.core.trace import Trace
@@ -29,10 +28,8 @@ def test_every_option_reaches_the_plan(run: Run, checkpoint: Path) -> None:
     assert (trace.model["dtype"], trace.model["device"]) == ("bfloat16", "cpu")
 
 
-def test_a_prompt_that_is_too_long_costs_no_load(run: Run, checkpoint: Path, tmp_path: Path) -> None:
-    shutil.copytree(checkpoint, tmp_path / "broken")
-    (tmp_path / "broken" / "ema.safetensors").write_bytes(b"no weights")
-    result = run("generate", "dog " * 9000, "--model", tmp_path / "broken")
+def test_a_prompt_that_is_too_long_costs_no_load(run: Run, unloadable: Path) -> None:
+    result = run("generate", "dog " * 9000, "--force", "--model", unloadable)
     assert result.exit_code == 2 and "tokens, this model takes up to 4096" in result.stderr
 
 
@@ -54,3 +51,14 @@ def test_weights_of_few_bits_are_said_in_the_trace(run: Run, checkpoint: Path) -
     for weights, outcome in ((), "1 made, 0 skipped"), (("--weights", "int8"), "1 made, 0 skipped"):
         again = run(*many, "--turns", 1, "--model", checkpoint, *SMALL, *weights)
         assert outcome in again.stdout
+
+
+def test_what_is_saved_is_asked_for(run: Run, checkpoint: Path) -> None:
+    options = ("--turns", 1, "--model", checkpoint, *SMALL)
+    run("generate", "dog", "--out", "x", "--every", 2, "--solver", "adams", "--guided", 0.5, 0.9, *options)
+    (turn,) = Trace.load(Path("x")).settings["turns"]
+    assert turn["saving"] == {"every": 2, "solver": "adams"} and turn["guidance"]["interval"] == [0.5, 0.9]
+    run("generate", "dog", "--out", "y", *options)
+    assert "saving" not in Trace.load(Path("y")).settings["turns"][0]
+    result = run("generate", "dog", "--guided", 0.9, 0.5, *options)
+    assert result.exit_code == 2 and "guidance interval (0.9, 0.5)" in result.stderr

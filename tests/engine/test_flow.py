@@ -6,11 +6,14 @@ import torch
 
 from irg.core import Document, Grid, Kind, SpecialTokens, pack
 from irg.engine import (
+    EXACT,
     Easel,
     Guidance,
     Pool,
     Renorm,
+    Saving,
     Sketch,
+    Solver,
     Strand,
     append,
     denoise,
@@ -221,3 +224,38 @@ def test_drawing_leaves_the_strands_alone(model: UnifiedModel, special: SpecialT
     list(denoise(model, start, special))
     assert all(torch.equal(held(sketch.main), was) for sketch, was in zip(start, before, strict=True))
     assert all(sketch.main.is_tip for sketch in start)
+
+
+@pytest.mark.parametrize(
+    ("saving", "run"), [(Saving(every=2), 3), (Saving(every=3), 2), (Saving(solver=Solver.ADAMS), 5)]
+)
+def test_what_is_saved_is_as_by_hand(
+    model: UnifiedModel, special: SpecialTokens, calls: list[int], saving: Saving, run: int
+) -> None:
+    """Guided and of three sizes; by hand each velocity is that of an exact step from where the sketch is."""
+    schedule, guidance = shifted_schedule(6, 1.0), Guidance(2.0, 1.0, (0.5, 1.0), Renorm.NONE)
+    made = [replace(one, saving=saving) for one in sketches(model, special, schedule, guidance)]
+    *_, drawn = denoise(model, made, special)
+    assert len(calls) == run
+    for place, sketch in enumerate(made):
+        exact, latent, known = Easel(model, special), sketch.latent_NV, ()
+        for index, times in enumerate(pairwise(schedule)):
+            if saving.evaluates(index):
+                here = replace(sketch, saving=EXACT, latent_NV=latent, index=index)
+                (after,) = exact.step([here])
+                assert after.velocity_NV is not None
+                known = (*known, (times[0], after.velocity_NV))[-2:]
+            latent = latent - saving.velocity(known, times) * (times[0] - times[1])
+        assert torch.allclose(drawn[place].latent_NV, latent, atol=1e-5)
+
+
+def test_sketches_that_save_and_that_do_not_go_together(model: UnifiedModel, special: SpecialTokens) -> None:
+    schedule = shifted_schedule(5, 3.0)
+    plain = sketches(model, special, schedule)
+    mixed = [plain[0], replace(plain[1], saving=Saving(every=2)), plain[2]]
+    *_, alone = denoise(model, plain, special)
+    *_, together = denoise(model, mixed, special)
+    assert [one.evaluations for one in together] == [4, 2, 4]
+    for row in (0, 2):
+        assert torch.allclose(together[row].latent_NV, alone[row].latent_NV, atol=1e-5)
+    assert not torch.equal(together[1].latent_NV, alone[1].latent_NV)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
-from irg.model.checkpoint import CheckpointError, CheckpointFolder, is_hub_id
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from tests.models import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
@@ -121,14 +121,6 @@ def test_a_hub_id_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         CheckpointError, match=r"nobody/no-such-model is no local folder and could not be fetched"
     ):
         CheckpointFolder.find("nobody/no-such-model")
-
-
-def test_what_may_be_a_name_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my").mkdir()
-    (tmp_path / "my" / "set").mkdir()
-    assert is_hub_id("owner/set-1.0") and not is_hub_id("my/set")
-    assert not is_hub_id("set") and not is_hub_id("/owner/set") and not is_hub_id("a/b/c")
 
 
 def test_bagel_has_the_right_tensors() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from irg.scorers.weights import ScorerWeights, arithmetic
+from irg.scorers.weights import ScorerWeights, arithmetic, refuse_device, refuse_name
 
 
 def test_a_folder_is_told_by_what_it_holds(tmp_path: Path) -> None:
@@ -35,3 +35,14 @@ def test_arithmetic_names_what_computes() -> None:
     pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
     found = arithmetic(torch.device("cpu"), torch.float32)
     assert (found["device"], found["dtype"], found["torch"]) == ("cpu", "float32", torch.__version__)
+
+
+def test_what_cannot_be_used_is_told_without_fetching_anything(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
+    refuse_name("who/what")
+    refuse_name(str(tmp_path))
+    refuse_device("cpu")
+    with pytest.raises(ValueError, match="neither a folder nor a hub id"):
+        refuse_name("what")
+    with pytest.raises(ValueError, match="device 'cuda:99' cannot be used here"):
+        refuse_device("cuda:99")

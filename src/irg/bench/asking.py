@@ -34,8 +34,8 @@ class Question:
 class AskingJudge:
     """Asks a model what there is to be asked about pictures, many questions at a time.
 
-    A question whose answer cannot be read is asked again, up to `readings` times in all. Errors on the way to
-    the model have attempts of their own, which are the endpoint's.
+    A question whose answer cannot be read, or is not there after all attempts of the endpoint, is put again,
+    up to `readings` times in all. With one attempt at the endpoint that is how official scripts count.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class AskingJudge:
                     reply = await self.endpoint.read(request, read)
             except EndpointError as error:
                 failure = error
-                if error.reason is not NoAnswer.INVALID:
+                if error.reason is not NoAnswer.INVALID and not error.reason.retried:
                     break
             else:
                 evidence = reply.value | ({"unread": unread} if unread else {})

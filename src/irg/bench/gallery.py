@@ -2,6 +2,7 @@
 reflection helped and where it hurt."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,56 +49,73 @@ class Card:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The cards of a run, of so many that there are, each with its places by gain and by loss; and how many
+    cards there are of each change and category, by which they can be chosen."""
+
+    id: str
+    title: str
+    total: int
+    cards: Sequence[tuple[Card, int, int]]
+    changes: Mapping[str, int]
+    categories: Mapping[str, int]
+
+
+def gallery_of(name: str, judged: Judged, look: Look, count: int = SHOWN) -> Gallery:
+    cards, total = cards_of(judged, look, count)
+    by_gain, by_loss = (_places([sign * card.gain for card in cards]) for sign in (-1, 1))
+    changes = Counter(str(card.change) for card in cards if card.change)
+    categories = Counter(card.category for card in cards)
+    placed = list(zip(cards, by_gain, by_loss, strict=True))
+    return Gallery(name, judged.run.folder.resolve().name, total, placed, changes, categories)
+
+
+def _places(values: Sequence[float]) -> list[int]:
+    """Where each stands when they are sorted; equals keep their order."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return [place for _, place in sorted((index, place) for place, index in enumerate(order))]
+
+
 def cards_of(judged: Judged, look: Look, count: int = SHOWN) -> tuple[list[Card], int]:
     """Some of the pictures of a run, in the order of the benchmark, and how many there are.
 
     First come all that the last turn changed, then others, by the hashes of their names and not picked.
     """
-    run = judged.run
-    by_turn = {turn: _by_place(summaries[0]) for turn, summaries in judged.summaries.items()}
+    by_turn = {turn: _by_place(summaries) for turn, summaries in judged.summaries.items()}
     pairs = _pairs(judged)
     places = [
         (item, number)
-        for item in run.items
+        for item in judged.run.items
         for number in _numbers(item.id, len(item.seeds), by_turn.values())
     ]
-    order = sorted(
-        range(len(places)),
-        key=lambda index: (
-            not _is_changed(pairs.get((places[index][0].id, places[index][1]))),
-            digest_of(places[index][0].id, places[index][1]),
-        ),
-    )
-    drawn = run.drawn()
+
+    def rank(index: int) -> tuple[bool, str]:
+        item, number = places[index]
+        return not _is_changed(pairs.get((item.id, number))), digest_of(item.id, number)
+
+    drawn = judged.run.drawn()
     cards = []
-    for item, number in (places[index] for index in sorted(order[:count])):
-        pair = pairs.get((item.id, number))
-        samples = {
-            turn: found[item.id, number] for turn, found in by_turn.items() if (item.id, number) in found
-        }
+    for index in sorted(sorted(range(len(places)), key=rank)[:count]):
+        item, number = places[index]
+        key, pair = (item.id, number), pairs.get((item.id, number))
+        samples = {turn: found[key] for turn, found in by_turn.items() if key in found}
         steps = []
-        for turn in run.turns:
-            hearing = judged.heard.get((item.id, turn))
-            picture = _thumbnail(look(item, turn).get(number or 0))
-            steps.append(
-                _step(
-                    turn, samples.get(turn), hearing, number, picture, _thought(drawn, item.id, number, turn)
-                )
-            )
+        for turn in judged.run.turns:
+            seen = _thumbnail(look(item, turn).get(number or 0)), _thought(drawn, item.id, number, turn)
+            steps.append(_step(turn, samples.get(turn), judged.heard.get((item.id, turn)), number, seen))
         category = next(iter(samples.values())).category if samples else ""
-        change = pair.change if pair else None
-        cards.append(Card(item.id, item.prompt, category, change, pair.gain if pair else 0.0, tuple(steps)))
+        change, gain = (pair.change, pair.gain) if pair else (None, 0.0)
+        cards.append(Card(item.id, item.prompt, category, change, gain, tuple(steps)))
     return cards, len(places)
 
 
-_Places = Mapping[tuple[str, int | None], Sample]
-
-
-def _by_place(summary: Summary) -> dict[tuple[str, int | None], Sample]:
-    """The first sample of each picture."""
+def _by_place(summaries: Sequence[Summary]) -> dict[tuple[str, int | None], Sample]:
+    """The first sample of each picture, in the first variant that has one."""
     found: dict[tuple[str, int | None], Sample] = {}
-    for sample in summary.samples:
-        found.setdefault((sample.item, sample.picture), sample)
+    for summary in summaries:
+        for sample in summary.samples:
+            found.setdefault((sample.item, sample.picture), sample)
     return found
 
 
@@ -113,10 +131,10 @@ def _pairs(judged: Judged) -> dict[tuple[str, int | None], Pair]:
     turns = [turn for turn in judged.run.turns if turn != BASE_TURN]
     if len(turns) < 2:
         return {}
-    first, last = (judged.summaries[turn][0] for turn in (turns[0], turns[-1]))
     found: dict[tuple[str, int | None], Pair] = {}
-    for pair in pairs_of(first, last):
-        found.setdefault((pair.before.item, pair.before.picture), pair)
+    for first, last in zip(judged.summaries[turns[0]], judged.summaries[turns[-1]], strict=True):
+        for pair in pairs_of(first, last):
+            found.setdefault((pair.before.item, pair.before.picture), pair)
     return found
 
 
@@ -129,9 +147,10 @@ def _step(
     sample: Sample | None,
     hearing: Hearing | None,
     number: int | None,
-    picture: Inlined | None,
-    thought: str | None,
+    seen: tuple[Inlined | None, str | None],
 ) -> Step:
+    """`seen` is the picture and the thought before it."""
+    picture, thought = seen
     name = "base" if turn == BASE_TURN else f"turn {turn}"
     if sample is None:
         reason = "not drawn" if hearing is None else hearing.failure(number) or "not counted"

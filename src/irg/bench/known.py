@@ -6,13 +6,13 @@ from importlib import import_module
 from irg.bench.protocol import Benchmark
 
 PLACES = {
+    "scene": "irg.bench.scene.benchmark:SCENE",
     "geneval": "irg.bench.geneval.benchmark:GENEVAL",
     "geneval-long": "irg.bench.geneval.benchmark:GENEVAL_LONG",
     "geneval2": "irg.bench.geneval2.benchmark:GENEVAL2",
     "genai-bench": "irg.bench.genai.benchmark:GENAI_BENCH",
     "genai-bench-527": "irg.bench.genai.benchmark:GENAI_BENCH_527",
     "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
-    "scene": "irg.bench.scene.benchmark:SCENE",
     "tiif": "irg.bench.tiif.benchmark:TIIF",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",

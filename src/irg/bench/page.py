@@ -1,8 +1,8 @@
 """The report: one HTML page and one Markdown table of some runs, beside what others have published."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from markupsafe import Markup
 from irg.bench.changes import Changes, Rate, changes_of
 from irg.bench.columns import Column, Section, sections_of
 from irg.bench.figures import difference
-from irg.bench.gallery import SHOWN, Card, cards_of
-from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary
+from irg.bench.gallery import SHOWN, gallery_of
+from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
 from irg.bench.published import PUBLISHED, Published
 from irg.bench.session import look_of
 from irg.core.files import write_atomically
@@ -72,7 +72,10 @@ def _section(section: Section, number: int, shown: int) -> dict[str, Any]:
         "budgets": list(_budgets(section)),
         "missing": _missing(section),
         "protocol": _protocol(section),
-        "galleries": list(_galleries(section, number, shown)),
+        "galleries": [
+            gallery_of(f"gallery{number}-{place}", judged, look_of(judged.run, section.benchmark), shown)
+            for place, judged in enumerate(section.judged)
+        ],
     }
 
 
@@ -80,7 +83,7 @@ def _facts(section: Section) -> list[str]:
     facts = [
         f"version {section.benchmark.version}",
         plural(len(section.items), "prompt"),
-        f"judge: {_judge(section.judge)}",
+        f"judge: {judge_name(section.judge)}",
     ]
     return facts + _warnings([section])
 
@@ -94,10 +97,6 @@ def _warnings(sections: Sequence[Section]) -> list[str]:
     if any(_missing(section) for section in sections):
         found.append("incomplete")
     return found
-
-
-def _judge(judge: Mapping[str, Any]) -> str:
-    return str(judge.get("name") or judge.get("model") or json.dumps(dict(judge), sort_keys=True)[:120])
 
 
 def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
@@ -191,14 +190,21 @@ def _difference(better: Column, than: Column, benchmark: Benchmark) -> list[str]
 
 
 def _changes(section: Section) -> Iterator[Changes]:
-    """From each turn with a thought to the next, and from the first of them to the last."""
+    """Of each variant from each turn with a thought to the next, and from the first of them to the last."""
+    titles = _variant_titles(section)
     for judged in section.judged:
         ours = [column for column in section.columns if column.judged is judged and column.turn != BASE_TURN]
         steps = list(pairwise(ours))
         if len(ours) > 2:
             steps.append((ours[0], ours[-1]))
         for before, after in steps:
-            yield changes_of((before.title, before.summaries[0]), (after.title, after.summaries[0]))
+            for title, *summaries in zip(titles, before.summaries, after.summaries, strict=True):
+                yield changes_of((f"{title}{before.title}", summaries[0]), (after.title, summaries[1]))
+
+
+def _variant_titles(section: Section) -> list[str]:
+    """What stands before what is said of a variant: nothing where there is but one."""
+    return [f"{variant}: " if len(section.variants) > 1 else "" for variant in section.variants]
 
 
 def _changed(one: Changes) -> list[str]:
@@ -224,17 +230,21 @@ def _budgets(section: Section) -> Iterator[list[Any]]:
     for column in section.columns:
         cost = column.judged.costs.get(column.turn)
         if cost is not None:
-            headline = _marked(column.summaries[0].headline, section.benchmark)
+            headlines = [_marked(summary.headline, section.benchmark) for summary in column.summaries]
             turns = max(column.turn, 1)
-            yield [column.title, turns, cost.evaluations, cost.tokens, f"{cost.seconds:.1f}", headline]
+            yield [column.title, turns, cost.evaluations, cost.tokens, f"{cost.seconds:.1f}", *headlines]
 
 
 def _missing(section: Section) -> list[list[Any]]:
-    return [
-        [column.title, count, reason]
-        for column in section.columns
-        for reason, count in column.summaries[0].missing.items()
-    ]
+    """By column what is missing and why; of several variants that lack the same, once."""
+    rows = []
+    for column in section.columns:
+        lacking = [summary.missing for summary in column.summaries]
+        is_one = all(one == lacking[0] for one in lacking)
+        for title, missing in zip(_variant_titles(section), lacking[:1] if is_one else lacking, strict=False):
+            name = column.title if is_one else f"{title}{column.title}"
+            rows += [[name, count, reason] for reason, count in missing.items()]
+    return rows
 
 
 def _protocol(section: Section) -> list[list[str]]:
@@ -254,41 +264,13 @@ def _protocol(section: Section) -> list[list[str]]:
         rows.append(
             [f"{name}: mode and seed", f"{about['mode']}, {about['deciding'].get('seed', 'not ours')}"]
         )
+        answered = Counter(
+            _short(row.judge) for one in judged.heard.values() for row in one.rows if row.judge
+        )
+        rows += [[f"{name}: answered as", f"{said}, {count:,} times"] for said, count in answered.items()]
         rows.append([f"{name}: made", f"{about['date']} by irg {about['irg']}"])
     return rows
 
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-@dataclass(frozen=True, eq=False)
-class Gallery:
-    """The cards of a run, with what they can be chosen by: how many there are of each change and category."""
-
-    id: str
-    title: str
-    total: int
-    cards: Sequence[Card]
-    changes: Mapping[str, int]
-    categories: Mapping[str, int]
-
-    def place(self, card: Card, falling: bool) -> int:
-        """Where the card stands when cards are sorted by gain."""
-        order = sorted(self.cards, key=lambda one: -one.gain if falling else one.gain)
-        return order.index(card)
-
-
-def _galleries(section: Section, number: int, shown: int) -> Iterator[Gallery]:
-    for place, judged in enumerate(section.judged):
-        cards, total = cards_of(judged, look_of(judged.run, section.benchmark), shown)
-        changes = [str(card.change) for card in cards if card.change]
-        categories = [card.category for card in cards]
-        yield Gallery(
-            f"gallery{number}-{place}",
-            judged.run.folder.resolve().name,
-            total,
-            cards,
-            {one: changes.count(one) for one in dict.fromkeys(changes)},
-            {one: categories.count(one) for one in dict.fromkeys(categories)},
-        )

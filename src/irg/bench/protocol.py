@@ -54,6 +54,13 @@ class EvidenceRow:
     status: Status = Status.OK
     judge: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def fault(self) -> str | None:
+        """Why it says nothing, of an error with its `reason` in the evidence; None if it says something."""
+        reason = self.evidence.get("reason") if self.status is Status.JUDGE_ERROR else None
+        told = f"{self.status}: {reason}" if reason else str(self.status)
+        return None if self.status is Status.OK else told
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -86,8 +93,8 @@ class Hearing:
         if picture is not None and picture not in self.shown:
             return self.absent.get(picture, NOT_DRAWN)
         rows = self._about(picture)
-        failed = [row.status for row in rows if row.status is not Status.OK]
-        return str(failed[0]) if failed else None if rows else "not judged"
+        failed = [fault for row in rows if (fault := row.fault) is not None]
+        return failed[0] if failed else None if rows else "not judged"
 
     def _about(self, picture: int | None) -> list[EvidenceRow]:
         return [row for row in self.rows if row.picture == picture]
@@ -171,9 +178,20 @@ class Summary:
         return not self.missing
 
 
+def judge_name(identity: Mapping[str, Any]) -> str:
+    """What a judge is called beside a number: its name or model, or those of its parts."""
+    for name in ("name", "model"):
+        if isinstance(found := identity.get(name), str):
+            return found
+    parts = {part: judge_name(inner) for part, inner in identity.items() if isinstance(inner, Mapping)}
+    return ", ".join(f"{part} {name}" for part, name in parts.items() if name)
+
+
 Hearings = Mapping[str, Hearing]
 """Of one turn, by the item's id; an item may have none."""
 Summarise = Callable[[Sequence[Item], Hearings], Summary]
+Results = Callable[[Sequence[Item], Hearings], Mapping[str, str]]
+"""Files by their paths, such as official programs read them."""
 
 
 @dataclass(frozen=True)
@@ -182,8 +200,8 @@ class Benchmark:
 
     `judge` makes the judge, for the length of a block. `summaries` has a function for each variant of the
     protocol by its name, the first being the usual one. `digits` is how official tables round, and `scale`
-    what they multiply by. `size` is that of all pictures, and `world` the closed one that a model has to
-    know, where there is but one.
+    what they multiply by. `results` are the official result files of a turn, where they are known. `size` is
+    that of all pictures, and `world` the closed one that a model has to know, where there is but one.
     """
 
     name: str
@@ -196,6 +214,7 @@ class Benchmark:
     sources: tuple[OfficialFile, ...] = ()
     digits: int = 2
     scale: float = 1.0
+    results: Results | None = None
     size: tuple[int, int] | None = None
     world: str | None = None
 

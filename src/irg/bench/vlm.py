@@ -35,7 +35,7 @@ class VlmSettings(BaseSettings):
     wait: float = Field(default=1.0, gt=0)
     """Seconds before the second of them at most; the bound doubles from one to the next."""
     readings: int = Field(default=3, ge=1)
-    """Answers to one question at most, where they cannot be read."""
+    """How often a question is put at most, where its answer cannot be read, or there is none."""
     max_cost: float | None = Field(default=None, ge=0)
     max_requests: int | None = Field(default=None, ge=0)
     price_input: float | None = Field(default=None, ge=0)

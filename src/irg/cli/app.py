@@ -12,6 +12,7 @@ from irg.cli import (
     bench_files,
     bench_report,
     bench_run,
+    bench_scorer,
     bench_speed,
     bench_train,
     curate,
@@ -110,6 +111,7 @@ bench.group.command("report", epilog=bench_report.EXAMPLES)(bench_report.report)
 bench.group.command("list")(bench_files.benchmarks)
 bench.group.command("download")(bench_files.download)
 bench.group.command("export", epilog=bench_files.EXPORT_EXAMPLES)(bench_files.export)
+bench.group.command("scorer", epilog=bench_scorer.EXAMPLES)(bench_scorer.scorer)
 bench.group.command("speed", epilog=bench_speed.EXAMPLES)(bench_speed.speed)
 for name, group in (
     ("data", data.group),

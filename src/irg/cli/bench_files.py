@@ -11,6 +11,7 @@ from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark, OfficialFile
+    from irg.bench.runs import Run as BenchmarkRun
 
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg bench export runs/geneval --out official/
@@ -65,7 +66,8 @@ def export(
 ) -> None:
     """Write a run's pictures as the official programs expect them: a tree for each turn, turn1, turn2, ...
 
-    Every picture keeps its bytes (in a grid its pixels), whatever suffix the benchmark gives its files.
+    Every picture keeps its bytes (in a grid its pixels), whatever suffix the benchmark gives its files. What
+    its last judge found goes beside them, in results1, results2, ..., where the official files are known.
     """
     from irg.bench.known import benchmark
     from irg.bench.runs import Run
@@ -81,7 +83,22 @@ def export(
             missing = write_tree(official.tree, ours.items, look, turn, folder / f"turn{turn}")
             for reason, count in missing.items():
                 err.print(f"turn {turn}: {count:,} missing: {reason}", style="yellow")
+        _write_results(ours, official, folder)
     out.print(str(to), markup=False, soft_wrap=True)
+
+
+def _write_results(run: "BenchmarkRun", benchmark: "Benchmark", folder: Path) -> None:
+    from irg.bench.judging import hearings
+    from irg.core.files import inside, write_atomically
+
+    if benchmark.results is None or not run.judges:
+        return
+    store = run.evidence(run.judges[-1])
+    for turn in run.turns:
+        for name, text in benchmark.results(run.items, hearings(store, turn)).items():
+            path = inside(folder / f"results{turn}", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text)
 
 
 def _state(benchmark: "Benchmark") -> str:

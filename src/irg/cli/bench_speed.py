@@ -2,18 +2,23 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.table import Table
 
 from irg.cli.options import AsJson, Device, Dtype, option
 from irg.terminal import err, out, print_json
 
+if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+
 EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset mid --out speed
   irg bench speed --preset bagel_7b --layers 4 --dtype bfloat16
   irg bench speed --json > before.json
-  irg bench speed --compare before.json after.json"""
+  irg bench speed --compare before.json after.json
+  irg bench speed --cheaper --prompts 300"""
 
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
@@ -44,6 +49,11 @@ def speed(
         tuple[Path, Path] | None,
         option("Show two runs beside each other, and measure nothing.", metavar="BEFORE AFTER"),
     ] = None,
+    cheaper: Annotated[
+        bool,
+        option("Measure what drawing more cheaply saves, and what it costs on the scene benchmark, instead."),
+    ] = False,
+    prompts: Annotated[int, option("For --cheaper.", metavar="N", least=1)] = 120,
     as_json: AsJson = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -75,6 +85,9 @@ def speed(
     if folder is not None:
         make_writable(folder)
     console = err if as_json else out
+    if cheaper:
+        _cheaper(console, prompts, place, dtype, as_json)
+        return
     with console.status("") as status, torch.inference_mode():
         found = measure(
             Workload(preset, layers, side, thought_tokens, points),
@@ -90,6 +103,53 @@ def speed(
         print_json(summary(found))
     else:
         _show(details(found))
+
+
+def _cheaper(
+    console: "Console", prompts: int, place: "torch.device", dtype: str | None, as_json: bool
+) -> None:
+    """The embedded model, whose pictures the scene benchmark can judge."""
+    import torch
+
+    from irg.bench.scene.items import SceneOptions
+    from irg.bench.speed.cheaper import difference, measure_cheaper
+    from irg.pipeline import load_pipeline
+
+    pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
+    with console.status("") as status:
+        found = measure_cheaper(
+            pipeline, SceneOptions(prompts, batch=16), place, lambda step: status.update(f"{step} ...")
+        )
+    exact = found[0]
+    table = Table(
+        "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
+    )
+    rows = []
+    for way in found:
+        mean, low, high = difference(exact, way)
+        faster = exact.seconds / way.seconds
+        rows.append(
+            {
+                "options": way.options,
+                "evaluations": way.evaluations,
+                "seconds": way.seconds,
+                "faster": faster,
+                "score": way.score,
+                "difference": {"value": mean, "low": low, "high": high},
+            }
+        )
+        table.add_row(
+            way.options,
+            f"{way.evaluations:g}",
+            f"{way.seconds:.4f}",
+            f"{faster:.2f}",
+            f"{way.score:.3f}",
+            "" if way is exact else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})",
+        )
+    if as_json:
+        print_json({"prompts": prompts, "cheaper": rows})
+    else:
+        out.print(table)
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -73,10 +73,10 @@ class Elsewhere:
         """The data set of this name, whosever format it has."""
         from irg.data.foreign.source import ForeignSource, Reading, fetch
         from irg.data.formats import NotOursError, open_source
-        from irg.model.checkpoint import is_hub_id
+        from irg.model.hub import HubName
 
-        if is_hub_id(str(name)):
-            path = fetch(str(name), self.revision)
+        if (named := HubName.of(str(name))) is not None:
+            path = fetch(named.repo, self.revision or named.revision)
         elif self.revision is not None:
             raise ValueError(f"--revision is of data sets on the hub, and {name} is none")
         else:

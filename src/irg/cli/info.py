@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from irg.cli.options import Device, option
+from irg.cli.options import Device, ModelName, option
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """[bold]Examples[/bold]
   irg info
   irg info path/to/checkpoint --json
+  irg info path/to/checkpoint/ema_bf16.safetensors
   [dim]# how to hold it in a GPU of 16 GB[/dim]
   irg info path/to/checkpoint --fit --memory 16
   [dim]# from the hub: fetches the configuration, not the weights[/dim]
@@ -31,6 +32,7 @@ def info(
         str | None,
         typer.Argument(metavar="[FOLDER|HUB_ID]", help="The checkpoint. Default: the embedded model."),
     ] = None,
+    model: ModelName = None,
     as_json: Annotated[bool, option("Print it as JSON.", "--json")] = False,
     fit: Annotated[
         bool,
@@ -47,6 +49,9 @@ def info(
     """
     from irg.cli.description import describe
 
+    if checkpoint is not None and model is not None:
+        raise ValueError(f"{checkpoint} and --model {model} are two checkpoints: expected one")
+    checkpoint = checkpoint if model is None else model
     if not fit and (memory is not None or device is not None):
         raise typer.BadParameter("it is for --fit alone", param_hint="--memory and --device")
     description = describe(checkpoint)
@@ -57,7 +62,7 @@ def info(
         _show_fit(description, found)
     else:
         _show(description)
-    is_local = checkpoint is None or Path(checkpoint).is_dir()
+    is_local = checkpoint is None or Path(checkpoint).exists()
     if description.problems and not (description.files or is_local):
         err.print("the weights are not on this machine yet; running the model downloads them", style="dim")
     elif description.problems:

@@ -73,7 +73,8 @@ def _call(owner: Callable[..., Any], given: dict[str, Any]) -> Any:
 ModelName = Annotated[
     str | None,
     model_option(
-        "A checkpoint folder or a hub id (ByteDance-Seed/BAGEL-7B-MoT). Default: the embedded model.",
+        "A checkpoint folder, one of its files of weights, or a hub id (ByteDance-Seed/BAGEL-7B-MoT), with "
+        "@REVISION if need be. Default: the embedded model.",
         "--model",
         metavar="FOLDER|HUB_ID",
     ),
@@ -199,6 +200,26 @@ class Overrides:
             most=1000,
         ),
     ] = None
+    every: Annotated[
+        int,
+        drawing_option(
+            "Run the model at every Nth step only, and carry the velocity on in between.",
+            metavar="N",
+            least=1,
+            most=16,
+        ),
+    ] = 1
+    solver: Annotated[
+        Literal["euler", "adams"],
+        drawing_option("How steps go on: straight, as the reference does, or by the last two velocities."),
+    ] = "euler"
+    guided: Annotated[
+        tuple[float, float] | None,
+        drawing_option(
+            "Times between 0 (the picture) and 1 (noise) at which guidance is on. Default: the checkpoint's.",
+            metavar="LOW HIGH",
+        ),
+    ] = None
     temperature: Annotated[
         float | None,
         drawing_option(
@@ -221,7 +242,14 @@ class Overrides:
     ] = 0
 
     def apply(self, plan: "Plan") -> "Plan":
-        turns, text = plan.turns, plan.text
+        from irg.engine import Saving, Solver
+
+        saving = Saving(self.every, Solver(self.solver))
+        turns, text = tuple(replace(turn, saving=saving) for turn in plan.turns), plan.text
+        if self.guided is not None:
+            turns = tuple(
+                replace(turn, guidance=replace(turn.guidance, interval=self.guided)) for turn in turns
+            )
         if self.points is not None:
             turns = tuple(replace(turn, num_points=self.points) for turn in turns)
         if self.temperature is not None:

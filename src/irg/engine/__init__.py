@@ -10,10 +10,12 @@ from irg.engine.guidance import Branch, Guidance, Renorm
 from irg.engine.pool import Pool
 from irg.engine.reading import append
 from irg.engine.sampling import TextSampling
+from irg.engine.saving import EXACT, Saving, Solver
 from irg.engine.strand import Strand, copies, longest_beginning, new_strands
 from irg.engine.text import Line, Writing, closed, log_likelihood, write, write_on
 
 __all__ = [
+    "EXACT",
     "Branch",
     "Draws",
     "Easel",
@@ -21,8 +23,10 @@ __all__ = [
     "Line",
     "Pool",
     "Renorm",
+    "Saving",
     "SeededDraws",
     "Sketch",
+    "Solver",
     "Strand",
     "TextSampling",
     "Writing",

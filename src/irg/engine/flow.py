@@ -17,6 +17,7 @@ from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
 from irg.engine.attend import StrandAttend, parts_of
 from irg.engine.guidance import Branch, Guidance, guide
+from irg.engine.saving import EXACT, Known, Saving, with_known
 from irg.engine.strand import Strand, with_room
 from irg.model import UnifiedModel
 
@@ -63,6 +64,9 @@ class Sketch:
     """Of the last step."""
     evaluations: int = 0
     """How often the model was run for it: at each step once, and once more for each branch that was on."""
+    saving: Saving = EXACT
+    known: Known = ()
+    """What is saved by: nothing where nothing is saved."""
 
     def __post_init__(self) -> None:
         if len(self.latent_NV) != self.grid.num_tokens:
@@ -102,7 +106,16 @@ class Easel:
         self._passes: list[_Pass] = []
 
     def step(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
-        """Every sketch one step on."""
+        """Every sketch one step on; the model is run for those that do not save it."""
+        run = [sketch for sketch in sketches if sketch.saving.evaluates(sketch.index)]
+        moved = iter(self._evaluated(run) if run else ())
+        return tuple(
+            _saved(sketch, next(moved)) if sketch.saving.evaluates(sketch.index) else _carried(sketch)
+            for sketch in sketches
+        )
+
+    def _evaluated(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
+        """Every sketch one exact step on."""
         rows: list[tuple[Strand, int]] = [(sketch.main, number) for number, sketch in enumerate(sketches)]
         for is_text in (True, False):
             rows += [
@@ -245,6 +258,27 @@ def _stepped(
             members, latent_MV.split(sizes), velocity_MV.split(sizes), strict=True
         )
     ]
+
+
+def _saved(before: Sketch, after: Sketch) -> Sketch:
+    """What an exact step made, by the sketch's own way to go on."""
+    if before.saving.is_exact:
+        return after
+    assert after.velocity_NV is not None
+    known, (t, t_next) = with_known(before.known, before.times[0], after.velocity_NV), before.times
+    velocity_NV = before.saving.velocity(known, before.times)
+    return replace(after, latent_NV=before.latent_NV - velocity_NV * (t - t_next), known=known)
+
+
+def _carried(sketch: Sketch) -> Sketch:
+    """A step on without the model."""
+    velocity_NV, (t, t_next) = sketch.saving.velocity(sketch.known, sketch.times), sketch.times
+    return replace(
+        sketch,
+        latent_NV=sketch.latent_NV - velocity_NV * (t - t_next),
+        velocity_NV=velocity_NV,
+        index=sketch.index + 1,
+    )
 
 
 def _joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:

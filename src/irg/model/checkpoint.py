@@ -30,6 +30,7 @@ from irg.model.config import (
     write_config,
 )
 from irg.model.hollow import hollow
+from irg.model.hub import HubName
 from irg.model.low_bit import Quantize, is_quantized, quantize_weight
 from irg.model.names import autoencoder_name, unified_name
 from irg.model.stored import Entry, stored
@@ -53,7 +54,8 @@ EMBEDDED = "embedded"
 """The name of the model that comes with the package."""
 _CONFIGURATION = ("*.json",)
 _SMALL = (*_CONFIGURATION, "*.txt", "*.model", "*.jinja")
-_EVERYTHING = (*_SMALL, "*.safetensors")
+_ENDING = ".safetensors"
+_WEIGHTS = (f"*{_ENDING}",)
 _INDEX = ".safetensors.index.json"
 
 
@@ -75,13 +77,16 @@ class CheckpointFolder:
     path: Path
     adapters: AdapterFolder | None = None
     """What is added to its weights when they are loaded."""
+    file: str | None = None
+    """The only file of its weights; None: the usual one, or its shards."""
 
     def __str__(self) -> str:
         return str(self.path)
 
     @classmethod
     def find(cls, model: str | Path | None = None, weights: bool = True) -> "CheckpointFolder":
-        """The checkpoint given by folder or hub id (`organisation/name`), or the embedded one (None).
+        """The checkpoint given by folder, by one of its files of weights, by hub id (`irg.model.hub`), or the
+        embedded one (None).
 
         Of a model on the hub what is not here yet is downloaded; its weights only if `weights` are needed. A
         folder of adapters is the checkpoint that it names, with them.
@@ -91,11 +96,22 @@ class CheckpointFolder:
             if not path.is_dir():
                 raise ValueError(f"this installation lacks the embedded model: {path} is missing")
             return cls(path)
-        path = Path(model)
-        if not path.is_dir():
+        path, file = Path(model), None
+        if path.is_file() and path.suffix == _ENDING:
+            path, file = path.parent, path.name
+        elif not path.is_dir():
             if path.exists():
                 raise CheckpointError(f"{path} is a file, expected a checkpoint folder")
-            path = _from_hub(str(model), _EVERYTHING if weights else _CONFIGURATION)
+            if (name := HubName.of(str(model))) is None:
+                raise CheckpointError(
+                    f"{model} is neither a folder nor a hub id of the form organisation/name"
+                )
+            path = name.fetch(_SMALL if weights else _CONFIGURATION, _WEIGHTS if weights else ())
+            file = name.file
+        if file is not None:
+            if weights and not (path / file).exists():
+                raise CheckpointError(f"{file} is missing in {path}")
+            return cls(path, file=file)
         if (adapters := AdapterFolder.at(path)) is None:
             return cls(path)
         under = cls.find(adapters.base, weights) if not adapters.is_its_own_base else cls(path, adapters)
@@ -113,7 +129,7 @@ class CheckpointFolder:
 
     @property
     def weight_files(self) -> list[Path]:
-        return weight_files(self.path)
+        return weight_files(self.path) if self.file is None else [self.path / self.file]
 
     @property
     def autoencoder_file(self) -> Path:
@@ -242,25 +258,6 @@ class CheckpointFolder:
         partial = self.path / f".{AUTOENCODER_FILE}.partial"
         shutil.copyfile(other.autoencoder_file, partial)
         put_in_place(partial, self.path / AUTOENCODER_FILE)
-
-
-def is_hub_id(model: str) -> bool:
-    """Whether a name is written as one of the hub is, and is no folder here."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", model) is not None and not Path(model).exists()
-
-
-def _from_hub(model: str, needed: Sequence[str]) -> Path:
-    if not is_hub_id(model):
-        raise CheckpointError(f"{model} is neither a folder nor a hub id of the form organisation/name")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, allow_patterns=list(needed)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as failure:
-        raise CheckpointError(
-            f"{model} is no local folder and could not be fetched from the hub: {failure}"
-        ) from failure
 
 
 def _fill(module: nn.Module, names: Mapping[str, str], files: Sequence[Path], held: Held) -> None:

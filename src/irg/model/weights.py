@@ -17,7 +17,7 @@ from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_js
 from irg.core.values import check_number
 from irg.model.stored import Entry, foreign, stored
 
-WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors")
+WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors", "model_bf16.safetensors")
 AUTOENCODER_FILE = "ae.safetensors"
 
 
@@ -237,7 +237,7 @@ def _entries(path: Path) -> tuple[dict[str, _Placed], int]:
         }
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
         for entry in entries.values():
-            check_number("where a tensor begins", entry.begin, 0, size, whole=True)
+            check_number("where a tensor begins", entry.begin, 0, end, whole=True)
             check_number("the least side of a tensor", min(entry.shape, default=0), 0, whole=True)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as broken:
         raise CheckpointError(f"{path} is not a safetensors file: its header cannot be read") from broken

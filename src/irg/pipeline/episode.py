@@ -178,6 +178,7 @@ def _sketch(parts: Parts, state: State, turn_plan: TurnPlan) -> Sketch:
         shifted_schedule(turn_plan.num_points, turn_plan.shift),
         guidance,
         noise_NV,
+        saving=turn_plan.saving,
     )
 
 

@@ -11,13 +11,15 @@ from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.core.values import check_number
-from irg.engine import Guidance, Renorm, TextSampling
+from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling
 from irg.engine.flow import check_schedule
 from irg.model import ModelConfig
 from irg.model.checkpoint import CheckpointFolder
 from irg.prep import Resize, Tokenizer
 
 FILE = "irg.json"
+MOST_TURNS = 1000
+"""Far beyond any context: a mistake that would only be known when memory is full."""
 
 THINK_PROMPT = (
     "Think before you draw. First write a short plan between <think> and </think>: what the picture holds, "
@@ -40,9 +42,18 @@ class TurnPlan:
     shift: float
     clean: bool = True
     view: bool = True
+    saving: Saving = EXACT
+    """Fewer evaluations than steps, by choice."""
 
     def __post_init__(self) -> None:
         check_schedule(self.num_points, self.shift)
+
+    def as_json(self) -> dict[str, Any]:
+        """Where nothing is saved that is not said: it is the plan it always was."""
+        content = asdict(self)
+        if self.saving.is_exact:
+            del content["saving"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ class Plan:
         return Grid(self.height // side, self.width // side)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
 
 
 _LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
@@ -157,8 +168,7 @@ class Settings(BaseSettings):
     ) -> Plan:
         """The checkpoint's usual plan; for so many turns, with or without thoughts, where that is given."""
         turns = self.turns if turns is None else turns
-        if turns < 1:
-            raise ValueError(f"{turns} turns: expected at least 1")
+        check_number("turns", turns, 1, MOST_TURNS, whole=True)
         think = self.thinks or turns > 1 if think is None else think
         first = TurnPlan(think, self.first, self.num_points, self.shift)
         later = replace(first, guidance=self.later)

@@ -9,7 +9,8 @@ import yaml
 
 from irg.core.files import write_atomically
 from irg.model.adapter_file import CONFIG, AdapterFolder
-from irg.model.checkpoint import CheckpointFolder, is_hub_id
+from irg.model.checkpoint import CheckpointFolder
+from irg.model.hub import HubName
 from irg.pipeline import Settings
 from irg.publish.card import FILE
 from irg.publish.card_front import licence_front
@@ -42,7 +43,8 @@ def check_weights(weights: SentWeights) -> dict[str, int]:
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder, expected a checkpoint")
     if (adapters := AdapterFolder.at(folder)) is not None:
-        if not is_hub_id(base := weights.base or adapters.base):
+        base = weights.base or adapters.base
+        if (name := HubName.of(base)) is None or name.repo != base:
             raise ValueError(f"the adapters are of {base}, which nobody else has: expected --base OWNER/NAME")
         _ = adapters.factors
     elif problems := CheckpointFolder(folder).inspect()[1]:

@@ -5,12 +5,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from irg.core.digest import digest_of
+from irg.model.device import usual_device
 
 _SAMPLE = 1 << 20
 """Bytes of each end of a file that go into a fingerprint: all of a large model would take minutes."""
@@ -28,10 +30,9 @@ class ScorerWeights:
     def find(cls, name: str, needed: Sequence[str] = ("*",)) -> "ScorerWeights":
         """The model given by folder or hub id (`organisation/name`), of which the hub's files that are
         `needed` are fetched. Raises ValueError if there is none."""
+        refuse_name(name)
         if (folder := Path(name).expanduser()).is_dir():
             return cls(name, folder)
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-            raise ValueError(f"{name} is neither a folder nor a hub id of the form organisation/name")
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -49,6 +50,25 @@ class ScorerWeights:
             return {"model": self.name, "revision": self.folder.name}
         files = sorted(path for path in self.folder.iterdir() if path.is_file())
         return {"model": self.name, "fingerprint": digest_of([_ends(path) for path in files])[:16]}
+
+
+def refuse_name(name: str) -> None:
+    """Raises ValueError for what cannot be a model's name. It fetches nothing."""
+    if not Path(name).expanduser().is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"{name} is neither a folder nor a hub id of the form organisation/name")
+
+
+def refuse_device(device: str | None) -> None:
+    """Raises ValueError for a device that is not there, or if the packages of scorers are not."""
+    for package in ("transformers", "scipy"):
+        if find_spec(package) is None:
+            raise ValueError(f"scorers need {package}: pip install 'irg[bench]'")
+    try:
+        torch.empty(0, device=usual_device(device))
+    except (RuntimeError, AssertionError, NotImplementedError) as unusable:
+        raise ValueError(
+            f"device {device!r} cannot be used here: {str(unusable).splitlines()[0]}"
+        ) from unusable
 
 
 def arithmetic(device: torch.device, dtype: torch.dtype) -> dict[str, str]:

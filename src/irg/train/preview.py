@@ -13,8 +13,9 @@ from irg.data.prepare import Preparer
 from irg.data.source import RowError
 from irg.data.streams import Elsewhere, Stream, counted
 from irg.model import ModelConfig, bagel_7b
-from irg.model.checkpoint import CheckpointError, CheckpointFolder, is_hub_id
+from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.device import usual_device
+from irg.model.hub import is_hub_id
 from irg.pipeline import Settings
 from irg.prep import SizeOnly
 from irg.run.flops import RowCounts, peak_flops, peak_of

@@ -35,5 +35,8 @@ def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path)
     with pytest.raises(ValueError, match="no such model is neither a folder"), GENAI_BENCH.judge(options):
         pass
     options = JudgeOptions(tmp_path, tmp_path, {"clip": "x"})
-    with pytest.raises(ValueError, match="this judge knows vqascore, device"), GENAI_BENCH.judge(options):
+    with (
+        pytest.raises(ValueError, match="this judge knows vqascore, device, scorer"),
+        GENAI_BENCH.judge(options),
+    ):
         pass

@@ -1,5 +1,3 @@
-import json
-import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -7,17 +5,11 @@ import pytest
 
 from irg.bench.geneval.benchmark import GENEVAL, GENEVAL_LONG
 from irg.bench.protocol import JudgeOptions
+from irg.bench.remote import judge_server
 from tests.bench.cases import folder
 from tests.bench.geneval.samples import PROMPTS, items, write_prompts
-
-
-def test_the_official_tree_has_a_folder_for_each_prompt(tmp_path: Path) -> None:
-    some = items(tmp_path)
-    tree = GENEVAL.tree
-    paths = [file.path for item in some for file in tree.files(item)]
-    assert paths[:5] == [f"00000/samples/0000{number}" for number in range(4)] + ["00001/samples/00000"]
-    assert all(re.fullmatch(tree.numbered, path) for path in paths)
-    assert json.loads(tree.texts(some)["00003/metadata.jsonl"]) == PROMPTS[3]
+from tests.bench.small import ColourJudge
+from tests.bench.test_remote import running
 
 
 def test_the_two_sets_of_prompts_are_two_benchmarks(tmp_path: Path) -> None:
@@ -35,10 +27,21 @@ def test_the_hash_is_that_of_the_official_file() -> None:
     assert sha256(path.read_bytes()).hexdigest() == GENEVAL.sources[0].sha256
 
 
-def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
-    options = JudgeOptions(tmp_path, tmp_path, {"detectr": "x"})
-    with pytest.raises(ValueError, match="this judge knows detector"), GENEVAL.judge(options):
-        pass
-    options = JudgeOptions(tmp_path, tmp_path, {"detector": "no such model"})
-    with pytest.raises(ValueError, match="no such model is neither a folder"), GENEVAL.judge(options):
-        pass
+def test_what_the_judge_cannot_be_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
+    for settings, expected in (
+        ({"detectr": "x"}, "this judge knows detector, clip, device, scorer"),
+        ({"detector": "no such model"}, "no such model is neither a folder"),
+        ({"official": str(tmp_path)}, "evaluate_images.py is not there"),
+    ):
+        options = JudgeOptions(tmp_path, tmp_path, settings)
+        with pytest.raises(ValueError, match=expected), GENEVAL.judge(options):
+            pass
+
+
+def test_the_process_of_one_set_of_prompts_is_none_for_the_other() -> None:
+    with running(judge_server(GENEVAL, ColourJudge(), port=0)) as address:
+        options = JudgeOptions(Path(), Path(), {"scorer": address})
+        with GENEVAL.judge(options) as judge:
+            assert judge.identity == ColourJudge().identity
+        with pytest.raises(ValueError, match="serves geneval in version 1"), GENEVAL_LONG.judge(options):
+            pass

@@ -19,12 +19,16 @@ from irg.bench.geneval.prompts import NAMES, read_prompts
 from tests.scorers import models
 
 
-@pytest.fixture(scope="module")
-def judge() -> GenevalJudge:
+def random_judge() -> GenevalJudge:
     words = [
         text.format(colour=colour, name=name) for text in TEMPLATES for colour in COLOURS for name in NAMES
     ]
     return GenevalJudge(models.detector(sureness=100), models.clip(words))
+
+
+@pytest.fixture(scope="module")
+def judge() -> GenevalJudge:
+    return random_judge()
 
 
 def shown(item, count: int = 2) -> Shown:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.cases import folder
+from tests.bench.cases import data_folder
 
 CATEGORIES = {
     "Anime_Stylization": "anime",
@@ -30,7 +30,7 @@ def number(text: str) -> float | None:
 
 def official_file(name: str) -> str:
     """A file of the official data beside the cases. Skips the test where it is absent."""
-    path = folder().parent / "data" / "oneig" / name
+    path = data_folder("oneig") / name
     if not path.is_file():
         pytest.skip(f"there is no official file {path}")
     return path.read_text(encoding="utf-8")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from irg.bench.oneig.items import ANSWERS, PROMPTS, TEXTS, oneig_items, questions_file, questions_of
-from tests.bench.cases import folder
+from tests.bench.cases import data_folder
 from tests.bench.oneig.sources import write_sources
 
 
@@ -23,7 +23,7 @@ def test_every_class_has_what_it_is_judged_by(tmp_path: Path) -> None:
 
 
 def test_the_official_files_make_1120_items(tmp_path: Path) -> None:
-    data = folder().parent / "data" / "oneig"
+    data = data_folder("oneig")
     if not data.is_dir():
         pytest.skip(f"there are no official files at {data}")
     write_sources(tmp_path)

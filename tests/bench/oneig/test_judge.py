@@ -11,7 +11,7 @@ from irg.bench.oneig.benchmark import SCRIPT, WANTED, OneigSettings
 from irg.bench.oneig.grids import shown as through_jpeg
 from irg.bench.oneig.items import oneig_items
 from irg.bench.oneig.judge import Failed, OneigJudge, asking
-from irg.bench.protocol import EvidenceRow, JudgeOptions, Shown, Status
+from irg.bench.protocol import EvidenceRow, JudgeOptions, Shown
 from tests.bench.judging_server import picture, show, shown_bytes, words
 from tests.bench.oneig.sources import write_sources
 from tests.endpoint.fake_server import Behaviour, FakeServer, serving
@@ -111,7 +111,7 @@ def test_what_encoders_fail_at_is_told(server: FakeServer, tmp_path: Path) -> No
     items = {item.id: item for item in oneig_items(write_sources(tmp_path))}
     one = judge(server, tmp_path, Sizes(fails=True), "reasoning")
     row = rows_of(one, show(items["reasoning-000"], PICTURES[0]))["reasoning-000"][0, "reasoning"]
-    assert (row.status, row.evidence) == (Status.JUDGE_ERROR, {"reason": "no such language"})
+    assert (row.fault, row.evidence["detail"]) == ("judge error: an encoder failed", "no such language")
 
 
 def test_a_judge_is_known_by_its_dimensions_and_by_the_encoders_that_it_uses(

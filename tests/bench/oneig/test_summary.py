@@ -15,7 +15,7 @@ from irg.bench.protocol import EvidenceRow, Figure, Hearing, Hearings
 from tests.bench.cases import Cases
 from tests.bench.oneig.tables import facts, number, of_model, official_file, table
 
-ALIGNMENT = Cases("oneig_alignment.json", "answers")
+ALIGNMENT = Cases("oneig_alignment.json", "answers", "models")
 DIVERSITY = Cases("oneig_diversity.json", "pairs")
 OVERALL = Cases("oneig_overall.json", "synthetic", "fine_grained_precise")
 REASONING = Cases("oneig_reasoning.json", "sim")
@@ -89,17 +89,21 @@ def near(pair: Any, references: Any, style: Any) -> list[list[float]]:
     ]
 
 
-@pytest.fixture(scope="module", params=["alpha", "beta"])
-def run(request: pytest.FixtureRequest) -> tuple[str, list[Item], Hearings]:
-    items, heard = heard_of(request.param)
-    return request.param, items, heard
+Runs = dict[str, tuple[list[Item], Hearings]]
+"""Of each model of the cases."""
 
 
-def test_each_dimension_and_the_mean_of_five_are_the_official_ones(
-    run: tuple[str, list[Item], Hearings],
-) -> None:
-    model, items, heard = run
-    expected = OVERALL["synthetic"][model]
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    return {model: heard_of(model) for model in ALIGNMENT["models"]}
+
+
+def test_each_dimension_and_the_mean_of_five_are_the_official_ones(runs: Runs) -> None:
+    for model, (items, heard) in runs.items():
+        are_official(items, heard, OVERALL["synthetic"][model])
+
+
+def are_official(items: list[Item], heard: Hearings, expected: dict[str, float]) -> None:
     for dimension in FIVE:
         found = summary_of_dimension(dimension)(items, heard)
         assert found.headline.value == pytest.approx(expected[dimension.name], abs=1e-6), dimension.name
@@ -118,26 +122,26 @@ def is_within(figure: Figure) -> bool:
     return figure.interval[0] < figure.value < figure.interval[1]
 
 
-def figures_of(run: tuple[str, list[Item], Hearings], name: str) -> dict[str, Figure]:
-    _, items, heard = run
+def figures_of(items: list[Item], heard: Hearings, name: str) -> dict[str, Figure]:
     dimension = next(one for one in FIVE if one.name == name)
     return {figure.name: figure for figure in summary_of_dimension(dimension)(items, heard).figures}
 
 
-def test_finer_tables_are_the_official_ones(run: tuple[str, list[Item], Hearings]) -> None:
+def test_finer_tables_are_the_official_ones(runs: Runs) -> None:
     tables = OVERALL["fine_grained_precise"]
-    for name in ("alignment", "reasoning", "style", "diversity"):
-        found = figures_of(run, name)
-        for part, value in table(tables[f"{name.capitalize()} Model Scores.csv"])[run[0]].items():
-            assert found[f"{name}: {part}"].value == pytest.approx(number(value), abs=1e-6), (name, part)
-    found = figures_of(run, "text")
-    for part, value in table(tables["Text Model Scores.csv"])[run[0]].items():
-        length, measure = part.split("_")
-        assert found[f"text: {length} {measure}"].value == pytest.approx(float(value), abs=1e-9)
+    for model, run in runs.items():
+        for name in ("alignment", "reasoning", "style", "diversity"):
+            found = figures_of(*run, name)
+            for part, value in table(tables[f"{name.capitalize()} Model Scores.csv"])[model].items():
+                assert found[f"{name}: {part}"].value == pytest.approx(number(value), abs=1e-6), (name, part)
+        found = figures_of(*run, "text")
+        for part, value in table(tables["Text Model Scores.csv"])[model].items():
+            length, measure = part.split("_")
+            assert found[f"text: {length} {measure}"].value == pytest.approx(float(value), abs=1e-9)
 
 
-def test_nothing_judged_is_no_number(run: tuple[str, list[Item], Hearings]) -> None:
-    _, items, _ = run
+def test_nothing_judged_is_no_number(runs: Runs) -> None:
+    items, _ = next(iter(runs.values()))
     total = summary_of_all(items, {})
     assert total.headline.value is None and total.headline.counted == 0
     assert total.missing["text: no picture"] == 4 * sum("text" in item.facts for item in items)

@@ -15,12 +15,13 @@ from irg.bench.tiif.benchmark import SCRIPT, TIIF, WANTED, drawn, prompts_file, 
 from irg.bench.tiif.groups import TYPES
 from irg.bench.tiif.summary import ANSWERS
 from irg.bench.tree import content_of, write_tree
-from tests.bench.cases import Cases, folder
+from tests.bench.cases import Cases, data_folder
 from tests.bench.judging_server import options, picture, show, words
 from tests.bench.tiif.sources import write_sources
 from tests.endpoint.fake_server import Behaviour, FakeServer, serving
 
 CASES = Cases("tiif_parsers.json", "prompts")
+NAMES = ("first", "second", "third")
 RIGHT = "yes, there is\nNo: none"
 
 
@@ -42,7 +43,7 @@ def heard(server: FakeServer, folder: Path, shown: list[Shown], **given: str) ->
 
 
 def test_the_official_files_make_277_prompts_of_either_length(tmp_path: Path) -> None:
-    data = folder().parent / "data" / "tiif"
+    data = data_folder("tiif")
     if not data.is_dir():
         pytest.skip(f"there are no official files at {data}")
     (tmp_path / "data").symlink_to(data.resolve())
@@ -59,12 +60,14 @@ def test_templates_are_the_official_ones() -> None:
     if not script.is_file():
         pytest.skip("templates are in the official files: set IRG_BENCH_SOURCES to their folder")
     texts = official_texts(script, WANTED)
-    for case, name in zip(CASES["prompts"], ("first", "second", "third"), strict=True):
+    for case in CASES["prompts"]:
+        name = NAMES[case["template"]]
         assert fill(texts[name].fill({}), case["questions"]) == case["text"]
 
 
 def test_the_known_hashes_are_those_of_the_official_templates() -> None:
-    for case, name in zip(CASES["prompts"], ("first", "second", "third"), strict=True):
+    for case in CASES["prompts"]:
+        name = NAMES[case["template"]]
         questions = "\n".join(question.strip() for question in case["questions"])
         template = case["text"].replace(questions, PLACE)
         assert hashlib.sha256(template.encode()).hexdigest() == WANTED[name].sha256

@@ -5,7 +5,7 @@ import pytest
 from irg.bench.tiif.benchmark import prompts_file, questions_file
 from irg.bench.tiif.groups import TYPES
 from irg.bench.tiif.hashes import HASHES
-from tests.bench.cases import folder
+from tests.bench.cases import data_folder
 
 
 def test_there_are_two_files_of_each_type() -> None:
@@ -14,7 +14,7 @@ def test_there_are_two_files_of_each_type() -> None:
 
 
 def test_they_are_the_hashes_of_the_official_files() -> None:
-    data = folder().parent / "data" / "tiif"
+    data = data_folder("tiif")
     if not data.is_dir():
         pytest.skip(f"there are no official files at {data}")
     for kind, hashes in HASHES.items():

@@ -15,7 +15,6 @@ from irg.bench.wise.answers import LEGACY as PARTS
 from irg.bench.wise.benchmark import (
     OF_2025,
     OF_2026,
-    SCORES,
     WISE,
     WISE_VERIFIED,
     Protocol,
@@ -23,10 +22,11 @@ from irg.bench.wise.benchmark import (
     wise_items,
     wise_judge,
 )
+from irg.bench.wise.files import SCORES
 from irg.core.picture import Picture
 from irg.endpoint import Message
 from irg.endpoint.requests import wire_messages
-from tests.bench.cases import Cases, folder
+from tests.bench.cases import Cases, data_folder
 from tests.bench.judging_server import options, picture, show, words
 from tests.bench.wise.sources import official_script, record, write_sources
 from tests.endpoint.fake_server import Behaviour, FakeServer, serving
@@ -62,7 +62,7 @@ def hashed(sent: list[dict[str, Any]]) -> str:
 
 
 def test_requests_of_2025_are_the_official_ones() -> None:
-    paths = sorted((folder().parent / "data" / "wise").glob("*.json"))
+    paths = sorted(data_folder("wise").glob("*.json"))
     if not paths:
         pytest.skip("there are no prompts of WISE beside the cases")
     records = [(one, path.name) for path in paths for one in json.loads(path.read_text(encoding="utf-8"))]
@@ -141,7 +141,8 @@ def test_attempts_are_as_in_the_official_code(tmp_path: Path) -> None:
         with serving(Behaviour(status=status)) as server:
             place = tmp_path / str(number)
             write_sources(place / "sources", OF_2026, range(1, 2))
-            with WISE_VERIFIED.judge(options(server, place, modified_templates="true")) as judge:
+            given = options(server, place, modified_templates="true", attempts="1")
+            with WISE_VERIFIED.judge(given) as judge:
                 ((_, (row,)),) = judge.hear([show(Item("1", "p", (0,), {"explanation": "e"}), PNG)])
             assert server.num_requests == case["calls"], case
         assert (row.status is Status.OK) == (case["status"] == "ok"), case

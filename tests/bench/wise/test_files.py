@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from irg.bench.protocol import EvidenceRow, Hearing
 from irg.bench.wise.benchmark import OF_2026, WISE_VERIFIED, wise_items
-from irg.bench.wise.files import ResultFiles
+from irg.bench.wise.editions import official_result
+from irg.bench.wise.files import SCORES, ResultFiles
 from tests.bench.cases import Cases
 from tests.bench.judging_server import hearing, options, picture, show, words
 from tests.bench.wise.sources import record, write_sources
@@ -53,7 +55,7 @@ def gone_on_with(before: ResultFiles, case: dict[str, Any], folder: Path) -> tup
     write_sources(folder / "sources", OF_2026, range(1, 2))
     with (
         serving(Behaviour(status=status)) as server,
-        WISE_VERIFIED.judge(options(server, folder, modified_templates="true")) as judge,
+        WISE_VERIFIED.judge(options(server, folder, modified_templates="true", attempts="1")) as judge,
     ):
         heard = {one.item.id: hearing(one, rows) for one, rows in judge.hear(shown)}
     return before.added(items, heard, lambda item: f"<image_dir>/{item.id}.png"), calls
@@ -62,3 +64,29 @@ def gone_on_with(before: ResultFiles, case: dict[str, Any], folder: Path) -> tup
 def test_a_row_without_an_id_is_told() -> None:
     with pytest.raises(ValueError, match="is no row of results"):
         ResultFiles.read([json.dumps({"score": 1})])
+
+
+def test_the_official_calculator_makes_of_our_files_what_we_make_of_our_rows() -> None:
+    items = wise_items([(record(number), "") for number in range(1, 1001)], "w", OF_2026.edition)
+    heard = {
+        item.id: Hearing(item.id, 1, {0: "sha"}, {}, (EvidenceRow(0, SCORES, scored(int(item.id) % 3 > 0)),))
+        for item in items
+    }
+    assert WISE_VERIFIED.results is not None
+    files = WISE_VERIFIED.results(items, heard)
+    lines = [text.splitlines() for name, text in files.items() if name.endswith(".jsonl")]
+    assert [len(some) for some in lines] == [400, 240, 360]
+    ours = WISE_VERIFIED.summaries["verified"](items, heard).headline.value
+    assert official_result(lines, OF_2026.edition).overall == pytest.approx(ours)
+    full = json.loads(files["natural_science_verified_full_results.json"])
+    assert full[0] == {
+        "prompt_id": 641,
+        "prompt": "p641",
+        "key": "e641",
+        "image_path": "641.png",
+        "evaluation": "Score: 1",
+    }
+
+
+def scored(right: bool) -> dict[str, Any]:
+    return {"score": float(right), "answer": f"<think>so</think>\nScore: {int(right)}"}

@@ -1,6 +1,6 @@
 """GenAI-Bench with all its 1,600 prompts, or the 527 that were published first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from irg.bench.genai.prompts import PROMPTS_FILE, SKILLS_FILE, read_prompts
 from irg.bench.genai.summary import summarise
 from irg.bench.items import Item
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
-from irg.bench.settings import read_settings
+from irg.bench.settings import DEVICE, judge_of_models
 from irg.bench.tree import OfficialTree, PictureFile
 
+VERSION = 1
 _ALL = "hf://datasets/BaiqiL/GenAI-Bench-1600@main/"
 _FIRST = "hf://datasets/zhiqiulin/GenAI-Bench-527@main/"
 
@@ -19,22 +20,24 @@ def files_of(item: Item) -> Sequence[PictureFile]:
     return [PictureFile(item.id)]
 
 
-@contextmanager
-def judge(options: JudgeOptions) -> Iterator[Judge]:
+def _load(given: Mapping[str, str]) -> Judge:
     from irg.bench.genai.judge import VqaScoreJudge
     from irg.scorers.vqascore import USUAL_VQASCORE, VqaScore
 
-    given = read_settings(options, "vqascore", "device")
-    yield VqaScoreJudge(VqaScore.load(given.get("vqascore", USUAL_VQASCORE), given.get("device")))
+    return VqaScoreJudge(VqaScore.load(given.get("vqascore", USUAL_VQASCORE), given.get(DEVICE)))
 
 
 def _benchmark(name: str, words: str, sources: tuple[OfficialFile, ...]) -> Benchmark:
     def items(folder: Path) -> list[Item]:
         return read_prompts(folder, name)
 
+    @contextmanager
+    def judge(options: JudgeOptions) -> Iterator[Judge]:
+        yield judge_of_models(options, (name, VERSION), ("vqascore",), _load)
+
     return Benchmark(
         name=name,
-        version=1,
+        version=VERSION,
         words=words,
         items=items,
         judge=judge,

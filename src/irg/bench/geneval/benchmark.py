@@ -1,17 +1,18 @@
 """GenEval, with the prompts of its authors or the long ones that BAGEL's evaluation rewrote them to."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from irg.bench.geneval.official import OFFICIAL, official_judge
 from irg.bench.geneval.prompts import LONG_FILE, PROMPTS_FILE, read_prompts
 from irg.bench.geneval.summary import summarise
+from irg.bench.geneval.tree import TREE
 from irg.bench.items import Item
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
-from irg.bench.settings import read_settings
-from irg.bench.tree import OfficialTree, PictureFile
+from irg.bench.settings import DEVICE, judge_of_models
 
+VERSION = 1
 _PROMPTS = OfficialFile(
     PROMPTS_FILE,
     "https://raw.githubusercontent.com/djghosh13/geneval/af4902f24d3ca90ebbb446dd9891a59e0f82725f/prompts/"
@@ -25,24 +26,13 @@ _LONG_PROMPTS = OfficialFile(
 )
 
 
-def files_of(item: Item) -> Sequence[PictureFile]:
-    return [PictureFile(f"{item.id}/samples/{number:05d}", (number,)) for number in range(len(item.seeds))]
-
-
-def texts_of(items: Sequence[Item]) -> Mapping[str, str]:
-    """Beside the samples of each prompt its line, which is what the official scorer reads."""
-    return {f"{item.id}/metadata.jsonl": json.dumps(dict(item.facts)) for item in items}
-
-
-@contextmanager
-def judge(options: JudgeOptions) -> Iterator[Judge]:
+def _load(given: Mapping[str, str]) -> Judge:
     from irg.bench.geneval.judge import GenevalJudge
     from irg.scorers.clip import USUAL_CLIP, Clip
     from irg.scorers.detector import USUAL_DETECTOR, InstanceDetector
 
-    given = read_settings(options, "detector", "clip", "device")
-    device = given.get("device")
-    yield GenevalJudge(
+    device = given.get(DEVICE)
+    return GenevalJudge(
         InstanceDetector.load(given.get("detector", USUAL_DETECTOR), device),
         Clip.load(given.get("clip", USUAL_CLIP), device),
     )
@@ -52,14 +42,22 @@ def _benchmark(name: str, words: str, source: OfficialFile) -> Benchmark:
     def items(folder: Path) -> list[Item]:
         return read_prompts(folder / source.path, name)
 
+    @contextmanager
+    def judge(options: JudgeOptions) -> Iterator[Judge]:
+        """By our detector and CLIP, by a process (`scorer`), or by the official code in a folder."""
+        if OFFICIAL in options.settings:
+            yield official_judge(options)
+        else:
+            yield judge_of_models(options, (name, VERSION), ("detector", "clip"), _load)
+
     return Benchmark(
         name=name,
-        version=1,
+        version=VERSION,
         words=words,
         items=items,
         judge=judge,
         summaries={"official": summarise},
-        tree=OfficialTree(files_of, r"\d+/samples/\d+", (".png",), texts_of, any_padding=True),
+        tree=TREE,
         sources=(source,),
     )
 

@@ -9,9 +9,10 @@ from irg.bench.geneval2.prompts import BENCHMARK, PROMPTS_FILE, read_prompts
 from irg.bench.geneval2.summary import SUMMARIES
 from irg.bench.items import Item
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
-from irg.bench.settings import read_settings
+from irg.bench.settings import DEVICE, judge_of_models
 from irg.bench.tree import OfficialTree, PictureFile
 
+VERSION = 1
 PATHS_FILE = "image_paths.json"
 """By prompt the picture's path, as the official script is told it; the name is ours."""
 _PROMPTS = OfficialFile(
@@ -33,18 +34,21 @@ def items(folder: Path) -> list[Item]:
     return read_prompts(folder / PROMPTS_FILE)
 
 
-@contextmanager
-def judge(options: JudgeOptions) -> Iterator[Judge]:
+def _load(given: Mapping[str, str]) -> Judge:
     from irg.bench.geneval2.judge import SoftTifaJudge
     from irg.scorers.first_words import USUAL_FIRST_WORDS, FirstWords
 
-    given = read_settings(options, "model", "device")
-    yield SoftTifaJudge(FirstWords.load(given.get("model", USUAL_FIRST_WORDS), given.get("device")))
+    return SoftTifaJudge(FirstWords.load(given.get("model", USUAL_FIRST_WORDS), given.get(DEVICE)))
+
+
+@contextmanager
+def judge(options: JudgeOptions) -> Iterator[Judge]:
+    yield judge_of_models(options, (BENCHMARK, VERSION), ("model",), _load)
 
 
 GENEVAL2 = Benchmark(
     name=BENCHMARK,
-    version=1,
+    version=VERSION,
     words="800 prompts of 3 to 10 atoms, by Soft-TIFA",
     items=items,
     judge=judge,

@@ -10,7 +10,7 @@ from irg.bench.oneig.items import questions_of
 from irg.bench.oneig.judge import ALIGNMENT, DIVERSITY, REASONING, STYLE, TEXT
 from irg.bench.oneig.reading import Lettering
 from irg.bench.oneig.scores import diversity_score, style_score
-from irg.bench.protocol import NOT_DRAWN, EvidenceRow, Hearing, Hearings, Status
+from irg.bench.protocol import NOT_DRAWN, EvidenceRow, Hearing, Hearings
 
 Rows = Mapping[str, EvidenceRow]
 
@@ -51,7 +51,7 @@ class Dimension:
         if number is None and len(hearing.shown) < 2:
             return "fewer than two pictures"
         rows = [row for row in hearing.rows if row.picture == number and row.question.startswith(self.begins)]
-        failed = [str(row.status) for row in rows if row.status is not Status.OK]
+        failed = [fault for row in rows if (fault := row.fault) is not None]
         return failed[0] if failed else {row.question: row for row in rows} if rows else "not judged"
 
 

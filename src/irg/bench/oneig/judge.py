@@ -105,7 +105,8 @@ class OneigJudge:
         try:
             yield EvidenceRow(picture, name, work(self._of[name]))
         except Failed as failure:
-            yield EvidenceRow(picture, name, {"reason": str(failure)}, Status.JUDGE_ERROR)
+            told = {"reason": "an encoder failed", "detail": str(failure)}
+            yield EvidenceRow(picture, name, told, Status.JUDGE_ERROR)
 
 
 def asking(

@@ -28,13 +28,12 @@ from irg.bench.vlm import VlmSettings, vlm_settings
 from irg.bench.wise.answers import LEGACY as PARTS
 from irg.bench.wise.answers import UNREAD, bagel_scores, legacy_scores, verified_score, without_thoughts
 from irg.bench.wise.editions import LEGACY, PLAIN, VERIFIED, Edition, binary, wiscore
+from irg.bench.wise.files import SCORES, result_files
 from irg.core.files import parse_json, read_text
 from irg.core.picture import Picture
 from irg.endpoint import ChatRequest, Message
 from irg.endpoint.structured import UnfitAnswerError
 
-SCORES = "scores"
-"""The one question about a picture."""
 _AT = "https://raw.githubusercontent.com/PKU-YuanGroup/WISE/eb51174483a5de2e34e8614cf9dfb3319ee7fcd0/"
 _FIELDS = {"Prompt": str, "Explanation": str, "Category": str, "Subcategory": str, "prompt_id": int}
 Read = Callable[[str], dict[str, Any]]
@@ -263,6 +262,7 @@ def _benchmark(protocol: Protocol, words: str, summaries: Mapping[str, Summarise
         summaries=summaries,
         tree=OfficialTree(lambda item: [PictureFile(item.id)], r"\d+"),
         sources=protocol.sources,
+        results=result_files(protocol.edition, [Path(path).stem for path in protocol.prompts]),
     )
 
 

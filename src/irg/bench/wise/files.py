@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from irg.bench.items import Item
-from irg.bench.protocol import Hearings
+from irg.bench.protocol import Hearings, Results
 from irg.bench.wise.answers import LEGACY as PARTS
 from irg.bench.wise.answers import without_thoughts
-from irg.bench.wise.benchmark import SCORES
+from irg.bench.wise.editions import Edition
 from irg.core.files import parse_json
+
+SCORES = "scores"
+"""The one question about a picture."""
 
 Rows = Mapping[int, Mapping[str, Any]]
 
@@ -57,6 +60,22 @@ class ResultFiles:
 
     def full_records(self) -> list[Mapping[str, Any]]:
         return [self.full[number] for number in sorted(self.full)]
+
+
+def result_files(edition: Edition, names: Sequence[str]) -> Results:
+    """The files of a turn, two for each file of prompts, whose names are given in the order of `edition`."""
+
+    def results(items: Sequence[Item], heard: Hearings) -> dict[str, str]:
+        found = {}
+        for name, categories in zip(names, edition.files.values(), strict=True):
+            ours = [item for item in items if item.facts["category"] in categories]
+            made = ResultFiles({}, {}).added(ours, heard, lambda item: f"{item.id}.png")
+            found[f"{name}_scores_results.jsonl"] = "".join(f"{line}\n" for line in made.score_lines())
+            full = json.dumps(made.full_records(), ensure_ascii=False, indent=2)
+            found[f"{name}_full_results.json"] = full + "\n"
+        return found
+
+    return results
 
 
 def _by_id(rows: Iterable[Mapping[str, Any]]) -> Rows:

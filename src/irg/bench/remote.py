@@ -1,0 +1,87 @@
+"""Judges that are processes of their own: any benchmark's judge can be served, and asked at an address."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from irg.bench.items import Item
+from irg.bench.pictures import ShownPicture
+from irg.bench.protocol import Benchmark, EvidenceRow, Judge, Shown, Status
+from irg.core.reading import from_base64
+from irg.scorers.http import ScorerClient, ScorerFailed, ScorerGone, scorer_server
+
+HEAR = "/hear"
+_FAILED = "scorer"
+"""The question of a row that stands for those that a process did not answer."""
+_items, _rows = TypeAdapter(Item), TypeAdapter(list[EvidenceRow])
+
+
+def judge_server(
+    benchmark: Benchmark, judge: Judge, port: int, host: str = "127.0.0.1"
+) -> ThreadingHTTPServer:
+    """A server of a judge, which says whose it is. Raises ValueError for a port that cannot be had."""
+    about = {"benchmark": benchmark.name, "version": benchmark.version, "identity": dict(judge.identity)}
+
+    def hear(asked: dict[str, Any]) -> Mapping[str, Any]:
+        shown = _shown(asked)
+        ((_, rows),) = judge.hear([shown])
+        return {"rows": _rows.dump_python([*rows], mode="json")}
+
+    return scorer_server(about, {HEAR: hear}, port, host)
+
+
+class RemoteJudge:
+    """The judge that a process at an address serves: it gives the same evidence under the same identity.
+
+    Raises ValueError where there is none, or that of another benchmark.
+    """
+
+    def __init__(self, address: str, benchmark: str, version: int) -> None:
+        try:
+            self._client = ScorerClient(address)
+        except ScorerFailed as failure:
+            raise ValueError(f"--judge scorer={address}: {failure}") from failure
+        about = self._client.about
+        if (whose := (about.get("benchmark"), about.get("version"))) != (benchmark, version):
+            raise ValueError(
+                f"--judge scorer={address} serves {whose[0]} in version {whose[1]}, expected {benchmark} in "
+                f"version {version}"
+            )
+        self.identity: Mapping[str, Any] = about["identity"]
+
+    def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
+        """What the process cannot tell is a row that says so. Raises ValueError once it is gone."""
+        for one in shown:
+            yield one, self._heard(one)
+
+    def _heard(self, shown: Shown) -> Sequence[EvidenceRow]:
+        pictures = {
+            str(number): base64.b64encode(picture.data).decode() for number, picture in shown.pictures.items()
+        }
+        body = {"item": asdict(shown.item), "turn": shown.turn, "pictures": pictures}
+        try:
+            return _rows.validate_python(self._client.ask(HEAR, body).get("rows"))
+        except ScorerGone as failure:
+            raise ValueError(str(failure)) from failure
+        except (ScorerFailed, ValidationError) as failure:
+            reason = {"error": str(failure).splitlines()[0]}
+            return [EvidenceRow(number, _FAILED, reason, Status.JUDGE_ERROR) for number in shown.pictures]
+
+
+def _shown(asked: Mapping[str, Any]) -> Shown:
+    """Raises ValueError for what no client of ours sends."""
+    item, turn, pictures = (asked.get(name) for name in ("item", "turn", "pictures"))
+    if not isinstance(turn, int) or not isinstance(pictures, dict) or not all(map(str.isdecimal, pictures)):
+        raise ValueError("expected a turn, and pictures by their numbers")
+    return Shown(
+        _items.validate_python(item),
+        turn,
+        {
+            int(number): ShownPicture(from_base64(str(text), f"picture {number}"))
+            for number, text in pictures.items()
+        },
+    )

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from irg.bench.scene.items import SceneOptions
+from irg.bench.speed.cheaper import EXACT, Cheaper, difference, measure_cheaper, ways
+from irg.engine import Guidance, Saving, Solver
+from irg.pipeline import Pipeline, Settings
+from tests.data.small import random_autoencoder, random_model, settings, tokenizer
+
+NINE = Settings(num_points=9, first=Guidance(1.0, 1.0), later=Guidance(1.0, 1.0)).plan()
+
+
+def test_ways_are_one_change_each() -> None:
+    found = ways(NINE)
+    assert next(iter(found)) == EXACT and found[EXACT] == NINE
+    turns = {name: plan.turns[1] for name, plan in found.items()}
+    assert turns["--points 3"] == replace(NINE.turns[1], num_points=3)
+    assert turns["--every 2"].saving == Saving(every=2)
+    assert turns["--points 5 --solver adams"].saving.solver is Solver.ADAMS
+    assert not any("guided" in name for name in found)
+    assert len({plan.turns for plan in found.values()}) == len(found)
+
+
+def test_where_guidance_is_on_it_can_be_on_for_less() -> None:
+    found = ways(Settings().plan())
+    assert found["--guided 0.8 1"].turns[1].guidance.interval == (0.8, 1.0)
+
+
+def test_every_way_draws_the_same_prompts() -> None:
+    pipeline = Pipeline(random_model(), random_autoencoder(), tokenizer(), settings(128))
+    told: list[str] = []
+    options = SceneOptions(prompts=2, batch=2)
+    found = measure_cheaper(pipeline, options, torch.device("cpu"), told.append)
+    assert [way.options for way in found] == list(ways(pipeline.settings.plan())) and len(told) == len(found)
+    exact = found[0]
+    # Two steps, at 1 and .75: guided by the text branch in the first turn, by both in the second.
+    assert exact.evaluations == (2 * 2 + 2 * 3) / 2
+    assert all(len(way.right) == 2 and way.seconds > 0 for way in found)
+    assert {way.options: way.evaluations for way in found}["--every 2"] < exact.evaluations
+
+
+def test_differences_are_of_pairs() -> None:
+    exact = Cheaper(EXACT, 8.0, 1.0, np.array([1.0, 1.0, 0.0, 1.0]))
+    other = Cheaper("--points 3", 2.0, 0.3, np.array([1.0, 0.0, 0.0, 1.0]))
+    mean, low, high = difference(exact, other)
+    assert mean == pytest.approx(-0.25) and low <= mean <= high
+    assert difference(exact, exact) == (0.0, 0.0, 0.0)
+    assert (exact.score, other.score) == (0.75, 0.5)

@@ -1,0 +1,103 @@
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from irg.bench.pictures import ShownPicture
+from irg.bench.protocol import EvidenceRow, Judge, Shown, Status
+from irg.bench.remote import HEAR, RemoteJudge, judge_server
+from irg.scorers.http import ScorerClient, ScorerFailed, scorer_server
+from tests.bench.small import BLUE, COLOURS, ITEMS, RED, ColourJudge
+
+SHOWN = [Shown(item, 1, {0: ShownPicture(RED), 1: ShownPicture(BLUE)}) for item in ITEMS]
+OURS = COLOURS.name, COLOURS.version
+
+
+@contextmanager
+def running(server: Any) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Broken:
+    """A judge that an item of every run is too much for."""
+
+    identity: dict[str, Any] = {"name": "broken"}  # noqa: RUF012
+
+    def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
+        for one in shown:
+            if one.item.id == ITEMS[1].id:
+                raise RuntimeError("out of memory")
+            yield one, [EvidenceRow(number, "size", {}) for number in one.pictures]
+
+
+def rows(judge: Judge) -> dict[str, list[EvidenceRow]]:
+    return {one.item.id: [*found] for one, found in judge.hear(SHOWN)}
+
+
+def test_a_served_judge_gives_the_same_evidence_under_the_same_identity() -> None:
+    local = ColourJudge(refused=(ITEMS[2].id,))
+    with running(judge_server(COLOURS, local, port=0)) as address:
+        remote = RemoteJudge(address, *OURS)
+        assert remote.identity == local.identity
+        assert rows(remote) == rows(local)
+    assert rows(local)[ITEMS[2].id][0].status is Status.JUDGE_ERROR
+
+
+def test_what_a_process_fails_at_is_told_and_the_rest_is_judged() -> None:
+    with running(judge_server(COLOURS, Broken(), port=0)) as address:
+        found = rows(RemoteJudge(address, *OURS))
+    assert [row.status for row in found[ITEMS[0].id]] == [Status.OK, Status.OK]
+    assert [(row.picture, row.status) for row in found[ITEMS[1].id]] == [
+        (0, Status.JUDGE_ERROR),
+        (1, Status.JUDGE_ERROR),
+    ]
+    assert found[ITEMS[1].id][0].evidence == {"error": "status 500: RuntimeError: out of memory"}
+
+
+def test_an_answer_of_another_form_is_no_evidence() -> None:
+    about = {"benchmark": COLOURS.name, "version": COLOURS.version, "identity": {}}
+    with running(scorer_server(about, {HEAR: lambda asked: {"rows": [{"picture": "x"}]}}, 0)) as address:
+        found = rows(RemoteJudge(address, *OURS))
+    assert {row.status for some in found.values() for row in some} == {Status.JUDGE_ERROR}
+
+
+def test_a_process_that_is_gone_ends_the_run() -> None:
+    with running(judge_server(COLOURS, ColourJudge(), port=0)) as address:
+        remote = RemoteJudge(address, *OURS)
+        heard = iter(remote.hear(SHOWN))
+        assert next(heard)[0] is SHOWN[0]
+    with pytest.raises(ValueError, match=f"no scorer answers at {address}"):
+        next(heard)
+    with pytest.raises(ValueError, match=f"--judge scorer={address}: no scorer answers"):
+        RemoteJudge(address, *OURS)
+
+
+def test_the_judge_of_another_benchmark_is_refused() -> None:
+    other = judge_server(replace(COLOURS, version=7), ColourJudge(), port=0)
+    with running(other) as address, pytest.raises(ValueError, match="in version 7, expected colours in"):
+        RemoteJudge(address, *OURS)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, "expected a turn, and pictures by their numbers"),
+        ({"item": {}, "turn": 1, "pictures": {"a": ""}}, "expected a turn, and pictures"),
+        ({"item": {}, "turn": 1, "pictures": {}}, "status 400: 3 validation errors"),
+        ({"item": {"id": "0", "prompt": "", "seeds": []}, "turn": 1, "pictures": {"0": "?"}}, "not base64"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_told(body: dict[str, Any], expected: str) -> None:
+    ours = judge_server(COLOURS, ColourJudge(), port=0)
+    with running(ours) as address, pytest.raises(ScorerFailed, match=expected):
+        ScorerClient(address).ask(HEAR, body)
