@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ from rich.text import Text
 
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
+from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
+from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_text
 from irg.core.trace import Trace
@@ -51,27 +53,44 @@ _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
 
 
-def generate_file(order: Order, file: Path, seed: int, folder: Path, batch: int | None) -> BatchOutcome:
+def generate_file(
+    order: Order, file: Path, seed: int, folder: Path, batch: int | None
+) -> BatchOutcome | None:
     """Draw every prompt of a file, `batch` together (None: as many as suit the model).
 
     A prompt that fails is counted and shown, and does not stop the others. Where nothing is left to draw, no
-    model is loaded.
+    model is loaded. Of torchrun's processes each draws its share, and the first tells of all; the others have
+    None.
     """
     jobs = [
         Job(number, prompt, seed + number, folder / f"{number:04d}")
         for number, prompt in enumerate(_read(file))
     ]
-    made, outcome = make_writable(folder), BatchOutcome()
-    try:
-        _refuse_foreign(folder)
-        order.check()
-        if waiting := list(_waiting(order, jobs, outcome)):
-            pipeline = order.load([])
-            size = batch or _usual_batch(pipeline)
-            for start in range(0, len(waiting), size):
-                _draw(order, pipeline, waiting[start : start + size], outcome)
-    finally:
-        remove_empty(made)
+    with crew(order.choice.device) as us:
+        order = order if us.is_first else replace(order, telling=Telling(quiet=True))
+        # One makes the folder and all look into it before anything is drawn.
+        made = make_writable(folder) if us.is_first else []
+        us.wait()
+        try:
+            _refuse_foreign(folder)
+            order.check()
+            outcome = BatchOutcome()
+            waiting = list(_waiting(order, jobs, outcome))
+            us.wait()
+            drawn = BatchOutcome()
+            if ours := us.share(waiting):
+                pipeline = order.load([])
+                size = batch or _usual_batch(pipeline)
+                for start in range(0, len(ours), size):
+                    _draw(order, pipeline, list(ours[start : start + size]), drawn)
+            for other in us.gathered(drawn):
+                outcome.made += other.made
+                outcome.failed += other.failed
+        finally:
+            remove_empty(made)
+        if not us.is_first:
+            return None
+    outcome.made.sort(key=lambda one: one["folder"])
     outcome.failed.sort(key=lambda one: one["number"])
     _print_outcome(order, outcome)
     return outcome
