@@ -74,9 +74,11 @@ def test_an_edits_plan_is_one_turn_with_its_own_guidance() -> None:
     assert not edits.edit_plan(32, 32, think=False).turns[0].think
 
 
-@pytest.mark.parametrize("turns", [0, -1])
+@pytest.mark.parametrize("turns", [0, -1, 10**9, 10**30])
 def test_a_plan_without_turns_is_refused(turns: int) -> None:
-    with pytest.raises(ValueError, match=f"{turns} turns"):
+    with pytest.raises(
+        ValueError, match=f"turns {turns}: expected a whole number of at least 1 and at most 1000"
+    ):
         settings(32).plan(turns)
     with pytest.raises(ValueError, match="at least one turn"):
         replace(settings(32).plan(), turns=())

@@ -1,37 +1,19 @@
 """Everything that reads what somebody else wrote, with samples of it."""
 
-import base64
-import io
 import json
 import shutil
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow
 import yaml
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from PIL import Image
-from pyarrow import parquet
 
 from irg.core.files import parse_json, read_json, write_atomically
 from irg.core.output import MARKER, refuse_to_replace
-from irg.core.reading import from_base64, image_size, read_image
 from irg.core.recipe import read_recipe
-from irg.core.trace import Trace, Turn, Verdict, png
 from irg.curate.recipe import CurateRecipe
 from irg.curate.teacher.texts import Thought
-from irg.curate.texts import read_prompts
-from irg.data.conversation import ConversationSource
-from irg.data.episodes import EpisodeSource
-from irg.data.findings import Findings, recall, remember
-from irg.data.sets import read_manifest
-from irg.data.source import RowError, RowPlace
-from irg.data.trace_rows import row_of, schema, trace_of
-from irg.data.traces import TraceStore, TraceWriter
 from irg.endpoint.answers import AttemptError, Saying, first, reason_of, words_of
 from irg.endpoint.structured import read_answer
 from irg.model.config import read_config
@@ -42,33 +24,20 @@ from irg.train.plot import read_metrics
 from irg.train.recipes import KINDS
 from irg.world import OutsideWorld, parse, parse_reflection, parse_thought
 from irg.world.wording import as_phrased
-from tests.data.broken import conversation, trace
-from tests.stress.fuzz import Parser, Reader
+from tests.stress.fuzz import Parser
+from tests.stress.parsers_of_data import PARSERS as PARSERS_OF_DATA
+from tests.stress.parsers_of_data import Opened, as_file, as_json
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
-PLACE = RowPlace("rows.parquet", 0)
-Opened = tuple[list[bytes], Reader]
-
-
-def _json(content: Any) -> bytes:
-    return json.dumps(content).encode()
-
-
-def _as_file(path: Path, read: Callable[[], object]) -> Reader:
-    def reader(data: bytes) -> object:
-        path.write_bytes(data)
-        return read()
-
-    return reader
 
 
 def _recipes(folder: Path) -> Opened:
     kinds, path = {**KINDS, "curate": CurateRecipe}, folder / "recipe.yaml"
     names = ("smoke", "finetune_laptop", "embedded_tokenizer", "embedded_autoencoder", "scene", "teacher")
     texts = [(RECIPES / f"{name}.yaml").read_bytes() for name in names]
-    as_json = [_json(yaml.safe_load(text)) for text in texts]
-    return texts + as_json * 2, _as_file(path, lambda: read_recipe(path, kinds))
+    in_json = [as_json(yaml.safe_load(text)) for text in texts]
+    return texts + in_json * 2, as_file(path, lambda: read_recipe(path, kinds))
 
 
 def _overrides(folder: Path) -> Opened:
@@ -89,14 +58,17 @@ def _config(name: str) -> Callable[[Path], Opened]:
     def open_it(folder: Path) -> Opened:
         for other in ("llm_config.json", "vit_config.json", "ae_params.json"):
             shutil.copy(GOLDEN / other, folder)
-        return [(GOLDEN / name).read_bytes()], _as_file(folder / name, lambda: read_config(folder))
+        return [(GOLDEN / name).read_bytes()], as_file(folder / name, lambda: read_config(folder))
 
     return open_it
 
 
 def _settings(folder: Path) -> Opened:
-    samples = [_json(Settings().model_dump(mode="json")), _json({"width": 128, "first": {"text_scale": 2}})]
-    return samples, _as_file(folder / "irg.json", lambda: Settings.from_folder(folder))
+    samples = [
+        as_json(Settings().model_dump(mode="json")),
+        as_json({"width": 128, "first": {"text_scale": 2}}),
+    ]
+    return samples, as_file(folder / "irg.json", lambda: Settings.from_folder(folder))
 
 
 def _headers(folder: Path) -> Opened:
@@ -138,7 +110,7 @@ def _shard_indexes(folder: Path) -> Opened:
         (folder / name).write_bytes(b"")
     content = {"metadata": {"total_size": 8}, "weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
     path = folder / "ema.safetensors.index.json"
-    return [_json(content)], _as_file(path, lambda: weight_files(folder))
+    return [as_json(content)], as_file(path, lambda: weight_files(folder))
 
 
 def _checkpoint_indexes(folder: Path) -> Opened:
@@ -161,25 +133,7 @@ def _checkpoint_indexes(folder: Path) -> Opened:
                 for one in saved.chunks:
                     files.chunk(key, one, compare=False)
 
-    return [_json(content)], _as_file(folder / "index.json", read)
-
-
-def _manifests(folder: Path) -> Opened:
-    random = np.random.default_rng(0)
-    with TraceWriter(folder, {"made": "here"}, rows_per_group=2) as writer:
-        for number in range(5):
-            writer.write(trace(number, random))
-
-    def read() -> object:
-        store = TraceStore(folder)
-        return store.fingerprint, store.group_bytes, [one for one, _ in zip(store.survey(), range(20))]  # noqa: B905
-
-    return [(folder / "manifest.json").read_bytes()], _as_file(folder / "manifest.json", read)
-
-
-def _set_manifests(folder: Path) -> Opened:
-    content = {"version": 1, "shards": [{"name": "a", "rows": 3}], "recipe": {}, "counts": {"kept": 3}}
-    return [_json(content)], _as_file(folder / "manifest.json", lambda: read_manifest(folder))
+    return [as_json(content)], as_file(folder / "index.json", read)
 
 
 def _markers(folder: Path) -> Opened:
@@ -189,138 +143,7 @@ def _markers(folder: Path) -> Opened:
     def read() -> object:
         refuse_to_replace(folder, "checkpoint")
 
-    return [_json(content)], _as_file(folder / MARKER, read)
-
-
-def _findings(folder: Path) -> Opened:
-    found, key = Findings([3, 4], [1, 1], {0: RowPlace("f", 0).error(next(iter(_faults())), "x")}), {"a": 1}
-    remember(folder, key, found)
-    (path,) = folder.glob("survey-*.json")
-    return [path.read_bytes()], _as_file(path, lambda: recall(folder, key))
-
-
-def _faults() -> list[Any]:
-    from irg.data.source import Fault
-
-    return [Fault.WRONG_TYPE]
-
-
-def _traces(folder: Path) -> Opened:
-    Image.new("RGB", (8, 8)).save(folder / "source.png")
-    turn = Turn(
-        "a plan", Image.new("RGB", (8, 8)), Verdict(False, ("too dark",), {"a": 0.5}), True, {"s": 1.0}
-    )
-    made = Trace("p", (turn, Turn(None, turn.image)), 7, questions=(("q", "a"),), modes=("direct",), id="a")
-    made.save(folder)
-    samples = [(folder / "trace.json").read_bytes()]
-
-    def read() -> object:
-        """As `irg data convert` does."""
-        list(EpisodeSource(folder).survey())
-        row = row_of(Trace.load(folder))
-        trace_of(row, PLACE)
-        return pyarrow.Table.from_pylist([row], schema())
-
-    return samples * 2, _as_file(folder / "trace.json", read)
-
-
-def _conversations(folder: Path) -> Opened:
-    random = np.random.default_rng(0)
-    rows = [_json(conversation(number, random)) for number in range(2)]
-    parquet.write_table(pyarrow.table({"conversation": [rows[0].decode()]}), folder / "rows.parquet")
-    source = ConversationSource(folder / "rows.parquet", "Draw.")
-
-    def read(data: bytes) -> object:
-        row = {"conversation": data}
-        try:
-            source.from_row(row, PLACE, sketch=True)
-        finally:
-            made = source.from_row(row, PLACE)
-        return made
-
-    return rows, read
-
-
-def _trace_rows(folder: Path) -> Opened:
-    """A row as JSON, in which the pictures' bytes are base64."""
-    row = row_of(trace(0, np.random.default_rng(0)))
-
-    def coded(value: Any, code: Callable[[Any], Any]) -> Any:
-        if isinstance(value, dict):
-            return {
-                name: code(inner) if name == "bytes" else coded(inner, code) for name, inner in value.items()
-            }
-        return [coded(inner, code) for inner in value] if isinstance(value, list) else value
-
-    def decoded(value: Any) -> Any:
-        try:
-            return base64.b64decode(value)
-        except (ValueError, TypeError):
-            return value
-
-    def read(data: bytes) -> object:
-        content = json.loads(data)
-        if not isinstance(content, dict):
-            raise ValueError("no row")
-        values = coded(content, decoded)
-        try:
-            trace_of(values, PLACE, sketch=True)
-        finally:
-            made = trace_of(values, PLACE)
-        return made
-
-    return [_json(coded(row, lambda data: base64.b64encode(data).decode()))], read
-
-
-def _tables(folder: Path) -> Opened:
-    """Whole parquet files."""
-    random = np.random.default_rng(0)
-    with TraceWriter(folder / "made", rows_per_group=2) as writer:
-        for number in range(3):
-            writer.write(trace(number, random))
-    (written,) = (folder / "made").glob("*.parquet")
-    path = folder / "changed.parquet"
-
-    def read() -> object:
-        store = TraceStore(path)
-        seen = [one for one, _ in zip(store.survey(), range(20))]  # noqa: B905
-        for index in range(min(len(store), 4)):
-            try:
-                store.read(index)
-            except RowError:
-                continue
-        return seen
-
-    return [written.read_bytes()], _as_file(path, read)
-
-
-def _pictures(folder: Path) -> Opened:
-    shown = Image.effect_noise((24, 16), 50)
-    samples = []
-    forms = (("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "I;16"), ("PNG", "1"), ("JPEG", "RGB"))
-    more = (("JPEG", "CMYK"), ("WEBP", "RGB"), ("GIF", "P"), ("BMP", "RGB"), ("TIFF", "RGB"), ("TIFF", "L"))
-    for form, mode in (*forms, *more):
-        file = io.BytesIO()
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        shown.convert(mode).save(file, format=form, **({"exif": exif} if form in ("JPEG", "WEBP") else {}))
-        samples.append(file.getvalue())
-    frames = io.BytesIO()
-    shown.convert("P").save(frames, format="GIF", save_all=True, append_images=[shown.convert("P")] * 3)
-
-    def read(data: bytes) -> object:
-        with suppress(ValueError):
-            image_size(data, "it")
-        return read_image(data, "it")
-
-    return [*samples, frames.getvalue()], read
-
-
-def _base64(folder: Path) -> Opened:
-    encoded = png(Image.new("RGB", (8, 8)))
-    return [base64.b64encode(encoded), base64.encodebytes(encoded)], lambda data: read_image(
-        from_base64(data.decode("utf-8", "surrogateescape"), "it")
-    )
+    return [as_json(content)], as_file(folder / MARKER, read)
 
 
 def _answers(folder: Path) -> Opened:
@@ -350,7 +173,7 @@ def _answers(folder: Path) -> Opened:
                 continue
         return told
 
-    return [_json(whole), _json(chunk), _json(error), _json([error])], read
+    return [as_json(whole), as_json(chunk), as_json(error), as_json([error])], read
 
 
 def _structured(folder: Path) -> Opened:
@@ -361,30 +184,10 @@ def _structured(folder: Path) -> Opened:
     )
 
 
-def _prompts(folder: Path) -> Opened:
-    samples = (
-        b"a red circle\n\ntwo stars\n",
-        b'{"prompt": "a"}\n{"prompt": "b", "x": [1]}\n',
-        b'["a", {"prompt": "b"}]',
-    )
-
-    def read(data: bytes) -> object:
-        found = []
-        for suffix in (".txt", ".jsonl", ".json", ".csv"):
-            (folder / f"p{suffix}").write_bytes(data)
-            try:
-                found.append(list(read_prompts(folder / f"p{suffix}")))
-            except ValueError:
-                continue
-        return found
-
-    return list(samples), read
-
-
 def _metrics(folder: Path) -> Opened:
     lines = [{"step": 1, "flow/all": 0.5, "text/all": 2.0, "seconds": 1.0}, {"step": 2, "flow/all": None}]
-    content = b"".join(_json(line) + b"\n" for line in lines)
-    return [content, _json(lines[0])], _as_file(folder / "metrics.jsonl", lambda: read_metrics(folder))
+    content = b"".join(as_json(line) + b"\n" for line in lines)
+    return [content, as_json(lines[0])], as_file(folder / "metrics.jsonl", lambda: read_metrics(folder))
 
 
 def _plain_json(folder: Path) -> Opened:
@@ -396,7 +199,7 @@ def _plain_json(folder: Path) -> Opened:
         write_atomically(folder / "y.json", json.dumps(content, ensure_ascii=False, allow_nan=False))
         return parse_json((folder / "y.json").read_text(encoding="utf-8"), "y")
 
-    return [_json({"a": [1, 2.5, "größe"], "b": {"c": None}}), b'{"a": "\\ud83d\\ude00"}'], read
+    return [as_json({"a": [1, 2.5, "größe"], "b": {"c": None}}), b'{"a": "\\ud83d\\ude00"}'], read
 
 
 def _worded(folder: Path) -> Opened:
@@ -418,6 +221,7 @@ def _worded(folder: Path) -> Opened:
 
 
 PARSERS = (
+    *PARSERS_OF_DATA,
     Parser("recipes", _recipes),
     Parser("overrides", _overrides),
     *(
@@ -429,19 +233,9 @@ PARSERS = (
     Parser("safetensors files", _weight_files),
     Parser("shard indexes", _shard_indexes),
     Parser("checkpoint indexes", _checkpoint_indexes),
-    Parser("manifests", _manifests),
-    Parser("set manifests", _set_manifests),
     Parser("markers", _markers),
-    Parser("surveys", _findings),
-    Parser("traces", _traces, (ValueError, OSError)),
-    Parser("conversations", _conversations),
-    Parser("trace rows", _trace_rows),
-    Parser("parquet files", _tables),
-    Parser("pictures", _pictures),
-    Parser("base64 pictures", _base64),
     Parser("teachers' answers", _answers),
     Parser("structured answers", _structured),
-    Parser("prompt files", _prompts),
     Parser("metrics", _metrics),
     Parser("JSON", _plain_json),
     Parser("prompts", _worded),

@@ -1,7 +1,8 @@
 """The report: one HTML page and one Markdown table of some runs, beside what others have published."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from irg.bench.changes import Changes, Rate, changes_of
 from irg.bench.columns import Column, Section, sections_of
 from irg.bench.figures import difference
 from irg.bench.gallery import SHOWN, gallery_of
-from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary
+from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
 from irg.bench.published import PUBLISHED, Published
 from irg.bench.session import look_of
 from irg.core.files import write_atomically
@@ -82,7 +83,7 @@ def _facts(section: Section) -> list[str]:
     facts = [
         f"version {section.benchmark.version}",
         plural(len(section.items), "prompt"),
-        f"judge: {_judge(section.judge)}",
+        f"judge: {judge_name(section.judge)}",
     ]
     return facts + _warnings([section])
 
@@ -96,10 +97,6 @@ def _warnings(sections: Sequence[Section]) -> list[str]:
     if any(_missing(section) for section in sections):
         found.append("incomplete")
     return found
-
-
-def _judge(judge: Mapping[str, Any]) -> str:
-    return str(judge.get("name") or judge.get("model") or json.dumps(dict(judge), sort_keys=True)[:120])
 
 
 def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
@@ -267,6 +264,10 @@ def _protocol(section: Section) -> list[list[str]]:
         rows.append(
             [f"{name}: mode and seed", f"{about['mode']}, {about['deciding'].get('seed', 'not ours')}"]
         )
+        answered = Counter(
+            _short(row.judge) for one in judged.heard.values() for row in one.rows if row.judge
+        )
+        rows += [[f"{name}: answered as", f"{said}, {count:,} times"] for said, count in answered.items()]
         rows.append([f"{name}: made", f"{about['date']} by irg {about['irg']}"])
     return rows
 

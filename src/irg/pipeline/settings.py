@@ -18,6 +18,8 @@ from irg.model.checkpoint import CheckpointFolder
 from irg.prep import Resize, Tokenizer
 
 FILE = "irg.json"
+MOST_TURNS = 1000
+"""Far beyond any context: a mistake that would only be known when memory is full."""
 
 THINK_PROMPT = (
     "Think before you draw. First write a short plan between <think> and </think>: what the picture holds, "
@@ -166,8 +168,7 @@ class Settings(BaseSettings):
     ) -> Plan:
         """The checkpoint's usual plan; for so many turns, with or without thoughts, where that is given."""
         turns = self.turns if turns is None else turns
-        if turns < 1:
-            raise ValueError(f"{turns} turns: expected at least 1")
+        check_number("turns", turns, 1, MOST_TURNS, whole=True)
         think = self.thinks or turns > 1 if think is None else think
         first = TurnPlan(think, self.first, self.num_points, self.shift)
         later = replace(first, guidance=self.later)

@@ -5,7 +5,6 @@ BAGEL's for drawing and editing, then pictures with a text, a question or a sour
 columns go by.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from irg.core import Document
+from irg.core.files import parse_json
 from irg.core.trace import Trace, Turn
 from irg.data import trace_rows
 from irg.data.fields import shown
@@ -151,7 +151,7 @@ def _texts(row: ForeignRow, name: str, value: Any) -> list[str | RowError]:
     """
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
         with suppress(ValueError):  # a text that begins like this, and no more
-            value = json.loads(value)
+            value = parse_json(value, name)
     if isinstance(value, Mapping):
         value = list(value.values())
     values = value if isinstance(value, list) else [value]
