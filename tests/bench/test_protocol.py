@@ -1,5 +1,5 @@
 from irg.bench.items import Item
-from irg.bench.protocol import EvidenceRow, Hearing, Status, missing_pictures
+from irg.bench.protocol import EvidenceRow, Hearing, Status, judge_name, missing_pictures
 from irg.bench.store import as_line
 
 ITEMS = [Item("1", "red", (5, 6)), Item("2", "blue", (7, 8))]
@@ -49,3 +49,9 @@ def test_a_fault_has_its_reason() -> None:
     assert EvidenceRow(0, "a", {}, Status.JUDGE_ERROR).fault == "judge error"
     assert EvidenceRow(0, "a", {"reason": "no fit"}, Status.PARSE_FAILED).fault == "answer cannot be read"
     assert EvidenceRow(0, "a", {"reason": "none"}).fault is None
+
+
+def test_a_judge_is_called_by_its_name_or_its_parts() -> None:
+    assert judge_name({"model": "gpt-4o", "temperature": 0}) == "gpt-4o"
+    parts = {"detector": {"name": "Mask2Former"}, "clip": {"model": "ViT-L"}, "templates": {"a": "ff"}}
+    assert judge_name(parts) == "detector Mask2Former, clip ViT-L"

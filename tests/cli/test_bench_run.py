@@ -1,8 +1,10 @@
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,26 @@ def test_pictures_go_to_an_official_tree_and_are_scored_from_there_alike(
     assert json.loads((work / "again" / "tree.json").read_text())["turn2"] == {"extra": ["notes.txt"]}
     assert run("bench", "score", "found").exit_code == 0
     assert run("bench", "score", "found", "--out", "x").exit_code == 2
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_run_goes_on_and_comes_to_the_same(work: Path, scenes_checkpoint: Path, run: Run) -> None:
+    arguments = [*SCENE, "--batch", 1, "--mode", "cot", "--model", scenes_checkpoint, "--json", "--out"]
+    command = [sys.executable, "-m", "irg", *map(str, arguments), "torn"]
+    lines = work / "torn" / "turns.jsonl"
+    process = subprocess.Popen(command, cwd=work, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 240
+    while not lines.exists():
+        assert time.monotonic() < end and process.poll() is None, "nothing was drawn"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (work / "torn" / "summary.json").exists()
+    torn, whole = (run(*arguments, name) for name in ("torn", "whole"))
+    assert torn.exit_code == whole.exit_code == 0
+    assert json.loads(torn.stdout)["turns"] == json.loads(whole.stdout)["turns"]
+    one, two = (sorted((work / name / "pictures").iterdir()) for name in ("torn", "whole"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two] and len(one) == 3
 
 
 @pytest.mark.timeout(300)

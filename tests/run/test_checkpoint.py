@@ -1,4 +1,5 @@
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -209,6 +210,21 @@ def test_a_failure_to_write_comes_out_at_the_next_call(saved: Checkpoints, ask: 
     saved.folder.unlink()
     saved.folder.with_name("elsewhere").rename(saved.folder)
     assert saved.latest() == 7
+    saved.save(9, tensors(9.0), {})
+    assert saved.latest() == 9
+
+
+def test_of_a_checkpoint_that_there_is_no_room_for_nothing_is_left(saved: Checkpoints) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = {path.name for path in saved.folder.iterdir()}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
+    try:
+        saved.save(8, tensors(8.0), {})
+        with pytest.raises(SaveError, match="File too large"):
+            saved.wait()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name for path in saved.folder.iterdir()} == before
     saved.save(9, tensors(9.0), {})
     assert saved.latest() == 9
 

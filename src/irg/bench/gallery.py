@@ -22,6 +22,8 @@ SHOWN = 120
 _SIDE = 256
 _LONGEST = 180
 """Characters of an answer that a card repeats."""
+_NOTHING: tuple[Any, ...] = ("", None, [], {})
+"""What an answer need not repeat."""
 _CHANGED = (Change.MENDED, Change.BROKEN, Change.BETTER, Change.WORSE)
 
 
@@ -82,40 +84,31 @@ def cards_of(judged: Judged, look: Look, count: int = SHOWN) -> tuple[list[Card]
 
     First come all that the last turn changed, then others, by the hashes of their names and not picked.
     """
-    run = judged.run
     by_turn = {turn: _by_place(summaries) for turn, summaries in judged.summaries.items()}
     pairs = _pairs(judged)
     places = [
         (item, number)
-        for item in run.items
+        for item in judged.run.items
         for number in _numbers(item.id, len(item.seeds), by_turn.values())
     ]
-    order = sorted(
-        range(len(places)),
-        key=lambda index: (
-            not _is_changed(pairs.get((places[index][0].id, places[index][1]))),
-            digest_of(places[index][0].id, places[index][1]),
-        ),
-    )
-    drawn = run.drawn()
+
+    def rank(index: int) -> tuple[bool, str]:
+        item, number = places[index]
+        return not _is_changed(pairs.get((item.id, number))), digest_of(item.id, number)
+
+    drawn = judged.run.drawn()
     cards = []
-    for item, number in (places[index] for index in sorted(order[:count])):
-        pair = pairs.get((item.id, number))
-        samples = {
-            turn: found[item.id, number] for turn, found in by_turn.items() if (item.id, number) in found
-        }
+    for index in sorted(sorted(range(len(places)), key=rank)[:count]):
+        item, number = places[index]
+        key, pair = (item.id, number), pairs.get((item.id, number))
+        samples = {turn: found[key] for turn, found in by_turn.items() if key in found}
         steps = []
-        for turn in run.turns:
-            hearing = judged.heard.get((item.id, turn))
-            picture = _thumbnail(look(item, turn).get(number or 0))
-            steps.append(
-                _step(
-                    turn, samples.get(turn), hearing, number, picture, _thought(drawn, item.id, number, turn)
-                )
-            )
+        for turn in judged.run.turns:
+            seen = _thumbnail(look(item, turn).get(number or 0)), _thought(drawn, item.id, number, turn)
+            steps.append(_step(turn, samples.get(turn), judged.heard.get((item.id, turn)), number, seen))
         category = next(iter(samples.values())).category if samples else ""
-        change = pair.change if pair else None
-        cards.append(Card(item.id, item.prompt, category, change, pair.gain if pair else 0.0, tuple(steps)))
+        change, gain = (pair.change, pair.gain) if pair else (None, 0.0)
+        cards.append(Card(item.id, item.prompt, category, change, gain, tuple(steps)))
     return cards, len(places)
 
 
@@ -156,9 +149,10 @@ def _step(
     sample: Sample | None,
     hearing: Hearing | None,
     number: int | None,
-    picture: Inlined | None,
-    thought: str | None,
+    seen: tuple[Inlined | None, str | None],
 ) -> Step:
+    """`seen` is the picture and the thought before it."""
+    picture, thought = seen
     name = "base" if turn == BASE_TURN else f"turn {turn}"
     if sample is None:
         reason = "not drawn" if hearing is None else hearing.failure(number) or "not counted"
@@ -169,13 +163,22 @@ def _step(
 
 def _said(hearing: Hearing, number: int | None) -> Iterator[str]:
     """What the judge found, in short."""
-    for question, row in hearing.ok(number).items():
+    rows = hearing.ok(number)
+    for question, row in rows.items():
         flaws = row.evidence.get("flaws")
         if isinstance(flaws, Sequence) and not isinstance(flaws, str):
             yield "; ".join(map(str, flaws)) or "nothing is wrong"
-        else:
-            text = f"{question}: {json.dumps(row.evidence, ensure_ascii=False)}"
-            yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+            continue
+        told = {
+            name: value for name, value in row.evidence.items() if value not in _NOTHING and name != "correct"
+        }
+        text = ", ".join(f"{name}: {_words(value)}" for name, value in told.items()) or _words(row.evidence)
+        text = f"{question}: {text}" if len(rows) > 1 else text
+        yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _thought(

@@ -1,7 +1,8 @@
 """The report: one HTML page and one Markdown table of some runs, beside what others have published."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from irg.bench.changes import Changes, Rate, changes_of
 from irg.bench.columns import Column, Section, sections_of
 from irg.bench.figures import difference
 from irg.bench.gallery import SHOWN, gallery_of
-from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary
+from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
 from irg.bench.published import PUBLISHED, Published
 from irg.bench.session import look_of
 from irg.core.files import write_atomically
@@ -21,6 +22,7 @@ from irg.report.page import Heading, plural, render
 
 KIND = "benchmark report"
 PAGE, TABLE = "index.html", "table.md"
+_MARK = " (published)"
 Cell = Callable[[Figure | None, Benchmark], str]
 
 
@@ -62,7 +64,7 @@ def _section(section: Section, number: int, shown: int) -> dict[str, Any]:
         "words": section.benchmark.words,
         "facts": _facts(section),
         "tables": [
-            {"variant": variant, "head": head, "rows": rows}
+            {"variant": variant, "head": list(map(_head, head)), "rows": rows}
             for variant, head, rows in _tables(section, _marked)
         ],
         "published": _published_rows(section),
@@ -82,7 +84,7 @@ def _facts(section: Section) -> list[str]:
     facts = [
         f"version {section.benchmark.version}",
         plural(len(section.items), "prompt"),
-        f"judge: {_judge(section.judge)}",
+        f"judge: {judge_name(section.judge)}",
     ]
     return facts + _warnings([section])
 
@@ -98,10 +100,6 @@ def _warnings(sections: Sequence[Section]) -> list[str]:
     return found
 
 
-def _judge(judge: Mapping[str, Any]) -> str:
-    return str(judge.get("name") or judge.get("model") or json.dumps(dict(judge), sort_keys=True)[:120])
-
-
 def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
     """For each variant its headline and its categories, by column, with what was published of it."""
     for place, variant in enumerate(section.variants):
@@ -110,7 +108,7 @@ def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list
         head = [
             "",
             *(column.title for column in section.columns),
-            *(f"{one.name} (published)" for one in others),
+            *(f"{one.name}{_MARK}" for one in others),
         ]
         headline = [cell(summary.headline, section.benchmark) for summary in summaries]
         title = section.benchmark.title(variant)
@@ -119,6 +117,11 @@ def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list
             figures = [_figure(summary, name) for summary in summaries]
             rows.append([name, *(cell(one, section.benchmark) for one in figures), *[""] * len(others)])
         yield title, head, rows
+
+
+def _head(name: str) -> str:
+    """Of a published column the mark on a line of its own."""
+    return Markup("{}<br>{}").format(name.removesuffix(_MARK), _MARK) if name.endswith(_MARK) else name
 
 
 def _figure(summary: Summary, name: str) -> Figure | None:
@@ -163,16 +166,14 @@ def _number(value: float, benchmark: Benchmark, sign: str = "") -> str:
 
 
 def _pairs(section: Section) -> Iterator[tuple[Column, Column]]:
-    """(later or other, than): the turns of each run one after another, the last with the base, and the last
-    turns of other runs with that of the first."""
-    lasts = []
-    for judged in section.judged:
-        ours = [column for column in section.columns if column.judged is judged]
+    """(later or other, than): the turns of each run one after another, its last with its first, and all turns
+    of other runs with the last of the first run."""
+    runs = [[one for one in section.columns if one.judged is judged] for judged in section.judged]
+    for ours in runs:
         yield from ((after, before) for before, after in pairwise(ours))
         if len(ours) > 2:
             yield ours[-1], ours[0]
-        lasts.append(ours[-1])
-    yield from ((other, lasts[0]) for other in lasts[1:])
+    yield from ((column, runs[0][-1]) for ours in runs[1:] for column in ours)
 
 
 def _difference(better: Column, than: Column, benchmark: Benchmark) -> list[str]:
@@ -267,6 +268,10 @@ def _protocol(section: Section) -> list[list[str]]:
         rows.append(
             [f"{name}: mode and seed", f"{about['mode']}, {about['deciding'].get('seed', 'not ours')}"]
         )
+        answered = Counter(
+            _short(row.judge) for one in judged.heard.values() for row in one.rows if row.judge
+        )
+        rows += [[f"{name}: answered as", f"{said}, {count:,} times"] for said, count in answered.items()]
         rows.append([f"{name}: made", f"{about['date']} by irg {about['irg']}"])
     return rows
 

@@ -178,6 +178,15 @@ class Summary:
         return not self.missing
 
 
+def judge_name(identity: Mapping[str, Any]) -> str:
+    """What a judge is called beside a number: its name or model, or those of its parts."""
+    for name in ("name", "model"):
+        if isinstance(found := identity.get(name), str):
+            return found
+    parts = {part: judge_name(inner) for part, inner in identity.items() if isinstance(inner, Mapping)}
+    return ", ".join(f"{part} {name}" for part, name in parts.items() if name)
+
+
 Hearings = Mapping[str, Hearing]
 """Of one turn, by the item's id; an item may have none."""
 Summarise = Callable[[Sequence[Item], Hearings], Summary]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from irg.cli.console import bars
 from irg.cli.episode import Recorder
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
+from irg.cli.overview import is_overview, write_overview
 from irg.core.events import DenoisingStep
 from irg.core.files import read_text
 from irg.core.trace import Trace
@@ -47,6 +49,8 @@ class Job:
     folder: Path
 
 
+_LONG = 90
+"""Seconds from which on it is said how long the rest will take."""
 _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
 
@@ -67,12 +71,17 @@ def generate_file(order: Order, file: Path, seed: int, folder: Path, batch: int 
         order.check()
         if waiting := list(_waiting(order, jobs, outcome)):
             pipeline = order.load([])
-            size = batch or _usual_batch(pipeline)
+            size, began = batch or _usual_batch(pipeline), time.monotonic()
             for start in range(0, len(waiting), size):
+                if start:
+                    _tell_time(order, start, len(waiting), time.monotonic() - began)
                 _draw(order, pipeline, waiting[start : start + size], outcome)
+        outcome.failed.sort(key=lambda one: one["number"])
+        if outcome.made or outcome.skipped:
+            failed = {one["number"]: one["error"] for one in outcome.failed}
+            write_overview(folder, file.name, [job.prompt for job in jobs], failed)
     finally:
         remove_empty(made)
-    outcome.failed.sort(key=lambda one: one["number"])
     _print_outcome(order, outcome)
     return outcome
 
@@ -152,8 +161,16 @@ def _read(file: Path) -> list[str]:
     return prompts
 
 
+def _tell_time(order: Order, done: int, total: int, seconds: float) -> None:
+    """How long the rest will take, where that is long."""
+    if (left := seconds / done * (total - done)) > _LONG:
+        said = f"about {left / 60:.0f} minutes for the {total - done:,} prompts that are left"
+        order.telling.console.print(said, style="dim")
+
+
 def _refuse_foreign(folder: Path) -> None:
-    foreign = sorted(path.name for path in folder.iterdir() if not re.fullmatch(r"\d{4,}", path.name))
+    ours = (path for path in folder.iterdir() if re.fullmatch(r"\d{4,}", path.name) or is_overview(path))
+    foreign = sorted({path.name for path in folder.iterdir()} - {path.name for path in ours})
     if foreign:
         raise ValueError(
             f"{folder} holds {foreign[0]!r}, which is no numbered episode: choose another folder with --out"

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Seed, Telling, drawing_option, option, with_groups
-from irg.terminal import err, print_json
+from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark
@@ -256,9 +256,9 @@ def _tell_faults(turn: int, content: "Content", console: Console) -> None:
 
 def tell(result: dict[str, Any], benchmark: "Benchmark", telling: Telling) -> None:
     """Say a result. Ends the command with 1 if something is missing."""
-    console = telling.console
-    judge = result["judge"].get("name") or result["judge"].get("model")
-    title = f"{result['benchmark']} (version {result['version']}), judged by {judge}"
+    from irg.bench.protocol import judge_name
+
+    title = f"{result['benchmark']} (version {result['version']}), judged by {judge_name(result['judge'])}"
     table = Table("variant", "turn", "value", "95% interval", "counted", title=title)
     for turn in result["turns"]:
         for summary in turn["summaries"]:
@@ -273,11 +273,11 @@ def tell(result: dict[str, Any], benchmark: "Benchmark", telling: Telling) -> No
     if telling.as_json:
         print_json(result)
     else:
-        console.print(table)
+        out.print(table)
     if result["partial"]:
-        console.print(f"partial: {result['partial']}, so this is not the benchmark's score", style="yellow")
+        err.print(f"partial: {result['partial']}, so this is not the benchmark's score", style="yellow")
     if result["run"]["sources"]["modified"]:
-        console.print(f"modified data: {', '.join(result['run']['sources']['modified'])}", style="yellow")
+        err.print(f"modified data: {', '.join(result['run']['sources']['modified'])}", style="yellow")
     if not result["complete"]:
         lacking = [
             f"turn {turn['turn']}: {count:,} missing: {reason}"

@@ -36,7 +36,7 @@ def generate(
         Path | None,
         option(
             "Draw each line of a text file, into OUT/0000, OUT/0001, ... with seeds that count up from "
-            "--seed. What is there already is not drawn again.",
+            "--seed, and a page over all of them, OUT/index.html. What is there already is not drawn again.",
             metavar="FILE",
         ),
     ] = None,

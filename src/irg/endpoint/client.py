@@ -154,7 +154,7 @@ class Endpoint:
                 task.add_done_callback(lambda _: session.running.pop(key, None))
             result = await asyncio.shield(task)
         if isinstance(result, EndpointError):
-            raise EndpointError(result.reason, result.detail)
+            raise EndpointError(result.reason, result.problem, result.said)
         stored, attempts = result
         cached = asked_by_other or attempts == 0
         return Reply(read(stored), stored.usage, cached, 0 if cached else attempts, stored.served)
@@ -199,11 +199,12 @@ class Endpoint:
                 problem = str(unfit)
             is_cut = answer.finish == "length"
             if is_cut and not without_reasoning(str(answer.content)):  # which it would be again
-                words = f"all of its {request.max_tokens} tokens (max_tokens) went by before it began"
+                words = f"all of its {request.max_tokens} tokens went by before it began: raise max_tokens"
                 raise EndpointError(NoAnswer.CUT, words)
             if again or schema is None:
                 reason = NoAnswer.CUT if is_cut else NoAnswer.INVALID
-                raise EndpointError(reason, f"also when asked again: {problem}" if again else problem)
+                problem = f"also when asked again: {problem}" if again else problem
+                raise EndpointError(reason, problem, str(answer.content))
             again = True
             session.count("repair")
             said, wrong = str(answer.content), repair(problem)

@@ -54,15 +54,27 @@ _STOPPING = {
 }
 
 
-class EndpointError(Exception):
-    """A request that ended without a usable answer, after all attempts that it was worth."""
+_MOST_SAID = 120
+"""Characters of an answer that an error keeps."""
 
-    def __init__(self, reason: NoAnswer, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}" if detail else str(reason))
-        self.reason, self.detail = reason, detail
+
+class EndpointError(Exception):
+    """A request that ended without a usable answer, after all attempts that it was worth.
+
+    `said` is the answer that was not usable, of which the beginning is told.
+    """
+
+    def __init__(self, reason: NoAnswer, problem: str, said: str = "") -> None:
+        self.reason, self.problem, self.said = reason, problem, said
+        super().__init__(f"{reason}: {self.detail}" if self.detail else str(reason))
+
+    @property
+    def detail(self) -> str:
+        begin = " ".join(self.said[:_MOST_SAID].split())
+        return f"{self.problem}; it said: {begin}" if begin else self.problem
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.reason, self.detail)
+        return type(self), (self.reason, self.problem, self.said[:_MOST_SAID])
 
 
 class Secret:

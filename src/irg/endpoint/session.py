@@ -38,7 +38,7 @@ class Patience:
     def check(self) -> None:
         """Raises the EndpointError that ended the run, if one did."""
         if self._stopped is not None:
-            raise EndpointError(self._stopped.reason, self._stopped.detail)
+            raise EndpointError(self._stopped.reason, self._stopped.problem, self._stopped.said)
 
     def answered(self, kind: str) -> None:
         self._num_unanswered = 0
@@ -68,7 +68,7 @@ class Patience:
         """How many questions of a kind, of which none was answered, have met this one after the other."""
         if kind in self._answered or failure.reason.retried:
             return 0
-        words = f"{failure.reason} {_VARYING.sub('', failure.detail)}"
+        words = f"{failure.reason} {_VARYING.sub('', failure.problem)}"
         last, count = self._alike.get(kind, ("", 0))
         self._alike[kind] = (words, count + 1 if words == last else 1)
         return self._alike[kind][1]

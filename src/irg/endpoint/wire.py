@@ -5,6 +5,7 @@ say, and both may hold the key.
 """
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from urllib.parse import urljoin
 
 from irg.core.picture import Picture
 from irg.core.reading import from_base64
+from irg.core.settings import shown
 from irg.endpoint.answers import AttemptError, Response, Saying, first, reason_of, words_of
 from irg.endpoint.errors import NoAnswer, Secret
 from irg.endpoint.settings import EndpointSettings
@@ -128,6 +130,9 @@ class Wire:
                 return AttemptError(NoAnswer.CONNECTION, _cause(error, self._redact), served=True)
             case openai.APIStatusError():
                 return self._refused(error)
+            case json.JSONDecodeError():
+                begin = shown(self._redact(error.doc)[:DETAIL])
+                return AttemptError(NoAnswer.MALFORMED, f"no JSON but {begin} ({error.msg})", served=True)
             # RecursionError: JSON of very many levels
             case openai.APIResponseValidationError() | ValueError() | RecursionError():
                 return AttemptError(NoAnswer.MALFORMED, f"{type(error).__name__}: {detail}", served=True)

@@ -119,6 +119,8 @@ class Checkpoints:
         try:
             in_flight.result()
         except CheckpointException as failure:
+            if self.rank == 0 and self.folder.is_dir():  # where there was no room, there is some again
+                _clear_leftovers(self.folder)
             causes = {rank: f"{type(one).__name__}: {one}" for rank, (one, _) in failure.failures.items()}
             raise SaveError(f"{self.folder}: no checkpoint was written: {_by_rank(causes)}") from failure
 

@@ -37,7 +37,10 @@ def test_a_batch_without_an_answer_is_proposed_as_nothing(make: MakeTeacher, ser
     found = proposals(TeacherPrompts(make(), batch=3), 0, 3)
     assert [proposal.prompt for proposal in found] == ["", "", ""]
     assert {proposal.problem for proposal in found} == {
-        ("answer does not fit the schema", "also when asked again: it holds no complete JSON object")
+        (
+            "answer does not fit the schema",
+            "also when asked again: it holds no complete JSON object; it said: no",
+        )
     }
 
 
