@@ -25,7 +25,7 @@ def test_every_picture_is_shown_turn_by_turn_with_what_became_of_it(tmp_path: Pa
     assert [card.gain for card in found[::2]] == [-1, 0, 0] and found[4].category == "odd"
     first = found[0]
     assert [(step.name, step.right, step.said) for step in first.steps] == [
-        ("turn 1", True, 'colour: {"seen": [255, 0, 0]}'), ("turn 2", False, 'colour: {"seen": [0, 0, 255]}')
+        ("turn 1", True, "seen: [255, 0, 0]"), ("turn 2", False, "seen: [0, 0, 255]")
     ]  # fmt: skip
     assert all(step.picture is not None and step.picture.width == 8 for step in first.steps)
 

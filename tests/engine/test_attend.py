@@ -69,6 +69,22 @@ def test_rows_that_are_alike_go_through_as_one(model: UnifiedModel, special: Spe
     assert [place.num_rows for place in noisy(model, special, 3, 3, 5).places] == [2, 2, 1, 1]
 
 
+def test_single_tokens_of_rows_of_different_lengths_go_through_as_one(
+    model: UnifiedModel, special: SpecialTokens
+) -> None:
+    (place,) = StrandAttend(strands(model, special, 3, 2, 5), [text_parts(1)] * 3).places
+    assert place.mask is not None
+    assert ["".join(".#"[seen] for seen in row) for row in place.mask[:, 0, 0].int().tolist()] == [
+        "######..",
+        "#####...",
+        "########",
+    ]
+    places = StrandAttend(strands(model, special, 3, 4, 40), [text_parts(1)] * 3).places
+    assert [place.num_rows for place in places] == [2, 1], "nobody is padded to many times its length"
+    places = StrandAttend(strands(model, special, 3, 4), [text_parts(2)] * 2).places
+    assert [place.num_rows for place in places] == [1, 1]
+
+
 def test_masks_are_left_out_where_all_is_seen(model: UnifiedModel, special: SpecialTokens) -> None:
     assert all(place.mask is None and not place.is_causal for place in noisy(model, special, 3, 5).places)
     (fresh,) = with_room(new_strands(Pool(model)), [4])

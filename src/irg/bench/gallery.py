@@ -22,6 +22,8 @@ SHOWN = 120
 _SIDE = 256
 _LONGEST = 180
 """Characters of an answer that a card repeats."""
+_NOTHING: tuple[Any, ...] = ("", None, [], {})
+"""What an answer need not repeat."""
 _CHANGED = (Change.MENDED, Change.BROKEN, Change.BETTER, Change.WORSE)
 
 
@@ -161,13 +163,22 @@ def _step(
 
 def _said(hearing: Hearing, number: int | None) -> Iterator[str]:
     """What the judge found, in short."""
-    for question, row in hearing.ok(number).items():
+    rows = hearing.ok(number)
+    for question, row in rows.items():
         flaws = row.evidence.get("flaws")
         if isinstance(flaws, Sequence) and not isinstance(flaws, str):
             yield "; ".join(map(str, flaws)) or "nothing is wrong"
-        else:
-            text = f"{question}: {json.dumps(row.evidence, ensure_ascii=False)}"
-            yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+            continue
+        told = {
+            name: value for name, value in row.evidence.items() if value not in _NOTHING and name != "correct"
+        }
+        text = ", ".join(f"{name}: {_words(value)}" for name, value in told.items()) or _words(row.evidence)
+        text = f"{question}: {text}" if len(rows) > 1 else text
+        yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _words(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _thought(

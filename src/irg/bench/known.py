@@ -13,7 +13,9 @@ PLACES = {
     "genai-bench": "irg.bench.genai.benchmark:GENAI_BENCH",
     "genai-bench-527": "irg.bench.genai.benchmark:GENAI_BENCH_527",
     "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
+    "oneig-en-text-rapidocr": "irg.bench.oneig.offline:ONEIG_TEXT_RAPIDOCR",
     "tiif": "irg.bench.tiif.benchmark:TIIF",
+    "tiif-text-rapidocr": "irg.bench.tiif.offline:TIIF_TEXT_RAPIDOCR",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }

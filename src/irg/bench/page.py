@@ -22,6 +22,7 @@ from irg.report.page import Heading, plural, render
 
 KIND = "benchmark report"
 PAGE, TABLE = "index.html", "table.md"
+_MARK = " (published)"
 Cell = Callable[[Figure | None, Benchmark], str]
 
 
@@ -63,7 +64,7 @@ def _section(section: Section, number: int, shown: int) -> dict[str, Any]:
         "words": section.benchmark.words,
         "facts": _facts(section),
         "tables": [
-            {"variant": variant, "head": head, "rows": rows}
+            {"variant": variant, "head": list(map(_head, head)), "rows": rows}
             for variant, head, rows in _tables(section, _marked)
         ],
         "published": _published_rows(section),
@@ -107,7 +108,7 @@ def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list
         head = [
             "",
             *(column.title for column in section.columns),
-            *(f"{one.name} (published)" for one in others),
+            *(f"{one.name}{_MARK}" for one in others),
         ]
         headline = [cell(summary.headline, section.benchmark) for summary in summaries]
         title = section.benchmark.title(variant)
@@ -116,6 +117,11 @@ def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list
             figures = [_figure(summary, name) for summary in summaries]
             rows.append([name, *(cell(one, section.benchmark) for one in figures), *[""] * len(others)])
         yield title, head, rows
+
+
+def _head(name: str) -> str:
+    """Of a published column the mark on a line of its own."""
+    return Markup("{}<br>{}").format(name.removesuffix(_MARK), _MARK) if name.endswith(_MARK) else name
 
 
 def _figure(summary: Summary, name: str) -> Figure | None:
@@ -160,16 +166,14 @@ def _number(value: float, benchmark: Benchmark, sign: str = "") -> str:
 
 
 def _pairs(section: Section) -> Iterator[tuple[Column, Column]]:
-    """(later or other, than): the turns of each run one after another, the last with the base, and the last
-    turns of other runs with that of the first."""
-    lasts = []
-    for judged in section.judged:
-        ours = [column for column in section.columns if column.judged is judged]
+    """(later or other, than): the turns of each run one after another, its last with its first, and all turns
+    of other runs with the last of the first run."""
+    runs = [[one for one in section.columns if one.judged is judged] for judged in section.judged]
+    for ours in runs:
         yield from ((after, before) for before, after in pairwise(ours))
         if len(ours) > 2:
             yield ours[-1], ours[0]
-        lasts.append(ours[-1])
-    yield from ((other, lasts[0]) for other in lasts[1:])
+    yield from ((column, runs[0][-1]) for ours in runs[1:] for column in ours)
 
 
 def _difference(better: Column, than: Column, benchmark: Benchmark) -> list[str]:

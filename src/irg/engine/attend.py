@@ -2,7 +2,8 @@
 and every new token attends to what its row then holds, without masks where it may see all of that.
 
 What is written where, and who sees how much, is decided once per pass from lengths and kinds, on the host.
-Rows that are alike and lie side by side, in the packed row as in a slab, go through as one.
+Rows that are alike and lie side by side, in the packed row as in a slab, go through as one; single tokens do
+so too where the rows are of different lengths, under a mask.
 
 Shape suffixes: T tokens of one stream, R rows of a group, N tokens of a part, S slots, H heads, G key/value
 heads, K head width, A all heads' values of a token.
@@ -11,7 +12,6 @@ heads, K head width, A all heads' values of a token.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import groupby
 
 import torch
 from torch.nn import functional
@@ -19,6 +19,9 @@ from torch.nn import functional
 from irg.core import Kind, Segment
 from irg.engine.strand import Strand
 from irg.model import Projected
+
+MOST_PADDED = 2
+"""Single tokens go through as one with rows that are up to so many times as long."""
 
 
 class Lane(IntEnum):
@@ -81,11 +84,19 @@ class _Place:
     num: int
     num_rows: int
     written: tuple[torch.Tensor, ...]
-    """[R, N, G, K]: keys and values of layer 0, of layer 1, ..."""
+    """[R, N, G, K]: keys and values of layer 0, of layer 1, ...; or all slots, to write `slot_R` of them."""
     seen: tuple[torch.Tensor, ...]
     """[R, G, S, K], in the same order."""
     mask: torch.Tensor | None
     is_causal: bool
+    slot_R: tuple[torch.Tensor, torch.Tensor] | None = None
+    """Row and slot of each row's single token, where rows are of different lengths."""
+
+    def store(self, index: int, values_T: torch.Tensor) -> None:
+        if self.slot_R is None:
+            self.written[index].copy_(self.of(values_T))
+        else:
+            self.written[index].index_put_(self.slot_R, self.of(values_T)[:, 0])
 
     def of(self, values_T: torch.Tensor) -> torch.Tensor:
         """[R, N, ...]: this part of a stream's values."""
@@ -125,8 +136,8 @@ class StrandAttend:
         for place in self.places:
             stream = streams[place.is_latent]
             assert stream is not None
-            place.written[2 * layer].copy_(place.of(stream.key_TGK))
-            place.written[2 * layer + 1].copy_(place.of(stream.value_TGK))
+            place.store(2 * layer, stream.key_TGK)
+            place.store(2 * layer + 1, stream.value_TGK)
         return self._attended(layer, understood, False), self._attended(layer, generated, True)
 
     def _attended(self, layer: int, stream: Projected | None, is_latent: bool) -> torch.Tensor | None:
@@ -155,7 +166,9 @@ def _attend(place: _Place, layer: int, query_THK: torch.Tensor) -> torch.Tensor:
     if place.num == 1:
         # The heads that share keys and values are as many queries of one head: those are read once.
         grouped_RGNK = query_RNHK[:, 0].unflatten(1, (key_RGSK.shape[1], -1))
-        seen_RGNK = functional.scaled_dot_product_attention(grouped_RGNK, key_RGSK, value_RGSK)
+        seen_RGNK = functional.scaled_dot_product_attention(
+            grouped_RGNK, key_RGSK, value_RGSK, attn_mask=place.mask
+        )
         return seen_RGNK.flatten(1, 2)[:, None]
     query_RHNK = query_RNHK.transpose(1, 2)
     output_RHNK = functional.scaled_dot_product_attention(
@@ -175,15 +188,24 @@ def _count(parts: Parts, lane: Lane) -> int:
 
 def _alike(strands: Sequence[Strand], rows: Sequence[Parts]) -> Iterator[tuple[int, int]]:
     """Runs of rows, from one to before the other, that have the same to do at the same place of neighbouring
-    slots."""
+    slots; or a single token at places that are not too different."""
+    first = 0
+    for row in range(1, len(rows) + 1):
+        if row == len(rows) or not _continues(strands, rows, first, row):
+            yield first, row
+            first = row
 
-    def key(row: int) -> tuple[object, ...]:
-        strand = strands[row]
-        return id(strand.slot.slab), strand.slot.row - row, strand.length, rows[row]
 
-    for _, run in groupby(range(len(rows)), key=key):
-        members = list(run)
-        yield members[0], members[-1] + 1
+def _continues(strands: Sequence[Strand], rows: Sequence[Parts], first: int, row: int) -> bool:
+    ours, theirs = strands[row], strands[first]
+    if rows[row] != rows[first] or ours.slot.slab is not theirs.slot.slab:
+        return False
+    if ours.slot.row - theirs.slot.row != row - first:
+        return False
+    lengths = [strand.length for strand in strands[first : row + 1]]
+    if rows[row] == text_parts(1):
+        return max(lengths) <= MOST_PADDED * min(lengths)
+    return max(lengths) == min(lengths)
 
 
 def _places(
@@ -192,6 +214,9 @@ def _places(
     """The parts of rows that are alike; `at` says where their tokens begin in the lanes."""
     slab, row, length = strands[0].slot.slab, strands[0].slot.row, strands[0].length
     pairs = slab.pairs[:, :, row : row + len(strands)].flatten(0, 1)
+    if any(strand.length != length for strand in strands):
+        yield _ragged(strands, pairs, at[Lane.TEXT])
+        return
     offsets = [0, 0, 0]
     for part in parts:
         first, step = length + part.slots[0], part.slots[1]
@@ -213,6 +238,27 @@ def _places(
             is_causal,
         )
         offsets[part.lane] += part.num
+
+
+def _ragged(strands: Sequence[Strand], pairs: torch.Tensor, first: int) -> _Place:
+    """A single token of each row, behind rows of different lengths."""
+    lengths = [strand.length for strand in strands]
+    length_R = torch.tensor(lengths, device=pairs.device)
+    end = max(lengths) + 1
+    mask_R11S = (torch.arange(end, device=pairs.device) <= length_R[:, None])[:, None, None]
+    return _Place(
+        False,
+        first,
+        1,
+        0,
+        1,
+        len(strands),
+        pairs.unbind(0),
+        pairs[:, :, :end].transpose(2, 3).unbind(0),
+        mask_R11S,
+        False,
+        (torch.arange(len(strands), device=pairs.device), length_R),
+    )
 
 
 def _lower_right(num: int, end: int, like: torch.Tensor) -> torch.Tensor:

@@ -22,6 +22,6 @@ def test_calls_are_counted_not_timed() -> None:
     load = Workload("tiny")
     first, again = (kernel_calls(load, CPU, torch.float32) for _ in range(2))
     assert first == again
-    # 28 layers have seven projections a token at least, and each of three branches two experts' a step.
-    assert 28 * 7 < first.per_token < 28 * 200
-    assert 28 * 3 * 14 < first.per_step < 28 * 1000
+    # 28 layers have five products a token at least, and as many of either expert a step.
+    assert 28 * 5 < first.per_token <= 900
+    assert 28 * 10 < first.per_step <= 2500

@@ -7,6 +7,7 @@ their colour and their place as seen from an earlier one, and counts to `exclude
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class DetectedObject:
-    """What a detector found: a class, where, how sure (float32), and the colour if that was asked."""
+    """What a detector found: a class, where, how sure (a value of float32), and the colour if asked."""
 
     name: str
     box: Box
@@ -51,11 +52,11 @@ def counted(
 ) -> dict[str, list[DetectedObject]]:
     """The objects that count for a prompt of this tag, by class, the surest first; of equals the last."""
     limits = limits or Limits()
-    least = np.float32(limits.counting_threshold if tag == "counting" else limits.threshold)
+    least = float(np.float32(limits.counting_threshold if tag == "counting" else limits.threshold))
     by_class: dict[str, list[DetectedObject]] = {}
-    for found in sorted(reversed(objects), key=lambda found: np.float32(found.score), reverse=True):
-        if np.float32(found.score) > least:
-            by_class.setdefault(found.name, []).append(found)
+    sure = [found for found in reversed(objects) if found.score > least]
+    for found in sorted(sure, key=attrgetter("score"), reverse=True):
+        by_class.setdefault(found.name, []).append(found)
     return {name: _apart(some[: limits.max_objects], limits) for name, some in by_class.items()}
 
 
