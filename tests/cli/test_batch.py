@@ -11,7 +11,8 @@ from tests.cli.conftest import Run
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """Of the episodes: all that is there but the page over them."""
+    return {path.name for path in folder.iterdir()} - {"index.html"}
 
 
 class TestPromptFile:
@@ -31,6 +32,16 @@ class TestPromptFile:
         traces = [Trace.load(Path("many") / name) for name in ("0000", "0001")]
         assert [(trace.prompt, trace.seed) for trace in traces] == [("a red circle", 7), ("a blue star", 8)]
         assert "2 made, 0 skipped, 0 failed" in result.stdout
+
+    def test_a_page_shows_them_all_and_is_written_anew(self, generate) -> None:
+        generate("a red circle\na dog\n")
+        page = Path("many/index.html").read_text()
+        assert "prompts.txt" in page and "a red circle" in page and "outside the model" in page
+        assert "1 skipped" in generate("a red circle\na blue star\n").stdout
+        assert "a blue star" in Path("many/index.html").read_text()
+        Path("many/index.html").write_text("mine")
+        assert "holds 'index.html', which is no numbered episode" in generate("two hearts\n").stderr
+        assert Path("many/index.html").read_text() == "mine"
 
     def test_what_is_there_is_skipped_and_what_differs_is_drawn_again(self, generate) -> None:
         generate("a red circle\na blue star\n")

@@ -46,7 +46,7 @@ def test_all_five_dimensions_are_judged_and_summed_up(
     server: FakeServer, process: ScorerProcess, tmp_path: Path
 ) -> None:
     items = ONEIG.items(write_sources(tmp_path / "sources"))
-    given = options(server, tmp_path, modified_templates="true", scorer=process.url)
+    given = options(server, tmp_path, modified_templates="true", encoders=process.url)
     with ONEIG.judge(given) as judge:
         heard = heard_all(judge, items)
         assert judge.identity["encoders"] == [{"name": "made up", "revision": "1"}]

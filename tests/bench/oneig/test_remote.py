@@ -26,9 +26,9 @@ def test_a_process_says_who_it_is_and_answers() -> None:
     ("instead", "problem"),
     [
         ((500, b"out of memory"), "status 500: out of memory"),
-        ((200, b"{"), "JSONDecodeError"),
-        ((200, b"[]"), "list, expected an object"),
-        ((200, json.dumps({"error": "no such style"}).encode()), "without a value: no such style"),
+        ((200, b"{"), "no JSON"),
+        ((200, b"[]"), "list, expected a JSON object"),
+        ((200, json.dumps({"values": [1]}).encode()), "an answer without a value: {'values'"),
         ((200, b'{"value": "much"}'), "'much' is no"),
         ((200, b'{"value": NaN}'), "nan is no"),
         ((200, b'{"value": {"csd": []}}'), "is no n"),
@@ -47,9 +47,12 @@ def test_what_is_no_answer_is_told(instead: tuple[int, bytes], problem: str) -> 
 def test_an_address_without_a_process_is_told_at_once() -> None:
     with running() as process:
         url = process.url
-    with pytest.raises(ValueError, match=f"no scorer answers at {url}"):
+    with pytest.raises(ValueError, match=f"encoders={url}: no scorer answers"):
         RemoteEncoders(url)
-    with pytest.raises(ValueError, match="scorer=localhost:1: expected an address such as"):
+    with pytest.raises(ValueError, match=r"encoders=localhost:1: .*expected an address such as"):
         RemoteEncoders("localhost:1")
-    with running({"models": []}) as other, pytest.raises(ValueError, match="is no scorer"):
+    with (
+        running({"models": []}) as other,
+        pytest.raises(ValueError, match="it says no identity and dimensions"),
+    ):
         RemoteEncoders(other.url)

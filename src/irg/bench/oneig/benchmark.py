@@ -1,7 +1,8 @@
 """OneIG-Bench in English as a benchmark."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -14,6 +15,7 @@ from irg.bench.oneig.items import ALIGNED, ANSWERS, CLASSES, NAME, PROMPTS, TEXT
 from irg.bench.oneig.judge import VERSION, Encoders, OneigJudge, asking
 from irg.bench.oneig.remote import RemoteEncoders
 from irg.bench.oneig.scores import DIMENSIONS
+from irg.bench.oneig.styles import STYLE_ENCODER, StyleEncoders
 from irg.bench.oneig.summary import summary_of_all, summary_of_dimension
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
 from irg.bench.tree import MODEL, OfficialTree, PictureFile
@@ -50,7 +52,11 @@ class OneigSettings(VlmSettings):
 
     model: str = Field(default="Qwen/Qwen2.5-VL-7B-Instruct", min_length=1)
     dimensions: tuple[str, ...] = DIMENSIONS
-    scorer: str | None = None
+    encoders: str | None = None
+    styles: Path | None = None
+    """The official repository's `scripts/style`, for style encoders in this process."""
+    style_encoder: str = STYLE_ENCODER
+    device: str | None = None
 
     @field_validator("dimensions", mode="before")
     @classmethod
@@ -65,7 +71,11 @@ class OneigSettings(VlmSettings):
 def _judge(options: JudgeOptions) -> Iterator[Judge]:
     settings = checked(OneigSettings, dict(options.settings), "--judge")
     texts = official_texts(options.sources / SCRIPT, WANTED, settings.modified_templates)
-    encoders: Sequence[Encoders] = [RemoteEncoders(settings.scorer)] if settings.scorer else []
+    encoders: list[Encoders] = []
+    if settings.encoders is not None:
+        encoders.append(RemoteEncoders(settings.encoders))
+    if settings.styles is not None:
+        encoders.append(StyleEncoders(settings.styles, settings.style_encoder, settings.device))
     yield OneigJudge(asking(settings, texts, options, settings.dimensions), encoders, settings.dimensions)
 
 

@@ -62,8 +62,8 @@ class OneigJudge:
         self._of = {name: one for one in encoders for name in one.dimensions if name in dimensions}
         if lacking := set(dimensions) - set(ASKED) - set(self._of):
             raise ValueError(
-                f"nobody judges {', '.join(sorted(lacking))}: name a process that does (--judge scorer=URL), "
-                "or leave it out (--judge dimensions=alignment,text)"
+                f"nobody judges {', '.join(sorted(lacking))}: name a process that does "
+                "(--judge encoders=URL), or leave it out (--judge dimensions=alignment,text)"
             )
         used = [one for one in encoders if one in self._of.values()]
         self.identity: Mapping[str, Any] = {

@@ -5,32 +5,26 @@ The process answers JSON over HTTP: GET / says who it is and what it can, `{"ide
 """
 
 import base64
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irg.bench.oneig.judge import DIVERSITY, REASONING, STYLE, Failed
-
-_SECONDS = 300.0
+from irg.scorers.http import ScorerClient, ScorerFailed
 
 
 class RemoteEncoders:
     """A process at an address. Raises ValueError where none answers there."""
 
     def __init__(self, address: str) -> None:
-        self._address = address.rstrip("/")
-        if not self._address.startswith(("http://", "https://")):
-            raise ValueError(f"--judge scorer={address}: expected an address such as http://127.0.0.1:8900")
         try:
-            self._about = self._exchange("/", None)
-        except Failed as failure:
-            raise ValueError(f"no scorer answers at {address}: {failure}") from failure
+            self._client = ScorerClient(address)
+        except (ScorerFailed, ValueError) as failure:
+            raise ValueError(f"--judge encoders={address}: {failure}") from failure
+        self._about = self._client.about
         if not isinstance(self._about.get("identity"), dict) or not isinstance(
             self._about.get("dimensions"), list
         ):
-            raise ValueError(f"what answers at {address} is no scorer: it has no identity and dimensions")
+            raise ValueError(f"--judge encoders={address}: it says no identity and dimensions of encoders")
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -59,26 +53,13 @@ class RemoteEncoders:
         return float(value)
 
     def _value(self, dimension: str, body: Mapping[str, Any]) -> Any:
-        answer = self._exchange(f"/{dimension}", body)
-        if "value" not in answer:
-            raise Failed(f"an answer without a value: {str(answer.get('error', answer))[:200]}")
-        return answer["value"]
-
-    def _exchange(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self._address + path, data, {"Content-Type": "application/json"} if data else {}
-        )
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-                content = json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise Failed(f"status {error.code}: {error.read(200).decode(errors='replace')}") from error
-        except (OSError, ValueError) as error:
-            raise Failed(f"{type(error).__name__}: {error}") from error
-        if not isinstance(content, dict):
-            raise Failed(f"{type(content).__name__}, expected an object")
-        return content
+            answer = self._client.ask(f"/{dimension}", body)
+        except ScorerFailed as failure:
+            raise Failed(str(failure)) from failure
+        if "value" not in answer:
+            raise Failed(f"an answer without a value: {str(answer)[:200]}")
+        return answer["value"]
 
 
 def _text(picture: bytes) -> str:
