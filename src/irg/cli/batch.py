@@ -70,7 +70,7 @@ def generate_file(order: Order, file: Path, seed: int, folder: Path, batch: int 
         _refuse_foreign(folder)
         order.check()
         if waiting := list(_waiting(order, jobs, outcome)):
-            pipeline = order.load([])
+            pipeline = order.load([], len(waiting))
             size, began = batch or _usual_batch(pipeline), time.monotonic()
             for start in range(0, len(waiting), size):
                 if start:
