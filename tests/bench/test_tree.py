@@ -87,6 +87,7 @@ def test_all_that_is_wrong_with_a_folder_is_told(tmp_path: Path) -> None:
     assert list(found.faults) == ["missing", "unreadable", "wrongly numbered", "extra"]
     assert isinstance(found.pictures(ITEMS[1])[1], ShownPicture), "of any suffix, with any padding"
     assert found.pictures(ITEMS[0])[0] == "no picture"
+    assert not content_of(TREE, ITEMS, tmp_path, is_read=False).unreadable
     exact = content_of(replace(TREE, any_padding=False), ITEMS, tmp_path)
     assert "00001/samples/1.jpg" in exact.misnumbered and "00001/samples/00001.png" in exact.missing
 

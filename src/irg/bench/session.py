@@ -86,8 +86,9 @@ def look_of(run: Run, benchmark: Benchmark) -> Look:
     """The pictures of any run, those in trees read from where they lie."""
     if not (trees := run.about["deciding"].get("trees")):
         return looking(run.drawn())
+    tree, items = benchmark.tree, run.items
     return looking_in(
-        {int(turn): content_of(benchmark.tree, run.items, Path(path)) for turn, path in trees.items()}
+        {int(turn): content_of(tree, items, Path(path), is_read=False) for turn, path in trees.items()}
     )
 
 

@@ -112,9 +112,10 @@ class Content:
         return ShownPicture(png(tiles[position]), path) if position in tiles else NOT_DRAWN
 
 
-def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path) -> Content:
-    """What a folder holds of the pictures of the items. Every picture is read. Raises ValueError for what is
-    no folder, holds none of them, or those of several models."""
+def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read: bool = True) -> Content:
+    """What a folder holds of the pictures of the items. Every picture is read, to tell those that cannot be,
+    unless that is not asked for. Raises ValueError for what is no folder, holds none of them, or those of
+    several models."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder")
     wanted = {tree.stem(one.path): (item, one) for item in items for one in tree.files(item)}
@@ -139,7 +140,8 @@ def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path) -> Conte
         raise ValueError(
             f"{folder} holds pictures of {' and '.join(sorted(map(str, models)))}: expected one model"
         )
-    faults = {stem: why for stem, path in found.items() if (why := _fault(path, wanted[stem][1]))}
+    read = found if is_read else {}
+    faults = {stem: why for stem, path in read.items() if (why := _fault(path, wanted[stem][1]))}
     places = {
         (wanted[stem][0].id, number): (path, wanted[stem][1])
         for stem, path in found.items()
