@@ -201,3 +201,12 @@ def test_an_error_of_our_own_is_raised(server: FakeServer, tmp_path: Path) -> No
     broken = AskingJudge(one.endpoint, {}, lambda shown: [1 // 0])  # type: ignore[list-item]
     with pytest.raises(ZeroDivisionError):
         list(broken.hear(SHOWN))
+
+
+def test_a_judge_whose_answers_can_never_be_read_is_given_up(server: FakeServer, tmp_path: Path) -> None:
+    server.behaviour = Behaviour(answer=lambda body: "hm")
+    items = [show(Item(str(number), f"p{number}", (0,)), COLOURS[number % 6]) for number in range(30)]
+    rows = heard(judge(options(server, tmp_path, in_flight="1", readings="2")), items)
+    assert server.num_requests == 20
+    assert [row.status for row in rows.values()].count(Status.PARSE_FAILED) == 9
+    assert "first 20 questions met one answer" in rows["29"].evidence["detail"]

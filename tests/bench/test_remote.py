@@ -61,7 +61,7 @@ def test_what_a_process_fails_at_is_told_and_the_rest_is_judged() -> None:
         (0, Status.JUDGE_ERROR),
         (1, Status.JUDGE_ERROR),
     ]
-    assert found[ITEMS[1].id][0].evidence == {"error": "status 500: RuntimeError: out of memory"}
+    assert found[ITEMS[1].id][0].evidence["detail"] == "status 500: RuntimeError: out of memory"
 
 
 def test_an_answer_of_another_form_is_no_evidence() -> None:

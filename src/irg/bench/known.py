@@ -15,6 +15,7 @@ PLACES = {
     "oneig-en": "irg.bench.oneig.benchmark:ONEIG",
     "oneig-en-text-rapidocr": "irg.bench.oneig.offline:ONEIG_TEXT_RAPIDOCR",
     "tiif": "irg.bench.tiif.benchmark:TIIF",
+    "tiif-text-rapidocr": "irg.bench.tiif.offline:TIIF_TEXT_RAPIDOCR",
     "wise": "irg.bench.wise.benchmark:WISE",
     "wise-verified": "irg.bench.wise.benchmark:WISE_VERIFIED",
 }

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from irg.bench.failing import failed_row
 from irg.bench.items import Item
 from irg.bench.pictures import ShownPicture
-from irg.bench.protocol import Benchmark, EvidenceRow, Judge, Shown, Status
+from irg.bench.protocol import Benchmark, EvidenceRow, Judge, Shown
 from irg.core.reading import from_base64
 from irg.scorers.http import ScorerClient, ScorerFailed, ScorerGone, scorer_server
 
@@ -68,8 +69,8 @@ class RemoteJudge:
         except ScorerGone as failure:
             raise ValueError(str(failure)) from failure
         except (ScorerFailed, ValidationError) as failure:
-            reason = {"error": str(failure).splitlines()[0]}
-            return [EvidenceRow(number, _FAILED, reason, Status.JUDGE_ERROR) for number in shown.pictures]
+            detail = str(failure).splitlines()[0]
+            return [failed_row(number, _FAILED, "the scorer failed", detail) for number in shown.pictures]
 
 
 def _shown(asked: Mapping[str, Any]) -> Shown:

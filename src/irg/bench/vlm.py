@@ -12,6 +12,8 @@ from irg.core.settings import BaseSettings, checked
 from irg.endpoint import Account, Endpoint, EndpointSettings, Price
 
 _ACCOUNT = "judge"
+_ALIKE = 10
+"""So many first questions to which a judge answers nothing that can be read end the asking."""
 
 
 class VlmSettings(BaseSettings):
@@ -67,6 +69,7 @@ class VlmSettings(BaseSettings):
             "timeout": self.timeout,
             "attempts": self.attempts,
             "backoff": {"first": self.wait},
+            "alike": _ALIKE * self.readings,
             "extra": self.extra,
             "image_tokens": self.image_tokens,
             "prices": {self.model: price} if priced else {},

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,11 @@ from rich.text import Text
 
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
+from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
 from irg.cli.overview import is_overview, write_overview
+from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_text
 from irg.core.trace import Trace
@@ -55,34 +57,56 @@ _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
 
 
-def generate_file(order: Order, file: Path, seed: int, folder: Path, batch: int | None) -> BatchOutcome:
+def generate_file(
+    order: Order, file: Path, seed: int, folder: Path, batch: int | None
+) -> BatchOutcome | None:
     """Draw every prompt of a file, `batch` together (None: as many as suit the model).
 
     A prompt that fails is counted and shown, and does not stop the others. Where nothing is left to draw, no
-    model is loaded.
+    model is loaded. Of torchrun's processes each draws its share, and the first tells of all; the others have
+    None.
     """
     jobs = [
         Job(number, prompt, seed + number, folder / f"{number:04d}")
         for number, prompt in enumerate(_read(file))
     ]
-    made, outcome = make_writable(folder), BatchOutcome()
-    try:
-        _refuse_foreign(folder)
-        order.check()
-        if waiting := list(_waiting(order, jobs, outcome)):
-            pipeline = order.load([], len(waiting))
-            size, began = batch or _usual_batch(pipeline), time.monotonic()
-            for start in range(0, len(waiting), size):
-                if start:
-                    _tell_time(order, start, len(waiting), time.monotonic() - began)
-                _draw(order, pipeline, waiting[start : start + size], outcome)
-        outcome.failed.sort(key=lambda one: one["number"])
-        if outcome.made or outcome.skipped:
-            failed = {one["number"]: one["error"] for one in outcome.failed}
-            write_overview(folder, file.name, [job.prompt for job in jobs], failed)
-    finally:
-        remove_empty(made)
+    with crew(order.choice.device) as us:
+        order = order if us.is_first else replace(order, telling=Telling(quiet=True))
+        # One makes the folder, and all look into it before anything is drawn.
+        made, outcome = make_writable(folder) if us.is_first else [], BatchOutcome()
+        us.wait()
+        try:
+            _refuse_foreign(folder)
+            order.check()
+            waiting = list(_waiting(order, jobs, outcome))
+            us.wait()
+            for drawn in us.gathered(_draw_all(order, list(us.share(waiting)), batch)):
+                outcome.made += drawn.made
+                outcome.failed += drawn.failed
+            outcome.made.sort(key=lambda one: one["folder"])
+            outcome.failed.sort(key=lambda one: one["number"])
+            if us.is_first and (outcome.made or outcome.skipped):
+                failed = {one["number"]: one["error"] for one in outcome.failed}
+                write_overview(folder, file.name, [job.prompt for job in jobs], failed)
+        finally:
+            remove_empty(made)
+        if not us.is_first:
+            return None
     _print_outcome(order, outcome)
+    return outcome
+
+
+def _draw_all(order: Order, jobs: list[Job], batch: int | None) -> BatchOutcome:
+    """Load the model, if there is anything to draw, and draw."""
+    outcome = BatchOutcome()
+    if not jobs:
+        return outcome
+    pipeline = order.load([], len(jobs))
+    size, began = batch or _usual_batch(pipeline), time.monotonic()
+    for start in range(0, len(jobs), size):
+        if start:
+            _tell_time(order, start, len(jobs), time.monotonic() - began)
+        _draw(order, pipeline, jobs[start : start + size], outcome)
     return outcome
 
 

@@ -23,6 +23,7 @@ EXAMPLES = """[bold]Examples[/bold]
   irg generate "a large green star" --turns 1 --no-think
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
+  torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
   [dim]# any prompt, with a real checkpoint[/dim]
   irg generate "a fox in the snow" --model ByteDance-Seed/BAGEL-7B-MoT
 
@@ -69,7 +70,8 @@ def generate(
 
         lines = hashlib.sha256(prompts.read_bytes()).hexdigest()
         folder = out or default_folder(prompts.stem, seed, lines, order.deciding())
-        _report_many(order, generate_file(order, prompts, seed, folder, batch), folder)
+        if (outcome := generate_file(order, prompts, seed, folder, batch)) is not None:
+            _report_many(order, outcome, folder)
         return
     if batch is not None:
         raise typer.BadParameter("it is for --prompts alone", param_hint="--batch")

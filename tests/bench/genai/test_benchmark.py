@@ -8,6 +8,7 @@ from irg.bench.genai.benchmark import GENAI_BENCH, GENAI_BENCH_527
 from irg.bench.protocol import JudgeOptions
 from tests.bench.cases import folder
 from tests.bench.genai.samples import items, write_prompts
+from tests.bench.round_trip import check_round_trip
 
 
 def test_pictures_lie_side_by_side(tmp_path: Path) -> None:
@@ -40,3 +41,8 @@ def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path)
         GENAI_BENCH.judge(options),
     ):
         pass
+
+
+def test_pictures_come_through_the_official_tree_unchanged(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    check_round_trip(GENAI_BENCH.tree, items(tmp_path), tmp_path / "tree")

@@ -69,7 +69,7 @@ def test_the_script_judges_and_its_results_become_rows(checkout: Path) -> None:
     assert heard["00000"][0].evidence["details"] == {"cup": [[0, 0, 8, 8, 0.9]]}
     assert heard["00001"][0].status is Status.OK
     assert heard["00001"][1].status is Status.JUDGE_ERROR
-    assert "do not name it" in heard["00001"][1].evidence["error"]
+    assert heard["00001"][1].fault == "judge error: not among the official results"
 
 
 def test_the_identity_is_that_of_script_and_weights(checkout: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from irg.bench.geneval2.benchmark import GENEVAL2
 from irg.bench.protocol import JudgeOptions
 from tests.bench.geneval2.samples import items, write_prompts
+from tests.bench.round_trip import check_round_trip
 
 
 def test_beside_the_pictures_lies_what_the_official_script_is_told(tmp_path: Path) -> None:
@@ -33,3 +34,8 @@ def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path)
             GENEVAL2.judge(JudgeOptions(tmp_path, tmp_path, settings)),
         ):
             pass
+
+
+def test_pictures_come_through_the_official_tree_unchanged(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    check_round_trip(GENEVAL2.tree, items(tmp_path), tmp_path / "tree")

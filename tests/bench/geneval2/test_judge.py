@@ -57,3 +57,15 @@ def test_pictures_are_judged_by_a_real_model_of_random_weights(tmp_path: Path) -
     for summarise in SUMMARIES.values():
         summary = summarise([one.item for one in shown], heard)
         assert summary.is_complete and summary.headline.counted == 2
+
+
+def test_a_picture_that_is_too_much_for_the_model_ends_nothing(tmp_path: Path) -> None:
+    """The model reads no picture that is 200 times as long as it is high."""
+    item = items(tmp_path)[1]
+    scorer = first_words(
+        [word for pair in PROMPTS[1]["vqa_list"] for word in (asked(pair[0]), *accepted(*pair))]
+    )
+    long, square = (ShownPicture(Picture.of(Image.new("RGB", size)).data) for size in ((9000, 40), (40, 40)))
+    ((_, rows),) = SoftTifaJudge(scorer).hear([Shown(item, 1, {0: long, 1: square})])
+    assert [row.fault for row in rows] == ["judge error: ValueError"] * 2 + [None] * 2
+    assert "aspect ratio" in rows[0].evidence["detail"]

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from PIL import Image
-
+from irg.bench.failing import found_or_failed
 from irg.bench.geneval.colours import GREY, TEMPLATES, ColourClassifier, crop
 from irg.bench.geneval.evidence import OBJECTS, as_evidence, most_likely
 from irg.bench.geneval.prompts import NAMES
 from irg.bench.geneval.verdict import DetectedObject, counted
 from irg.bench.protocol import EvidenceRow, Shown
 from irg.core.digest import digest_of
+from irg.core.picture import Picture
 from irg.scorers.clip import Clip
 from irg.scorers.detector import InstanceDetector
 
@@ -34,23 +35,22 @@ class GenevalJudge:
 
     def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
         for one in shown:
-            yield (
-                one,
-                [
-                    EvidenceRow(number, OBJECTS, self.evidence(picture.open(), one.item.facts))
-                    for number, picture in one.pictures.items()
-                ],
-            )
+            work = {
+                number: partial(self.evidence, picture, one.item.facts)
+                for number, picture in one.pictures.items()
+            }
+            yield one, [found_or_failed(number, OBJECTS, find) for number, find in work.items()]
 
-    def evidence(self, picture: Image.Image, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def evidence(self, picture: Picture, asked: Mapping[str, Any]) -> dict[str, Any]:
         """All objects of a picture, the surest first; with colours those that count for a clause with one."""
-        instances = sorted(self._detector(picture), key=lambda one: one.score, reverse=True)
+        image = picture.open()
+        instances = sorted(self._detector(image), key=lambda one: one.score, reverse=True)
         masks = {DetectedObject(NAMES[one.label], one.box, one.score): one.mask for one in instances}
         kept = counted([*masks], asked["tag"])
         logits: dict[DetectedObject, list[float]] = {}
         for name in {clause["class"] for clause in asked["include"] if "color" in clause}:
             some = kept.get(name, [])
-            crops = [crop(picture, one.box, masks[one]) for one in some]
+            crops = [crop(image, one.box, masks[one]) for one in some]
             logits |= zip(some, self._colours(name, crops), strict=True)
         return as_evidence((_coloured(one, logits.get(one)), logits.get(one)) for one in masks)
 

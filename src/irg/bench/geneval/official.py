@@ -11,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from irg.bench.failing import failed_row
 from irg.bench.geneval.evidence import VERDICT
 from irg.bench.geneval.tree import files_of, texts_of
-from irg.bench.protocol import EvidenceRow, Judge, JudgeOptions, Shown, Status
+from irg.bench.protocol import EvidenceRow, Judge, JudgeOptions, Shown
 from irg.bench.settings import read_settings
 from irg.core.files import parse_json, read_text
 
@@ -101,6 +102,5 @@ def _read(results: Path, pictures: Path) -> Iterator[tuple[tuple[int, int], dict
 
 def _row(picture: int, found: dict[str, Any] | None) -> EvidenceRow:
     if found is None:
-        failed = {"error": "the official results do not name it"}
-        return EvidenceRow(picture, VERDICT, failed, Status.JUDGE_ERROR)
+        return failed_row(picture, VERDICT, "not among the official results", "")
     return EvidenceRow(picture, VERDICT, found)

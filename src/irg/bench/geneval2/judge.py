@@ -1,10 +1,13 @@
 """The judge of GenEval 2: of each question how likely the answer begins with a right word."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from PIL import Image
 
+from irg.bench.failing import found_or_failed
 from irg.bench.geneval2.answers import accepted
 from irg.bench.geneval2.prompts import question_of
 from irg.bench.protocol import EvidenceRow, Shown
@@ -35,10 +38,13 @@ class SoftTifaJudge:
     def _rows(self, shown: Shown, number: int, picture: Picture) -> Iterable[EvidenceRow]:
         image = picture.open()
         for index, (question, answer) in enumerate(shown.item.facts["questions"]):
-            chances_V = self._scorer(image, asked(question))
-            tokens = self._scorer.first_tokens(accepted(question, answer))
-            evidence = {"soft": soft_score(chances_V, tokens), "word": self._scorer.likeliest(chances_V)}
-            yield EvidenceRow(number, question_of(shown.item, index), evidence)
+            find = partial(self._evidence, image, question, answer)
+            yield found_or_failed(number, question_of(shown.item, index), find)
+
+    def _evidence(self, image: Image.Image, question: str, answer: str) -> dict[str, Any]:
+        chances_V = self._scorer(image, asked(question))
+        tokens = self._scorer.first_tokens(accepted(question, answer))
+        return {"soft": soft_score(chances_V, tokens), "word": self._scorer.likeliest(chances_V)}
 
 
 def asked(question: str) -> str:
