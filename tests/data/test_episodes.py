@@ -1,5 +1,6 @@
 """Folders of saved episodes as a data set."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +36,14 @@ def test_episodes_as_they_were_saved_become_traces(tmp_path: Path) -> None:
     read, first = TraceStore(tmp_path / "traces").read(0), trace(0, np.random.default_rng(0))
     assert (read.id, read.prompt) == (first.id, first.prompt)
     assert [turn.image.tobytes() for turn in read.turns] == [turn.image.tobytes() for turn in first.turns]
+
+
+def test_an_episode_of_wrong_values_stops_no_other(tmp_path: Path) -> None:
+    for number in range(3):
+        trace(number, np.random.default_rng(number)).save(tmp_path / "runs" / str(number))
+    for number, changed in (("0", {"seed": 1 << 63}), ("1", {"prompt": 5})):
+        path = tmp_path / "runs" / number / "trace.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with TraceWriter(tmp_path / "traces") as writer:
+        found = to_traces(EpisodeSource(tmp_path / "runs"), writer)
+    assert [error.reason for error in found.rejected] == [Fault.WRONG_TYPE] * 2 and found.rows_written == 1

@@ -77,6 +77,8 @@ def _renumbered(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
 
 def _rebuilt(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
     """Of JSON: a value or a key is replaced, left out or put elsewhere. Anything else is flipped."""
+    if len(data) > MOST_BYTES // 64:  # of which changes that multiply would make too much
+        return _flipped(chance, data, corpus)
     try:
         content = json.loads(data)
         return json.dumps(_changed(chance, content)).encode()

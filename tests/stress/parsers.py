@@ -26,7 +26,7 @@ from irg.world import OutsideWorld, parse, parse_reflection, parse_thought
 from irg.world.wording import as_phrased
 from tests.stress.fuzz import Parser
 from tests.stress.parsers_of_data import PARSERS as PARSERS_OF_DATA
-from tests.stress.parsers_of_data import Opened, as_file, as_json
+from tests.stress.parsers_of_data import Opened, as_file, as_json, loaded
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
@@ -160,7 +160,7 @@ def _answers(folder: Path) -> Opened:
     error = {"error": {"message": "no", "type": "x", "code": "content_filter", "inner": {"status": 429}}}
 
     def read(data: bytes) -> object:
-        content = json.loads(data)
+        content = loaded(data)
         told = reason_of(content), words_of(content)
         for kind, part in ((ChatCompletion, "message"), (ChatCompletionChunk, "delta")):
             answer = kind.construct(**content) if isinstance(content, dict) else content

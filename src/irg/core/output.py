@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from irg.core.digest import digest_of
 from irg.core.files import delete, read_json, told_of
 
 MARKER = ".irg.json"
+_RENEWED = f"{MARKER}.new"
 _held: set[int] = set()
 """The descriptors of the files that this process holds."""
 
@@ -154,26 +155,39 @@ def replaced(path: Path, kind: str, keep: Iterable[Path] = ()) -> Iterator[Path]
     for one in (partial, earlier):
         refuse_foreign(one, kind)
     partial.mkdir(parents=True, exist_ok=True)
-    with locked(partial / MARKER) as handle:
+    with ExitStack() as held:
+        handle = held.enter_context(locked(partial / MARKER))
         try:
-            _mark(handle, kind)
+            if _marked(partial) is None:
+                _mark(handle, kind)
             emptied(partial)  # what a killed process left
             if earlier.exists() and not path.exists():
                 earlier.rename(path)
-            delete(earlier)
+            _remove(earlier)
             with told_of(path):
                 yield partial
-                _mark(handle, kind, _files(partial))
+                files = _files(partial)
+                # A marker is whole at any moment: this one takes the place of the first, and is held like it.
+                renewed = held.enter_context(locked(partial / _RENEWED))
+                _mark(renewed, kind, files)
+                (partial / _RENEWED).replace(partial / MARKER)
             refuse_to_replace(path, kind, keep)
             if path.exists():
                 path.rename(earlier)
             partial.rename(path)
         except BaseException:
-            delete(partial)
+            _remove(partial)
             if earlier.exists() and not path.exists():
                 earlier.rename(path)
             raise
-        delete(earlier)
+        _remove(earlier)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder of ours, its marker last: one that is half deleted is still ours."""
+    if folder.is_dir():
+        emptied(folder)
+        delete(folder)
 
 
 def _mark(handle: int, kind: str, files: Mapping[str, int] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -24,6 +23,9 @@ class ParquetSource(ParquetRows, ABC, Generic[Row]):
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(Path(path), self.COLUMNS)
+        self._twice: list[dict[int, RowPlace]] = []
+        """Once it is known, of each row whose id has come before, the place of the first one. Copies share
+        it: streams of a source go through its ids once."""
 
     @property
     def name(self) -> str:
@@ -65,9 +67,14 @@ class ParquetSource(ParquetRows, ABC, Generic[Row]):
         """Whether a sketch needs a leaf of the columns, given as a dotted path."""
         return True
 
-    @cached_property
+    @property
     def _duplicates(self) -> dict[int, RowPlace]:
-        """Each row whose id has come before, with the place of the first one. Rows may have none."""
+        if not self._twice:
+            self._twice.append(self._found_twice())
+        return self._twice[0]
+
+    def _found_twice(self) -> dict[int, RowPlace]:
+        """Rows may have no id."""
         first: dict[str, RowPlace] = {}
         found: dict[int, RowPlace] = {}
         for index, (place, row) in enumerate(self.scan(lambda leaf: leaf == "id")):

@@ -48,7 +48,7 @@ class TarRows:
 
 
 def _members(path: Path) -> Iterator[tuple[str, _File]]:
-    with tarfile.open(path, "r:*") as archive:
+    with _opened(path) as archive:
         for member in archive:
             named = _named(member)
             if named is None:
@@ -63,6 +63,13 @@ def _members(path: Path) -> Iterator[tuple[str, _File]]:
             yield named[0], _File(named[1], data)
 
 
+def _opened(path: Path) -> tarfile.TarFile:
+    """As it is, or gzipped. Other compressions are not tried: a few bytes of them ask for gigabytes."""
+    with path.open("rb") as file:
+        is_zipped = file.read(2) == b"\x1f\x8b"
+    return tarfile.open(path, "r:gz" if is_zipped else "r:")
+
+
 def _named(member: tarfile.TarInfo) -> tuple[str, str] | None:
     """Key and kind of a file; None for what is no file of a sample."""
     path = PurePosixPath(member.name)
@@ -74,7 +81,7 @@ def _num_samples(path: Path) -> int:
     """As far as the file can be read; what cannot be is one more."""
     keys: list[str] = []
     try:
-        with tarfile.open(path, "r:*") as archive:
+        with _opened(path) as archive:
             for member in archive:
                 if named := _named(member):
                     keys.append(named[0])
