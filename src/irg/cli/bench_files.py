@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 LIST_EXAMPLES = """[bold]Examples[/bold]
   irg bench list
-  IRG_BENCH_SOURCES=/data/benchmarks irg bench list --json"""
+  irg bench list --json > benchmarks.json"""
 DOWNLOAD_EXAMPLES = """[bold]Examples[/bold]
   irg bench download geneval
-  irg bench download wise --to /data/benchmarks/wise"""
+  irg bench download wise --to official/wise"""
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg bench export runs/geneval --out official/
   irg bench score official/ --benchmark geneval --out runs/again"""
