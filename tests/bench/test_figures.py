@@ -75,3 +75,9 @@ def test_differences_are_of_what_both_have() -> None:
     assert difference(made(1), made()) == Figure("v - v", None, 0, 4)
     same = difference(made(*[0, 1] * 50), made(*[0, 1] * 50))
     assert same is not None and same.interval == (0.0, 0.0), "in pairs nothing differs"
+
+
+def test_what_a_single_item_would_vary_by_is_not_told() -> None:
+    samples = [Sample("1", 0, "a", 1.0), Sample("2", 0, "b", 0.2), Sample("3", 0, "b", 0.4)]
+    found = weighted_figure("x", samples, {"a": 0.5, "b": 0.5}, 3)
+    assert found.value == pytest.approx(0.65) and found.interval is None

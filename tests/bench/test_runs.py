@@ -108,6 +108,7 @@ def test_another_run_is_refused_by_what_differs(pipeline: Pipeline, tmp_path: Pa
         (drawing(pipeline, seed=1), "seed"),
         (drawing(pipeline, turns=3), "plans"),
         (replace(drawing(pipeline), model=MODEL | {"fingerprint": "g"}), "model"),
+        (replace(drawing(pipeline), model=MODEL | {"weights": "int8"}), "model"),
     ):
         with pytest.raises(ValueError, match=rf"holds another run \({word} differ\)"):
             begun(tmp_path, other)

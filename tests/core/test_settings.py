@@ -1,5 +1,6 @@
 """Settings: strict, frozen, changed only where something is given, and errors that help."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,6 +12,7 @@ from irg.core.settings import BaseSettings, checked, shown
 
 class Brush(BaseSettings):
     width: int = Field(1, ge=1)
+    pressure: float = 0.5
     colour: str = "black"
 
 
@@ -103,6 +105,8 @@ def test_settings_that_do_not_fit_together_any_more_are_refused() -> None:
     [
         ({"titel": "x"}, "x: titel: there is no such setting; did you mean title?"),
         ({"brush": {"colours": "x"}}, "x: brush.colours: there is no such setting; did you mean colour?"),
+        ({"brush": {"pressure": math.inf}}, "x: brush.pressure: inf: Input should be a finite number"),
+        ({"brush": {"pressure": math.nan}}, "x: brush.pressure: nan: Input should be a finite number"),
         ({"zzz": 1}, "x: zzz: there is no such setting"),
         ({"brush": {"width": 0}}, "x: brush.width: 0: Input should be greater than or equal to 1"),
         ({"spare": [{}, {"width": "wide"}]}, "x: spare.1.width: 'wide': Input should be a valid integer"),

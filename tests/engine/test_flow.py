@@ -259,3 +259,14 @@ def test_sketches_that_save_and_that_do_not_go_together(model: UnifiedModel, spe
     for row in (0, 2):
         assert torch.allclose(together[row].latent_NV, alone[row].latent_NV, atol=1e-5)
     assert not torch.equal(together[1].latent_NV, alone[1].latent_NV)
+
+
+def test_who_else_is_in_a_pass_changes_no_byte(model: UnifiedModel, special: SpecialTokens) -> None:
+    """In float32, as long as the shapes are the same: here the others' noise, branches and seeds are not."""
+    guidance, schedule = GUIDANCES[2], shifted_schedule(4, 3.0)
+    first, *others = sketches(model, special, schedule, guidance)
+    changed = [replace(other, latent_NV=other.latent_NV.flip(0)) for other in others]
+    *_, once = denoise(model, [first, *others], special)
+    *_, again = denoise(model, [first, *changed], special)
+    assert torch.equal(once[0].latent_NV, again[0].latent_NV)
+    assert not torch.equal(once[2].latent_NV, again[2].latent_NV)

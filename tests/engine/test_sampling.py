@@ -95,7 +95,7 @@ def naive(logits_V: torch.Tensor, sampling: TextSampling, number: float) -> int:
     share_V = (logits_V / sampling.temperature).softmax(dim=-1).double()
     ordered_V, token_V = share_V.sort(descending=True, stable=True)
     before_V = ordered_V.cumsum(dim=-1) - ordered_V
-    cumulative_V = ordered_V.where(before_V < sampling.top_p, 0.0).cumsum(dim=-1)
+    cumulative_V = ordered_V.where((before_V < sampling.top_p) | (sampling.top_p == 1), 0.0).cumsum(dim=-1)
     place = int(torch.searchsorted(cumulative_V, number * cumulative_V[-1], right=True))
     return int(token_V[min(place, len(token_V) - 1)])
 

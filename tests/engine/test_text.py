@@ -226,3 +226,15 @@ def test_asking_for_a_likelihood_changes_nothing(model: UnifiedModel, special: S
     assert torch.equal(held(strands[0]), before) and strands[0].is_tip
     with pytest.raises(ValueError, match="2 texts for 1 strands"):
         log_likelihood(model, strands, [(1,), (2,)], special)
+
+
+def test_who_else_is_in_a_pass_changes_no_byte(model: UnifiedModel, special: SpecialTokens) -> None:
+    """In float32, as long as the shapes are the same: others write other texts behind other prompts."""
+    ours = prompted(model, special, (5,))
+    logits = []
+    for seed in (1, 2):
+        others = prompted(model, special, (5, 5), seed)
+        lines = begun([*ours, *others], TextSampling(1.0, max_tokens=5), special)
+        logits.append([step.logits_RV for step in write(model, lines, special)])
+    assert all(torch.equal(one[0], other[0]) for one, other in zip(*logits, strict=True))
+    assert not any(torch.equal(one[1], other[1]) for one, other in zip(*logits, strict=True))

@@ -12,6 +12,7 @@ from irg.core.trace import Trace, Turn
 from irg.data.conversation import OTHER
 from irg.data.convert import ConversationWriter
 from irg.data.traces import TraceWriter
+from irg.train import settling
 from irg.train.assemble import parts_of
 from irg.train.recipes import read_recipe
 from irg.train.settings import TrainRecipe
@@ -105,6 +106,23 @@ def test_conversations_decide_on_the_world_alone(settle: Settle, tmp_path: Path)
     with ConversationWriter(tmp_path / "rows") as writer:
         writer.write("0", Document(said, OTHER))
     assert decided(settle(tmp_path / "rows")) == {"world": None}
+
+
+def test_no_more_rows_are_looked_at_than_are_cheap(
+    settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ConversationWriter(tmp_path / "rows") as writer:
+        for number, prompt in enumerate((SCENE, PHOTO)):
+            said = (
+                Segment(Kind.TEXT, Role.PROMPT, prompt, 1),
+                Segment(Kind.TEXT, Role.THOUGHT, "yes", 1, loss=True),
+            )
+            writer.write(str(number), Document(said, OTHER))
+    traces = store(tmp_path / "traces", drawn(SCENE, "a", "b"), drawn(PHOTO, "a", "b"))
+    assert decided(settle(tmp_path / "rows")) == decided(settle(traces)) == {"world": None}
+    monkeypatch.setattr(settling, "_MOST_DOCUMENTS", 1)
+    monkeypatch.setattr(settling, "_MOST_TRACES", 1)
+    assert decided(settle(tmp_path / "rows")) == decided(settle(traces)) == {}
 
 
 def test_where_no_world_is_known_none_is_left(beginning: Path, tmp_path: Path) -> None:

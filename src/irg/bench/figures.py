@@ -35,6 +35,8 @@ def weighted_figure(
         return Figure(name, None, len(samples), expected)
     means = {category: np.mean([one.value for one in by_category[category]]) for category in weights}
     value = float(sum(weight * means[category] for category, weight in weights.items()))
+    if any(len({one.item for one in by_category[category]}) == 1 for category in weights):
+        return Figure(name, value, len(samples), expected)  # what one item would vary by cannot be told
     rng = np.random.default_rng(0)
     sums_B = sum(weight * _drawn(by_category[category], rng) for category, weight in weights.items())
     low, high = np.percentile(sums_B, [2.5, 97.5])

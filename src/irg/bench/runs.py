@@ -32,6 +32,8 @@ KIND = "benchmark run"
 """What the folder's marker says."""
 ABOUT, ITEMS = "run.json", "items.jsonl"
 _EVIDENCE = "evidence-"
+_DECIDING = ("fingerprint", "dtype", "weights")
+"""What of a model's identity decides on pictures: its name and device may be others."""
 _SEED_STRIDE = 1_000_003
 """Between the seeds of a picture in runs of different seeds."""
 _items = TypeAdapter(Item)
@@ -74,7 +76,7 @@ class Drawing:
         """All that decides on a picture beside its item, as JSON."""
         return {
             "mode": str(self.mode),
-            "model": {name: self.model.get(name) for name in ("fingerprint", "dtype")},
+            "model": {name: self.model[name] for name in _DECIDING if name in self.model},
             "system_prompt": self.system_prompt,
             "plans": {name: plan.as_json() for name, (_, plan) in self.plans.items()},
             "seed": self.seed,

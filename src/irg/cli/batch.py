@@ -101,7 +101,7 @@ def _draw_all(order: Order, jobs: list[Job], batch: int | None) -> BatchOutcome:
     outcome = BatchOutcome()
     if not jobs:
         return outcome
-    pipeline = order.load([])
+    pipeline = order.load([], len(jobs))
     size, began = batch or _usual_batch(pipeline), time.monotonic()
     for start in range(0, len(jobs), size):
         if start:

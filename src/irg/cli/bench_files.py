@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark, OfficialFile
     from irg.bench.runs import Run as BenchmarkRun
 
+LIST_EXAMPLES = """[bold]Examples[/bold]
+  irg bench list
+  irg bench list --json > benchmarks.json"""
+DOWNLOAD_EXAMPLES = """[bold]Examples[/bold]
+  irg bench download geneval
+  irg bench download wise --to official/wise"""
 EXPORT_EXAMPLES = """[bold]Examples[/bold]
   irg bench export runs/geneval --out official/
   irg bench score official/ --benchmark geneval --out runs/again"""

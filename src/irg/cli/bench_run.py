@@ -217,7 +217,8 @@ def _draw_and_score(
             session.begin_drawing(drawing, choice.checkpoint.identity)
         ranks.wait()
         run = Run.open(session.folder)
-        load = partial(loaded, choice.checkpoint)
+        # Whatever devices others have, they compute in what the run says that it was drawn in.
+        load = partial(loaded, replace(choice.checkpoint, dtype=choice.checkpoint.torch_dtype))
         # How many threads compute changes the last digits: one does, however many processes there are.
         with one_thread() if device.type == "cpu" else nullcontext(), _bar(telling, "drawn") as progress:
             draw(run, drawing, load, crew, progress if ranks.is_first else None)

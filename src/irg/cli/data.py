@@ -249,6 +249,8 @@ def _report(found: "Conversion", rejected: "list[Finding]", folder: Path, as_jso
     show_findings("rejected rows", rejected)
     counts = f"\n{found.rows_read:,} rows read, {found.rows_written:,} written to "
     out.print(Text.assemble(counts, (str(folder), "bold green")), soft_wrap=True)
+    said = f"train on it: irg train finetune_laptop data.0.path={folder}"
+    out.print(said, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 @group.command("verify", epilog=VERIFY_EXAMPLES)

@@ -45,15 +45,27 @@ class Order:
     def deciding(self) -> list[Any]:
         return self.choice.deciding(self.plan(self.choice.checkpoint.settings))
 
-    def load(self, prompts: Sequence[str]) -> "Pipeline":
-        """Load the model, after a look at all that can be found wrong without it."""
+    def load(self, prompts: Sequence[str], episodes: int = 1) -> "Pipeline":
+        """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
+        draw, and it is said beforehand if a CPU will take long for them."""
         self.check()
+        self._tell_duration(episodes)
         from irg.pipeline.scenes import OutsideWorldWarning
 
         for prompt in prompts:
             self.check_prompt(prompt)
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console)
+
+    def _tell_duration(self, episodes: int) -> None:
+        from irg.cli.duration import told
+
+        checkpoint = self.choice.checkpoint
+        if checkpoint.torch_device.type != "cpu":
+            return
+        plan, config = self.plan(checkpoint.settings), checkpoint.folder.config
+        if line := told(plan, config, checkpoint.torch_dtype, episodes):
+            self.telling.console.print(line, style="yellow", markup=False, soft_wrap=True)
 
     def check(self) -> None:
         """Raise ValueError for a plan or a device that loading the weights would only delay."""

@@ -19,7 +19,7 @@ Location = tuple[int | str, ...]
 
 
 class BaseSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def changed_by(self, given: Mapping[str, Any]) -> Self:
         """These settings with what is given in the place of theirs, however deep. Raises ValidationError."""

@@ -37,7 +37,7 @@ class CurateRecipe(Recipe):
 
     makes: ClassVar[str] = CURATION
     kind: str = "curate"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     shard: Count = 64
     """Records that go through the stages together: what an interrupted stage has to do again."""
     propose: Propose

@@ -8,6 +8,7 @@ Shape suffixes: R rows, V vocabulary, B bins, C tokens of one bin.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -60,7 +61,8 @@ def _sampled(
     share_RV: torch.Tensor, samplings: Sequence[TextSampling], draws: Sequence[Draws], rows: Sequence[int]
 ) -> list[int]:
     numbers = [draws[row].uniform() for row in rows]
-    kept = [samplings[row].top_p for row in rows]
+    # Rounded shares may be a little more than 1 together: without a limit none of them is left out.
+    kept = [top_p if (top_p := samplings[row].top_p) < 1 else inf for row in rows]
     if share_RV.shape[1] > MOST_SORTED and share_RV.device.type == "cpu":
         return [_binned(*row) for row in zip(share_RV, numbers, kept, strict=True)]
     ordered_RV, token_RV = share_RV.double().sort(dim=-1, descending=True, stable=True)

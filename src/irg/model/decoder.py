@@ -50,15 +50,16 @@ class RMSNorm(nn.Module):
         """Normed, and scaled by another weight than one's own, such as one per head."""
         if hidden.is_cuda and not torch.is_grad_enabled():
             return _product(functional.rms_norm(hidden, hidden.shape[-1:], None, self.eps), weight)
-        exact = hidden.float() if hidden.dtype in (torch.bfloat16, torch.float16) else hidden
+        exact_type = torch.promote_types(hidden.dtype, torch.float32)
         if torch.is_grad_enabled():
+            exact = hidden.to(exact_type)
             normed = exact * torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
             return weight * normed.to(hidden.dtype)
         # A length is computed in one pass, and leaves no squares behind.
-        length = torch.linalg.vector_norm(exact, dim=-1, keepdim=True)
-        eps = _constant(self.eps, exact.dtype, exact.device)
-        root = torch.addcmul(eps, length, length, value=1 / exact.shape[-1]).sqrt_()
-        return _product((exact / root).to(hidden.dtype), weight)
+        length = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True, dtype=exact_type)
+        eps = _constant(self.eps, exact_type, hidden.device)
+        root = torch.addcmul(eps, length, length, value=1 / hidden.shape[-1]).sqrt_()
+        return _product((hidden / root).to(hidden.dtype), weight)
 
 
 class Expert(nn.Module):

@@ -8,14 +8,13 @@ is decided stands in the recipe's settings, which are saved with the run and exp
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 from irg.core import Document, Role
 from irg.core.trace import Trace
 from irg.data.formats import open_source
 from irg.data.learning import Mode
-from irg.data.source import Source
+from irg.data.source import RowError, Source
 from irg.prep import Resize
 from irg.train.assemble import RunParts
 from irg.train.dataset import usual_modes
@@ -23,8 +22,8 @@ from irg.train.settings import TrainRecipe
 from irg.world import OutsideWorld, parse
 
 _DRAWING = {Mode.DIRECT, Mode.INITIAL_FULL, Mode.IMPROVING_FULL}
-_MOST_ROWS = 20_000
-"""Of each dataset that are looked at."""
+_MOST_TRACES, _MOST_DOCUMENTS = 20_000, 1_000
+"""Of each dataset that are looked at: documents have their pictures among the texts."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class _Decision(NamedTuple):
 def settled(recipe: TrainRecipe, parts: RunParts) -> Settled:
     """Decide what the recipe's own settings do not. `parts` are those of the run, before it.
 
-    Looks at up to 20,000 rows of each dataset, and at no pixels.
+    Looks at the first 20,000 traces or 1,000 documents of each dataset, and at no pixels.
     """
     given = recipe.settings or {}
     sources = [open_source(one.path) for one in recipe.data if one.path is not None]
@@ -61,7 +60,7 @@ def settled(recipe: TrainRecipe, parts: RunParts) -> Settled:
 
 def _on_prompts(sources: Sequence[Source], parts: RunParts) -> Iterator[_Decision]:
     """Which prompts it takes: of which world, and how long."""
-    prompts = [prompt for source in sources for prompt in islice(_prompts(source), _MOST_ROWS)]
+    prompts = [prompt for source in sources for row in _rows(source) for prompt in _prompts(row)]
     world, most = parts.settings.world, parts.settings.max_prompt_tokens
     if world is not None and (prompt := next(filter(_is_outside, prompts), None)) is not None:
         shown = repr(prompt if len(prompt) <= 60 else f"{prompt[:57]}...")
@@ -86,7 +85,7 @@ def _on_turns(taught: set[Mode]) -> Iterator[_Decision]:
 def _on_size(sources: Sequence[Source], clean: Resize | None, parts: RunParts) -> Iterator[_Decision]:
     """How large its pictures are: as more than half of the traces' last pictures are in training."""
     resize = clean or parts.settings.clean
-    rows = (row for source in sources for row in islice(source.survey(), _MOST_ROWS))
+    rows = (row for source in sources for row in _rows(source))
     sizes = Counter(resize.size(*row.turns[-1].image.size) for row in rows if isinstance(row, Trace))
     usual = parts.settings.width, parts.settings.height
     for (width, height), count in sizes.most_common(1):
@@ -103,12 +102,20 @@ def _taught(recipe: TrainRecipe, sources: Sequence[Source]) -> set[Mode]:
     return set().union(*modes) if all(modes) else set()
 
 
-def _prompts(source: Source) -> Iterator[str]:
-    for row in source.survey():
-        if isinstance(row, Trace) and row.prompt.strip():
-            yield row.prompt
-        elif isinstance(row, Document):
-            yield from (one.text for one in row if one.role is Role.PROMPT)
+def _rows(source: Source) -> Iterator[Trace | Document]:
+    """The first of a source that can be used."""
+    for number, row in enumerate(source.survey()):
+        if number >= (_MOST_DOCUMENTS if isinstance(row, Document) else _MOST_TRACES):
+            return
+        if not isinstance(row, RowError):
+            yield row
+
+
+def _prompts(row: Trace | Document) -> Iterator[str]:
+    if isinstance(row, Document):
+        yield from (one.text for one in row if one.role is Role.PROMPT)
+    elif row.prompt.strip():
+        yield row.prompt
 
 
 def _is_outside(prompt: str) -> bool:

@@ -76,7 +76,8 @@ def summary(length: str) -> Summarise:
         }
         groups = {name: list(kinds) for name, kinds in NINE.items()} | parts
         asked = sum(len(item.facts["questions"]) for item in ours)
-        answered = Figure("questions", None, sum(cell.total for cell in cells.values()), asked)
+        total = sum(cell.total for cell in cells.values())
+        answered = Figure("questions answered", total / asked if asked else None, total, asked)
         return Summary(
             length,
             replace(headline, value=overall(cells, length)),

@@ -1,0 +1,102 @@
+"""How long drawing will take on a CPU, told before minutes of work begin.
+
+A thought reads all weights of the understanding expert for each token; a step of a picture multiplies all its
+latent tokens by those of the generation expert, once for each branch of guidance. Both are set against what
+this machine does in a moment's measuring. Everything else is left out, so it is a lower bound.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from irg.model import ModelConfig
+from irg.model.parts import ModelPart, part_of
+from irg.model.unified import skeleton
+from irg.pipeline import Plan
+
+LONG = 120
+"""Seconds from which on it is worth a line."""
+_FEW_FLOPS = 2e12
+"""What any CPU does in less than that: nothing is measured for it."""
+_SIDE, _BYTES, _REPEATS = 1024, 1 << 26, 3
+
+
+@dataclass(frozen=True)
+class DrawingWork:
+    """Of an episode: tokens that are written at most, latent tokens times evaluations, and the weights that
+    each goes through."""
+
+    written: int
+    drawn: int
+    read_weights: int
+    drawn_weights: int
+
+    @classmethod
+    def of(cls, plan: Plan, config: ModelConfig) -> "DrawingWork":
+        entries: Counter[ModelPart] = Counter()
+        for name, value in skeleton(config).named_parameters():
+            entries[part_of(name)] += value.numel()
+        latents = plan.grid(config).num_tokens
+        evaluations = 0
+        for turn in plan.turns:
+            low, high = turn.guidance.interval
+            guided = (turn.guidance.text_scale != 1) + (turn.guidance.image_scale != 1)
+            evaluations += round((turn.num_points - 1) * (1 + guided * (high - low)))
+        return cls(
+            written=sum(turn.think for turn in plan.turns) * plan.text.max_tokens,
+            drawn=evaluations * latents,
+            read_weights=entries[ModelPart.UNDERSTANDING] + entries[ModelPart.HEAD],
+            drawn_weights=entries[ModelPart.GENERATION],
+        )
+
+    @property
+    def flops(self) -> float:
+        return 2.0 * (self.written * self.read_weights + self.drawn * self.drawn_weights)
+
+
+@dataclass(frozen=True)
+class CpuSpeed:
+    """What a machine does: FLOPs and bytes read, per second."""
+
+    flops: float
+    read: float
+
+    @classmethod
+    def measured(cls, dtype: torch.dtype) -> "CpuSpeed":
+        matrix, memory = torch.ones(_SIDE, _SIDE, dtype=dtype), torch.ones(_BYTES, dtype=torch.uint8)
+        return cls(2 * _SIDE**3 / _least(lambda: matrix @ matrix), _BYTES / _least(memory.clone))
+
+
+def seconds_of(work: DrawingWork, speed: CpuSpeed, dtype: torch.dtype) -> tuple[float, float]:
+    """Of the thoughts, if they are as long as they may be, and of the pictures."""
+    a_token = max(2 * work.read_weights / speed.flops, work.read_weights * dtype.itemsize / speed.read)
+    return work.written * a_token, 2 * work.drawn * work.drawn_weights / speed.flops
+
+
+def told(plan: Plan, config: ModelConfig, dtype: torch.dtype, episodes: int = 1) -> str | None:
+    """A line that says how long it takes, where that is long."""
+    work = DrawingWork.of(plan, config)
+    if work.flops * episodes < _FEW_FLOPS:
+        return None
+    thoughts, pictures = (episodes * one for one in seconds_of(work, CpuSpeed.measured(dtype), dtype))
+    if thoughts + pictures < LONG:
+        return None
+    parts = f"{_minutes(pictures)} for pictures, up to {_minutes(thoughts)} for thoughts"
+    return f"on this CPU it takes {parts}: fewer --points, --turns and pixels, or --dtype bfloat16, take less"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds > 2 * 3600 else f"{seconds / 60:.0f} minutes"
+
+
+def _least(run: Callable[[], object]) -> float:
+    """The seconds of the fastest of a few runs."""
+    found = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - began)
+    return max(min(found), 1e-9)
