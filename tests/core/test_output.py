@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
 
@@ -117,7 +118,7 @@ def test_the_folder_that_one_stands_in(tmp_path: Path, monkeypatch: pytest.Monke
         assert folder == tmp_path / "here"
 
 
-def hold(folder: Path, at_work: Callable, ready: "multiprocessing.synchronize.Event") -> None:
+def hold(folder: Path, at_work: Callable, ready: Event) -> None:
     """With a worker that outlives this process."""
     with at_work(folder, "run") as place:
         its, ours = os.pipe()
