@@ -4,7 +4,7 @@ from pathlib import Path
 
 from irg.bench.items import Item
 from irg.bench.pictures import ShownPicture
-from irg.bench.session import Session, looking_in
+from irg.bench.session import BenchSession, looking_in
 from irg.bench.sources import official_files
 from irg.bench.tree import write_tree
 from tests.bench.small import BLUE, COLOURS, ITEMS, RED
@@ -22,7 +22,7 @@ def made_run(folder: Path, *turns: str) -> Path:
     for turn in range(1, len(turns) + 1):
         write_tree(COLOURS.tree, ITEMS, look, turn, trees / f"turn{turn}")
     folder.mkdir()
-    session = Session.prepared(COLOURS, official_files(COLOURS, folder), folder)
+    session = BenchSession.prepared(COLOURS, official_files(COLOURS, folder), folder)
     run, found = session.begin_trees(trees, "theirs")
     session.score(run, looking_in(found))
     return folder

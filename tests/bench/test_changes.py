@@ -1,6 +1,6 @@
 import pytest
 
-from irg.bench.changes import Change, Pair, Rate, changes_of, pairs_of
+from irg.bench.changes import Pair, Rate, TurnChange, changes_of, pairs_of
 from irg.bench.figures import summary_of
 from irg.bench.intervals import wilson
 from irg.bench.protocol import Sample, Summary
@@ -30,7 +30,12 @@ def test_where_there_is_no_right_and_wrong_there_is_better_and_worse() -> None:
 
 def test_every_pair_has_its_change() -> None:
     pairs = list(pairs_of(made(0, 1, 0, 1), made(1, 0, 0, 1)))
-    assert [pair.change for pair in pairs] == [Change.MENDED, Change.BROKEN, Change.STILL_WRONG, Change.RIGHT]
+    assert [pair.change for pair in pairs] == [
+        TurnChange.MENDED,
+        TurnChange.BROKEN,
+        TurnChange.STILL_WRONG,
+        TurnChange.RIGHT,
+    ]
     assert [pair.gain for pair in pairs] == [1, -1, 0, 0]
     graded = Pair(Sample("1", 0, "a", 0.5), Sample("1", 0, "a", 0.5))
-    assert graded.change is Change.SAME
+    assert graded.change is TurnChange.SAME

@@ -5,7 +5,7 @@ import pytest
 
 from irg.bench.columns import judged_in, sections_of
 from irg.bench.episodes import DrawnEpisode, PictureCost
-from irg.bench.runs import ABOUT, Mode, Run, judge_run
+from irg.bench.runs import ABOUT, BenchRun, DrawingMode, judge_run
 from irg.bench.session import look_of
 from tests.bench.drawn import made_run
 from tests.bench.small import COLOURS, ColourJudge
@@ -24,7 +24,7 @@ def test_runs_of_one_judge_and_prompts_are_set_beside_one_another_and_others_apa
     one, two = (made_run(tmp_path / name, "rbr") for name in ("one", "two"))
     (section,) = sections_of([one, two])
     assert [column.title for column in section.columns] == ["one: theirs, turn 1", "two: theirs, turn 1"]
-    run = Run.open(two)
+    run = BenchRun.open(two)
     judge_run(run, look_of(run, COLOURS), ColourJudge(identity={"name": "colours", "revision": 2}))
     assert [len(section.columns) for section in sections_of([one, two])] == [2, 1]
     lines = (two / "items.jsonl").read_text()
@@ -48,8 +48,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
 def test_a_column_knows_what_its_pictures_took(tmp_path: Path) -> None:
     folder = made_run(tmp_path / "one", "rbr", "rbr")
     about = json.loads((folder / ABOUT).read_text())
-    (folder / ABOUT).write_text(json.dumps(about | {"series": ["turns"], "mode": str(Mode.IRG)}))
-    run = Run.open(folder)
+    (folder / ABOUT).write_text(json.dumps(about | {"series": ["turns"], "mode": str(DrawingMode.IRG)}))
+    run = BenchRun.open(folder)
     costs = {1: PictureCost(1.0, 10, 5), 2: PictureCost(2.0, 20, 7)}
     run.drawn()["turns"].add([DrawnEpisode("0", n, {}, {}, costs) for n in (0, 1)], {})
     (judged,) = judged_in(run)

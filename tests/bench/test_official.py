@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from irg.bench.official import OfficialText, Place, Wanted, official_texts
+from irg.bench.official import OfficialPlace, OfficialText, Wanted, official_texts
 
 SOURCE = '''
 """What the file is."""
@@ -51,7 +51,7 @@ def test_a_changed_text_is_taken_only_where_that_is_said(tmp_path: Path) -> None
     ):
         official_texts(path, {"asked": ASKED})
     found = official_texts(path, {"asked": ASKED, "told": TOLD}, modified=True)
-    assert found["asked"].pieces[:2] == ("Glance at ", Place("Prompt"))
+    assert found["asked"].pieces[:2] == ("Glance at ", OfficialPlace("Prompt"))
     assert found["asked"].sha256 != ASKED.sha256
     assert found["told"].sha256 == TOLD.sha256
 

@@ -5,7 +5,7 @@ import pytest
 
 from irg.bench.columns import sections_of
 from irg.bench.page import markdown, page, write_report
-from irg.bench.published import PUBLISHED, Published
+from irg.bench.published import PUBLISHED, PublishedRow
 from tests.bench.drawn import made_run
 
 pytestmark = pytest.mark.usefixtures("known_colours")
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("known_colours")
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [Published("BAGEL", {"colours": "0.71"}, "the judge of others", "a paper")]
+    rows = [PublishedRow("BAGEL", {"colours": "0.71"}, "the judge of others", "a paper")]
     monkeypatch.setattr("irg.bench.page.PUBLISHED", {**PUBLISHED, "colours": rows})
 
 

@@ -8,10 +8,10 @@ import pytest
 from irg.bench.protocol import Summary
 from irg.bench.ranks import Ranks
 from irg.bench.runs import (
+    BenchRun,
     Crew,
-    Drawing,
-    Mode,
-    Run,
+    DrawingMode,
+    DrawingSettings,
     draw,
     judge_run,
     looking,
@@ -33,26 +33,28 @@ def pipeline() -> Pipeline:
     return Pipeline(random_model().eval(), random_autoencoder().eval(), tokenizer(), settings(32))
 
 
-def drawing(pipeline: Pipeline, mode: Mode = Mode.IRG, turns: int = 2, seed: int = 0) -> Drawing:
+def drawing(
+    pipeline: Pipeline, mode: DrawingMode = DrawingMode.IRG, turns: int = 2, seed: int = 0
+) -> DrawingSettings:
     plans = plans_of(pipeline.settings, mode, turns)
-    return Drawing(mode, plans, MODEL, pipeline.settings.system_prompt, seed)
+    return DrawingSettings(mode, plans, MODEL, pipeline.settings.system_prompt, seed)
 
 
-def begun(folder: Path, how: Drawing, count: int = 3) -> Run:
-    return Run.begin(folder, COLOURS, how.seeded(ITEMS[:count]), len(ITEMS), of_drawing(how, MODEL))
+def begun(folder: Path, how: DrawingSettings, count: int = 3) -> BenchRun:
+    return BenchRun.begin(folder, COLOURS, how.seeded(ITEMS[:count]), len(ITEMS), of_drawing(how, MODEL))
 
 
 def test_modes_are_plans(pipeline: Pipeline) -> None:
-    assert [drawing(pipeline, mode, turns).turns for mode, turns in zip(Mode, (1, 1, 2, 3), strict=True)] == [
+    assert [drawing(pipeline, mode, turns).turns for mode, turns in zip(DrawingMode, (1, 1, 2, 3), strict=True)] == [
         [0], [1], [1, 2], [0, 1, 2, 3]
     ]  # fmt: skip
     with pytest.raises(ValueError, match="mode cot with 2 turns: expected 1"):
-        drawing(pipeline, Mode.COT, 2)
-    assert not any(turn.think for turn in plans_of(pipeline.settings, Mode.BASE, 1)["direct"][1].turns)
+        drawing(pipeline, DrawingMode.COT, 2)
+    assert not any(turn.think for turn in plans_of(pipeline.settings, DrawingMode.BASE, 1)["direct"][1].turns)
 
 
 def test_a_picture_is_the_same_in_any_batch_and_any_run(pipeline: Pipeline, tmp_path: Path) -> None:
-    how, found = drawing(pipeline, Mode.ALL), []
+    how, found = drawing(pipeline, DrawingMode.ALL), []
     for name, batch, count in (("alone", 1, 1), ("together", 4, 3)):
         (tmp_path / name).mkdir()
         run = begun(tmp_path / name, how, count)
@@ -79,7 +81,7 @@ def test_a_run_goes_on_where_it_stopped_and_its_report_needs_no_model(
     draw(run, how, lambda: pipeline, Crew(1), lambda *done: told.append(done))
     assert told[0] == (2, 6) and told[-1] == (6, 6), "a run may be given more prompts"
     judge_run(run, looking(run.drawn()), ColourJudge())
-    again = Run.open(tmp_path)
+    again = BenchRun.open(tmp_path)
     assert again.items == run.items and again.turns == [1, 2] and not again.is_partial
     (identity,) = again.judges
     assert identity == ColourJudge().identity
@@ -92,7 +94,7 @@ def test_a_run_goes_on_where_it_stopped_and_its_report_needs_no_model(
 
 
 def test_what_is_missing_makes_a_result_incomplete(pipeline: Pipeline, tmp_path: Path) -> None:
-    how = drawing(pipeline, Mode.COT, 1)
+    how = drawing(pipeline, DrawingMode.COT, 1)
     run = begun(tmp_path, how, 2)
     draw(run, how, lambda: pipeline, Crew())
     (tmp_path / "pictures" / "turns-1-0-1.png").unlink()
@@ -114,7 +116,7 @@ def test_another_run_is_refused_by_what_differs(pipeline: Pipeline, tmp_path: Pa
             begun(tmp_path, other)
     begun(tmp_path, replace(drawing(pipeline), model=MODEL | {"device": "cuda:3"}))
     with pytest.raises(ValueError, match="holds no benchmark run"):
-        Run.open(tmp_path / "nowhere")
+        BenchRun.open(tmp_path / "nowhere")
 
 
 def test_another_seed_draws_other_pictures_of_the_same_items(pipeline: Pipeline) -> None:
@@ -125,7 +127,7 @@ def test_another_seed_draws_other_pictures_of_the_same_items(pipeline: Pipeline)
 
 
 def test_shares_of_processes_make_up_the_whole(pipeline: Pipeline, tmp_path: Path) -> None:
-    how = drawing(pipeline, Mode.COT, 1)
+    how = drawing(pipeline, DrawingMode.COT, 1)
     run = begun(tmp_path, how)
     for rank in (0, 1):
         draw(run, how, lambda: pipeline, Crew(2, ranks=Ranks(rank, 2, rank)))

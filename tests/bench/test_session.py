@@ -7,16 +7,16 @@ import pytest
 from irg.bench.items import Item
 from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import Benchmark
-from irg.bench.runs import Run
-from irg.bench.session import Session, look_of, looking_in
+from irg.bench.runs import BenchRun
+from irg.bench.session import BenchSession, look_of, looking_in
 from irg.bench.sources import official_files
 from irg.bench.tree import write_tree
 from tests.bench.small import BLUE, COLOURS, ITEMS, RED
 
 
-def session(folder: Path, benchmark: Benchmark = COLOURS, prompts: int | None = None) -> Session:
+def session(folder: Path, benchmark: Benchmark = COLOURS, prompts: int | None = None) -> BenchSession:
     folder.mkdir(exist_ok=True)
-    return Session.prepared(benchmark, official_files(benchmark, folder), folder, prompts)
+    return BenchSession.prepared(benchmark, official_files(benchmark, folder), folder, prompts)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_trees_of_turns_are_judged_each_for_itself(trees: Path, tmp_path: Path) 
     told = json.loads((tmp_path / "run" / "tree.json").read_text())
     missing = [f"000/samples/{number}.png" for number in (0, 1)]
     assert told == {"turn1": {}, "turn2": {"missing": missing}}
-    again = look_of(Run.open(tmp_path / "run"), COLOURS)(ITEMS[1], 2)[0]
+    again = look_of(BenchRun.open(tmp_path / "run"), COLOURS)(ITEMS[1], 2)[0]
     assert isinstance(again, ShownPicture) and again.data == BLUE
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from irg.bench.items import Item
-from irg.bench.oneig.grids import Grid
+from irg.bench.oneig.grids import TileGrid
 from irg.bench.pictures import Look, ShownPicture
 from irg.bench.tree import MODEL, OfficialTree, PictureFile, content_of, turns_in, write_tree
 from irg.core.trace import png
@@ -20,7 +20,7 @@ TREE = OfficialTree(
     lambda items: {f"{int(item.id):05d}/metadata.jsonl": item.prompt for item in items},
     any_padding=True,
 )
-GRIDS = OfficialTree(lambda item: [PictureFile(item.id, (0, 1), Grid(2, 1))], r"\d+", (".webp",))
+GRIDS = OfficialTree(lambda item: [PictureFile(item.id, (0, 1), TileGrid(2, 1))], r"\d+", (".webp",))
 
 
 def picture(seed: int, size: tuple[int, int] = (9, 7)) -> bytes:

@@ -12,7 +12,7 @@ from irg.model import UnifiedModel
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.low_bit import Quantize, as_held, decoded, is_quantized
 from irg.model.names import unified_name
-from irg.model.stored import Entry, stored
+from irg.model.stored import StoredEntry, stored
 from irg.model.weights import CheckpointError, read_weights
 from tests.models import save_model
 
@@ -129,5 +129,8 @@ def test_files_of_other_names(tmp_path: Path) -> None:
 
 
 def test_a_scale_of_nothing_in_few_bits_is_a_weight_like_any_other() -> None:
-    entries = {"norm.weight": Entry("F32", torch.Size((3,))), "norm.scale": Entry("F32", torch.Size((3,)))}
+    entries = {
+        "norm.weight": StoredEntry("F32", torch.Size((3,))),
+        "norm.scale": StoredEntry("F32", torch.Size((3,))),
+    }
     assert stored(entries).keys() == entries.keys()

@@ -20,7 +20,7 @@ from irg.curate.texts import read_prompts
 from irg.data.conversation import ConversationSource
 from irg.data.episodes import EpisodeSource
 from irg.data.findings import Findings, recall, remember
-from irg.data.foreign.source import ForeignSource, Reading
+from irg.data.foreign.source import ForeignReading, ForeignSource
 from irg.data.sets import read_manifest
 from irg.data.source import Fault, RowError, RowPlace
 from irg.data.trace_rows import row_of, schema, trace_of
@@ -236,7 +236,9 @@ def _foreign_lists(folder: Path) -> Opened:
         for suffix in (".jsonl", ".csv", ".json"):
             (folder / f"list{suffix}").write_bytes(data)
             with suppress(ValueError):
-                rows_read = ForeignSource(folder / f"list{suffix}", Reading(pictures=folder)).read_all()
+                rows_read = ForeignSource(
+                    folder / f"list{suffix}", ForeignReading(pictures=folder)
+                ).read_all()
                 found.append([made for made, _ in zip(rows_read, range(20))])  # noqa: B905
             (folder / f"list{suffix}").unlink()
         return found

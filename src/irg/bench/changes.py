@@ -12,7 +12,7 @@ from irg.bench.intervals import wilson
 from irg.bench.protocol import Sample, Summary
 
 
-class Change(StrEnum):
+class TurnChange(StrEnum):
     """What became of a picture from one turn to another."""
 
     MENDED = "mended"
@@ -64,13 +64,15 @@ class Pair:
         return self.after.value - self.before.value
 
     @property
-    def change(self) -> Change:
+    def change(self) -> TurnChange:
         was, now = self.before.right, self.after.right
         if was is None or now is None:
-            return Change.BETTER if self.gain > 0 else Change.WORSE if self.gain < 0 else Change.SAME
+            return (
+                TurnChange.BETTER if self.gain > 0 else TurnChange.WORSE if self.gain < 0 else TurnChange.SAME
+            )
         if was:
-            return Change.RIGHT if now else Change.BROKEN
-        return Change.MENDED if now else Change.STILL_WRONG
+            return TurnChange.RIGHT if now else TurnChange.BROKEN
+        return TurnChange.MENDED if now else TurnChange.STILL_WRONG
 
 
 def pairs_of(before: Summary, after: Summary) -> Iterator[Pair]:
@@ -87,14 +89,17 @@ def changes_of(before: tuple[str, Summary], after: tuple[str, Summary]) -> Chang
     found = [pair.change for pair in pairs]
     is_graded = any(pair.before.right is None or pair.after.right is None for pair in pairs)
     if is_graded:
-        rates = Rate(found.count(Change.BETTER), len(found)), Rate(found.count(Change.WORSE), len(found))
+        rates = (
+            Rate(found.count(TurnChange.BETTER), len(found)),
+            Rate(found.count(TurnChange.WORSE), len(found)),
+        )
     else:
         rates = (
-            _rate(found, Change.MENDED, Change.STILL_WRONG),
-            _rate(found, Change.BROKEN, Change.RIGHT),
+            _rate(found, TurnChange.MENDED, TurnChange.STILL_WRONG),
+            _rate(found, TurnChange.BROKEN, TurnChange.RIGHT),
         )
     return Changes(before[0], after[0], *rates, is_graded)
 
 
-def _rate(found: Sequence[Change], counted: Change, other: Change) -> Rate:
+def _rate(found: Sequence[TurnChange], counted: TurnChange, other: TurnChange) -> Rate:
     return Rate(found.count(counted), found.count(counted) + found.count(other))

@@ -14,7 +14,7 @@ from irg.bench.episodes import PictureCost
 from irg.bench.items import Item, fingerprint
 from irg.bench.known import benchmark as known
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Summary
-from irg.bench.runs import Mode, Run, summarised
+from irg.bench.runs import BenchRun, DrawingMode, summarised
 from irg.core.digest import digest_of
 
 
@@ -22,7 +22,7 @@ from irg.core.digest import digest_of
 class Judged:
     """What one judge found of one run."""
 
-    run: Run
+    run: BenchRun
     judge: Mapping[str, Any]
     heard: Mapping[tuple[str, int], Hearing]
     summaries: Mapping[int, Sequence[Summary]]
@@ -61,7 +61,7 @@ class Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class ReportSection:
     """Columns that may be compared."""
 
     benchmark: Benchmark
@@ -76,7 +76,7 @@ class Section:
         return list(self.benchmark.summaries)
 
 
-def sections_of(folders: Sequence[Path]) -> list[Section]:
+def sections_of(folders: Sequence[Path]) -> list[ReportSection]:
     """What the runs in these folders hold, by what may be compared.
 
     Raises ValueError for a folder without a run or one that nothing was judged of, and for a run of another
@@ -84,12 +84,12 @@ def sections_of(folders: Sequence[Path]) -> list[Section]:
     """
     groups: dict[str, list[Judged]] = {}
     for folder in folders:
-        for judged in judged_in(Run.open(folder)):
+        for judged in judged_in(BenchRun.open(folder)):
             groups.setdefault(_comparable(judged), []).append(judged)
     return [_section(some) for some in groups.values()]
 
 
-def judged_in(run: Run) -> list[Judged]:
+def judged_in(run: BenchRun) -> list[Judged]:
     """What each judge found of a run."""
     about = run.about
     benchmark = known(about["benchmark"])
@@ -114,7 +114,7 @@ def _comparable(judged: Judged) -> str:
     return digest_of(about["benchmark"], about["sources"], fingerprint(prompts), dict(judged.judge))
 
 
-def _section(some: Sequence[Judged]) -> Section:
+def _section(some: Sequence[Judged]) -> ReportSection:
     first = some[0].run
     names = _names([judged.run for judged in some])
     columns = [
@@ -122,7 +122,7 @@ def _section(some: Sequence[Judged]) -> Section:
         for judged, name in zip(some, names, strict=True)
         for turn in judged.run.turns
     ]
-    return Section(
+    return ReportSection(
         known(first.about["benchmark"]),
         some[0].judge,
         first.items,
@@ -132,7 +132,7 @@ def _section(some: Sequence[Judged]) -> Section:
     )
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
+def _names(runs: Sequence[BenchRun]) -> list[str]:
     """What tells the runs of a section apart: nothing where there is one, else the names of their folders,
     numbered where they are alike."""
     if len(runs) == 1:
@@ -144,11 +144,11 @@ def _names(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _title(run: Run, turn: int) -> str:
+def _title(run: BenchRun, turn: int) -> str:
     match run.about["mode"]:
         case None:
             return f"{run.about['model']['name']}, turn {turn}"
-        case Mode.COT:
+        case DrawingMode.COT:
             return "self-CoT"
     return "base" if turn == BASE_TURN else f"IRG turn {turn}"
 

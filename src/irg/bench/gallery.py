@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from irg.bench.changes import Change, Pair, pairs_of
+from irg.bench.changes import Pair, TurnChange, pairs_of
 from irg.bench.columns import Judged
 from irg.bench.episodes import DrawnEpisode
 from irg.bench.pictures import Look, ShownPicture
@@ -24,11 +24,11 @@ _LONGEST = 180
 """Characters of an answer that a card repeats."""
 _NOTHING: tuple[Any, ...] = ("", None, [], {})
 """What an answer need not repeat."""
-_CHANGED = (Change.MENDED, Change.BROKEN, Change.BETTER, Change.WORSE)
+_CHANGED = (TurnChange.MENDED, TurnChange.BROKEN, TurnChange.BETTER, TurnChange.WORSE)
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class GalleryStep:
     """A turn of a card. `right` and `value` are None where there is no evidence of it."""
 
     name: str
@@ -46,9 +46,9 @@ class Card:
     item: str
     prompt: str
     category: str
-    change: Change | None
+    change: TurnChange | None
     gain: float
-    steps: tuple[Step, ...]
+    steps: tuple[GalleryStep, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,15 +150,15 @@ def _step(
     hearing: Hearing | None,
     number: int | None,
     seen: tuple[Inlined | None, str | None],
-) -> Step:
+) -> GalleryStep:
     """`seen` is the picture and the thought before it."""
     picture, thought = seen
     name = "base" if turn == BASE_TURN else f"turn {turn}"
     if sample is None:
         reason = "not drawn" if hearing is None else hearing.failure(number) or "not counted"
-        return Step(name, thought, picture, None, None, reason)
+        return GalleryStep(name, thought, picture, None, None, reason)
     said = "; ".join(_said(hearing, number)) if hearing is not None else ""
-    return Step(name, thought, picture, sample.right, sample.value, said)
+    return GalleryStep(name, thought, picture, sample.right, sample.value, said)
 
 
 def _said(hearing: Hearing, number: int | None) -> Iterator[str]:

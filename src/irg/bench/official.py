@@ -15,7 +15,7 @@ from irg.core.files import read_text
 
 
 @dataclass(frozen=True)
-class Place:
+class OfficialPlace:
     """Where something is filled into a text: the last name in the expression that stands there."""
 
     name: str
@@ -25,12 +25,12 @@ class Place:
 class OfficialText:
     """A string of a source file, an f-string in pieces; `near` is the name that it is kept under there."""
 
-    pieces: tuple[str | Place, ...]
+    pieces: tuple[str | OfficialPlace, ...]
     near: str = ""
 
     @property
     def places(self) -> frozenset[str]:
-        return frozenset(piece.name for piece in self.pieces if isinstance(piece, Place))
+        return frozenset(piece.name for piece in self.pieces if isinstance(piece, OfficialPlace))
 
     @cached_property
     def sha256(self) -> str:
@@ -95,7 +95,7 @@ def _texts(node: ast.AST, near: str = "") -> Iterator[OfficialText]:
                 yield from _texts(child, near)
 
 
-def _piece(value: ast.expr) -> str | Place:
+def _piece(value: ast.expr) -> str | OfficialPlace:
     if isinstance(value, ast.Constant):
         return str(value.value)
     names = [
@@ -104,4 +104,4 @@ def _piece(value: ast.expr) -> str | Place:
         if (name := part.id if isinstance(part, ast.Name) else getattr(part, "value", None))
         and isinstance(name, str)
     ]
-    return Place(names[-1]) if names else Place("_")
+    return OfficialPlace(names[-1]) if names else OfficialPlace("_")

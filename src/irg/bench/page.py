@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from irg.bench.changes import Changes, Rate, changes_of
-from irg.bench.columns import Column, Section, sections_of
+from irg.bench.columns import Column, ReportSection, sections_of
 from irg.bench.figures import difference
 from irg.bench.gallery import SHOWN, gallery_of
 from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
-from irg.bench.published import PUBLISHED, Published
+from irg.bench.published import PUBLISHED, PublishedRow
 from irg.bench.session import look_of
 from irg.core.files import write_atomically
 from irg.report.markdown import table
@@ -35,7 +35,7 @@ def write_report(folders: Sequence[Path], out: Path, shown: int = SHOWN) -> list
     return [out / name for name in written]
 
 
-def page(sections: Sequence[Section], shown: int = SHOWN) -> str:
+def page(sections: Sequence[ReportSection], shown: int = SHOWN) -> str:
     names = list(dict.fromkeys(section.benchmark.name for section in sections))
     runs = [judged.run for section in sections for judged in section.judged]
     models = dict.fromkeys(str(run.about["model"].get("name")) for run in runs)
@@ -44,7 +44,7 @@ def page(sections: Sequence[Section], shown: int = SHOWN) -> str:
     return render("bench/page.html", Heading("benchmarks", ", ".join(names), facts), content)
 
 
-def markdown(sections: Sequence[Section]) -> str:
+def markdown(sections: Sequence[ReportSection]) -> str:
     """The main tables alone, a row for each headline and category, with what they are of."""
     parts = []
     for section in sections:
@@ -58,7 +58,7 @@ def markdown(sections: Sequence[Section]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section, number: int, shown: int) -> dict[str, Any]:
+def _section(section: ReportSection, number: int, shown: int) -> dict[str, Any]:
     return {
         "name": section.benchmark.name,
         "words": section.benchmark.words,
@@ -80,7 +80,7 @@ def _section(section: Section, number: int, shown: int) -> dict[str, Any]:
     }
 
 
-def _facts(section: Section) -> list[str]:
+def _facts(section: ReportSection) -> list[str]:
     facts = [
         f"version {section.benchmark.version}",
         plural(len(section.items), "prompt"),
@@ -89,7 +89,7 @@ def _facts(section: Section) -> list[str]:
     return facts + _warnings([section])
 
 
-def _warnings(sections: Sequence[Section]) -> list[str]:
+def _warnings(sections: Sequence[ReportSection]) -> list[str]:
     found = []
     if any(column.is_partial for section in sections for column in section.columns):
         found.append("partial: some of the prompts only")
@@ -100,7 +100,7 @@ def _warnings(sections: Sequence[Section]) -> list[str]:
     return found
 
 
-def _tables(section: Section, cell: Cell) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
+def _tables(section: ReportSection, cell: Cell) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
     """For each variant its headline and its categories, by column, with what was published of it."""
     for place, variant in enumerate(section.variants):
         summaries = [column.summaries[place] for column in section.columns]
@@ -128,11 +128,11 @@ def _figure(summary: Summary, name: str) -> Figure | None:
     return next((figure for figure in summary.figures if figure.name == name), None)
 
 
-def _published(section: Section, variant: str) -> list[Published]:
+def _published(section: ReportSection, variant: str) -> list[PublishedRow]:
     return [one for one in PUBLISHED.get(section.benchmark.name, []) if variant in one.values]
 
 
-def _published_rows(section: Section) -> list[list[str]]:
+def _published_rows(section: ReportSection) -> list[list[str]]:
     return [
         [one.name, ", ".join(f"{name} {value}" for name, value in one.values.items()), one.judge, one.source]
         for one in PUBLISHED.get(section.benchmark.name, [])
@@ -165,7 +165,7 @@ def _number(value: float, benchmark: Benchmark, sign: str = "") -> str:
     return f"{value * benchmark.scale:{sign}.{benchmark.digits}f}"
 
 
-def _pairs(section: Section) -> Iterator[tuple[Column, Column]]:
+def _pairs(section: ReportSection) -> Iterator[tuple[Column, Column]]:
     """(later or other, than): the turns of each run one after another, its last with its first, and all turns
     of other runs with the last of the first run."""
     runs = [[one for one in section.columns if one.judged is judged] for judged in section.judged]
@@ -193,7 +193,7 @@ def _difference(better: Column, than: Column, benchmark: Benchmark) -> list[str]
     return row
 
 
-def _changes(section: Section) -> Iterator[Changes]:
+def _changes(section: ReportSection) -> Iterator[Changes]:
     """Of each variant from each turn with a thought to the next, and from the first of them to the last."""
     titles = _variant_titles(section)
     for judged in section.judged:
@@ -206,7 +206,7 @@ def _changes(section: Section) -> Iterator[Changes]:
                 yield changes_of((f"{title}{before.title}", summaries[0]), (after.title, summaries[1]))
 
 
-def _variant_titles(section: Section) -> list[str]:
+def _variant_titles(section: ReportSection) -> list[str]:
     """What stands before what is said of a variant: nothing where there is but one."""
     return [f"{variant}: " if len(section.variants) > 1 else "" for variant in section.variants]
 
@@ -229,7 +229,7 @@ def _range(rate: Rate) -> str:
     return f" ({low:.0%} to {high:.0%})" if rate.of else ""
 
 
-def _budgets(section: Section) -> Iterator[list[Any]]:
+def _budgets(section: ReportSection) -> Iterator[list[Any]]:
     """What a picture took by the end of a turn, and what it came to."""
     for column in section.columns:
         cost = column.judged.costs.get(column.turn)
@@ -239,7 +239,7 @@ def _budgets(section: Section) -> Iterator[list[Any]]:
             yield [column.title, turns, cost.evaluations, cost.tokens, f"{cost.seconds:.1f}", *headlines]
 
 
-def _missing(section: Section) -> list[list[Any]]:
+def _missing(section: ReportSection) -> list[list[Any]]:
     """By column what is missing and why; of several variants that lack the same, once."""
     rows = []
     for column in section.columns:
@@ -251,7 +251,7 @@ def _missing(section: Section) -> list[list[Any]]:
     return rows
 
 
-def _protocol(section: Section) -> list[list[str]]:
+def _protocol(section: ReportSection) -> list[list[str]]:
     """All that decides on the numbers, as names and values."""
     rows = [["benchmark", f"{section.benchmark.name}, version {section.benchmark.version}"]]
     rows += [[f"judge's {name}", _short(value)] for name, value in section.judge.items()]

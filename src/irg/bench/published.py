@@ -21,7 +21,7 @@ _OF_GENEVAL = "GenEval's detector; prompts as instructions"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRow:
     """A row that somebody published: the value of each variant, who judged, and where it stands."""
 
     name: str
@@ -30,36 +30,36 @@ class Published:
     source: str
 
 
-def _irg(variants: tuple[str, ...], judge: str, *values: tuple[str, ...]) -> list[Published]:
+def _irg(variants: tuple[str, ...], judge: str, *values: tuple[str, ...]) -> list[PublishedRow]:
     """The three rows of IRG's paper."""
     names = ("BAGEL", "BAGEL self-CoT", "IRG")
     return [
-        Published(name, dict(zip(variants, row, strict=True)), judge, _IRG)
+        PublishedRow(name, dict(zip(variants, row, strict=True)), judge, _IRG)
         for name, row in zip(names, values, strict=True)
     ]
 
 
-PUBLISHED: Mapping[str, list[Published]] = {
+PUBLISHED: Mapping[str, list[PublishedRow]] = {
     "geneval": [
         *_irg(("official",), _IRGS_GENEVAL, ("0.78",), ("0.79",), ("0.85",)),
-        Published("UMM-Reflection, no edit", {"official": "0.73"}, _OF_GENEVAL, _REFLECTION),
-        Published("UMM-Reflection, 1 edit", {"official": "0.82"}, _OF_GENEVAL, _REFLECTION),
-        Published("UMM-Reflection, 3 edits", {"official": "0.84"}, _OF_GENEVAL, _REFLECTION),
+        PublishedRow("UMM-Reflection, no edit", {"official": "0.73"}, _OF_GENEVAL, _REFLECTION),
+        PublishedRow("UMM-Reflection, 1 edit", {"official": "0.82"}, _OF_GENEVAL, _REFLECTION),
+        PublishedRow("UMM-Reflection, 3 edits", {"official": "0.84"}, _OF_GENEVAL, _REFLECTION),
     ],
     "wise": [
         *_irg(("legacy-plain-mean",), _GPT_4O, ("0.52",), ("0.70",), ("0.77",)),
-        Published("Uni-CoT", {"legacy-weighted": "0.75"}, "not said", "Uni-CoT, its own page"),
-        Published("UMM-Reflection", {"legacy-weighted": "0.74"}, "not said", _REFLECTION),
+        PublishedRow("Uni-CoT", {"legacy-weighted": "0.75"}, "not said", "Uni-CoT, its own page"),
+        PublishedRow("UMM-Reflection", {"legacy-weighted": "0.74"}, "not said", _REFLECTION),
     ],
     "wise-verified": [
-        Published("BAGEL", {"verified": "0.3520"}, "Qwen3.5-35B-A3B", "WISE's leaderboard"),
-        Published("BAGEL self-CoT", {"verified": "0.6280"}, "Qwen3.5-35B-A3B", "WISE's leaderboard"),
+        PublishedRow("BAGEL", {"verified": "0.3520"}, "Qwen3.5-35B-A3B", "WISE's leaderboard"),
+        PublishedRow("BAGEL self-CoT", {"verified": "0.6280"}, "Qwen3.5-35B-A3B", "WISE's leaderboard"),
     ],
     "tiif": _irg(("short", "long"), _QWEN, ("70.97", "71.79"), ("68.06", "68.78"), ("76.00", "73.77")),
     "genai-bench": _irg(("vqascore",), "VQAScore, CLIP-FlanT5", ("0.79",), ("0.81",), ("0.84",)),
     "oneig-en": [
-        Published("BAGEL", dict(zip(_DIMENSIONS, _ONEIG_BAGEL, strict=True)), _ONEIG, _LEADERBOARD),
-        Published("BAGEL self-CoT", dict(zip(_DIMENSIONS, _ONEIG_COT, strict=True)), _ONEIG, _LEADERBOARD),
-        Published("IRG", {"overall": "0.415"}, _ONEIG, _IRG),
+        PublishedRow("BAGEL", dict(zip(_DIMENSIONS, _ONEIG_BAGEL, strict=True)), _ONEIG, _LEADERBOARD),
+        PublishedRow("BAGEL self-CoT", dict(zip(_DIMENSIONS, _ONEIG_COT, strict=True)), _ONEIG, _LEADERBOARD),
+        PublishedRow("IRG", {"overall": "0.415"}, _ONEIG, _IRG),
     ],
 }

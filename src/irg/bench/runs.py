@@ -39,7 +39,7 @@ _SEED_STRIDE = 1_000_003
 _items = TypeAdapter(Item)
 
 
-class Mode(StrEnum):
+class DrawingMode(StrEnum):
     """What is drawn: at once; one turn with a thought; turns that reflect; or the first and the last."""
 
     BASE = "base"
@@ -48,20 +48,20 @@ class Mode(StrEnum):
     ALL = "all"
 
 
-def plans_of(settings: Settings, mode: Mode, turns: int) -> dict[str, tuple[int, Plan]]:
+def plans_of(settings: Settings, mode: DrawingMode, turns: int) -> dict[str, tuple[int, Plan]]:
     """By the names of their series the plans of a mode, each with the number of its first turn."""
-    if mode in (Mode.BASE, Mode.COT) and turns > 1:
+    if mode in (DrawingMode.BASE, DrawingMode.COT) and turns > 1:
         raise ValueError(f"mode {mode} with {turns} turns: expected 1, or mode irg or all")
     direct = {"direct": (BASE_TURN, settings.plan(turns=1, think=False))}
     after = {"turns": (BASE_TURN + 1, settings.plan(turns=turns, think=True))}
-    return direct if mode is Mode.BASE else after if mode is not Mode.ALL else direct | after
+    return direct if mode is DrawingMode.BASE else after if mode is not DrawingMode.ALL else direct | after
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawingSettings:
     """How pictures are drawn: by which weights and plans, with which seed added to those of the items."""
 
-    mode: Mode
+    mode: DrawingMode
     plans: Mapping[str, tuple[int, Plan]]
     model: Mapping[str, Any]
     system_prompt: str
@@ -89,7 +89,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Run:
+class BenchRun:
     """A run's folder and what it says of itself."""
 
     folder: Path
@@ -98,7 +98,7 @@ class Run:
     @classmethod
     def begin(
         cls, folder: Path, benchmark: Benchmark, items: Sequence[Item], of: int, facts: Mapping[str, Any]
-    ) -> "Run":
+    ) -> "BenchRun":
         """Say what the run is; `facts` are `of_drawing` or `of_trees`, `of` how many items there are in all.
 
         Raises ValueError if the folder holds another run.
@@ -124,7 +124,7 @@ class Run:
         return cls(folder, about)
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: Path) -> "BenchRun":
         """Raises ValueError for a folder that holds none."""
         if not (folder / ABOUT).is_file():
             raise ValueError(f"{folder} holds no benchmark run: {ABOUT} is missing")
@@ -166,7 +166,7 @@ class Run:
         return heads
 
 
-def of_drawing(drawing: Drawing, model: Mapping[str, Any]) -> dict[str, Any]:
+def of_drawing(drawing: DrawingSettings, model: Mapping[str, Any]) -> dict[str, Any]:
     """What a run says of itself that draws."""
     return {
         "mode": str(drawing.mode),
@@ -190,8 +190,8 @@ def of_trees(trees: Mapping[int, Path], label: str) -> dict[str, Any]:
 
 
 def draw(
-    run: Run,
-    drawing: Drawing,
+    run: BenchRun,
+    drawing: DrawingSettings,
     load: Callable[[], Pipeline],
     crew: "Crew",
     progress: Progress | None = None,
@@ -235,7 +235,9 @@ def _drawn_picture(
     return NOT_DRAWN
 
 
-def judge_run(run: Run, look: Look, judge: Judge, progress: Progress | None = None) -> SeriesStore[Hearing]:
+def judge_run(
+    run: BenchRun, look: Look, judge: Judge, progress: Progress | None = None
+) -> SeriesStore[Hearing]:
     """Have all pictures of the run judged that have not been."""
     store = run.evidence(judge.identity)
     asked = [(item, turn) for turn in run.turns for item in run.items]
@@ -243,7 +245,7 @@ def judge_run(run: Run, look: Look, judge: Judge, progress: Progress | None = No
     return store
 
 
-def summarised(benchmark: Benchmark, run: Run, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
+def summarised(benchmark: Benchmark, run: BenchRun, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
     """By turn the summaries of all variants, of rows alone."""
     return {
         turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
@@ -252,7 +254,9 @@ def summarised(benchmark: Benchmark, run: Run, store: SeriesStore[Hearing]) -> d
     }
 
 
-def result_of(run: Run, judge: Mapping[str, Any], found: Mapping[int, Sequence[Summary]]) -> dict[str, Any]:
+def result_of(
+    run: BenchRun, judge: Mapping[str, Any], found: Mapping[int, Sequence[Summary]]
+) -> dict[str, Any]:
     """The result of a run as JSON, with full precision."""
 
     def told(summary: Summary) -> dict[str, Any]:

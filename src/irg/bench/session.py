@@ -11,7 +11,16 @@ from irg.bench.harness import Progress
 from irg.bench.items import Item, some_of
 from irg.bench.pictures import Look, ShownPicture
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions
-from irg.bench.runs import Drawing, Run, judge_run, looking, of_drawing, of_trees, result_of, summarised
+from irg.bench.runs import (
+    BenchRun,
+    DrawingSettings,
+    judge_run,
+    looking,
+    of_drawing,
+    of_trees,
+    result_of,
+    summarised,
+)
 from irg.bench.sources import OfficialFiles
 from irg.bench.tree import Content, content_of, turns_in
 from irg.core.files import write_atomically
@@ -22,7 +31,7 @@ _ANSWERS = "answers"
 
 
 @dataclass(frozen=True)
-class Session:
+class BenchSession:
     """A benchmark with its official files, the items that are asked for of so many, the folder of the run,
     and what the judge is told."""
 
@@ -41,16 +50,16 @@ class Session:
         folder: Path,
         prompts: int | None = None,
         judge: Mapping[str, str] | None = None,
-    ) -> "Session":
+    ) -> "BenchSession":
         """With all items, or so many from all over them."""
         every = benchmark.items(files.folder)
         return cls(benchmark, files, some_of(every, prompts), len(every), folder, judge or {})
 
-    def begin_drawing(self, drawing: Drawing, model: Mapping[str, Any]) -> Run:
+    def begin_drawing(self, drawing: DrawingSettings, model: Mapping[str, Any]) -> BenchRun:
         """Raises ValueError if the folder holds another run."""
         return self._begin(drawing.seeded(self.items), of_drawing(drawing, model))
 
-    def begin_trees(self, pictures: Path, label: str) -> tuple[Run, dict[int, Content]]:
+    def begin_trees(self, pictures: Path, label: str) -> tuple[BenchRun, dict[int, Content]]:
         """A run of pictures that lie in official trees, and what these hold. All that is wrong with them is
         written to `tree.json`."""
         trees = turns_in(pictures)
@@ -60,7 +69,7 @@ class Session:
         write_atomically(self.folder / TREE, json.dumps(faults, indent=1, ensure_ascii=False) + "\n")
         return run, found
 
-    def score(self, run: Run, look: Look, progress: Progress | None = None) -> dict[str, Any]:
+    def score(self, run: BenchRun, look: Look, progress: Progress | None = None) -> dict[str, Any]:
         """Have everything judged that has not been, write the result to `summary.json`, and return it."""
         with self._judge() as judge:
             store = judge_run(run, look, judge, progress)
@@ -77,12 +86,12 @@ class Session:
     def _judge(self) -> AbstractContextManager[Judge]:
         return self.benchmark.judge(JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge))
 
-    def _begin(self, items: Sequence[Item], facts: Mapping[str, Any]) -> Run:
+    def _begin(self, items: Sequence[Item], facts: Mapping[str, Any]) -> BenchRun:
         sources = {"hashes": self.files.hashes, "modified": list(self.files.modified)}
-        return Run.begin(self.folder, self.benchmark, items, self.of, {**facts, "sources": sources})
+        return BenchRun.begin(self.folder, self.benchmark, items, self.of, {**facts, "sources": sources})
 
 
-def look_of(run: Run, benchmark: Benchmark) -> Look:
+def look_of(run: BenchRun, benchmark: Benchmark) -> Look:
     """The pictures of any run, those in trees read from where they lie."""
     if not (trees := run.about["deciding"].get("trees")):
         return looking(run.drawn())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from irg.bench.items import Item
-from irg.bench.oneig.grids import Grid, joined, split
+from irg.bench.oneig.grids import TileGrid, joined, split
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.core.files import write_atomically
 from irg.core.reading import ImageError, read_image
@@ -27,7 +27,7 @@ class PictureFile:
 
     path: str
     pictures: tuple[int, ...] = (0,)
-    grid: Grid | None = None
+    grid: TileGrid | None = None
 
 
 def _nothing(items: Sequence[Item]) -> Mapping[str, str]:

@@ -42,7 +42,7 @@ class BatchOutcome:
 
 
 @dataclass(frozen=True)
-class Job:
+class BatchJob:
     """One line of a file, and where its episode goes."""
 
     number: int
@@ -67,7 +67,7 @@ def generate_file(
     None.
     """
     jobs = [
-        Job(number, prompt, seed + number, folder / f"{number:04d}")
+        BatchJob(number, prompt, seed + number, folder / f"{number:04d}")
         for number, prompt in enumerate(_read(file))
     ]
     with crew(order.choice.device) as us:
@@ -96,7 +96,7 @@ def generate_file(
     return outcome
 
 
-def _draw_all(order: Order, jobs: list[Job], batch: int | None) -> BatchOutcome:
+def _draw_all(order: Order, jobs: list[BatchJob], batch: int | None) -> BatchOutcome:
     """Load the model, if there is anything to draw, and draw."""
     outcome = BatchOutcome()
     if not jobs:
@@ -110,7 +110,7 @@ def _draw_all(order: Order, jobs: list[Job], batch: int | None) -> BatchOutcome:
     return outcome
 
 
-def _waiting(order: Order, jobs: list[Job], outcome: BatchOutcome) -> Iterator[Job]:
+def _waiting(order: Order, jobs: list[BatchJob], outcome: BatchOutcome) -> Iterator[BatchJob]:
     """What is left to draw: neither there already nor refused."""
     console = order.telling.console
     for job in jobs:
@@ -126,7 +126,7 @@ def _waiting(order: Order, jobs: list[Job], outcome: BatchOutcome) -> Iterator[J
             yield job
 
 
-def _draw(order: Order, pipeline: "Pipeline", jobs: list[Job], outcome: BatchOutcome) -> None:
+def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: BatchOutcome) -> None:
     """Draw some jobs together, or where that fails each by itself, which tells whose fault it is."""
     console = order.telling.console
     try:
@@ -153,7 +153,7 @@ def _draw(order: Order, pipeline: "Pipeline", jobs: list[Job], outcome: BatchOut
 
 
 def _draw_together(
-    order: Order, pipeline: "Pipeline", jobs: list[Job], folders: list[EpisodeFolder]
+    order: Order, pipeline: "Pipeline", jobs: list[BatchJob], folders: list[EpisodeFolder]
 ) -> list[Trace]:
     recorders = [Recorder(folder, order.judge(job.prompt)) for folder, job in zip(folders, jobs, strict=True)]
     prompts, seeds = [job.prompt for job in jobs], [job.seed for job in jobs]
@@ -170,7 +170,7 @@ def _usual_batch(pipeline: "Pipeline") -> int:
     return _TOGETHER_LARGE if size > _LARGE else _TOGETHER
 
 
-def _fail(order: Order, job: Job, error: ValueError, outcome: BatchOutcome) -> None:
+def _fail(order: Order, job: BatchJob, error: ValueError, outcome: BatchOutcome) -> None:
     said = Text.assemble(
         f"{job.folder.name} ", (job.prompt, "bold"), ("\n  failed: ", "bold red"), str(error)
     )
@@ -201,7 +201,7 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _is_done(order: Order, job: Job) -> bool:
+def _is_done(order: Order, job: BatchJob) -> bool:
     """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
     try:
         trace = Trace.load(job.folder)

@@ -11,7 +11,7 @@ from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark, OfficialFile
-    from irg.bench.runs import Run as BenchmarkRun
+    from irg.bench.runs import BenchRun as BenchmarkRun
 
 LIST_EXAMPLES = """[bold]Examples[/bold]
   irg bench list
@@ -76,12 +76,12 @@ def export(
     its last judge found goes beside them, in results1, results2, ..., where the official files are known.
     """
     from irg.bench.known import benchmark
-    from irg.bench.runs import Run
+    from irg.bench.runs import BenchRun
     from irg.bench.session import look_of
     from irg.bench.tree import write_tree
     from irg.core.output import replaced
 
-    ours = Run.open(run)
+    ours = BenchRun.open(run)
     official = benchmark(ours.about["benchmark"])
     look = look_of(ours, official)
     with replaced(to, "official tree", keep=[run]) as folder:

@@ -18,8 +18,8 @@ from irg.terminal import err, out, print_json
 if TYPE_CHECKING:
     from irg.bench.protocol import Benchmark
     from irg.bench.ranks import Ranks
-    from irg.bench.runs import Drawing
-    from irg.bench.session import Session
+    from irg.bench.runs import DrawingSettings
+    from irg.bench.session import BenchSession
     from irg.bench.tree import Content
     from irg.pipeline import Settings
 
@@ -74,12 +74,12 @@ class Judging:
             raise ValueError(f"--judge {wrong[0]!r}: expected KEY=VALUE")
         return {name: value for name, _, value in pairs}
 
-    def session(self, benchmark: "Benchmark", folder: Path) -> "Session":
-        from irg.bench.session import Session
+    def session(self, benchmark: "Benchmark", folder: Path) -> "BenchSession":
+        from irg.bench.session import BenchSession
         from irg.bench.sources import folder_of, official_files
 
         files = official_files(benchmark, folder_of(benchmark, self.sources), self.allow_modified_data)
-        return Session.prepared(benchmark, files, folder, self.prompts, self.settings)
+        return BenchSession.prepared(benchmark, files, folder, self.prompts, self.settings)
 
 
 @dataclass(frozen=True)
@@ -129,19 +129,19 @@ def run(
     """
     from irg.bench.known import benchmark as known
     from irg.bench.ranks import joined_ranks
-    from irg.bench.runs import Drawing, Mode, plans_of
+    from irg.bench.runs import DrawingMode, DrawingSettings, plans_of
     from irg.core.values import chosen
 
-    benchmark, how = known(name), chosen("mode", mode, Mode)
+    benchmark, how = known(name), chosen("mode", mode, DrawingMode)
     settings = _changed(choice.checkpoint.settings, guidance or [])
-    plans = plans_of(settings, how, turns or (1 if how in (Mode.BASE, Mode.COT) else 2))
+    plans = plans_of(settings, how, turns or (1 if how in (DrawingMode.BASE, DrawingMode.COT) else 2))
     benchmark.check([plan for _, plan in plans.values()], settings.world)
     for _, plan in plans.values():
         choice.check(plan)
     session = judging.session(benchmark, out)
     if score:
         session.check_judge()
-    drawing = Drawing(how, plans, choice.checkpoint.identity, settings.system_prompt, seed)
+    drawing = DrawingSettings(how, plans, choice.checkpoint.identity, settings.system_prompt, seed)
     with joined_ranks() as ranks:
         ours = replace(choice, device=ranks.device(choice.device))
         result = _draw_and_score(session, drawing, ours, (ranks, sharing, score), telling)
@@ -168,16 +168,16 @@ def score(
     listed in OUT/tree.json.
     """
     from irg.bench.known import benchmark as known
-    from irg.bench.runs import ABOUT, KIND, Run
+    from irg.bench.runs import ABOUT, KIND, BenchRun
     from irg.bench.session import look_of, looking_in
     from irg.core.output import working
 
     if (folder / ABOUT).is_file():
         if out is not None or benchmark is not None or label is not None or judging.prompts is not None:
             raise ValueError(f"{folder} is a run: --out, --benchmark, --label and --prompts are for pictures")
-        ours = known(Run.open(folder).about["benchmark"])
+        ours = known(BenchRun.open(folder).about["benchmark"])
         with working(folder, KIND), _bar(telling, "judged") as progress:
-            run = Run.open(folder)
+            run = BenchRun.open(folder)
             result = judging.session(ours, folder).score(run, look_of(run, ours), progress)
         tell(result, ours, telling)
         return
@@ -194,8 +194,8 @@ def score(
 
 
 def _draw_and_score(
-    session: "Session",
-    drawing: "Drawing",
+    session: "BenchSession",
+    drawing: "DrawingSettings",
     choice: ModelChoice,
     how: "tuple[Ranks, Sharing, bool]",
     telling: Telling,
@@ -203,7 +203,7 @@ def _draw_and_score(
     """The result; None in the other processes of torchrun, and where nothing is to be judged."""
     from irg.bench.checkpoints import loaded, one_thread
     from irg.bench.harness import usual_workers
-    from irg.bench.runs import KIND, Crew, Run, draw, looking
+    from irg.bench.runs import KIND, BenchRun, Crew, draw, looking
     from irg.core.output import working
     from irg.stages.cluster import Cluster
 
@@ -216,7 +216,7 @@ def _draw_and_score(
         if ranks.is_first:
             session.begin_drawing(drawing, choice.checkpoint.identity)
         ranks.wait()
-        run = Run.open(session.folder)
+        run = BenchRun.open(session.folder)
         # Whatever devices others have, they compute in what the run says that it was drawn in.
         load = partial(loaded, replace(choice.checkpoint, dtype=choice.checkpoint.torch_dtype))
         # How many threads compute changes the last digits: one does, however many processes there are.

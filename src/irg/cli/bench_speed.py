@@ -76,7 +76,7 @@ def speed(
 
     from irg.bench.speed.measure import measure
     from irg.bench.speed.report import details, plot, summary, write
-    from irg.bench.speed.workload import Workload
+    from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
     from irg.model.device import usual_device, usual_dtype
 
@@ -90,7 +90,7 @@ def speed(
         return
     with console.status("") as status, torch.inference_mode():
         found = measure(
-            Workload(preset, layers, side, thought_tokens, points),
+            EpisodeWorkload(preset, layers, side, thought_tokens, points),
             place,
             getattr(torch, dtype) if dtype else usual_dtype(place),
             episodes,

@@ -50,7 +50,7 @@ SystemPrompt = Annotated[
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class HowToRead:
     """How to read a data set that irg did not write."""
 
     columns: Annotated[
@@ -71,7 +71,7 @@ class Elsewhere:
 
     def source(self, name: Path, system_prompt: str | None) -> "Source | ForeignSource":
         """The data set of this name, whosever format it has."""
-        from irg.data.foreign.source import ForeignSource, Reading, fetch
+        from irg.data.foreign.source import ForeignReading, ForeignSource, fetch
         from irg.data.formats import NotOursError, open_source
         from irg.model.hub import HubName
 
@@ -81,8 +81,8 @@ class Elsewhere:
             raise ValueError(f"--revision is of data sets on the hub, and {name} is none")
         else:
             path = name
-        reading = Reading(self._columns(), self.pictures, self.split, system_prompt)
-        if reading == Reading(system_prompt=system_prompt):
+        reading = ForeignReading(self._columns(), self.pictures, self.split, system_prompt)
+        if reading == ForeignReading(system_prompt=system_prompt):
             try:
                 return open_source(path, system_prompt)
             except NotOursError:
@@ -166,7 +166,7 @@ def convert(
     *,
     to: Annotated[Target, typer.Option(help="The format to write.")] = Target.TRACES,
     telling: Telling,
-    elsewhere: Elsewhere,
+    elsewhere: HowToRead,
     modes: Annotated[
         str | None,
         option("Only these modes, of traces that become conversations. Default: all.", metavar="NAME,NAME"),

@@ -33,7 +33,7 @@ from irg.model.hollow import hollow
 from irg.model.hub import HubName
 from irg.model.low_bit import Quantize, is_quantized, quantize_weight
 from irg.model.names import autoencoder_name, unified_name
-from irg.model.stored import Entry, stored
+from irg.model.stored import StoredEntry, stored
 from irg.model.unified import UnifiedModel, skeleton
 from irg.model.weights import (
     AUTOENCODER_FILE,
@@ -282,10 +282,10 @@ def _fill(module: nn.Module, names: Mapping[str, str], files: Sequence[Path], he
     assert all(is_quantized(name) for name in lacking.missing_keys)
 
 
-def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, Entry], list[str]]:
+def _headers(paths: Sequence[Path]) -> tuple[list[WeightFile], dict[str, StoredEntry], list[str]]:
     """Of files: what they hold, what all their tensors are, and what is wrong with broken ones."""
     files: list[WeightFile] = []
-    entries: dict[str, Entry] = {}
+    entries: dict[str, StoredEntry] = {}
     problems: list[str] = []
     for path in paths:
         try:

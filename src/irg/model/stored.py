@@ -20,7 +20,7 @@ _FOREIGN = {"encoded_exponent": "DFloat11", "sign_mantissa": "DFloat11", "qweigh
 """What other ways of storing call their tensors."""
 
 
-class Entry(NamedTuple):
+class StoredEntry(NamedTuple):
     """What a header says of a tensor."""
 
     kind: str
@@ -32,7 +32,7 @@ class StoredWeight:
     """One weight, and the names of the tensors beside it by what they are called there."""
 
     name: str
-    entry: Entry
+    entry: StoredEntry
     beside: Mapping[str, str] = field(default_factory=dict)
 
     def shape(self, wanted: torch.Size | None) -> torch.Size:
@@ -81,7 +81,7 @@ class StoredWeight:
         return values
 
 
-def stored(entries: Mapping[str, Entry]) -> dict[str, StoredWeight]:
+def stored(entries: Mapping[str, StoredEntry]) -> dict[str, StoredWeight]:
     """The weights of a file's tensors, by name; a tensor that only says how to decode another is none."""
     beside: dict[str, dict[str, str]] = {name: {} for name, one in entries.items() if one.kind in _CODES}
     taken = set()

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from irg.core.digest import content_of
 from irg.core.files import MOST_BYTES, inside, parse_json, put_in_place, read_json, write_atomically
 from irg.core.values import check_number
-from irg.model.stored import Entry, foreign, stored
+from irg.model.stored import StoredEntry, foreign, stored
 
 WEIGHT_FILES = ("ema.safetensors", "ema_bf16.safetensors", "model.safetensors", "model_bf16.safetensors")
 AUTOENCODER_FILE = "ae.safetensors"
@@ -107,10 +107,10 @@ def opened(files: Sequence[Path], device: torch.device | str = "cpu") -> Iterato
         yield found
 
 
-def entries_of(files: Mapping[str, Any]) -> dict[str, Entry]:
+def entries_of(files: Mapping[str, Any]) -> dict[str, StoredEntry]:
     """What the tensors of opened files are."""
     slices = {name: file.get_slice(name) for name, file in files.items()}
-    return {name: Entry(one.get_dtype(), torch.Size(one.get_shape())) for name, one in slices.items()}
+    return {name: StoredEntry(one.get_dtype(), torch.Size(one.get_shape())) for name, one in slices.items()}
 
 
 def differences(found: Mapping[str, torch.Size], wanted: Mapping[str, torch.Size]) -> list[str]:
@@ -186,7 +186,7 @@ def _groups(sizes: Mapping[str, int], most_bytes: int) -> Iterator[list[str]]:
     yield group
 
 
-def read_header(path: Path) -> tuple[WeightFile, dict[str, Entry]]:
+def read_header(path: Path) -> tuple[WeightFile, dict[str, StoredEntry]]:
     """What a file holds, and the type and shape of each tensor.
 
     The file is not mapped: 30 GB may be more than fits. Raises CheckpointError where it is missing or not
@@ -197,7 +197,7 @@ def read_header(path: Path) -> tuple[WeightFile, dict[str, Entry]]:
     for entry in entries.values():
         values[entry.dtype] += entry.shape.numel()
     size = path.stat().st_size
-    told = {name: Entry(entry.dtype, entry.shape) for name, entry in entries.items()}
+    told = {name: StoredEntry(entry.dtype, entry.shape) for name, entry in entries.items()}
     return WeightFile(path.name, size, len(entries), dict(values.most_common())), told
 
 

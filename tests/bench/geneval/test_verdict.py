@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from irg.bench.geneval.verdict import DetectedObject, Limits, counted, decide
+from irg.bench.geneval.verdict import DetectedObject, DetectionLimits, counted, decide
 from tests.bench.cases import Cases
 
 CASES = Cases("geneval_cases.json", "cases")
@@ -25,7 +25,7 @@ def test_golden_verdicts() -> None:
     for case in cases:
         if case["result_depends_on_tie_order"]:
             continue
-        limits, asked, expected = Limits(**case["options"]), case["metadata"], case["expected"]
+        limits, asked, expected = DetectionLimits(**case["options"]), case["metadata"], case["expected"]
         objects = [
             DetectedObject(one["class"], tuple(one["box"]), one["score"], one.get("color"))
             for one in case["detections"]

@@ -8,7 +8,7 @@ import pytest
 from irg.bench.items import Item
 from irg.bench.official import official_texts
 from irg.bench.oneig.benchmark import ONEIG, SCRIPT, WANTED, OneigSettings
-from irg.bench.oneig.grids import Grid
+from irg.bench.oneig.grids import TileGrid
 from irg.bench.oneig.scores import DIMENSIONS
 from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import Hearing, Judge
@@ -95,7 +95,7 @@ def test_the_official_templates_have_the_known_hashes() -> None:
 def test_four_pictures_are_one_grid_in_the_folder_of_their_class() -> None:
     item = Item("human-007", "p", (1, 2, 3, 4), {"class": "human", "number": "007"})
     (file,) = ONEIG.tree.files(item)
-    assert (file.path, file.pictures, file.grid) == ("human/irg/007", (0, 1, 2, 3), Grid(2, 2))
+    assert (file.path, file.pictures, file.grid) == ("human/irg/007", (0, 1, 2, 3), TileGrid(2, 2))
 
 
 def test_pictures_come_through_the_official_tree_with_all_their_pixels(tmp_path: Path) -> None:

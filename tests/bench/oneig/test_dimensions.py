@@ -1,5 +1,5 @@
 from irg.bench.items import Item
-from irg.bench.oneig.dimensions import FIVE, Measured
+from irg.bench.oneig.dimensions import FIVE, PromptValues
 from irg.bench.oneig.reading import Lettering
 from irg.bench.oneig.scores import DIMENSIONS
 from irg.bench.protocol import EvidenceRow, Hearing, Status
@@ -59,10 +59,12 @@ def test_a_failure_in_one_dimension_is_none_in_another() -> None:
 
 def test_a_dimension_is_about_some_items_and_divided_as_its_official_table() -> None:
     other = Item("text-0", "p", (1,), {"text": "a", "class": "text", "length": "long"})
-    found = Measured.of(ALIGNMENT, [ALIGNED, other], {ALIGNED.id: heard(ALIGNED, *answers(0, "Yes", "Yes"))})
+    found = PromptValues.of(
+        ALIGNMENT, [ALIGNED, other], {ALIGNED.id: heard(ALIGNED, *answers(0, "Yes", "Yes"))}
+    )
     assert found.items == [ALIGNED] and found.values == {ALIGNED.id: [1.0]}
     assert found.missing == {"not judged": 1}
     assert set(found.parts) == {"alignment: human", "alignment: NP", "alignment: short"}
-    assert set(Measured.of(DIVERSITY, [ALIGNED, other], {}).parts) == {
+    assert set(PromptValues.of(DIVERSITY, [ALIGNED, other], {}).parts) == {
         *("diversity: human", "diversity: text", "diversity: NP", "diversity: short", "diversity: long")
     }

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from irg.bench.speed.measure import Speed, measure
-from irg.bench.speed.workload import Workload
+from irg.bench.speed.workload import EpisodeWorkload
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +13,6 @@ def told() -> list[str]:
 
 @pytest.fixture(scope="session")
 def speed(told: list[str]) -> Speed:
-    load = Workload("tiny", layers=1, thought_tokens=4, points=3, system_tokens=9, prompt_tokens=4)
+    load = EpisodeWorkload("tiny", layers=1, thought_tokens=4, points=3, system_tokens=9, prompt_tokens=4)
     with torch.inference_mode():
         return measure(load, torch.device("cpu"), torch.float32, 1, told.append)

@@ -2,7 +2,7 @@ import torch
 from torch.nn import functional
 
 from irg.bench.speed.calls import KernelCount, kernel_calls
-from irg.bench.speed.workload import Workload
+from irg.bench.speed.workload import EpisodeWorkload
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ def test_views_are_no_kernels_and_composed_operations_are_their_parts() -> None:
 
 
 def test_calls_are_counted_not_timed() -> None:
-    load = Workload("tiny")
+    load = EpisodeWorkload("tiny")
     first, again = (kernel_calls(load, CPU, torch.float32) for _ in range(2))
     assert first == again
     # 28 layers have five products a token at least, and as many of either expert a step.

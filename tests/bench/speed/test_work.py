@@ -7,14 +7,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from irg.bench.speed.measure import TEXT
-from irg.bench.speed.work import EpisodeWork, Product, Work, packed_together
-from irg.bench.speed.workload import Workload
+from irg.bench.speed.work import EpisodeWork, NeededWork, Product, packed_together
+from irg.bench.speed.workload import EpisodeWorkload
 from irg.engine import SeededDraws
 
-LOAD = Workload("tiny", thought_tokens=6, points=4, system_tokens=9, prompt_tokens=4)
+LOAD = EpisodeWorkload("tiny", thought_tokens=6, points=4, system_tokens=9, prompt_tokens=4)
 
 
-def counted(load: Workload) -> dict[str, float]:
+def counted(load: EpisodeWorkload) -> dict[str, float]:
     """FLOPs by torch's own count, of the phases that read and draw."""
     pipeline, plan = load.pipeline(torch.device("cpu"), torch.float32), load.plan
     with FlopCounterMode(display=False) as counter:
@@ -33,7 +33,7 @@ def counted(load: Workload) -> dict[str, float]:
     return found
 
 
-def without_attention(work: Work) -> float:
+def without_attention(work: NeededWork) -> float:
     """Torch does not count the attention kernels of a CPU."""
     return work.flops - sum(product.flops * times for product, times in work.products if product.batch > 1)
 
@@ -80,6 +80,6 @@ def test_more_points_and_branches_are_more_work() -> None:
 
 def test_works_add_up() -> None:
     product = Product(4, 3, 2)
-    both = Work(((product, 2),), 10.0, 5.0, 1) + Work(((product, 1),), 1.0, 1.0, 2)
+    both = NeededWork(((product, 2),), 10.0, 5.0, 1) + NeededWork(((product, 1),), 1.0, 1.0, 2)
     assert (both.flops, both.values, both.tokens) == (3 * 48 + 11, 6.0, 3)
     assert packed_together(product, 3).rows == 12

@@ -1,19 +1,19 @@
 import pytest
 import torch
 
-from irg.bench.speed.workload import USUAL, Workload, counting_tokenizer
+from irg.bench.speed.workload import USUAL, EpisodeWorkload, counting_tokenizer
 from irg.core.events import ThoughtDone
 from irg.engine import SeededDraws
 from irg.model.presets import PRESETS
 
 CPU = torch.device("cpu")
-SMALL = Workload("tiny", layers=1, thought_tokens=5, points=3, system_tokens=9, prompt_tokens=4)
+SMALL = EpisodeWorkload("tiny", layers=1, thought_tokens=5, points=3, system_tokens=9, prompt_tokens=4)
 
 
 def test_every_preset_is_an_episode() -> None:
     assert USUAL.keys() == PRESETS.keys()
     for preset, usual in USUAL.items():
-        plan = Workload(preset).plan
+        plan = EpisodeWorkload(preset).plan
         assert (plan.width, plan.text.max_tokens) == (usual.side, usual.thought_tokens)
         assert [turn.guidance for turn in plan.turns] == [usual.first, usual.later]
 
@@ -50,4 +50,4 @@ def test_thoughts_never_end_early() -> None:
 )
 def test_what_cannot_be_measured_is_told_at_once(wrong: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Workload("tiny", **wrong)  # type: ignore[arg-type]
+        EpisodeWorkload("tiny", **wrong)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from pyarrow import parquet
 from irg.core.trace import Trace
 from irg.data.conversation import ConversationSource
 from irg.data.convert import ConversationWriter, to_conversations, to_traces
-from irg.data.foreign.source import ForeignSource, Reading, fetch
+from irg.data.foreign.source import ForeignReading, ForeignSource, fetch
 from irg.data.source import Fault, RowError
 from irg.data.traces import TraceStore, TraceWriter
 from tests.data.foreign.pictured import drawn, encoded, save
@@ -18,7 +18,7 @@ from tests.data.foreign.test_interleaved import says
 from tests.data.foreign.test_tars import write as write_tar
 
 
-def lines(path: Path, reading: Reading | None = None) -> list[str]:
+def lines(path: Path, reading: ForeignReading | None = None) -> list[str]:
     return [drawn(one) for _, made in ForeignSource(path, reading).read_all() for one in made]
 
 
@@ -52,7 +52,7 @@ def test_every_file_format_gives_the_same_traces(tmp_path: Path) -> None:
     datasets.DatasetDict(train=saved).save_to_disk(tmp_path / "dict")
     expected = ["P(a) I(red)", "P(b) I(red)"]
     assert lines(pictures) == expected
-    assert lines(rows, Reading(pictures=pictures)) == expected
+    assert lines(rows, ForeignReading(pictures=pictures)) == expected
     assert lines(table(tmp_path / "tables" / "0.parquet", "a", "b")) == expected
     assert lines(tmp_path / "tables") == expected
     assert lines(tmp_path / "tars") == lines(tmp_path / "tars" / "0.tar") == expected
@@ -66,9 +66,9 @@ def test_splits_are_not_mixed_and_one_can_be_chosen(tmp_path: Path) -> None:
         ValueError, match="holds test, train, which are not to be mixed: choose one by --split"
     ):
         ForeignSource(tmp_path / "set")
-    assert lines(tmp_path / "set", Reading(split="test")) == ["P(b) I(red)"]
+    assert lines(tmp_path / "set", ForeignReading(split="test")) == ["P(b) I(red)"]
     with pytest.raises(ValueError, match="has no split 'dev', only test, train"):
-        ForeignSource(tmp_path / "set", Reading(split="dev"))
+        ForeignSource(tmp_path / "set", ForeignReading(split="dev"))
     assert lines(table(tmp_path / "one" / "train.parquet", "a").parent) == ["P(a) I(red)"]
 
 
@@ -96,9 +96,9 @@ def test_what_is_no_data_set_is_told(tmp_path: Path, name: str, said: str) -> No
 
 def test_what_cannot_be_asked_for_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'picture' is none of image, text"):
-        Reading({"picture": "a"})
+        ForeignReading({"picture": "a"})
     with pytest.raises(ValueError, match="no such folder, expected one of pictures"):
-        Reading(pictures=tmp_path / "nowhere")
+        ForeignReading(pictures=tmp_path / "nowhere")
 
 
 def test_captions_become_a_store_and_every_row_that_does_not_is_counted(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_reasoning_is_kept_as_conversations_and_says_so_as_traces(tmp_path: Path
     rows = [{"conversations": says("Hello", "Hi", "Bye", "Bye")}, {"image": "0.jpg", "text": "a cat"}]
     save(tmp_path / "0.jpg")
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, [*rows, rows[1]])))
-    source = ForeignSource(tmp_path / "rows.jsonl", Reading(system_prompt="Be kind."))
+    source = ForeignSource(tmp_path / "rows.jsonl", ForeignReading(system_prompt="Be kind."))
     with TraceWriter(tmp_path / "traces") as writer:
         found = to_traces(source, writer)
     assert [one.reason for one in found.rejected] == [Fault.UNFIT, Fault.DUPLICATE]
@@ -139,8 +139,12 @@ def test_reasoning_is_kept_as_conversations_and_says_so_as_traces(tmp_path: Path
 def test_a_system_prompt_takes_the_place_of_none(tmp_path: Path) -> None:
     told = {"conversations": [{"from": "system", "value": "Own."}, *says("Hello", "Hi")]}
     (tmp_path / "rows.jsonl").write_text(json.dumps(told))
-    assert lines(tmp_path / "rows.jsonl", Reading(system_prompt="Ours.")) == ["S(Own.) P(Hello) T(Hi)*"]
-    ((_, (one,)),) = ForeignSource(captioned(tmp_path / "in", "a"), Reading(system_prompt="Ours.")).read_all()
+    assert lines(tmp_path / "rows.jsonl", ForeignReading(system_prompt="Ours.")) == [
+        "S(Own.) P(Hello) T(Hi)*"
+    ]
+    ((_, (one,)),) = ForeignSource(
+        captioned(tmp_path / "in", "a"), ForeignReading(system_prompt="Ours.")
+    ).read_all()
     assert isinstance(one, Trace) and one.system_prompt == "Ours."
 
 

@@ -18,7 +18,7 @@ COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown"
 
 
 @dataclass(frozen=True)
-class Limits:
+class DetectionLimits:
     """What counts as an object, and as a place; the defaults are the benchmark's."""
 
     threshold: float = 0.3
@@ -48,10 +48,10 @@ class GenevalVerdict:
 
 
 def counted(
-    objects: Sequence[DetectedObject], tag: str, limits: Limits | None = None
+    objects: Sequence[DetectedObject], tag: str, limits: DetectionLimits | None = None
 ) -> dict[str, list[DetectedObject]]:
     """The objects that count for a prompt of this tag, by class, the surest first; of equals the last."""
-    limits = limits or Limits()
+    limits = limits or DetectionLimits()
     least = float(np.float32(limits.counting_threshold if tag == "counting" else limits.threshold))
     by_class: dict[str, list[DetectedObject]] = {}
     sure = [found for found in reversed(objects) if found.score > least]
@@ -63,13 +63,13 @@ def counted(
 def decide(
     asked: Mapping[str, Any],
     objects: Mapping[str, Sequence[DetectedObject]],
-    limits: Limits | None = None,
+    limits: DetectionLimits | None = None,
 ) -> GenevalVerdict:
     """Whether the objects that count are what the metadata of a prompt asks for.
 
     Raises ValueError where the colour of an object is asked for and not known.
     """
-    limits = limits or Limits()
+    limits = limits or DetectionLimits()
     reasons: list[str] = []
     matched: list[Sequence[DetectedObject] | None] = []
     for clause in asked.get("include", ()):
@@ -84,7 +84,7 @@ def decide(
     return GenevalVerdict(not reasons, tuple(reasons))
 
 
-def _apart(objects: list[DetectedObject], limits: Limits) -> list[DetectedObject]:
+def _apart(objects: list[DetectedObject], limits: DetectionLimits) -> list[DetectedObject]:
     if limits.max_overlap == 1:
         return objects
     kept: list[DetectedObject] = []
@@ -98,7 +98,7 @@ def _wrong(
     clause: Mapping[str, Any],
     found: Sequence[DetectedObject],
     matched: Sequence[Sequence[DetectedObject] | None],
-    limits: Limits,
+    limits: DetectionLimits,
 ) -> list[str]:
     """What is wrong with the objects that a clause asks for: their number, else their colour, else their
     place."""
@@ -120,7 +120,7 @@ def _misplaced(
     found: Sequence[DetectedObject],
     relation: str,
     targets: Sequence[DetectedObject] | None,
-    limits: Limits,
+    limits: DetectionLimits,
 ) -> list[str]:
     if targets is None:
         return [f"no target for {name} to be {relation}"]

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from irg.bench.items import Item
 from irg.bench.official import Wanted, official_texts
 from irg.bench.oneig.dimensions import FIVE
-from irg.bench.oneig.grids import Grid
+from irg.bench.oneig.grids import TileGrid
 from irg.bench.oneig.items import ALIGNED, ANSWERS, CLASSES, NAME, PROMPTS, TEXTS, oneig_items, questions_file
 from irg.bench.oneig.judge import VERSION, Encoders, OneigJudge, asking
 from irg.bench.oneig.remote import RemoteEncoders
@@ -81,7 +81,7 @@ def _judge(options: JudgeOptions) -> Iterator[Judge]:
 
 def _files(item: Item) -> list[PictureFile]:
     path = f"{item.facts['class']}/{MODEL}/{item.facts['number']}"
-    return [PictureFile(path, tuple(range(len(item.seeds))), grid=Grid())]
+    return [PictureFile(path, tuple(range(len(item.seeds))), grid=TileGrid())]
 
 
 def _source(path: str, digest: str | None = None) -> OfficialFile:

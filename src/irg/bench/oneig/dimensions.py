@@ -56,7 +56,7 @@ class Dimension:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PromptValues:
     """What was found of a dimension: its items, by item the values of its pictures, and what is missing."""
 
     dimension: Dimension
@@ -65,7 +65,7 @@ class Measured:
     missing: Mapping[str, int]
 
     @classmethod
-    def of(cls, dimension: Dimension, items: Sequence[Item], heard: Hearings) -> "Measured":
+    def of(cls, dimension: Dimension, items: Sequence[Item], heard: Hearings) -> "PromptValues":
         ours = [item for item in items if dimension.applies(item)]
         missing: Counter[str] = Counter()
         values = {}

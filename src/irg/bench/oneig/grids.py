@@ -17,7 +17,7 @@ _BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Grid:
+class TileGrid:
     """So many tiles beside one another, and so many below. The official option reads "columns,rows"."""
 
     columns: int = 2
@@ -44,7 +44,7 @@ class Grid:
         return self.columns * tile[0], self.rows * tile[1]
 
 
-def joined(tiles: Mapping[int, Image.Image], grid: Grid) -> bytes:
+def joined(tiles: Mapping[int, Image.Image], grid: TileGrid) -> bytes:
     """The tiles by their numbers, from 0, in one picture, as a lossless WebP; those that are not given black.
 
     Raises ValueError for tiles of different sizes, for none, and for a number that the grid does not have.
@@ -63,7 +63,7 @@ def joined(tiles: Mapping[int, Image.Image], grid: Grid) -> bytes:
     return buffer.getvalue()
 
 
-def split(data: bytes, grid: Grid, name: str) -> dict[int, Image.Image]:
+def split(data: bytes, grid: TileGrid, name: str) -> dict[int, Image.Image]:
     """The tiles of a picture by their numbers, without those that are wholly black.
 
     Raises ImageError for what is no picture, and for a mode in which the official code stops as well: it

@@ -11,7 +11,7 @@ import numpy as np
 
 from irg.bench.figures import mean_figure
 from irg.bench.items import Item
-from irg.bench.oneig.dimensions import FIVE, Dimension, Measured
+from irg.bench.oneig.dimensions import FIVE, Dimension, PromptValues
 from irg.bench.oneig.reading import Lettering, TextScore
 from irg.bench.oneig.scores import STYLES, overall, style_groups
 from irg.bench.protocol import Figure, Hearings, Sample, Summarise, Summary
@@ -25,7 +25,7 @@ def summary_of_dimension(dimension: Dimension) -> Summarise:
     """The variant of one dimension."""
 
     def summarise(items: Sequence[Item], heard: Hearings) -> Summary:
-        found = Measured.of(dimension, items, heard)
+        found = PromptValues.of(dimension, items, heard)
         headline, *figures = _figures(found)
         samples, weights = ([], {}) if dimension is _TEXT else (_samples(found), {dimension.name: 1.0})
         return Summary(dimension.name, headline, tuple(figures), found.missing, tuple(samples), weights)
@@ -35,7 +35,7 @@ def summary_of_dimension(dimension: Dimension) -> Summarise:
 
 def summary_of_all(items: Sequence[Item], heard: Hearings) -> Summary:
     """The mean of the five. It is no weighted sum: the text score is not a mean."""
-    found = [Measured.of(dimension, items, heard) for dimension in FIVE]
+    found = [PromptValues.of(dimension, items, heard) for dimension in FIVE]
     heads = [_figures(one)[0] for one in found]
     missing: Counter[str] = Counter()
     for one in found:
@@ -48,7 +48,7 @@ def summary_of_all(items: Sequence[Item], heard: Hearings) -> Summary:
     )
 
 
-def _figures(found: Measured) -> list[Figure]:
+def _figures(found: PromptValues) -> list[Figure]:
     """The dimension's own, and then its finer table."""
     if found.dimension is _TEXT:
         return _text_figures(found)
@@ -82,7 +82,7 @@ def _style_groups(styles: dict[str, Figure]) -> list[Figure]:
     ]
 
 
-def _text_figures(found: Measured) -> list[Figure]:
+def _text_figures(found: PromptValues) -> list[Figure]:
     """The score with its three parts, then these by length, where they are means over prompts."""
     expected = len(found.items)
     if not found.values:
@@ -103,13 +103,13 @@ def _parts(name: str, score: TextScore, counted: int, expected: int) -> list[Fig
     return [Figure(f"{name} {part}", value, counted, expected) for part, value in parts.items()]
 
 
-def _samples(found: Measured) -> list[Sample]:
+def _samples(found: PromptValues) -> list[Sample]:
     """The mean of each item that has any value."""
     name = found.dimension.name
     return [Sample(item, None, name, sum(some) / len(some)) for item, some in found.values.items()]
 
 
-def _draws(found: Measured) -> np.ndarray:
+def _draws(found: PromptValues) -> np.ndarray:
     """The dimension's score [B] of as many prompts as there are, drawn from them with replacement."""
     count = len(found.values)
     times_BN = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)

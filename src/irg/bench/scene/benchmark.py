@@ -31,7 +31,17 @@ from irg.bench.protocol import (
     Summary,
     missing_pictures,
 )
-from irg.bench.runs import Crew, Drawing, Mode, Run, draw, judge_run, looking, of_drawing, plans_of
+from irg.bench.runs import (
+    BenchRun,
+    Crew,
+    DrawingMode,
+    DrawingSettings,
+    draw,
+    judge_run,
+    looking,
+    of_drawing,
+    plans_of,
+)
 from irg.bench.scene.items import (
     FAMILIES,
     GROUPS,
@@ -157,12 +167,12 @@ def run(
     that the oracle does not read.
     """
     benchmark, items = scene_benchmark(options), scene_items(options)
-    plans = plans_of(pipeline.settings, Mode.ALL, options.turns)
+    plans = plans_of(pipeline.settings, DrawingMode.ALL, options.turns)
     benchmark.check((plan for _, plan in plans.values()), benchmark.world)
-    drawing = Drawing(Mode.ALL, plans, pipeline.identity, pipeline.settings.system_prompt)
+    drawing = DrawingSettings(DrawingMode.ALL, plans, pipeline.identity, pipeline.settings.system_prompt)
     place = folder / fingerprint([drawing.deciding, items, options.batch])
     place.mkdir(parents=True, exist_ok=True)
-    ours = Run.begin(place, benchmark, items, len(items), of_drawing(drawing, pipeline.identity))
+    ours = BenchRun.begin(place, benchmark, items, len(items), of_drawing(drawing, pipeline.identity))
     draw(ours, drawing, lambda: pipeline, Crew(options.batch), progress)
     store = judge_run(ours, looking(ours.drawn()), SceneOracle())
     return SceneRun(items, ours.drawn(), {hearing.key: hearing for hearing in store.records.values()})

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from irg.bench.speed.workload import THREE_BRANCHES, Workload, random_pipeline
+from irg.bench.speed.workload import THREE_BRANCHES, EpisodeWorkload, random_pipeline
 from irg.core.events import DenoisingStep, ThoughtDelta
 from irg.engine import SeededDraws
 from irg.pipeline.episode import RowEvent
@@ -51,7 +51,7 @@ class KernelCalls:
     """Of drawing, with the guidance of three branches."""
 
 
-def kernel_calls(workload: Workload, device: torch.device, dtype: torch.dtype) -> KernelCalls:
+def kernel_calls(workload: EpisodeWorkload, device: torch.device, dtype: torch.dtype) -> KernelCalls:
     """The calls at `LAYERS` layers: counted with one and with two, which says what each of them adds."""
     one, two = (_counted(workload, layers, device, dtype) for layers in (1, 2))
     return KernelCalls(
@@ -60,7 +60,7 @@ def kernel_calls(workload: Workload, device: torch.device, dtype: torch.dtype) -
     )
 
 
-def _counted(workload: Workload, layers: int, device: torch.device, dtype: torch.dtype) -> KernelCalls:
+def _counted(workload: EpisodeWorkload, layers: int, device: torch.device, dtype: torch.dtype) -> KernelCalls:
     """Of a model with so many layers, few words and small pictures, which move no count but much memory."""
     small = replace(workload, layers=layers, side=_SIDE, thought_tokens=_TOKENS, points=_TOKENS)
     config = small.config

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from irg.bench.speed.clock import Clock
-from irg.bench.speed.work import Product, Work, packed_together
+from irg.bench.speed.work import NeededWork, Product, packed_together
 
 _ENOUGH = 0.004
 """Seconds that a measurement takes at least: shorter ones are repeated within it."""
@@ -18,7 +18,7 @@ _MOST_VALUES = 1 << 28
 
 
 @dataclass
-class Limits:
+class MachineLimits:
     """The best of all rounds so far; `measure` makes another."""
 
     clock: Clock
@@ -33,7 +33,9 @@ class Limits:
     BRANCHES: ClassVar = (1, 2, 3)
 
     @classmethod
-    def of(cls, clock: Clock, dtype: torch.dtype, works: Iterable[Work], read_values: float) -> "Limits":
+    def of(
+        cls, clock: Clock, dtype: torch.dtype, works: Iterable[NeededWork], read_values: float
+    ) -> "MachineLimits":
         """For the products of these works, alone and packed with those of other branches."""
         known = {
             packed_together(product, branches) if product.batch == 1 and product.rows > 1 else product
@@ -66,11 +68,11 @@ class Limits:
     def best_rate(self) -> float:
         return max(map(self.rate, self.products))
 
-    def computing(self, work: Work) -> float:
+    def computing(self, work: NeededWork) -> float:
         """Seconds that the products of a work take at their best rates."""
         return sum(times * product.flops / self.rate(product) for product, times in work.products)
 
-    def reading(self, work: Work) -> float:
+    def reading(self, work: NeededWork) -> float:
         """Seconds that its bytes take."""
         return work.values * self.dtype.itemsize / self.bandwidth
 

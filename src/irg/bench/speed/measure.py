@@ -8,9 +8,9 @@ import torch
 
 from irg.bench.speed.calls import KernelCalls, kernel_calls
 from irg.bench.speed.clock import Clock, Moment
-from irg.bench.speed.limits import Limits
-from irg.bench.speed.work import EpisodeWork, Work
-from irg.bench.speed.workload import Workload
+from irg.bench.speed.limits import MachineLimits
+from irg.bench.speed.work import EpisodeWork, NeededWork
+from irg.bench.speed.workload import EpisodeWorkload
 from irg.core.events import DenoisingStep
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline
@@ -25,13 +25,13 @@ TEXT, DRAWING = ("thought", "reflection"), ("image 1", "image 2")
 class Speed:
     """What was measured. Times are of the median episode, phase by phase."""
 
-    workload: Workload
+    workload: EpisodeWorkload
     device: str
     dtype: torch.dtype
     clock: Clock
     phases: dict[str, Moment]
-    works: dict[str, Work]
-    limits: Limits
+    works: dict[str, NeededWork]
+    limits: MachineLimits
     calls: KernelCalls
     peak_bytes: float
 
@@ -65,7 +65,7 @@ class _Phases:
 
 
 def measure(
-    workload: Workload,
+    workload: EpisodeWorkload,
     device: torch.device,
     dtype: torch.dtype,
     episodes: int,
@@ -78,7 +78,7 @@ def measure(
     progress("making a model")
     pipeline, work = workload.pipeline(device, dtype), EpisodeWork(workload).phases()
     read = work["thought"].values / work["thought"].tokens
-    limits = Limits.of(clock, dtype, (work[phase] for phase in DRAWING), read)
+    limits = MachineLimits.of(clock, dtype, (work[phase] for phase in DRAWING), read)
     _episode(pipeline, workload, clock, short=True)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -102,7 +102,9 @@ def measure(
     )
 
 
-def _episode(pipeline: Pipeline, workload: Workload, clock: Clock, short: bool = False) -> dict[str, Moment]:
+def _episode(
+    pipeline: Pipeline, workload: EpisodeWorkload, clock: Clock, short: bool = False
+) -> dict[str, Moment]:
     """The time of each phase of one episode; a `short` one only warms up."""
     plan = pipeline.settings.plan(turns=2)
     if short:

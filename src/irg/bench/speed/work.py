@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from irg.bench.speed.workload import Workload
+from irg.bench.speed.workload import EpisodeWorkload
 from irg.engine import Guidance, shifted_schedule
 from irg.model import Autoencoder, ModelConfig
 from irg.model.parts import ModelPart, part_of
@@ -37,7 +37,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Work:
+class NeededWork:
     """Of one phase. `products` are of the decoder; `other_flops` of vision tower and autoencoder."""
 
     products: tuple[tuple[Product, int], ...] = ()
@@ -52,8 +52,8 @@ class Work:
     def flops(self) -> float:
         return self.other_flops + sum(product.flops * times for product, times in self.products)
 
-    def __add__(self, other: "Work") -> "Work":
-        return Work(
+    def __add__(self, other: "NeededWork") -> "NeededWork":
+        return NeededWork(
             self.products + other.products,
             self.other_flops + other.other_flops,
             self.values + other.values,
@@ -65,7 +65,7 @@ class Work:
 class EpisodeWork:
     """The needed work of an episode of two turns, by phases."""
 
-    workload: Workload
+    workload: EpisodeWorkload
     sizes: dict[ModelPart, int] = field(init=False)
     autoencoder: "AutoencoderWork" = field(init=False)
 
@@ -89,7 +89,7 @@ class EpisodeWork:
         side = self.workload.settings.view.max_side // self.config.vision.patch
         return side**2
 
-    def phases(self) -> dict[str, Work]:
+    def phases(self) -> dict[str, NeededWork]:
         """In the order in which they come."""
         load, thought = self.workload, self.workload.usual.thought_tokens
         system, prompt = load.system_tokens + DELIMITERS, load.prompt_tokens + DELIMITERS
@@ -109,13 +109,13 @@ class EpisodeWork:
             "re-entry": self._seeing(first + texts),
             "reflection": self._writing(thought, second),
             "image 2": drawn,
-            "decode": Work(
+            "decode": NeededWork(
                 other_flops=2 * self.autoencoder.decode_flops, values=2 * self.autoencoder.decoder_values
             ),
         }
 
-    def _reading(self, tokens: int, context: int) -> Work:
-        return Work(
+    def _reading(self, tokens: int, context: int) -> NeededWork:
+        return NeededWork(
             self._kept((tokens,), self._attention(tokens, context)),
             values=self.sizes[ModelPart.UNDERSTANDING] + self._cached(context),
             tokens=tokens,
@@ -129,7 +129,7 @@ class EpisodeWork:
         whole = [(one, layers - 1) for one in (*(one for expert in experts for one in expert), *attention)]
         return (*whole, *((one, 1) for expert in experts for one in expert[:_OFFERED]))
 
-    def _writing(self, tokens: int, context: int) -> Work:
+    def _writing(self, tokens: int, context: int) -> NeededWork:
         """One token after the other, each of which reads all weights and all that was cached."""
         decoder = self.config.decoder
         middle = context + tokens // 2
@@ -137,9 +137,9 @@ class EpisodeWork:
         products += [(one, decoder.num_layers * tokens) for one in self._attention(1, middle)]
         products.append((Product(1, decoder.width, decoder.vocabulary), tokens))
         read = self.sizes[ModelPart.UNDERSTANDING] + self.sizes[ModelPart.HEAD] + self._cached(middle)
-        return Work(tuple(products), values=float(tokens * read), tokens=tokens)
+        return NeededWork(tuple(products), values=float(tokens * read), tokens=tokens)
 
-    def _drawing(self, guidance: Guidance, main: int, text: int, image: int | None) -> Work:
+    def _drawing(self, guidance: Guidance, main: int, text: int, image: int | None) -> NeededWork:
         """`main`, `text`, `image`: slots that the branches have read; None where there is no such branch."""
         times = shifted_schedule(self.workload.usual.points, self.workload.settings.shift)[:-1]
         guided = sum(guidance.is_on(time) for time in times)
@@ -150,7 +150,7 @@ class EpisodeWork:
             work += self._evaluations(image, guided)
         return work
 
-    def _evaluations(self, context: int, times: int) -> Work:
+    def _evaluations(self, context: int, times: int) -> NeededWork:
         config, latents = self.config, self.latents
         layers = config.decoder.num_layers
         one = [*self._expert(latents), *self._attention(latents + DELIMITERS, context)]
@@ -160,7 +160,7 @@ class EpisodeWork:
             Product(latents, config.decoder.width, config.latent_values),
         )
         experts = self.sizes[ModelPart.UNDERSTANDING] + self.sizes[ModelPart.GENERATION]
-        return Work(
+        return NeededWork(
             (
                 *((product, layers * times) for product in one),
                 *((product, num * times) for product, num in delimiters),
@@ -170,7 +170,7 @@ class EpisodeWork:
             tokens=latents * times,
         )
 
-    def _seeing(self, context: int) -> Work:
+    def _seeing(self, context: int) -> NeededWork:
         """The first picture again: encoded and looked at, then read."""
         vision, width = self.config.vision, self.config.decoder.width
         clean, view = self.latents + DELIMITERS, self.patches + DELIMITERS
@@ -179,7 +179,7 @@ class EpisodeWork:
         tower += 4 * vision.num_layers * vision.width * self.patches**2
         tower += 2 * self.patches * width * (vision.width + width)
         read = (ModelPart.VISION, ModelPart.CONNECTOR, ModelPart.UNDERSTANDING, ModelPart.GENERATION)
-        return Work(
+        return NeededWork(
             self._kept((self.latents, DELIMITERS, view), seen),
             other_flops=self.autoencoder.encode_flops + tower,
             values=sum(self.sizes[part] for part in read) + self.autoencoder.encoder_values,

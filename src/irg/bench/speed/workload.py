@@ -43,7 +43,7 @@ USUAL = {
 
 
 @dataclass(frozen=True)
-class Workload:
+class EpisodeWorkload:
     """Two turns of one episode, a thought and a picture each. None stands for what is usual of the preset."""
 
     preset: str = "mid"

@@ -58,7 +58,7 @@ def made_of(row: ForeignRow, columns: Mapping[str, str] | None = None) -> Iterat
 
 
 @dataclass(frozen=True)
-class Layout:
+class ForeignLayout:
     """Rows that have all of these columns, and what they say."""
 
     name: str
@@ -181,10 +181,10 @@ def _lacking(row: ForeignRow, what: str) -> RowError:
 
 
 LAYOUTS = (
-    Layout("trace in tar files", ("turns", "prompt", "image1"), _published),
-    Layout("trace", ("turns", "prompt"), _stored),
-    Layout("ThinkMorph", ("image_list", "instruction_list", "output_text_list"), interleaved.steps),
-    Layout("BAGEL editing", ("image_list", "instruction_list"), _edits),
-    Layout("BAGEL understanding", ("conversations",), interleaved.rounds),
-    Layout("Zebra-CoT", ("Question", "Text Reasoning Trace"), interleaved.placeholders),
+    ForeignLayout("trace in tar files", ("turns", "prompt", "image1"), _published),
+    ForeignLayout("trace", ("turns", "prompt"), _stored),
+    ForeignLayout("ThinkMorph", ("image_list", "instruction_list", "output_text_list"), interleaved.steps),
+    ForeignLayout("BAGEL editing", ("image_list", "instruction_list"), _edits),
+    ForeignLayout("BAGEL understanding", ("conversations",), interleaved.rounds),
+    ForeignLayout("Zebra-CoT", ("Question", "Text Reasoning Trace"), interleaved.placeholders),
 )

@@ -40,7 +40,7 @@ _KNOWN = (
 
 
 @dataclass(frozen=True)
-class Reading:
+class ForeignReading:
     """How a foreign data set is to be read."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -62,8 +62,8 @@ class Reading:
 class ForeignSource:
     """The rows of a foreign data set, each with what is made of it. Raises ValueError for what is none."""
 
-    def __init__(self, path: Path, reading: Reading | None = None) -> None:
-        self.path, self.reading = path, reading or Reading()
+    def __init__(self, path: Path, reading: ForeignReading | None = None) -> None:
+        self.path, self.reading = path, reading or ForeignReading()
         self.rows = _rows_of(path, self.reading)
 
     def __len__(self) -> int:
@@ -109,7 +109,7 @@ def fetch(name: str, revision: str | None = None) -> Path:
         ) from failure
 
 
-def _rows_of(path: Path, reading: Reading) -> ForeignRows:
+def _rows_of(path: Path, reading: ForeignReading) -> ForeignRows:
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder")
     if path.is_file():
@@ -126,7 +126,7 @@ def _rows_of(path: Path, reading: Reading) -> ForeignRows:
     return _rows_of_folder(path, reading)
 
 
-def _rows_of_file(path: Path, reading: Reading) -> ForeignRows:
+def _rows_of_file(path: Path, reading: ForeignReading) -> ForeignRows:
     name = path.name.lower()
     if name.endswith(".parquet"):
         return ParquetTable([path], reading.pictures or path.parent)
@@ -137,7 +137,7 @@ def _rows_of_file(path: Path, reading: Reading) -> ForeignRows:
     raise ValueError(f"{path} is no data set: expected {_KNOWN}")
 
 
-def _rows_of_folder(path: Path, reading: Reading) -> ForeignRows:
+def _rows_of_folder(path: Path, reading: ForeignReading) -> ForeignRows:
     """Pictures, and what is said of them in lists or beside them."""
     if lists := lists_in(path):
         lists = _of_split(path, lists, reading.split)
