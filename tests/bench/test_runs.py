@@ -45,9 +45,10 @@ def begun(folder: Path, how: DrawingSettings, count: int = 3) -> BenchRun:
 
 
 def test_modes_are_plans(pipeline: Pipeline) -> None:
-    assert [drawing(pipeline, mode, turns).turns for mode, turns in zip(DrawingMode, (1, 1, 2, 3), strict=True)] == [
-        [0], [1], [1, 2], [0, 1, 2, 3]
-    ]  # fmt: skip
+    numbers = [
+        drawing(pipeline, mode, turns).turns for mode, turns in zip(DrawingMode, (1, 1, 2, 3), strict=True)
+    ]
+    assert numbers == [[0], [1], [1, 2], [0, 1, 2, 3]]
     with pytest.raises(ValueError, match="mode cot with 2 turns: expected 1"):
         drawing(pipeline, DrawingMode.COT, 2)
     assert not any(turn.think for turn in plans_of(pipeline.settings, DrawingMode.BASE, 1)["direct"][1].turns)
