@@ -1,6 +1,7 @@
 """Data sets, episodes and pictures, as somebody else may have written them."""
 
 import base64
+import gzip
 import io
 import json
 import tarfile
@@ -257,7 +258,8 @@ def _foreign_tars(folder: Path) -> Opened:
     def read() -> object:
         return [made for made, _ in zip(ForeignSource(folder / "0.tar").read_all(), range(20))]  # noqa: B905
 
-    return [buffer.getvalue()], as_file(folder / "0.tar", read)
+    whole = buffer.getvalue()
+    return [whole, gzip.compress(whole, mtime=0)], as_file(folder / "0.tar", read)
 
 
 PARSERS = (
