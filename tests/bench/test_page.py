@@ -49,6 +49,13 @@ def test_incomplete_partial_and_escaped(tmp_path: Path) -> None:
     assert "<i>run" not in html
 
 
+def test_numbers_are_told_without_the_trees_that_they_are_of(tmp_path: Path) -> None:
+    folder = made_run(tmp_path / "run", "rbr", "rbb")
+    (tmp_path / "run-trees").rename(tmp_path / "moved")
+    html = page(sections_of([folder]))
+    assert "0.67" in text(html) and html.count("no picture to show") == 12
+
+
 def test_a_report_is_written_whole(tmp_path: Path) -> None:
     one, two = (made_run(tmp_path / name, "rbr", "rbr") for name in ("one", "two"))
     (tmp_path / "report").mkdir()

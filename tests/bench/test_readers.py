@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from irg.bench.items import Item
 from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import JudgeOptions, Shown
-from irg.bench.readers import TEXT, reader_judge
+from irg.bench.readers import TEXT, ReaderJudge, reader_judge
 
 
 def written(text: str) -> ShownPicture:
@@ -29,6 +29,16 @@ def test_what_is_written_is_read_and_nothing_where_there_is_none(tmp_path: Path)
     assert [(row.picture, row.question) for row in rows] == [(0, TEXT), (1, TEXT)]
     assert rows[0].evidence["answer"].lower().replace(" ", "") == "opendaily" and rows[0].evidence["scores"]
     assert rows[1].evidence == {"answer": "", "scores": []}
+
+
+def test_a_picture_that_cannot_be_read_by_it_ends_nothing() -> None:
+    def seen(picture: ShownPicture) -> Image.Image:
+        raise RuntimeError("too large")
+
+    judge = ReaderJudge(seen)
+    judge.__dict__["_reader"] = lambda picture: []
+    ((_, (row,)),) = judge.hear([Shown(Item("1", "p", (0,)), 1, {0: written("")})])
+    assert row.fault == "judge error: RuntimeError" and row.evidence["detail"] == "too large"
 
 
 def test_it_has_no_settings(tmp_path: Path) -> None:

@@ -83,9 +83,13 @@ def test_a_process_that_is_gone_ends_the_run() -> None:
 
 
 def test_the_judge_of_another_benchmark_is_refused() -> None:
-    other = judge_server(replace(COLOURS, version=7), ColourJudge(), port=0)
-    with running(other) as address, pytest.raises(ValueError, match="in version 7, expected colours in"):
-        RemoteJudge(address, *OURS)
+    for other, said in (
+        (replace(COLOURS, version=7), "serves colours in version 7, expected colours in version 3"),
+        (replace(COLOURS, name="shades"), "serves shades in version 3, expected colours"),
+    ):
+        server = judge_server(other, ColourJudge(), port=0)
+        with running(server) as address, pytest.raises(ValueError, match=said):
+            RemoteJudge(address, *OURS)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,15 @@ def test_a_run_goes_on_where_it_stopped_and_its_report_needs_no_model(
     assert result["turns"][0]["summaries"][0]["headline"]["expected"] == 6
 
 
+def test_a_judge_that_was_killed_at_its_first_word_has_found_nothing(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    run = begun(tmp_path, drawing(pipeline), 1)
+    (tmp_path / "evidence-00000000.jsonl").write_text('{"benchmark": "col')
+    (tmp_path / "evidence-11111111.jsonl").write_text("")
+    assert run.judges == []
+
+
 def test_what_is_missing_makes_a_result_incomplete(pipeline: Pipeline, tmp_path: Path) -> None:
     how = drawing(pipeline, DrawingMode.COT, 1)
     run = begun(tmp_path, how, 2)

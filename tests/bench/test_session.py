@@ -7,11 +7,13 @@ import pytest
 from irg.bench.items import Item
 from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import Benchmark
+from irg.bench.remote import judge_server
 from irg.bench.runs import BenchRun
 from irg.bench.session import BenchSession, look_of, looking_in
 from irg.bench.sources import official_files
 from irg.bench.tree import write_tree
-from tests.bench.small import BLUE, COLOURS, ITEMS, RED
+from tests.bench.small import BLUE, COLOURS, ITEMS, RED, ColourJudge
+from tests.bench.test_remote import running
 
 
 def session(folder: Path, benchmark: Benchmark = COLOURS, prompts: int | None = None) -> BenchSession:
@@ -50,6 +52,18 @@ def test_trees_of_turns_are_judged_each_for_itself(trees: Path, tmp_path: Path) 
     assert told == {"turn1": {}, "turn2": {"missing": missing}}
     again = look_of(BenchRun.open(tmp_path / "run"), COLOURS)(ITEMS[1], 2)[0]
     assert isinstance(again, ShownPicture) and again.data == BLUE
+
+
+def test_a_process_takes_the_place_of_any_judge(trees: Path, tmp_path: Path) -> None:
+    alone = replace(COLOURS, judge=lambda options: pytest.fail("the benchmark's own judge was made"))
+    with running(judge_server(COLOURS, ColourJudge(), port=0)) as address:
+        ours = replace(session(tmp_path / "run", alone), judge={"scorer": address})
+        run, found = ours.begin_trees(trees, "theirs")
+        assert ours.score(run, looking_in(found))["judge"] == ColourJudge().identity
+        with pytest.raises(ValueError, match=r"--judge model=\.\.\. beside scorer"):
+            replace(ours, judge={"scorer": address, "model": "x"}).check_judge()
+    with pytest.raises(ValueError, match="localhost:1: expected an address"):
+        replace(ours, judge={"scorer": "localhost:1"}).check_judge()
 
 
 def test_some_prompts_make_a_partial_result(trees: Path, tmp_path: Path) -> None:

@@ -4,12 +4,9 @@ from pathlib import Path
 import pytest
 
 from irg.bench.protocol import Judge, JudgeOptions
-from irg.bench.remote import judge_server
 from irg.bench.settings import judge_of_models, read_settings
-from tests.bench.small import COLOURS, ITEMS, ColourJudge
-from tests.bench.test_remote import SHOWN, running
-
-OURS = COLOURS.name, COLOURS.version
+from tests.bench.small import ITEMS, ColourJudge
+from tests.bench.test_remote import SHOWN
 
 
 def options(**settings: str) -> JudgeOptions:
@@ -32,7 +29,7 @@ def test_models_are_loaded_when_they_are_asked_and_once() -> None:
         loaded.append(given)
         return ColourJudge()
 
-    judge = judge_of_models(options(clip="who/what", device="cpu"), OURS, ("clip",), load)
+    judge = judge_of_models(options(clip="who/what", device="cpu"), ("clip",), load)
     assert loaded == []
     assert judge.identity == ColourJudge().identity
     assert [one.item.id for one, _ in judge.hear(SHOWN)] == [item.id for item in ITEMS]
@@ -44,9 +41,7 @@ def test_models_are_loaded_when_they_are_asked_and_once() -> None:
     [
         ({"clip": "no such model"}, "no such model is neither a folder nor a hub id"),
         ({"device": "cuda:99"}, "device 'cuda:99' cannot be used here"),
-        ({"colour": "red"}, "this judge knows clip, device, scorer"),
-        ({"scorer": "http://127.0.0.1:1", "clip": "who/what"}, "clip=... beside scorer"),
-        ({"scorer": "localhost:1"}, "localhost:1: expected an address"),
+        ({"colour": "red"}, "this judge knows clip, device"),
     ],
 )
 def test_what_cannot_be_had_is_told_before_anything_is_loaded(
@@ -54,12 +49,4 @@ def test_what_cannot_be_had_is_told_before_anything_is_loaded(
 ) -> None:
     pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
     with pytest.raises(ValueError, match=expected):
-        judge_of_models(options(**settings), OURS, ("clip",), lambda given: pytest.fail("it was loaded"))
-
-
-def test_a_process_takes_the_place_of_models() -> None:
-    with running(judge_server(COLOURS, ColourJudge(), port=0)) as address:
-        judge = judge_of_models(
-            options(scorer=address), OURS, ("clip",), lambda given: pytest.fail("it was loaded")
-        )
-        assert judge.identity == ColourJudge().identity
+        judge_of_models(options(**settings), ("clip",), lambda given: pytest.fail("it was loaded"))

@@ -4,13 +4,13 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from irg.bench.protocol import OfficialFile
 from irg.bench.sources import download, folder_of, official_files
 from tests.bench.small import COLOURS
+from tests.bench.test_remote import running
 
 DATA = {"prompts.jsonl": b'{"prompt": "red"}\n', "more/answers.txt": b"yes\n"}
 
@@ -26,13 +26,9 @@ def address(tmp_path: Path) -> Iterator[str]:
     for name, content in DATA.items():
         (tmp_path / "served" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "served" / name).write_bytes(content)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "served")))
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    handler = partial(Quiet, directory=str(tmp_path / "served"))
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as found:
+        yield found
 
 
 def files(address: str, **hashes: str) -> tuple[OfficialFile, ...]:
@@ -66,6 +62,34 @@ def test_what_was_changed_there_is_not_put_in_place(address: str, tmp_path: Path
     gone = replace(COLOURS, sources=(OfficialFile("x", f"{address}/nothing", None),))
     with pytest.raises(ValueError, match="nothing cannot be fetched"):
         download(gone, tmp_path / "here")
+
+
+class Breaking(Quiet):
+    """Says ten bytes more than it gives."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "13")
+        self.end_headers()
+        self.wfile.write(b"one")
+
+
+def test_what_breaks_off_is_not_put_in_place(tmp_path: Path) -> None:
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Breaking)) as address:
+        benchmark = replace(COLOURS, sources=(OfficialFile("lines.txt", f"{address}/lines.txt"),))
+        with pytest.raises(ValueError, match=r"lines.txt broke off: 3 bytes, expected 13"):
+            download(benchmark, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_hub_does_not_have_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object, **options: object) -> str:
+        raise FileNotFoundError("the hub cannot be reached")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fails)
+    benchmark = replace(COLOURS, sources=(OfficialFile("x", "hf://datasets/who/what@main/x"),))
+    with pytest.raises(ValueError, match="what@main/x cannot be fetched: the hub cannot be reached"):
+        download(benchmark, tmp_path)
 
 
 def test_other_data_is_refused_unless_it_is_asked_for(address: str, tmp_path: Path) -> None:

@@ -24,6 +24,15 @@ def test_the_list_names_every_benchmark(run: Run) -> None:
     assert "scene" in run("bench", "list").stdout
 
 
+def test_the_list_says_whose_files_are_here(run: Run, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRG_BENCH_SOURCES", "sources")
+    (work / "sources" / "geneval").mkdir(parents=True)
+    (work / "sources" / "geneval" / "evaluation_metadata.jsonl").write_text("{}\n")
+    listed = json.loads(run("bench", "list", "--json").stdout)["benchmarks"]
+    states = {one["name"]: one["files"] for one in listed}
+    assert (states["geneval"], states["wise"]) == ("modified", "not here")
+
+
 def test_what_needs_no_files_has_none_to_fetch(run: Run, work: Path) -> None:
     result = run("bench", "download", "scene", "--to", "here")
     assert result.exit_code == 0 and "needs no files" in result.stderr and not (work / "here").exists()

@@ -46,7 +46,8 @@ def test_what_was_asked_for_decides_on_the_run(run: Run, work: Path, scenes_chec
         (("--mode", "cot", "--turns", 2), "mode cot with 2 turns: expected 1"),
         (("--mode", "best"), "mode 'best': expected one of base, cot, irg, all"),
         (("--guidance", "width=64"), "pictures of 64x128: scene reads 128x128"),
-        (("--score", "--judge", "model=x"), "the oracle of the scene world has no settings"),
+        (("--score", "--judge", "model=x"), "--judge model=...: this judge knows no settings"),
+        (("--ray", "local"), "--ray local beside --workers or torchrun"),
         (("--judge", "model"), "--judge 'model': expected KEY=VALUE"),
     ):
         refused = run(*SCENE, "--model", scenes_checkpoint, "--out", "other", *wrong)

@@ -81,7 +81,7 @@ def test_pictures_of_anyones_are_scored_by_a_process(run: Run, work: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("scene", "--judge", "device=cpu"), "the oracle of the scene world has no settings"),
+        (("scene", "--judge", "device=cpu"), "--judge device=...: this judge knows no settings"),
         (("geneval", "--judge", "detector"), "--judge 'detector': expected KEY=VALUE"),
         (("geneval", "--judge", "detector=x y"), "x y is neither a folder nor a hub id"),
         (("no-such",), "no benchmark is called 'no-such'"),

@@ -12,7 +12,6 @@ from typing import Any
 
 from irg.bench.episodes import PictureCost
 from irg.bench.items import Item, fingerprint
-from irg.bench.known import benchmark as known
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Summary
 from irg.bench.runs import BenchRun, DrawingMode, summarised
 from irg.core.digest import digest_of
@@ -91,13 +90,7 @@ def sections_of(folders: Sequence[Path]) -> list[ReportSection]:
 
 def judged_in(run: BenchRun) -> list[Judged]:
     """What each judge found of a run."""
-    about = run.about
-    benchmark = known(about["benchmark"])
-    if about["version"] != benchmark.version:
-        raise ValueError(
-            f"{run.folder} is of version {about['version']} of {benchmark.name}, which now is "
-            f"{benchmark.version}: their scores do not compare; begin again in another folder"
-        )
+    benchmark = run.benchmark
     if not run.judges:
         raise ValueError(f"{run.folder}: nothing of it was judged; irg bench score {run.folder} does that")
     found = []
@@ -123,7 +116,7 @@ def _section(some: Sequence[Judged]) -> ReportSection:
         for turn in judged.run.turns
     ]
     return ReportSection(
-        known(first.about["benchmark"]),
+        first.benchmark,
         some[0].judge,
         first.items,
         first.about["sources"],

@@ -1,6 +1,7 @@
 """The report: one HTML page and one Markdown table of some runs, beside what others have published."""
 
 import json
+import os.path
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -13,8 +14,10 @@ from irg.bench.changes import Changes, Rate, changes_of
 from irg.bench.columns import Column, ReportSection, sections_of
 from irg.bench.figures import difference
 from irg.bench.gallery import SHOWN, gallery_of
+from irg.bench.pictures import Look
 from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
 from irg.bench.published import PUBLISHED, PublishedRow
+from irg.bench.runs import BenchRun
 from irg.bench.session import look_of
 from irg.core.files import write_atomically
 from irg.report.markdown import table
@@ -74,10 +77,16 @@ def _section(section: ReportSection, number: int, shown: int) -> dict[str, Any]:
         "missing": _missing(section),
         "protocol": _protocol(section),
         "galleries": [
-            gallery_of(f"gallery{number}-{place}", judged, look_of(judged.run, section.benchmark), shown)
+            gallery_of(f"gallery{number}-{place}", judged, _look(judged.run, section.benchmark), shown)
             for place, judged in enumerate(section.judged)
         ],
     }
+
+
+def _look(run: BenchRun, benchmark: Benchmark) -> Look:
+    """The pictures of a run; none of one whose trees do not lie any more where they were judged."""
+    trees = run.about["deciding"].get("trees", {})
+    return look_of(run, benchmark) if all(map(os.path.isdir, trees.values())) else lambda item, turn: {}
 
 
 def _facts(section: ReportSection) -> list[str]:

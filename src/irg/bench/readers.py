@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from irg.bench.failing import found_or_failed
 from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import EvidenceRow, JudgeOptions, Shown
 from irg.bench.settings import read_settings
@@ -38,15 +39,20 @@ class ReaderJudge:
 
     def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, Sequence[EvidenceRow]]]:
         for one in shown:
-            yield one, [self._row(number, picture) for number, picture in one.pictures.items()]
+            yield (
+                one,
+                [
+                    found_or_failed(number, TEXT, partial(self._evidence, picture))
+                    for number, picture in one.pictures.items()
+                ],
+            )
 
-    def _row(self, number: int, picture: ShownPicture) -> EvidenceRow:
+    def _evidence(self, picture: ShownPicture) -> dict[str, Any]:
         lines = self._reader(self._seen(picture))
-        evidence = {
+        return {
             "answer": "\n".join(line.text for line in lines),
             "scores": [round(line.score, 4) for line in lines],
         }
-        return EvidenceRow(number, TEXT, evidence)
 
 
 @contextmanager

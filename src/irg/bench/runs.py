@@ -19,6 +19,7 @@ from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
 from irg.bench.harness import Progress, draw_missing
 from irg.bench.items import Item, fingerprint
 from irg.bench.judging import hear_missing, hearings
+from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
@@ -131,6 +132,17 @@ class BenchRun:
         return cls(folder, read_json(folder / ABOUT))
 
     @cached_property
+    def benchmark(self) -> Benchmark:
+        """Raises ValueError for a run of another version, whose evidence has another meaning."""
+        now, version = known(self.about["benchmark"]), self.about["version"]
+        if version != now.version:
+            raise ValueError(
+                f"{self.folder} is of version {version} of {now.name}, which now is {now.version}: their "
+                "scores do not compare; begin again in another folder"
+            )
+        return now
+
+    @cached_property
     def items(self) -> list[Item]:
         lines = read_text(self.folder / ITEMS).splitlines()
         return [_items.validate_json(line) for line in lines]
@@ -161,8 +173,10 @@ class BenchRun:
         paths = sorted(self.folder.glob(f"{_EVIDENCE}*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
         heads = []
         for path in paths:
-            with open(path, encoding="utf-8") as file:
-                heads.append(json.loads(file.readline())["judge"])
+            with open(path, "rb") as file:
+                head = file.readline()
+            if head.endswith(b"\n"):  # else it was killed before it kept anything
+                heads.append(json.loads(head)["judge"])
         return heads
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from irg.bench.harness import Progress
 from irg.bench.items import Item, some_of
 from irg.bench.pictures import Look, ShownPicture
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions
+from irg.bench.remote import RemoteJudge
 from irg.bench.runs import (
     BenchRun,
     DrawingSettings,
@@ -28,6 +29,8 @@ from irg.core.files import write_atomically
 SUMMARY, TREE = "summary.json", "tree.json"
 _ANSWERS = "answers"
 """In which judges keep what they were told."""
+_SCORER = "scorer"
+"""The setting that names a process which judges instead, whatever the benchmark."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,12 @@ class BenchSession:
             pass
 
     def _judge(self) -> AbstractContextManager[Judge]:
+        if (address := self.judge.get(_SCORER)) is not None:
+            if beside := [name for name in self.judge if name != _SCORER]:
+                raise ValueError(
+                    f"--judge {beside[0]}=... beside {_SCORER}: the process has its settings already"
+                )
+            return nullcontext(RemoteJudge(address, self.benchmark.name, self.benchmark.version))
         return self.benchmark.judge(JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge))
 
     def _begin(self, items: Sequence[Item], facts: Mapping[str, Any]) -> BenchRun:

@@ -7,10 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from irg.bench.protocol import EvidenceRow, Judge, JudgeOptions, Shown
-from irg.bench.remote import RemoteJudge
 from irg.scorers.weights import refuse_device, refuse_name
 
-DEVICE, SCORER = "device", "scorer"
+DEVICE = "device"
 Load = Callable[[Mapping[str, str]], Judge]
 """A judge of the settings that were given."""
 
@@ -33,19 +32,12 @@ class LoadedJudge:
         return self._judge.hear(shown)
 
 
-def judge_of_models(
-    options: JudgeOptions, benchmark: tuple[str, int], models: Sequence[str], load: Load
-) -> Judge:
-    """The judge of a benchmark of this name and version: of models, which the settings may name, or a process
-    (`scorer`).
+def judge_of_models(options: JudgeOptions, models: Sequence[str], load: Load) -> Judge:
+    """A judge of models, which the settings may name.
 
     Raises ValueError for a setting that nobody reads, and for one that cannot be used here.
     """
-    given = read_settings(options, *models, DEVICE, SCORER)
-    if (address := given.get(SCORER)) is not None:
-        if beside := [name for name in given if name != SCORER]:
-            raise ValueError(f"--judge {beside[0]}=... beside {SCORER}: the process has its models already")
-        return RemoteJudge(address, *benchmark)
+    given = read_settings(options, *models, DEVICE)
     for name in models:
         if name in given:
             refuse_name(given[name])

@@ -10,6 +10,7 @@ import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from shutil import copyfileobj
 
@@ -87,15 +88,24 @@ def _fetch(address: str, path: Path) -> None:
     if match := _HUB.fullmatch(address):
         from huggingface_hub import hf_hub_download
 
-        found = hf_hub_download(match["name"], match["path"], repo_type="dataset", revision=match["revision"])
+        try:
+            found = hf_hub_download(
+                match["name"], match["path"], repo_type="dataset", revision=match["revision"]
+            )
+        except OSError as failed:
+            raise ValueError(f"{address} cannot be fetched: {failed}") from failed
         with open(found, "rb") as source, path.open("wb") as target:
             copyfileobj(source, target, _CHUNK)
         return
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as source, path.open("wb") as target:
             copyfileobj(source, target, _CHUNK)
-    except OSError as failed:
+            wanted = source.headers.get("Content-Length")
+    except (OSError, HTTPException) as failed:
         raise ValueError(f"{address} cannot be fetched: {failed}") from failed
+    # A connection that ends early is no error to urllib.
+    if wanted is not None and path.stat().st_size != int(wanted):
+        raise ValueError(f"{address} broke off: {path.stat().st_size:,} bytes, expected {int(wanted):,}")
 
 
 def _hash(path: Path) -> str:

@@ -113,7 +113,7 @@ def _state(benchmark: "Benchmark") -> str:
     if not benchmark.sources:
         return "none needed"
     try:
-        official_files(benchmark, folder_of(benchmark))
-    except ValueError as fault:
-        return "modified" if "holds other data" in str(fault) else "not here"
-    return "here"
+        found = official_files(benchmark, folder_of(benchmark), allow_modified=True)
+    except ValueError:
+        return "not here"
+    return "modified" if found.modified else "here"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from irg.bench.session import BenchSession
     from irg.bench.tree import Content
     from irg.pipeline import Settings
+    from irg.stages.cluster import Cluster
 
 RUN_EXAMPLES = """[bold]Examples[/bold]
   irg bench run scene --prompts 100 --out runs/scene
@@ -95,6 +96,16 @@ class Sharing:
         str | None,
         option("Draw on a Ray cluster: HOST:PORT, auto, or local for one here.", metavar="ADDRESS"),
     ] = None
+
+    def cluster(self, ranks: "Ranks") -> "Cluster | None":
+        """Raises ValueError for a cluster beside other processes that draw."""
+        from irg.stages.cluster import Cluster
+
+        if self.ray is None:
+            return None
+        if self.workers is not None or ranks.world > 1:
+            raise ValueError(f"--ray {self.ray} beside --workers or torchrun: a cluster draws all by itself")
+        return Cluster(self.ray)
 
 
 @with_groups
@@ -175,9 +186,9 @@ def score(
     if (folder / ABOUT).is_file():
         if out is not None or benchmark is not None or label is not None or judging.prompts is not None:
             raise ValueError(f"{folder} is a run: --out, --benchmark, --label and --prompts are for pictures")
-        ours = known(BenchRun.open(folder).about["benchmark"])
+        run = BenchRun.open(folder)
+        ours = run.benchmark
         with working(folder, KIND), _bar(telling, "judged") as progress:
-            run = BenchRun.open(folder)
             result = judging.session(ours, folder).score(run, look_of(run, ours), progress)
         tell(result, ours, telling)
         return
@@ -205,13 +216,11 @@ def _draw_and_score(
     from irg.bench.harness import usual_workers
     from irg.bench.runs import KIND, BenchRun, Crew, draw, looking
     from irg.core.output import working
-    from irg.stages.cluster import Cluster
 
     ranks, sharing, is_scored = how
-    cluster = None if sharing.ray is None else Cluster(sharing.ray)
     device = choice.checkpoint.torch_device
     workers = sharing.workers or (1 if ranks.world > 1 else usual_workers(device))
-    crew = Crew(sharing.batch, workers, cluster, ranks)
+    crew = Crew(sharing.batch, workers, sharing.cluster(ranks), ranks)
     with working(session.folder, KIND) if ranks.is_first else nullcontext():
         if ranks.is_first:
             session.begin_drawing(drawing, choice.checkpoint.identity)

@@ -37,7 +37,7 @@ def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path)
         pass
     options = JudgeOptions(tmp_path, tmp_path, {"clip": "x"})
     with (
-        pytest.raises(ValueError, match="this judge knows vqascore, device, scorer"),
+        pytest.raises(ValueError, match="this judge knows vqascore, device"),
         GENAI_BENCH.judge(options),
     ):
         pass

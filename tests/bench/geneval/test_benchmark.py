@@ -5,11 +5,8 @@ import pytest
 
 from irg.bench.geneval.benchmark import GENEVAL, GENEVAL_LONG
 from irg.bench.protocol import JudgeOptions
-from irg.bench.remote import judge_server
 from tests.bench.cases import folder
 from tests.bench.geneval.samples import PROMPTS, items, write_prompts
-from tests.bench.small import ColourJudge
-from tests.bench.test_remote import running
 
 
 def test_the_two_sets_of_prompts_are_two_benchmarks(tmp_path: Path) -> None:
@@ -29,19 +26,10 @@ def test_the_hash_is_that_of_the_official_file() -> None:
 
 def test_what_the_judge_cannot_be_is_told_before_anything_is_loaded(tmp_path: Path) -> None:
     for settings, expected in (
-        ({"detectr": "x"}, "this judge knows detector, clip, device, scorer"),
+        ({"detectr": "x"}, "this judge knows detector, clip, device"),
         ({"detector": "no such model"}, "no such model is neither a folder"),
         ({"official": str(tmp_path)}, "evaluate_images.py is not there"),
     ):
         options = JudgeOptions(tmp_path, tmp_path, settings)
         with pytest.raises(ValueError, match=expected), GENEVAL.judge(options):
-            pass
-
-
-def test_the_process_of_one_set_of_prompts_is_none_for_the_other() -> None:
-    with running(judge_server(GENEVAL, ColourJudge(), port=0)) as address:
-        options = JudgeOptions(Path(), Path(), {"scorer": address})
-        with GENEVAL.judge(options) as judge:
-            assert judge.identity == ColourJudge().identity
-        with pytest.raises(ValueError, match="serves geneval in version 1"), GENEVAL_LONG.judge(options):
             pass

@@ -27,7 +27,7 @@ def test_items_are_read_from_the_official_file(tmp_path: Path) -> None:
 def test_an_unknown_setting_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
     for settings, expected in (
         ({"model": "no such model"}, "no such model is neither a folder"),
-        ({"clip": "x"}, "this judge knows model, device, scorer"),
+        ({"clip": "x"}, "this judge knows model, device"),
     ):
         with (
             pytest.raises(ValueError, match=expected),

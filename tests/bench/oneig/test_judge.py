@@ -25,7 +25,7 @@ class Sizes:
     identity: Mapping[str, Any] = {"name": "sizes"}
     dimensions = frozenset({"style", "reasoning", "diversity"})
 
-    def __init__(self, fails: bool = False) -> None:
+    def __init__(self, fails: Exception | None = None) -> None:
         self.fails, self.seen = fails, []
 
     def style(self, picture: bytes, style: str) -> Mapping[str, Sequence[float]]:
@@ -34,7 +34,7 @@ class Sizes:
 
     def reasoning(self, picture: bytes, answer: str) -> float:
         if self.fails:
-            raise Failed("no such language")
+            raise self.fails
         return float(len(answer))
 
     def diversity(self, one: bytes, other: bytes) -> float:
@@ -107,11 +107,12 @@ def test_one_picture_has_nothing_to_differ_from(server: FakeServer, tmp_path: Pa
     assert rows_of(one, show(items["human-000"], PICTURES[0])) == {"human-000": {}}
 
 
-def test_what_encoders_fail_at_is_told(server: FakeServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("failure", [Failed("no such language"), RuntimeError("out of memory")])
+def test_what_encoders_fail_at_is_told(server: FakeServer, tmp_path: Path, failure: Exception) -> None:
     items = {item.id: item for item in oneig_items(write_sources(tmp_path))}
-    one = judge(server, tmp_path, Sizes(fails=True), "reasoning")
+    one = judge(server, tmp_path, Sizes(failure), "reasoning")
     row = rows_of(one, show(items["reasoning-000"], PICTURES[0]))["reasoning-000"][0, "reasoning"]
-    assert (row.fault, row.evidence["detail"]) == ("judge error: an encoder failed", "no such language")
+    assert (row.fault, row.evidence["detail"]) == ("judge error: an encoder failed", str(failure))
 
 
 def test_a_judge_is_known_by_its_dimensions_and_by_the_encoders_that_it_uses(

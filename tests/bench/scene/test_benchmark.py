@@ -9,9 +9,11 @@ from PIL import Image
 from irg.bench.episodes import DrawnEpisode
 from irg.bench.intervals import wilson
 from irg.bench.items import Item
-from irg.bench.protocol import EvidenceRow, Hearing
+from irg.bench.pictures import ShownPicture
+from irg.bench.protocol import EvidenceRow, Hearing, Shown, Status
 from irg.bench.scene.benchmark import (
     PROTOCOL,
+    SceneOracle,
     SceneRun,
     run,
     save,
@@ -44,6 +46,13 @@ def test_the_verdict_is_the_oracles() -> None:
     assert verdict("a red circle", right) == Verdict(True, ())
     judged = verdict("two blue stars", right)
     assert not judged.correct and "wanted 2 stars, see none" in judged.flaws
+
+
+def test_a_picture_of_another_size_is_told_and_ends_nothing() -> None:
+    item = scene_items(SceneOptions(1))[0]
+    shown = Shown(item, 1, {0: ShownPicture(png(Image.new("RGB", (10, 8))))})
+    ((_, (row,)),) = SceneOracle().hear([shown])
+    assert row.status is Status.JUDGE_ERROR and "(8, 10, 3)" in row.evidence["detail"]
 
 
 Heard = dict[tuple[str, int], Hearing]

@@ -27,20 +27,21 @@ def _load(given: Mapping[str, str]) -> Judge:
     return VqaScoreJudge(VqaScore.load(given.get("vqascore", USUAL_VQASCORE), given.get(DEVICE)))
 
 
+@contextmanager
+def _judge(options: JudgeOptions) -> Iterator[Judge]:
+    yield judge_of_models(options, ("vqascore",), _load)
+
+
 def _benchmark(name: str, words: str, sources: tuple[OfficialFile, ...]) -> Benchmark:
     def items(folder: Path) -> list[Item]:
         return read_prompts(folder, name)
-
-    @contextmanager
-    def judge(options: JudgeOptions) -> Iterator[Judge]:
-        yield judge_of_models(options, (name, VERSION), ("vqascore",), _load)
 
     return Benchmark(
         name=name,
         version=VERSION,
         words=words,
         items=items,
-        judge=judge,
+        judge=_judge,
         summaries={"vqascore": summarise},
         tree=OfficialTree(files_of, r"\d+", (".jpeg", ".jpg", ".png")),
         sources=sources,

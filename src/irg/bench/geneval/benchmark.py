@@ -38,24 +38,25 @@ def _load(given: Mapping[str, str]) -> Judge:
     )
 
 
+@contextmanager
+def _judge(options: JudgeOptions) -> Iterator[Judge]:
+    """By our detector and CLIP, or by the official code in a folder."""
+    if OFFICIAL in options.settings:
+        yield official_judge(options)
+    else:
+        yield judge_of_models(options, ("detector", "clip"), _load)
+
+
 def _benchmark(name: str, words: str, source: OfficialFile) -> Benchmark:
     def items(folder: Path) -> list[Item]:
         return read_prompts(folder / source.path, name)
-
-    @contextmanager
-    def judge(options: JudgeOptions) -> Iterator[Judge]:
-        """By our detector and CLIP, by a process (`scorer`), or by the official code in a folder."""
-        if OFFICIAL in options.settings:
-            yield official_judge(options)
-        else:
-            yield judge_of_models(options, (name, VERSION), ("detector", "clip"), _load)
 
     return Benchmark(
         name=name,
         version=VERSION,
         words=words,
         items=items,
-        judge=judge,
+        judge=_judge,
         summaries={"official": summarise},
         tree=TREE,
         sources=(source,),

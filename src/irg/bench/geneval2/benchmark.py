@@ -43,7 +43,7 @@ def _load(given: Mapping[str, str]) -> Judge:
 
 @contextmanager
 def judge(options: JudgeOptions) -> Iterator[Judge]:
-    yield judge_of_models(options, (BENCHMARK, VERSION), ("model",), _load)
+    yield judge_of_models(options, ("model",), _load)
 
 
 GENEVAL2 = Benchmark(

@@ -5,15 +5,17 @@ Every judge sees a picture through JPEG, as the official code saves the tiles of
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 from typing import Any, Protocol
 
 from irg.bench.asking import AskingJudge, Question
+from irg.bench.failing import failed_row
 from irg.bench.official import OfficialText
 from irg.bench.oneig.grids import shown as through_jpeg
 from irg.bench.oneig.items import NAME, questions_of
 from irg.bench.oneig.reading import most_tokens
-from irg.bench.protocol import EvidenceRow, JudgeOptions, Shown, Status
+from irg.bench.protocol import EvidenceRow, JudgeOptions, Shown
 from irg.bench.vlm import VlmSettings
 from irg.core.picture import Picture
 from irg.endpoint import ChatRequest, Message
@@ -65,11 +67,16 @@ class OneigJudge:
                 f"nobody judges {', '.join(sorted(lacking))}: name a process that does "
                 "(--judge encoders=URL), or leave it out (--judge dimensions=alignment,text)"
             )
-        used = [one for one in encoders if one in self._of.values()]
-        self.identity: Mapping[str, Any] = {
-            **asking.identity,
-            "dimensions": sorted(dimensions),
-            "encoders": [dict(one.identity) for one in used],
+        self._used = [one for one in encoders if one in self._of.values()]
+        self._dimensions = sorted(dimensions)
+
+    @cached_property
+    def identity(self) -> Mapping[str, Any]:
+        """It loads encoders that are in this process."""
+        return {
+            **self._asking.identity,
+            "dimensions": self._dimensions,
+            "encoders": [dict(one.identity) for one in self._used],
         }
 
     def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, Sequence[EvidenceRow]]]:
@@ -104,9 +111,8 @@ class OneigJudge:
             return
         try:
             yield EvidenceRow(picture, name, work(self._of[name]))
-        except Failed as failure:
-            told = {"reason": "an encoder failed", "detail": str(failure)}
-            yield EvidenceRow(picture, name, told, Status.JUDGE_ERROR)
+        except (Failed, RuntimeError) as failure:  # the latter of a GPU without memory
+            yield failed_row(picture, name, "an encoder failed", str(failure))
 
 
 def asking(

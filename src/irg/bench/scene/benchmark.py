@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import numpy as np
 from PIL import Image
 
 from irg.bench.episodes import DrawnEpisode
+from irg.bench.failing import found_or_failed
 from irg.bench.figures import shares, summary_of
 from irg.bench.harness import Progress
 from irg.bench.intervals import wilson
 from irg.bench.items import Item, fingerprint
+from irg.bench.pictures import ShownPicture
 from irg.bench.protocol import (
     Benchmark,
     EvidenceRow,
@@ -52,6 +55,7 @@ from irg.bench.scene.items import (
     scene_items,
 )
 from irg.bench.scene.sheet import SHOWN, SheetRow, contact_sheet
+from irg.bench.settings import read_settings
 from irg.bench.store import SeriesStore
 from irg.bench.tree import OfficialTree, PictureFile
 from irg.core.files import write_atomically
@@ -72,23 +76,19 @@ class SceneOracle:
 
     def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
         for one in shown:
-            verdicts = {
-                number: verdict(one.item.prompt, found.open()) for number, found in one.pictures.items()
+            work = {
+                number: partial(_evidence, one.item.prompt, found) for number, found in one.pictures.items()
             }
-            yield (
-                one,
-                [
-                    EvidenceRow(number, _QUESTION, {"correct": found.correct, "flaws": list(found.flaws)})
-                    for number, found in verdicts.items()
-                ],
-            )
+            yield one, [found_or_failed(number, _QUESTION, find) for number, find in work.items()]
+
+
+def _evidence(prompt: str, picture: ShownPicture) -> dict[str, Any]:
+    found = verdict(prompt, picture.open())
+    return {"correct": found.correct, "flaws": list(found.flaws)}
 
 
 def _oracle(options: JudgeOptions) -> nullcontext[SceneOracle]:
-    if options.settings:
-        raise ValueError(
-            f"--judge {next(iter(options.settings))}: the oracle of the scene world has no settings"
-        )
+    read_settings(options)
     return nullcontext(SceneOracle())
 
 
