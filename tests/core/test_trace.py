@@ -142,3 +142,28 @@ def test_a_trace_names_no_picture_outside_its_folder(name: str, tmp_path: Path) 
         (folder / "trace.json").write_text(json.dumps(content | changed))
         with pytest.raises(ValueError, match="lies outside"):
             Trace.load(folder)
+
+
+def test_a_trace_links_to_no_picture_outside_its_folder(tmp_path: Path) -> None:
+    TRACE.save(tmp_path / "trace")
+    picture = tmp_path / "trace" / "turn2.png"
+    picture.rename(tmp_path / "private.png")
+    picture.symlink_to("../private.png")
+    with pytest.raises(ValueError, match=r"turn2\.png is a link that leads out of its folder"):
+        Trace.load(tmp_path / "trace")
+    picture.unlink()
+    picture.symlink_to("turn2.png")
+    with pytest.raises(OSError, match=r"turn2\.png"):
+        Trace.load(tmp_path / "trace")
+    (tmp_path / "cached").mkdir()  # as the hub's cache has it
+    for name in ("trace.json", "turn1.png"):
+        (tmp_path / "trace" / name).rename(tmp_path / name)
+    for name, real in (
+        ("trace.json", "trace.json"),
+        ("turn1.png", "turn1.png"),
+        ("turn2.png", "private.png"),
+    ):
+        (tmp_path / "cached" / name).symlink_to(tmp_path / real)
+    assert len(Trace.load(tmp_path / "cached").turns) == 2
+    (tmp_path / "link").symlink_to(tmp_path / "cached")
+    assert len(Trace.load(tmp_path / "link").turns) == 2

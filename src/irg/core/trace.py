@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,7 +89,7 @@ class Trace:
         saved = checked(_SavedTrace, content, f"{path} is no trace")
         return cls(
             turns=tuple(turn.opened(folder) for turn in saved.turns),
-            source=_open(inside(folder, saved.source)) if saved.source else None,
+            source=_open(folder, saved.source) if saved.source else None,
             questions=tuple((question, answer) for question, answer in saved.questions),
             modes=tuple(saved.modes),
             **{name: getattr(saved, name) for name in _PARTS if name not in ("questions", "modes")},
@@ -134,7 +135,7 @@ class _SavedTurn(_Saved):
     def opened(self, folder: Path) -> Turn:
         said = self.verdict
         verdict = said and Verdict(said.correct, tuple(said.flaws), said.scores)
-        return Turn(self.thought, _open(inside(folder, self.image)), verdict, self.capped, self.seconds)
+        return Turn(self.thought, _open(folder, self.image), verdict, self.capped, self.seconds)
 
 
 class _SavedTrace(_Saved):
@@ -153,8 +154,17 @@ class _SavedTrace(_Saved):
     id: str = ""
 
 
-def _open(path: Path) -> Image.Image:
-    """Raises ImageError for a broken picture, OSError for a file that cannot be had."""
+def _open(folder: Path, name: str) -> Image.Image:
+    """A picture of a trace. Raises ImageError for a broken one, OSError for a file that cannot be had, and
+    ValueError for one that lies elsewhere: whoever made the trace may have linked to what is not theirs.
+
+    The hub's cache keeps all files of a trace elsewhere, and links to each.
+    """
+    path = inside(folder, name)
+    homes = folder.resolve(), (folder / "trace.json").resolve().parent
+    real = Path(os.path.realpath(path))  # which stands links that lead to themselves
+    if not any(real.is_relative_to(home) for home in homes):
+        raise ValueError(f"{path} is a link that leads out of its folder: expected the picture itself")
     return read_image(path.read_bytes(), str(path))
 
 
