@@ -3,8 +3,8 @@
     .venv/bin/python docs/measure_speed.py FOLDER
 
 On a GPU the 7B shape in bfloat16, whole where it fits and else cut to as many layers as do; on a CPU one
-layer and small pictures. What is measured lies in FOLDER: a folder for each part, and cheaper.json. Parts for
-which no time is left are named.
+layer and small pictures. What is measured lies in FOLDER: a folder for each part, and cheaper.json. Parts
+that fail, or for which no time is left, are named, and the exit code is then 1.
 """
 
 import subprocess
@@ -40,7 +40,9 @@ def parts(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def measure(folder: Path) -> None:
+def measure(folder: Path) -> bool:
+    """Whether all was measured."""
+    failed: list[str] = []
     folder.mkdir(parents=True, exist_ok=True)
     end, waiting = time.monotonic() + MOST_SECONDS, parts(folder)
     while waiting and (left := end - time.monotonic()) > 0:
@@ -52,10 +54,18 @@ def measure(folder: Path) -> None:
             break
         del waiting[name]
         print(f"== {name}\n{done.stdout}{done.stderr if done.returncode else ''}", flush=True)
-        if name == "cheaper" and not done.returncode:
+        if done.returncode:
+            failed.append(name)
+        elif name == "cheaper":
             (folder / "cheaper.json").write_text(done.stdout)
-    print(f"not measured for want of time: {', '.join(waiting)}" if waiting else "all was measured")
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    if waiting:
+        print(f"not measured for want of time: {', '.join(waiting)}")
+    return not (failed or waiting)
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]))
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(0 if measure(Path(sys.argv[1])) else 1)

@@ -3,6 +3,8 @@ import json
 import typing
 from pathlib import Path
 
+import pytest
+
 from irg.cli.bench_speed import speed
 from irg.model.presets import PRESETS
 from tests.cli.conftest import Run
@@ -51,6 +53,25 @@ def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
     (work / "other.json").write_text("{}")
     result = run("bench", "speed", "--compare", "other.json", "other.json")
     assert result.exit_code == 2 and "other.json is no run of irg bench speed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--cheaper", "--out", "fast", "--layers", "2"),
+            "Invalid value for --layers and --out: not for --cheaper",
+        ),
+        (("--cheaper", "--preset", "tiny"), "Invalid value for --preset: not for --cheaper"),
+        (("--compare", "a.json", "b.json", "--cheaper"), "Invalid value for --cheaper: not for --compare"),
+        (("--compare", "a.json", "b.json", "--prompts", "3"), "--prompts: it is for --cheaper alone"),
+        (("--prompts", "3"), "--prompts: it is for --cheaper alone"),
+    ],
+)
+def test_no_option_is_left_unread(run: Run, work: Path, options: tuple[str, ...], message: str) -> None:
+    result = run("bench", "speed", *options)
+    assert result.exit_code == 2 and message in " ".join(result.stderr.replace("│", " ").split())
+    assert list(work.iterdir()) == []
 
 
 def test_choices_are_the_presets() -> None:

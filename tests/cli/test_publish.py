@@ -53,11 +53,13 @@ def test_a_checkpoint_is_looked_at_before_it_is_sent(run: Run, checkpoint: Path)
         (("export", "traces", "out", "--held-out", "1"), "held-out share 1.0"),
         (("export", "traces", "out", "--licence", "mit", "--max-bytes", 99), "99 bytes are too few"),
         (("export", "traces", "out", "--about", "nowhere.md"), "nowhere.md: No such file"),
+        (("export", "traces", "out", "--about", "latin1.md"), "latin1.md is not UTF-8 text"),
         (("upload", "traces", "me/set"), "traces is no published set"),
         (("upload", "traces", "set"), "expected OWNER/NAME"),
     ],
 )
 def test_what_was_asked_wrongly_is_one_line(run: Run, traces: Path, arguments: tuple, message: str) -> None:
+    Path("latin1.md").write_bytes(b"caf\xe9")
     result = run("publish", *arguments)
     assert result.exit_code == 2
     assert message in result.stderr and len(result.stderr.splitlines()) == 1

@@ -148,7 +148,12 @@ def test_what_is_not_at_hand_is_planned_with_typical_sizes(
 @pytest.mark.parametrize(
     ("recipe", "override", "said"),
     [
-        ("bagel_stage1", "data.0.path=nowhere", "data.0.path=nowhere: no such file or folder"),
+        ("bagel_stage1", "data.0.path=nowhere", "nowhere: no such file or folder (data.0.path=nowhere)"),
+        (
+            "bagel_stage1",
+            "data=[{path: no/where}]",
+            "no/where: no such file or folder (data=[{path: no/where}])",
+        ),
         ("bagel_stage1", "parts=no/such/parts", "no/such/parts is neither a folder nor a hub id"),
         ("embedded_base", "seed=1", "runs/embedded/parts is neither a folder nor a hub id"),
     ],

@@ -38,8 +38,9 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         write_atomically(tmp_path / "nowhere" / "file", "content")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "file")
 
 
 def test_put_in_place_replaces_and_lets_everyone_read(tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert found(Path(name)).samefile(RECIPES / "smoke.yaml")
     (tmp_path / "smoke").write_text("mine")
     assert found(Path("smoke")) == Path("smoke")
+    (tmp_path / "scene").mkdir()  # such as one that a run has made
+    (tmp_path / "mine").mkdir()
+    assert found(Path("scene")).samefile(RECIPES / "scene.yaml")
+    with pytest.raises(ValueError, match="mine: a folder, and no recipe; irg recipe list names those"):
+        found(Path("mine"))
     for name in ("smok", "recipes/smoke.yaml", "../smoke"):
         with pytest.raises(ValueError, match=f"{name}: no such recipe; irg recipe list names those"):
             found(Path(name))

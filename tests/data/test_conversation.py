@@ -210,7 +210,7 @@ def test_a_system_prompt_is_put_where_a_learning_mode_begins_with_one(tmp_path: 
         (
             '[{"role": "user", "content": 1e999}]',
             Fault.NOT_A_NUMBER,
-            "conversation[0].content is inf, ",
+            "conversation holds 1e999",
         ),
         ([assistant(image(0))], Fault.UNUSED_IMAGE, "conversation[0].content[0] has none of need_loss, "),
         (

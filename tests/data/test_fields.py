@@ -66,6 +66,7 @@ def test_defaults_stand_for_what_is_absent_or_null_and_for_nothing_else() -> Non
         (lambda row: row.each("x"), [{}, 1], Fault.WRONG_TYPE, "x[1] is 1, expected a structure"),
         (lambda row: row.json_object("x"), "[1]", Fault.WRONG_TYPE, "x is [1], expected a JSON object"),
         (lambda row: row.json_object("x"), '{"a": -Infinity}', Fault.NOT_A_NUMBER, "x holds -Infinity"),
+        (lambda row: row.json_object("x"), '{"a": 1e999}', Fault.NOT_A_NUMBER, "x holds 1e999"),
         (lambda row: row.text("x"), None, Fault.MISSING_COLUMN, "x is null"),
         (lambda row: row.text("y"), "text", Fault.MISSING_COLUMN, "y is missing"),
     ],

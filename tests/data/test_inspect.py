@@ -7,10 +7,10 @@ import pytest
 
 from irg.core.trace import Trace, Turn
 from irg.data.formats import Format, open_source
-from irg.data.inspect import DECODING, MEASURING, Inspecting, inspect, lines_of
+from irg.data.inspect import DECODING, MEASURING, Finding, Inspecting, inspect, lines_of
 from irg.data.learning import IRGL, Mode, document
 from irg.data.prepare import Preparer
-from irg.data.source import Fault
+from irg.data.source import Fault, RowPlace
 from irg.data.traces import TraceStore, TraceWriter
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import read_config
@@ -56,6 +56,11 @@ def test_every_broken_row_is_found_under_its_reason(tmp_path: Path, preparer: Pr
     lines = [json.loads(line) for line in lines_of([*found.rejected, *found.left_out]).splitlines()]
     assert len(lines) == len(found.rejected) + len(found.left_out)
     assert set(lines[0]) == {"file", "row", "reason", "detail", "mode"}
+
+
+def test_findings_of_files_whose_names_are_no_unicode_are_written() -> None:
+    finding = Finding(RowPlace("\udcff.png", 0).error(Fault.UNREADABLE, "no such file"))
+    assert lines_of([finding]).encode() and json.loads(lines_of([finding]))["file"] == "\udcff.png"
 
 
 def test_documents_and_their_tokens_are_counted_by_mode(tmp_path: Path, preparer: Preparer) -> None:

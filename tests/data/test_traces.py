@@ -35,6 +35,7 @@ def test_equal_traces_make_equal_bytes_also_when_read_and_written_again(tmp_path
         (replace(FULL, turns=()), Fault.NO_TARGET),
         (replace(FULL, turns=(Turn("  ", FULL.turns[0].image),)), Fault.EMPTY_TEXT),
         (replace(FULL, prompt="", questions=()), Fault.EMPTY_TEXT),
+        (replace(FULL, prompt="\ud800", id=""), Fault.WRONG_TYPE),
         (replace(FULL, modes=("everything",)), Fault.UNKNOWN_MODE),
         (replace(FULL, modes=("improving_full",)), Fault.UNFIT),
         (replace(FULL, turns=(replace(FULL.turns[1], seconds={"a": float("inf")}),)), Fault.NOT_A_NUMBER),

@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_reader_gets_what_the_model_wrote_and_what_it_refuses_is_asked_anew(
     with pytest.raises(EndpointError) as caught:
         run(endpoint.read(ask("how many?"), read_number))
     assert caught.value.reason is NoAnswer.INVALID
+    assert re.fullmatch(r"it is no number; it was cut after \d+ tokens", caught.value.detail)
     first, second = (run(make().read(ask("how many?"), read_number)) for _ in range(2))
     assert (first.value, first.cached, second.value, second.cached) == (22, False, 22, True)
     assert server.num_requests == 2 and len(server.requests[1].body["messages"]) == 1

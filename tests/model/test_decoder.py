@@ -201,6 +201,16 @@ def test_joined_weights_are_still_those_of_the_layers(config: ModelConfig) -> No
             expert.project(hidden, rope).value_TGK, twin_of(expert, hidden, seen)[2], atol=1e-6
         )
     assert expert.joined is not None and expert.joined.is_current(expert)
+    with torch.no_grad():
+        for norm in (expert.query_norm, expert.key_norm):
+            norm.weight.mul_(3)
+        for one, other in zip(expert.project(hidden, rope), twin_of(expert, hidden, seen), strict=False):
+            assert one is not None and torch.allclose(one, other, atol=1e-5)
+    key = expert.key
+    expert.key = torch.nn.Linear(key.in_features, key.out_features)
+    assert not expert.joined.is_current(expert), "one of the three is another layer"
+    expert.key = key
+    assert expert.joined.is_current(expert)
     expert.double()
     assert not expert.joined.is_current(expert), "other weights: those that were joined are not used"
     with torch.no_grad():

@@ -28,7 +28,9 @@ def int8(name: str, weight: torch.Tensor) -> Tensors:
 
 def bitsandbytes_int8(name: str, weight: torch.Tensor) -> Tensors:
     codes = int8(name, weight)[name]
-    return {name: codes, f"{name.removesuffix('weight')}SCB": weight.abs().amax(dim=1)}
+    path = name.removesuffix("weight")
+    layout = {f"{path}weight_format": torch.tensor(0, dtype=torch.uint8)}
+    return {name: codes, f"{path}SCB": weight.abs().amax(dim=1)} | layout
 
 
 def fp8(name: str, weight: torch.Tensor) -> Tensors:
@@ -108,6 +110,17 @@ def test_weights_are_quantised_as_they_are_read(model: UnifiedModel, kind: Quant
             {"a": torch.ones(2, 3, dtype=torch.int8), "a_scale": torch.ones(5)},
             r"a_scale has shape \(5,\): expected one scale, or one for each of 2 outputs",
         ),
+        (
+            bitsandbytes_int8("x.weight", WEIGHT) | {"x.weight_format": torch.tensor(2, dtype=torch.uint8)},
+            "x.weight_format is 2, expected 0: by rows",
+        ),
+        (
+            {
+                "x.weight": torch.ones(2, 3, dtype=torch.int8),
+                "x.weight_format": torch.tensor(0, dtype=torch.uint8),
+            },
+            "x.weight is of type I8 without a scale",
+        ),
         ({"encoded_exponent": torch.ones(2, dtype=torch.uint8)}, "weights stored as DFloat11 are not read"),
         ({"a.qweight": torch.ones(2, dtype=torch.int32)}, "weights stored as GPTQ or AWQ are not read"),
     ],
@@ -115,7 +128,8 @@ def test_weights_are_quantised_as_they_are_read(model: UnifiedModel, kind: Quant
 def test_what_cannot_be_decoded_is_refused_by_name(tensors: Tensors, message: str, tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match=message):
-        list(read_weights([tmp_path / "x.safetensors"], {"a": torch.Size((2, 3))}))
+        wanted = {"a": torch.Size((2, 3)), "x.weight": WEIGHT.shape}
+        list(read_weights([tmp_path / "x.safetensors"], wanted))
 
 
 def test_files_of_other_names(tmp_path: Path) -> None:

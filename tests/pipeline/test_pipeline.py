@@ -114,6 +114,12 @@ def test_the_global_random_state_is_left_alone(pipeline: Pipeline) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_draws_are_as_many_as_prompts(pipeline: Pipeline) -> None:
+    for draws in ([], [SeededDraws(1), SeededDraws(2)]):
+        with pytest.raises(ValueError, match=f"1 prompts but {len(draws)} draws"):
+            pipeline.generate_batch([PROMPT], draws=draws)
+
+
 def test_given_draws_replace_those_of_the_seed(pipeline: Pipeline) -> None:
     batch = pipeline.generate_batch([PROMPT], seeds=[1], draws=[SeededDraws(2)])
     given = trace_of(event for _, event in batch)

@@ -7,7 +7,7 @@ import torch
 
 from irg.core import Role, SpecialTokens
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDone
-from irg.engine import Guidance, SeededDraws, Sketch, Strand, TextSampling, denoise
+from irg.engine import Guidance, Saving, SeededDraws, Sketch, Strand, TextSampling, denoise
 from irg.model import UnifiedModel
 from irg.pipeline import Pipeline, Plan, Rollout, TurnPlan, episode
 from tests.data.drawn import drawn
@@ -259,6 +259,15 @@ def test_evaluations_and_tokens_are_counted(pipeline: Pipeline) -> None:
     assert [one.evaluations for one in rollout.drawn] == [4, 4]
     list(rollout.turn(replace(PLAIN, num_points=5)))
     assert [one.evaluations for one in rollout.drawn] == [4, 4]
+
+
+def test_a_plan_knows_how_often_the_model_will_run(pipeline: Pipeline) -> None:
+    rollout = begun(pipeline)
+    list(rollout.turn(PLAIN))
+    half = replace(GUIDED, num_points=6, shift=3.0, guidance=Guidance(2.0, 3.0, (0.6, 1.0)))
+    for turn in (PLAIN, GUIDED, half, replace(half, saving=Saving(every=2))):
+        list(rollout.turn(turn))
+        assert [one.evaluations for one in rollout.drawn] == [turn.evaluations] * 2
 
 
 def test_likelihood_leaves_the_rollout_as_it_was(pipeline: Pipeline) -> None:

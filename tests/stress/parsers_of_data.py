@@ -1,6 +1,7 @@
 """Data sets, episodes and pictures, as somebody else may have written them."""
 
 import base64
+import gzip
 import io
 import json
 import tarfile
@@ -48,6 +49,7 @@ def loaded(data: bytes) -> Any:
 
 def as_file(path: Path, read: Callable[[], object]) -> Reader:
     def reader(data: bytes) -> object:
+        path.unlink(missing_ok=True)  # what was read may still be mapped
         path.write_bytes(data)
         return read()
 
@@ -246,6 +248,22 @@ def _foreign_lists(folder: Path) -> Opened:
     return [*samples, listed, as_json(rows)], read
 
 
+def _saved_tables(folder: Path) -> Opened:
+    """What the `datasets` library saves."""
+    picture = {"bytes": png(Image.new("RGB", (8, 8))), "path": None}
+    table = pyarrow.table({"image": [picture] * 3, "text": ["a", "b", "c"]})
+    buffer = io.BytesIO()
+    with pyarrow.ipc.new_stream(buffer, table.schema) as stream:
+        stream.write_table(table)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
+
+    def read() -> object:
+        source = ForeignSource(folder)
+        return len(source), [made for made, _ in zip(source.read_all(), range(20))]  # noqa: B905
+
+    return [buffer.getvalue()], as_file(folder / "data.arrow", read)
+
+
 def _foreign_tars(folder: Path) -> Opened:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -257,7 +275,8 @@ def _foreign_tars(folder: Path) -> Opened:
     def read() -> object:
         return [made for made, _ in zip(ForeignSource(folder / "0.tar").read_all(), range(20))]  # noqa: B905
 
-    return [buffer.getvalue()], as_file(folder / "0.tar", read)
+    whole = buffer.getvalue()
+    return [whole, gzip.compress(whole, mtime=0)], as_file(folder / "0.tar", read)
 
 
 PARSERS = (
@@ -270,6 +289,7 @@ PARSERS = (
     Parser("parquet files", _tables),
     Parser("foreign lists", _foreign_lists),
     Parser("foreign tars", _foreign_tars),
+    Parser("saved tables", _saved_tables),
     Parser("pictures", _pictures),
     Parser("base64 pictures", _base64),
     Parser("prompt files", _prompts),

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import typer
 from rich.table import Table
 
 from irg.cli.options import AsJson, Device, Dtype, option
@@ -20,13 +21,14 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --compare before.json after.json
   irg bench speed --cheaper --prompts 300"""
 
+_PRESET, _EPISODES, _PROMPTS = "mid", 3, 120
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
 def speed(
     preset: Annotated[
         Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
-    ] = "mid",
+    ] = _PRESET,
     layers: Annotated[
         int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
     ] = None,
@@ -40,7 +42,7 @@ def speed(
         int | None,
         _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
     ] = None,
-    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = 3,
+    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES,
     threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
     folder: Annotated[
         Path | None, option("Folder for speed.json, with all details, and speed.png.", "--out")
@@ -53,7 +55,9 @@ def speed(
         bool,
         option("Measure what drawing more cheaply saves, and what it costs on the scene benchmark, instead."),
     ] = False,
-    prompts: Annotated[int, option("For --cheaper.", metavar="N", least=1)] = 120,
+    prompts: Annotated[
+        int | None, option(f"For --cheaper. Default: {_PROMPTS}.", metavar="N", least=1)
+    ] = None,
     as_json: AsJson = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -65,6 +69,21 @@ def speed(
     """
     from irg.bench.speed.report import compared, read_run
 
+    if instead := "--compare" if compare is not None else "--cheaper" if cheaper else None:
+        asked = {
+            "--preset": preset != _PRESET,
+            "--layers": layers is not None,
+            "--side": side is not None,
+            "--thought-tokens": thought_tokens is not None,
+            "--points": points is not None,
+            "--episodes": episodes != _EPISODES,
+            "--out": folder is not None,
+            "--cheaper": cheaper and instead == "--compare",
+        }
+        if unread := [name for name, given in asked.items() if given]:
+            raise typer.BadParameter(f"not for {instead}", param_hint=" and ".join(unread))
+    if prompts is not None and instead != "--cheaper":
+        raise typer.BadParameter("it is for --cheaper alone", param_hint="--prompts")
     if compare is not None:
         pairs = compared(*map(read_run, compare))
         if as_json:
@@ -86,7 +105,7 @@ def speed(
         make_writable(folder)
     console = err if as_json else out
     if cheaper:
-        _cheaper(console, prompts, place, dtype, as_json)
+        _cheaper(console, prompts or _PROMPTS, place, dtype, as_json)
         return
     with console.status("") as status, torch.inference_mode():
         found = measure(

@@ -40,14 +40,9 @@ class DrawingWork:
         for name, value in skeleton(config).named_parameters():
             entries[part_of(name)] += value.numel()
         latents = plan.grid(config).num_tokens
-        evaluations = 0
-        for turn in plan.turns:
-            low, high = turn.guidance.interval
-            guided = (turn.guidance.text_scale != 1) + (turn.guidance.image_scale != 1)
-            evaluations += round((turn.num_points - 1) * (1 + guided * (high - low)))
         return cls(
             written=sum(turn.think for turn in plan.turns) * plan.text.max_tokens,
-            drawn=evaluations * latents,
+            drawn=sum(turn.evaluations for turn in plan.turns) * latents,
             read_weights=entries[ModelPart.UNDERSTANDING] + entries[ModelPart.HEAD],
             drawn_weights=entries[ModelPart.GENERATION],
         )

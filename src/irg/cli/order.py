@@ -49,11 +49,11 @@ class Order:
         """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
         draw, and it is said beforehand if a CPU will take long for them."""
         self.check()
+        for prompt in prompts:
+            self.check_prompt(prompt)
         self._tell_duration(episodes)
         from irg.pipeline.scenes import OutsideWorldWarning
 
-        for prompt in prompts:
-            self.check_prompt(prompt)
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console)
 

@@ -65,11 +65,12 @@ def export(
 
     Addresses of endpoints, names of variables with keys and paths on this machine stay out of it.
     """
+    from irg.core.files import read_text
     from irg.publish.card_front import Title
     from irg.publish.extract import Extract
     from irg.publish.publishing import Publishing, publish
 
-    text = about.read_text(encoding="utf-8-sig") if about is not None else ""
+    text = read_text(about) if about is not None else ""
     title = Title(target.resolve().name if name is None else name, licence, text)
     publishing = Publishing(title, Extract(held_out, max_rows, max_bytes), to, shard_bytes)
     with bars(telling.console, transient=True) as move:
@@ -119,9 +120,10 @@ def checkpoint(
 
     Its weights are looked at first. A README.md in the folder is its card; without one, a card is made.
     """
+    from irg.core.files import read_text
     from irg.publish.weights import SentWeights, check_weights, send_weights
 
-    text = about.read_text(encoding="utf-8-sig") if about is not None else ""
+    text = read_text(about) if about is not None else ""
     weights = SentWeights(destination.upload(folder, repo), licence, base, text)
     files = check_weights(weights)
     _tell(files, repo, None if destination.dry_run else send_weights(weights), as_json)

@@ -1,7 +1,6 @@
 """`irg train`: run a training recipe."""
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from irg.terminal import err, out
 
 if TYPE_CHECKING:
     from irg.core.recipe import Recipe
+    from irg.train.settings import TrainRecipe
 
 EXAMPLES = """[bold]Examples[/bold]
   irg train smoke out=runs/smoke
@@ -52,8 +52,7 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
-        _refuse_absent(overrides or [])
-        _show_plan(chosen, processes or int(os.environ.get("WORLD_SIZE", "1")))
+        _show_plan(chosen, overrides or [], processes or int(os.environ.get("WORLD_SIZE", "1")))
         return
     if processes is not None:
         raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
@@ -66,11 +65,13 @@ def train(
         out.print(f"done: {result}", soft_wrap=True)
 
 
-def _refuse_absent(overrides: list[str]) -> None:
+def _refuse_absent(recipe: "TrainRecipe", overrides: list[str]) -> None:
     """A path that was typed is one that the run would read, not one that a recipe leaves to be said."""
-    for key, _, value in (override.partition("=") for override in overrides):
-        if re.fullmatch(r"(evaluation\.)?data\.\d+\.path", key) and not Path(value.strip("\"'")).exists():
-            raise ValueError(f"{key}={value}: no such file or folder")
+    read = (*recipe.data, *(recipe.evaluation.data if recipe.evaluation else ()))
+    for path in (one.path for one in read if one.path is not None and not one.path.exists()):
+        for key, _, value in (override.partition("=") for override in overrides):
+            if key.startswith(("data", "evaluation")) and str(path) in value:
+                raise ValueError(f"{path}: no such file or folder ({key}={value})")
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:
@@ -83,12 +84,13 @@ def _tell_where_it_stands(recipe: "Recipe") -> None:
     err.print(f"\ninterrupted: {said}", style="yellow")
 
 
-def _show_plan(recipe: "Recipe", processes: int) -> None:
+def _show_plan(recipe: "Recipe", overrides: list[str], processes: int) -> None:
     from irg.train.preview import Section, describe_run
     from irg.train.settings import TrainRecipe
 
     if not isinstance(recipe, TrainRecipe):
         raise ValueError(f"a dry run plans the training of a model, not a {recipe.kind}")
+    _refuse_absent(recipe, overrides)
     if int(os.environ.get("RANK", "0")) > 0:
         return
     for part in describe_run(recipe, processes):

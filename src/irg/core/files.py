@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NoReturn
@@ -29,7 +29,10 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write to a temporary file beside `path`, then rename it over `path`."""
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as refused:  # which names the temporary file
+        raise OSError(refused.errno, refused.strerror, str(path)) from refused
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -100,12 +103,10 @@ def parse_json(text: str, name: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"it holds {constant}")
 
-    def finite(number: str) -> float:
-        return value if math.isfinite(value := float(number)) else refuse(number[:40])
-
     try:
-        content = json.loads(text, parse_constant=refuse, parse_float=finite)
-        if _HALF.search(text):  # or else there is none that could have come of it
+        content = finite_json(text, refuse)
+        # Without an escape, or another letter than ASCII's, there is none that could have come of it.
+        if ("\\u" in text or not text.isascii()) and _HALF.search(text):
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as broken:
         raise BadJson(f"{name} is not valid JSON: {broken}") from broken
@@ -115,6 +116,16 @@ def parse_json(text: str, name: str) -> Any:
         if not level:
             return content
     raise BadJson(f"{name} is not valid JSON: expected at most {MOST_LEVELS} levels")
+
+
+def finite_json(text: str, refuse: Callable[[str], NoReturn]) -> Any:
+    """The value of a JSON text; NaN, infinity and numbers that are too large for any but it are refused.
+    Raises what `refuse` does, ValueError and RecursionError."""
+
+    def finite(number: str) -> float:
+        return value if math.isfinite(value := float(number)) else refuse(number[:40])
+
+    return json.loads(text, parse_constant=refuse, parse_float=finite)
 
 
 def read_json(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:

@@ -15,12 +15,13 @@ def shipped() -> dict[str, Path]:
 
 def found(path: Path) -> Path:
     """The file at a path; where there is none, the shipped recipe of this name. Raises ValueError."""
-    if path.exists():
+    if path.exists() and not path.is_dir():
         return path
     recipes = shipped()
     if path.name == str(path) and (file := recipes.get(path.name.removesuffix(ENDING))):
         return file
-    raise ValueError(f"{path}: no such recipe; irg recipe list names those that come with irg")
+    what = "a folder, and no recipe" if path.is_dir() else "no such recipe"
+    raise ValueError(f"{path}: {what}; irg recipe list names those that come with irg")
 
 
 def named(name: str) -> Path:

@@ -1,11 +1,11 @@
 """Typed access to values that somebody else wrote: what is wrong with one is named, with its row."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from irg.core.files import finite_json
 from irg.data.source import Fault, RowError, RowPlace
 
 
@@ -113,7 +113,7 @@ def load_json(text: str, place: RowPlace, what: str) -> Any:
         raise place.error(Fault.NOT_A_NUMBER, f"{what} holds {constant}")
 
     try:
-        return json.loads(text, parse_constant=refuse)
+        return finite_json(text, refuse)
     except RowError:
         raise
     except (ValueError, RecursionError) as broken:

@@ -140,8 +140,10 @@ def by_reason(findings: Iterable[Finding]) -> dict[Fault, list[Finding]]:
 
 
 def lines_of(findings: Iterable[Finding]) -> str:
-    """The findings for a file, a JSON object a line."""
-    return "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
+    """The findings for a file, a JSON object a line. Names of files need not be Unicode: what is not is
+    escaped."""
+    lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
+    return lines.encode(errors="backslashreplace").decode()
 
 
 def inspect(source: Source, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:

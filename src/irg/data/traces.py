@@ -47,7 +47,10 @@ class TraceWriter(ShardWriter):
         Raises RowError, a ValueError, for what a reader would refuse, a duplicated id among it.
         """
         place = RowPlace(str(self.folder), self.num_rows)
-        row = row_of(trace, self.jpeg_quality)
+        try:
+            row = row_of(trace, self.jpeg_quality)
+        except UnicodeEncodeError as broken:
+            raise place.error(Fault.WRONG_TYPE, f"a text is no valid Unicode: {broken.reason}") from broken
         modes = modes_of(trace_of(row, place, sketch=True))
         if not modes:
             raise place.error(Fault.UNFIT, f"it lacks the parts for {', '.join(trace.modes)}")

@@ -97,7 +97,8 @@ class Endpoint:
             try:
                 reader(text)
             except UnfitAnswerError as unfit:
-                problem = str(unfit)
+                cut = f"; it was cut after {request.max_tokens} tokens" if answer.finish == "length" else ""
+                problem = f"{unfit}{cut}"
             else:
                 return Stored(text, usage, answer.served), attempts
             raise EndpointError(NoAnswer.INVALID, problem)

@@ -8,7 +8,7 @@ width, J heads of queries and keys or of all three, A all heads' values of a tok
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag
 from functools import cache
 
@@ -112,6 +112,8 @@ class Expert(nn.Module):
             self.joined = Joined.of(self)
 
     def _project_joined(self, joined: "Joined", normed_TD: torch.Tensor, rope: Rope) -> Projected:
+        if (scaled := joined.scaled_as(self)) is not joined:
+            self.joined = joined = scaled
         all_TA = functional.linear(normed_TD, joined.weight, joined.bias)
         all_TJK = all_TA.unflatten(-1, (-1, self.head_width))
         asked = self.query.out_features // self.head_width
@@ -127,7 +129,9 @@ class Joined:
     weight: torch.Tensor
     bias: torch.Tensor
     scale_JK: torch.Tensor
-    """What the norms of queries and keys scale each of their heads by."""
+    """What the norms of queries and keys scale each of their heads by: a copy of their weights."""
+    copied: tuple[tuple[int, int], ...]
+    """Which weights those were (`_norms_state`)."""
 
     @classmethod
     def of(cls, expert: Expert) -> "Joined":
@@ -137,15 +141,36 @@ class Joined:
         sizes = [layer.out_features for layer in layers]
         for layer, own_weight, own_bias in zip(layers, weight.split(sizes), bias.split(sizes), strict=True):
             layer.weight.data, layer.bias.data = own_weight, own_bias
-        heads = [layer.out_features // expert.head_width for layer in layers[:2]]
+        return cls(weight, bias, *cls._scales(expert))
+
+    def scaled_as(self, expert: Expert) -> "Joined":
+        """With the weights that the norms have now, which training changes in place."""
+        if self.copied == _norms_state(expert):
+            return self
+        scale_JK, copied = self._scales(expert)
+        return replace(self, scale_JK=scale_JK, copied=copied)
+
+    @staticmethod
+    def _scales(expert: Expert) -> tuple[torch.Tensor, tuple[tuple[int, int], ...]]:
+        heads = [layer.out_features // expert.head_width for layer in (expert.query, expert.key)]
         norms = (expert.query_norm.weight, expert.key_norm.weight)
         scales = [norm.detach().expand(num, -1) for norm, num in zip(norms, heads, strict=True)]
-        return cls(weight, bias, torch.cat(scales))
+        return torch.cat(scales), _norms_state(expert)
 
     def is_current(self, expert: Expert) -> bool:
         """Whether the expert still holds these weights: moved, cast or wrapped ones are others."""
-        query = expert.query
-        return type(query) is nn.Linear and query.weight.data_ptr() == self.weight.data_ptr()
+        place = self.weight.data_ptr()
+        for layer in (expert.query, expert.key, expert.value):
+            if type(layer) is not nn.Linear or layer.weight.data_ptr() != place:
+                return False
+            place += layer.weight.nbytes
+        return True
+
+
+def _norms_state(expert: Expert) -> tuple[tuple[int, int], ...]:
+    """Where the weights of the norms of queries and keys lie, and how often they were written to."""
+    norms = (expert.query_norm.weight, expert.key_norm.weight)
+    return tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in norms)
 
 
 def _sum(fresh: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

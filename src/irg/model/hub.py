@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from irg.model.weights import CheckpointError
+from irg.model.weights import AUTOENCODER_FILE, CheckpointError
 
 _NAME = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w./-]+?))?(?:/([\w.-]+\.safetensors))?")
 
@@ -34,7 +34,7 @@ class HubName(NamedTuple):
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-        wanted = [*configuration, *([self.file, "ae.safetensors"] if weights and self.file else weights)]
+        wanted = [*configuration, *([self.file, AUTOENCODER_FILE] if weights and self.file else weights)]
         try:
             return Path(snapshot_download(self.repo, revision=self.revision, allow_patterns=wanted))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as failure:

@@ -1,6 +1,7 @@
 """How a file stores each weight: as numbers, or in few bits with what it takes to decode them.
 
-    int8   codes, and a scale for each output or for all; or bitsandbytes' `SCB`, the largest value of each
+    int8   codes, and a scale for each output or for all; or bitsandbytes' `SCB`, the largest value of each,
+           and its `weight_format`, of which only 0, by rows, is read
     fp8    float8 values, with or without such a scale
     nf4    bitsandbytes' pairs of 4-bit codes, and what it says of them (`absmax`, `quant_map`, `quant_state`)
 
@@ -16,6 +17,7 @@ import torch
 PLAIN = ("F32", "F16", "BF16")
 """Types of weights that are loaded as they are, as safetensors calls them."""
 _CODES = {"I8": "int8", "F8_E4M3": "fp8", "F8_E5M2": "fp8", "U8": "nf4"}
+_FORMAT = "weight_format"
 _FOREIGN = {"encoded_exponent": "DFloat11", "sign_mantissa": "DFloat11", "qweight": "GPTQ or AWQ"}
 """What other ways of storing call their tensors."""
 
@@ -48,7 +50,7 @@ class StoredWeight:
         kind = self.entry.kind
         if kind in PLAIN or _CODES.get(kind) == "fp8":
             return None
-        if kind == "I8" and self.beside:
+        if kind == "I8" and self.beside.keys() - {_FORMAT}:
             return None
         if kind == "U8" and {"absmax", "quant_map"} <= self.beside.keys() and self._state is not None:
             return None
@@ -69,6 +71,8 @@ class StoredWeight:
         parts = {known: get(name) for known, name in self.beside.items()}
         if self.entry.kind == "U8":
             return _from_nf4(tensor, parts)
+        if (layout := parts.pop(_FORMAT, None)) is not None and bool(layout.any()):
+            raise ValueError(f"{self.beside[_FORMAT]} is {layout.tolist()}, expected 0: by rows")
         values = tensor.float()
         for known, scale in parts.items():
             if scale.numel() not in (1, len(values)):
@@ -112,8 +116,8 @@ def _owners(name: str) -> list[tuple[str, str]]:
             found.append((name.removesuffix(ending), "scale"))
     if leaf in ("scale_weight", "weight_scale", "scale"):
         found.append((f"{path}.weight", "scale"))
-    if leaf == "SCB":
-        found.append((f"{path}.weight", "SCB"))
+    if leaf in ("SCB", _FORMAT):
+        found.append((f"{path}.weight", leaf))
     for part in ("absmax", "quant_map", "nested_absmax", "nested_quant_map"):
         if leaf == part:
             found.append((path, part))

@@ -64,6 +64,8 @@ class Pipeline:
         seeds = list(range(len(prompts))) if seeds is None else list(seeds)
         if len(seeds) != len(prompts):
             raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+        draws = [SeededDraws(seed) for seed in seeds] if draws is None else draws
+        _check_draws(prompts, draws)
         ids = self._all_prompt_ids(prompts)
         return in_inference_mode(self._generate(prompts, ids, plan, seeds, draws))
 
@@ -73,8 +75,7 @@ class Pipeline:
         Of the plan the size and the text sampling are binding, and whether there are thoughts at all, which
         decides on the system prompt.
         """
-        if len(draws) != len(prompts):
-            raise ValueError(f"{len(prompts)} prompts but {len(draws)} draws")
+        _check_draws(prompts, draws)
         ids = self._all_prompt_ids(prompts)
         # A size that cannot be drawn is told before anything is thought.
         plan.grid(self.parts.model.config)
@@ -111,9 +112,9 @@ class Pipeline:
         ids: Sequence[tuple[int, ...]],
         plan: Plan,
         seeds: Sequence[int],
-        draws: Sequence[Draws] | None,
+        draws: Sequence[Draws],
     ) -> Iterator[RowEvent]:
-        rollout = self._begin(ids, plan, draws or [SeededDraws(seed) for seed in seeds])
+        rollout = self._begin(ids, plan, draws)
         traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
         yield from self._follow(rollout, plan, traces)
 
@@ -192,6 +193,11 @@ class Pipeline:
 
     def _trace(self, prompt: str, seed: int, plan: Plan) -> Trace:
         return Trace(prompt, (), seed, self._system_prompt(plan), plan.as_json(), self.identity)
+
+
+def _check_draws(prompts: Sequence[str], draws: Sequence[Draws]) -> None:
+    if len(draws) != len(prompts):
+        raise ValueError(f"{len(prompts)} prompts but {len(draws)} draws")
 
 
 def _turn(drawn: Drawn) -> Turn:

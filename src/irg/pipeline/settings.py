@@ -11,8 +11,9 @@ from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.core.values import check_number
-from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling
+from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling, shifted_schedule
 from irg.engine.flow import check_schedule
+from irg.engine.saving import evaluated
 from irg.model import ModelConfig
 from irg.model.checkpoint import CheckpointFolder
 from irg.prep import Resize, Tokenizer
@@ -47,6 +48,13 @@ class TurnPlan:
 
     def __post_init__(self) -> None:
         check_schedule(self.num_points, self.shift)
+
+    @property
+    def evaluations(self) -> int:
+        """How often the model is run for an image: for itself, and for guidance where that is on."""
+        branches = (self.guidance.text_scale != 1.0) + (self.guidance.image_scale != 1.0)
+        times = evaluated(self.saving, shifted_schedule(self.num_points, self.shift))
+        return sum(1 + branches * self.guidance.is_on(time) for time in times)
 
     def as_json(self) -> dict[str, Any]:
         """Where nothing is saved that is not said: it is the plan it always was."""

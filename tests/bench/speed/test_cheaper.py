@@ -24,6 +24,11 @@ def test_ways_are_one_change_each() -> None:
     assert len({plan.turns for plan in found.values()}) == len(found)
 
 
+def test_a_plan_of_two_points_has_no_fewer() -> None:
+    two = Settings(num_points=2).plan()
+    assert not any("--points" in name for name in ways(two))
+
+
 def test_where_guidance_is_on_it_can_be_on_for_less() -> None:
     found = ways(Settings().plan())
     assert found["--guided 0.8 1"].turns[1].guidance.interval == (0.8, 1.0)

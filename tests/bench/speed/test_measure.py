@@ -1,6 +1,9 @@
 import pytest
+import torch
 
+from irg.bench.speed import measure
 from irg.bench.speed.measure import DRAWING, TEXT, Speed
+from irg.bench.speed.workload import EpisodeWorkload
 
 
 def test_every_phase_takes_time_in_order(speed: Speed) -> None:
@@ -28,3 +31,13 @@ def test_ratios_are_of_the_phases_of_text_and_drawing(speed: Speed) -> None:
 def test_progress_is_told(speed: Speed, told: list[str]) -> None:
     assert told[0] == "counting kernels" and "episode 1 of 1" in told
     assert speed.peak_bytes > 1e8
+
+
+def test_peak_memory_is_that_of_episodes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(measure, "peak_memory", lambda device: order.append("peak") or len(order))
+    load = EpisodeWorkload("tiny", layers=1, thought_tokens=4, points=2, system_tokens=9, prompt_tokens=4)
+    with torch.inference_mode():
+        found = measure.measure(load, torch.device("cpu"), torch.float32, 2, order.append)
+    assert order.count("peak") == 1 and order.index("peak") < order.index("bare products and reading")
+    assert found.peak_bytes == order.index("peak") + 1

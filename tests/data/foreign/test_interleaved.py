@@ -75,7 +75,7 @@ def test_thinkmorphs_steps() -> None:
     assert line(**{**values, "image_list": [RED] * 4}).startswith(
         "missing column: image_list holds 4 pictures"
     )
-    assert line(**{**values, "instruction_list": []}) == "missing column: instruction_list[0] is no text"
+    assert line(**{**values, "instruction_list": []}) == "missing column: instruction_list[0] is missing"
     assert line(**{**values, "output_text_list": [" "]}) == "empty text: output_text_list[0] is empty"
 
 

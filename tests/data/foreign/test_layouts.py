@@ -86,6 +86,8 @@ def test_a_published_trace_comes_back_from_its_files() -> None:
         ({"image": RED, "caption": ""}, "empty text: caption is empty"),
         ({"image": RED, "captions": "[]"}, "empty text: captions holds no text"),
         ({"image": RED, "text": 5}, "wrong type: text is 5, expected text"),
+        ({"image": RED, "text": "\ud800"}, "wrong type: text is no valid Unicode: "),
+        ({"image": RED, "text": "a", "license": "\ud800"}, "wrong type: license is no valid Unicode: "),
         ({"image": RED, "title": "a"}, "missing column: no text: it has image, title, expected one of"),
         ({"pixels": RED, "text": "a"}, "missing column: no image: it has pixels, text, expected one of"),
         ({}, "missing column: no image: it has nothing, expected one of"),

@@ -1,5 +1,6 @@
 import io
 import json
+import random
 import tarfile
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def test_a_truncated_file_ends_with_a_row_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.tar").write_bytes(b"no tar at all" * 100)
     (only,) = TarRows([tmp_path / "b.tar"])
     assert isinstance(only, RowError) and len(TarRows([tmp_path / "b.tar"])) == 1
+
+
+def test_a_damaged_zipped_file_ends_with_a_row_that_says_so(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.tar.gz", {f"{n}.txt": random.Random(n).randbytes(4000) for n in range(4)}, "w:gz"
+    )
+    whole = path.read_bytes()
+    for number in range(40):
+        place = random.Random(number).randrange(100, len(whole))
+        path.write_bytes(
+            whole[:place] + bytes(byte ^ 0xFF for byte in whole[place : place + 40]) + whole[place + 40 :]
+        )
+        rows = TarRows([path])
+        assert len(rows) > 0
+        *_, last = rows
+        assert isinstance(last, RowError)
 
 
 def test_links_are_no_files_and_too_large_ones_end_it(

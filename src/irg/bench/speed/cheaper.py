@@ -17,8 +17,7 @@ from irg.bench.scene.benchmark import verdict
 from irg.bench.scene.items import SceneOptions, scene_items
 from irg.bench.speed.clock import Clock
 from irg.core.events import DenoisingStep, Done, ThoughtDone
-from irg.engine import Saving, Solver, shifted_schedule
-from irg.engine.saving import evaluated
+from irg.engine import Saving, Solver
 from irg.pipeline import Pipeline, Plan, TurnPlan
 
 EXACT = "exact"
@@ -45,9 +44,9 @@ class Cheaper:
 def ways(plan: Plan) -> dict[str, Plan]:
     """The plan in every way that changes something of it, by the options that ask for it."""
     points = plan.turns[0].num_points
-    fewer = sorted({max(2, round((points - 1) / factor) + 1) for factor in (2, 3, 4)}, reverse=True)
+    fewer = {max(2, round((points - 1) / factor) + 1) for factor in (2, 3, 4)} - {points}
     found: dict[str, Plan] = {EXACT: plan}
-    for number in fewer:
+    for number in sorted(fewer, reverse=True):
         found[f"--points {number}"] = _changed(plan, lambda turn, to=number: replace(turn, num_points=to))
         found[f"--points {number} --solver adams"] = _changed(
             plan,
@@ -84,7 +83,12 @@ def measure_cheaper(
             seconds[name] += taken
     num_pictures = len(items) * options.turns
     return [
-        Cheaper(name, _evaluations(plan), seconds[name] / num_pictures, np.array(right[name], dtype=float))
+        Cheaper(
+            name,
+            sum(turn.evaluations for turn in plan.turns) / len(plan.turns),
+            seconds[name] / num_pictures,
+            np.array(right[name], dtype=float),
+        )
         for name, plan in plans.items()
     ]
 
@@ -102,17 +106,6 @@ def _changed(plan: Plan, change: Callable[[TurnPlan], TurnPlan]) -> Plan:
 
 def _guided_above(turn: TurnPlan, low: float) -> TurnPlan:
     return replace(turn, guidance=replace(turn.guidance, interval=(low, 1.0)))
-
-
-def _evaluations(plan: Plan) -> float:
-    """Of the main branch and those of guidance, where they are on."""
-    total = 0
-    for turn in plan.turns:
-        guidance = turn.guidance
-        branches = (guidance.text_scale != 1.0) + (guidance.image_scale != 1.0)
-        times = evaluated(turn.saving, shifted_schedule(turn.num_points, turn.shift))
-        total += sum(1 + branches * guidance.is_on(time) for time in times)
-    return total / len(plan.turns)
 
 
 def _drawn(pipeline: Pipeline, plan: Plan, items: Sequence[Item], clock: Clock) -> tuple[list[bool], float]:

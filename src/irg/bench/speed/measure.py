@@ -82,13 +82,15 @@ def measure(
     _episode(pipeline, workload, clock, short=True)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    taken, peak = [], 0.0
+    taken, peak = [], None
     for number in range(episodes):
         progress(f"episode {number + 1} of {episodes}")
         taken.append(_episode(pipeline, workload, clock))
-        peak = max(peak, peak_memory(device))
+        if peak is None:  # later ones are the same, and come after what the machine's limits take
+            peak = peak_memory(device)
         progress("bare products and reading")
         limits.measure()
+    assert peak is not None, "no episodes"
     return Speed(
         workload=workload,
         device=device_name(device),

@@ -11,13 +11,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from irg.bench.speed.workload import EpisodeWorkload
+from irg.core.segment import DELIMITERS
 from irg.engine import Guidance, shifted_schedule
 from irg.model import Autoencoder, ModelConfig
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
 
-DELIMITERS = 2
-"""Around every segment."""
 _OFFERED = 3
 """Of the projections of an expert, the first: queries, keys and values."""
 

@@ -16,6 +16,7 @@ from PIL import Image
 from irg.core import Document, Kind, Role, Segment
 from irg.core.trace import Trace, Turn
 from irg.data.conversation import OTHER
+from irg.data.fields import Fields
 from irg.data.foreign.row import ForeignRow
 from irg.data.learning import Mode
 from irg.data.source import Fault
@@ -155,11 +156,8 @@ def _text(row: ForeignRow, name: str, values: list[Any], number: int) -> str:
     """The text at a place of a list; of alternatives, the first."""
     value = values[number] if number < len(values) else None
     value = value[0] if isinstance(value, list) and value else value
-    if not isinstance(value, str):
-        raise row.fields.error(Fault.MISSING_COLUMN, f"{name}[{number}]", "is no text")
-    if not value.strip():
-        raise row.fields.error(Fault.EMPTY_TEXT, f"{name}[{number}]", "is empty")
-    return value
+    place = f"{name}[{number}]"
+    return Fields(row.place, {} if value is None else {place: value}).words(place)
 
 
 def _next(row: ForeignRow, pictures: Iterator[Image.Image]) -> Image.Image:

@@ -17,7 +17,7 @@ from irg.core import Document
 from irg.core.files import parse_json
 from irg.core.trace import Trace, Turn
 from irg.data import trace_rows
-from irg.data.fields import shown
+from irg.data.fields import Fields
 from irg.data.foreign import interleaved
 from irg.data.foreign.row import ForeignRow
 from irg.data.learning import Mode
@@ -138,8 +138,10 @@ def _edit(row: ForeignRow, text: str, source: Image.Image, image: Image.Image) -
 def _trace(row: ForeignRow, prompt: str, turns: tuple[Turn, ...], **parts: Any) -> Trace:
     """With what the row says of where it comes from."""
     known = {"id": "id", "key": "id", "license": "licence", "licence": "licence", "url": "source"}
+    there = {name: ours for name, ours in known.items() if isinstance(row.values.get(name), str | int)}
     said = {
-        ours: row.values[name] for name, ours in known.items() if isinstance(row.values.get(name), str | int)
+        ours: row.fields.text(name) if isinstance(row.values[name], str) else row.values[name]
+        for name, ours in there.items()
     }
     return Trace(prompt, turns, seed=0, provenance=said, **parts)
 
@@ -160,12 +162,12 @@ def _texts(row: ForeignRow, name: str, value: Any) -> list[str | RowError]:
     found: dict[str, str | RowError] = {}
     for number, one in enumerate(values):
         place = f"{name}[{number}]" if len(values) > 1 else name
-        if not isinstance(one, str):
-            found[place] = row.fields.error(Fault.WRONG_TYPE, place, f"is {shown(one)}, expected text")
-        elif not one.strip():
-            found[place] = row.fields.error(Fault.EMPTY_TEXT, place, "is empty")
+        try:
+            text = Fields(row.place, {place: one}).words(place).strip()
+        except RowError as wrong:
+            found[place] = wrong
         else:
-            found.setdefault(f"text {one.strip()}", one.strip())
+            found.setdefault(f"text {text}", text)
     return list(found.values())
 
 

@@ -1,7 +1,5 @@
 """A row of a data set that is not ours: its values as they stand, and its pictures however they are kept."""
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +9,7 @@ from PIL import Image
 
 from irg.core.files import inside
 from irg.data.fields import Fields, shown
-from irg.data.pictures import decode
+from irg.data.pictures import decode, from_base64
 from irg.data.source import Fault, RowError, RowPlace
 
 MOST_BYTES = 256 << 20
@@ -63,10 +61,7 @@ class ForeignRow:
         head, _, content = value.partition(",")
         if not head.endswith(";base64"):
             raise self.fields.error(Fault.BROKEN_IMAGE, name, f"is {shown(head)}, expected base64")
-        try:
-            return base64.b64decode("".join(content.split()), validate=True)
-        except (binascii.Error, ValueError) as broken:
-            raise self.fields.error(Fault.BROKEN_IMAGE, name, f"is not base64: {broken}") from broken
+        return from_base64(content, self.place, name)
 
     def _file(self, value: str, name: str) -> bytes:
         if "://" in value:

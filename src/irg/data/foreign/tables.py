@@ -67,10 +67,13 @@ class SavedTable:
 
 
 def _batches(file: Path) -> Iterator["pyarrow.RecordBatch"]:
+    """Each checked before anything is taken from it: a damaged one would take the process down."""
     import pyarrow
 
     with pyarrow.memory_map(str(file)) as source, pyarrow.ipc.open_stream(source) as stream:
-        yield from stream
+        for batch in stream:
+            batch.validate(full=True)
+            yield batch
 
 
 def _values(batch: "pyarrow.RecordBatch") -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from irg.data.foreign.row import MOST_BYTES, ForeignRow
 from irg.data.source import Fault, RowError, RowPlace
 
 _TEXTS = ("txt", "text", "caption")
+_BROKEN = (tarfile.TarError, zlib.error, OSError, EOFError)
+"""What reading a damaged file raises."""
 
 
 class _File(NamedTuple):
@@ -43,7 +46,7 @@ class TarRows:
                     files = [one for _, one in sample]
                     yield _row(RowPlace(str(file), number), key, files)
                     number += 1
-            except (tarfile.TarError, OSError, EOFError) as broken:
+            except _BROKEN as broken:
                 yield RowPlace(str(file), number).error(Fault.UNREADABLE, f"it and all after it: {broken}")
 
 
@@ -85,7 +88,7 @@ def _num_samples(path: Path) -> int:
             for member in archive:
                 if named := _named(member):
                     keys.append(named[0])
-    except (tarfile.TarError, OSError, EOFError):
+    except _BROKEN:
         return sum(1 for _ in groupby(keys)) + 1
     return sum(1 for _ in groupby(keys))
 
