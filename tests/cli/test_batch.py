@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from irg.core.trace import Trace
+from irg.pipeline import Pipeline
 from tests.cli.conftest import Run
 
 
@@ -89,6 +91,28 @@ class TestPromptFile:
         assert names(Path("many/0001")) == {"thesis.txt"}
         for name in ("0000", "0002"):
             assert names(Path("many") / name / "previews") == {"image1-step0001.png"}
+
+    def test_what_is_too_much_together_is_drawn_one_by_one(
+        self, generate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = Pipeline.generate_batch
+
+        def small(self: Pipeline, prompts: list[str], *rest: object) -> object:
+            if len(prompts) > 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return whole(self, prompts, *rest)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Pipeline, "generate_batch", small)
+        result = generate("a red circle\na blue star\n")
+        assert result.exit_code == 0 and "failed together: out of memory: --batch" in result.stdout
+        assert "2 made, 0 skipped, 0 failed" in result.stdout
+
+        def broken(self: Pipeline, *rest: object) -> object:
+            raise RuntimeError("a mistake of ours")
+
+        monkeypatch.setattr(Pipeline, "generate_batch", broken)
+        with pytest.raises(RuntimeError, match="a mistake of ours"):
+            generate("two hearts\nthree hearts\n")
 
     def test_without_anything_to_draw_no_model_is_loaded(self, run: Run, unloadable: Path) -> None:
         Path("prompts.txt").write_text("a dog\n")

@@ -50,6 +50,9 @@ def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
     result = run(*TINY, "--layers", "9")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "9 layers: the preset has 1 to 3" in result.stderr
+    result = run("bench", "speed", "--preset", "tiny", "--device", "nowhere")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "device 'nowhere' cannot be used here" in result.stderr
     (work / "other.json").write_text("{}")
     result = run("bench", "speed", "--compare", "other.json", "other.json")
     assert result.exit_code == 2 and "other.json is no run of irg bench speed" in result.stderr

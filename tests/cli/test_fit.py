@@ -53,3 +53,5 @@ def test_the_command_says_what_to_type(run: Run, bagel: Path) -> None:
     assert content["fit"]["picked"] is None and not any(way["fits"] for way in content["fit"]["ways"])
     assert "nothing fits" in run("info", bagel, "--fit", "--memory", 1).stdout
     assert "--fit alone" in run("info", bagel, "--memory", 24).stderr
+    refused = run("info", bagel, "--fit", "--device", "nowhere")
+    assert refused.exit_code == 2 and "device 'nowhere' cannot be used here" in refused.stderr

@@ -88,9 +88,9 @@ def test_an_idle_expert_changes_nothing(layer: DecoderLayer, config: ModelConfig
     """Without gradients it is left out; with them it runs on nothing."""
     hidden, nothing = streams(config, 5, 0)
     with torch.no_grad():
-        alone = layer((hidden, nothing), ropes(config, 5, 0), attend)
+        alone = layer(hidden, nothing, ropes(config, 5, 0), attend)
     with torch.enable_grad():
-        both = layer((hidden, nothing), ropes(config, 5, 0), attend)
+        both = layer(hidden, nothing, ropes(config, 5, 0), attend)
     for one, other in zip(alone, both, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=1e-12)
     assert both[1].shape == (0, config.decoder.width)
@@ -99,12 +99,12 @@ def test_an_idle_expert_changes_nothing(layer: DecoderLayer, config: ModelConfig
 def test_each_stream_has_its_own_weights_and_sees_the_other(layer: DecoderLayer, config: ModelConfig) -> None:
     understood, generated = streams(config, 4, 3)
     tables = ropes(config, 4, 3)
-    before = layer((understood, generated), tables, attend)
+    before = layer(understood, generated, tables, attend)
     layer.generation.down.weight.mul_(2)  # after attention: its own stream alone
-    after = layer((understood, generated), tables, attend)
+    after = layer(understood, generated, tables, attend)
     assert torch.equal(before[0], after[0]) and not torch.allclose(before[1], after[1])
     layer.generation.value.weight.mul_(2)  # before it: both
-    last = layer((understood, generated), tables, attend)
+    last = layer(understood, generated, tables, attend)
     assert not torch.allclose(after[0], last[0])
 
 
@@ -118,7 +118,7 @@ def test_a_decoder_is_its_layers_in_turn_and_a_norm_for_each_stream(config: Mode
     head, theta = config.decoder.head_width, config.decoder.rope_theta
     tables = tuple(turning(rope_table(place, head, theta, torch.float64)) for place in places)
     for layer in decoder.layers:
-        expected = layer(expected, tables, attend)
+        expected = layer(*expected, tables, attend)
     got = decoder((understood, generated), tables, attend)
     assert torch.equal(got[0], decoder.understanding_norm(expected[0]))
     assert torch.equal(got[1], decoder.generation_norm(expected[1]))

@@ -10,6 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
+from irg.model.attention import Attended, Projected, in_expert_order
 from irg.run.flops import RowCounts
 from irg.run.losses import ModelLosses
 from irg.run.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
@@ -45,8 +46,11 @@ class FusedAttend:
     def __init__(self, packed: Packed) -> None:
         self.order_T = torch.cat([packed.understanding_index_U, packed.latent_index_M])
 
-    def __call__(
-        self, layer: int, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
+    def __call__(self, layer: int, understood: Projected | None, generated: Projected | None) -> Attended:
+        return in_expert_order(self._attend, (understood, generated))
+
+    def _attend(
+        self, query_THK: torch.Tensor, key_TGK: torch.Tensor, value_TGK: torch.Tensor
     ) -> torch.Tensor:
         rows = []
         for values in (query_THK, key_TGK, value_TGK):

@@ -64,7 +64,7 @@ def test_training_goes_on_and_counts_each_broken_row(
     assert found == broken.expected
     told = " ".join(capsys.readouterr().err.split())
     for reason in broken.reasons:
-        assert f"rejected 1 rows of 0:{broken.folder}" in told and f": {reason}" in told
+        assert "rejected 1 rows of 0:" in told and f": {reason}" in told
     assert len(history(tmp_path)) == max(course.documents)
 
 

@@ -13,13 +13,14 @@ from rich.text import Text
 
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
+from irg.cli.errors import is_out_of_memory
 from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
 from irg.cli.overview import is_overview, write_overview
 from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
-from irg.core.files import read_text
+from irg.core.files import read_lines
 from irg.core.trace import Trace
 from irg.terminal import err
 
@@ -117,7 +118,7 @@ def _waiting(order: Order, jobs: list[BatchJob], outcome: BatchOutcome) -> Itera
         try:
             order.check_prompt(job.prompt)
         except ValueError as refused:
-            _fail(order, job, refused, outcome)
+            _fail(order, job, str(refused), outcome)
             continue
         if _is_done(order, job):
             console.print(f"{job.folder} is there already: skipped", style="dim", markup=False)
@@ -127,8 +128,9 @@ def _waiting(order: Order, jobs: list[BatchJob], outcome: BatchOutcome) -> Itera
 
 
 def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: BatchOutcome) -> None:
-    """Draw some jobs together, or where that fails each by itself, which tells whose fault it is."""
-    console = order.telling.console
+    """Draw some jobs together, or where that fails each by itself, which tells whose fault it is, and needs
+    less memory."""
+    console, failure, traces = order.telling.console, None, list[Trace]()
     try:
         with ExitStack() as stack:
             folders = [stack.enter_context(EpisodeFolder(job.folder)) for job in jobs]
@@ -139,17 +141,22 @@ def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: Bat
             else:
                 console.print(f"\n{jobs[0].folder.name} to {jobs[-1].folder.name}: {len(jobs)} together")
                 traces = _draw_together(order, pipeline, jobs, folders)
-    except ValueError as error:
-        if len(jobs) == 1:
-            _fail(order, jobs[0], error, outcome)
-        else:
-            console.print(Text.assemble(("  failed together: ", "bold red"), str(error)))
-            for job in jobs:
-                _draw(order, pipeline, [job], outcome)
-        return
-    for job, trace in zip(jobs, traces, strict=True):
-        print_places(job.folder, trace, console)
-        outcome.made.append(summary(job.folder, trace))
+    except (ValueError, MemoryError, RuntimeError) as error:
+        too_many = len(jobs) > 1 and is_out_of_memory(error)
+        if not (too_many or isinstance(error, ValueError)):
+            raise
+        failure = "out of memory: --batch with a smaller number needs less" if too_many else str(error)
+    # Outside of the handler, where the error would still hold the memory of what failed.
+    if failure is None:
+        for job, trace in zip(jobs, traces, strict=True):
+            print_places(job.folder, trace, console)
+            outcome.made.append(summary(job.folder, trace))
+    elif len(jobs) == 1:
+        _fail(order, jobs[0], failure, outcome)
+    else:
+        console.print(Text.assemble(("  failed together: ", "bold red"), failure))
+        for job in jobs:
+            _draw(order, pipeline, [job], outcome)
 
 
 def _draw_together(
@@ -170,16 +177,14 @@ def _usual_batch(pipeline: "Pipeline") -> int:
     return _TOGETHER_LARGE if size > _LARGE else _TOGETHER
 
 
-def _fail(order: Order, job: BatchJob, error: ValueError, outcome: BatchOutcome) -> None:
-    said = Text.assemble(
-        f"{job.folder.name} ", (job.prompt, "bold"), ("\n  failed: ", "bold red"), str(error)
-    )
+def _fail(order: Order, job: BatchJob, error: str, outcome: BatchOutcome) -> None:
+    said = Text.assemble(f"{job.folder.name} ", (job.prompt, "bold"), ("\n  failed: ", "bold red"), error)
     order.telling.console.print(said)
-    outcome.failed.append({"number": job.number, "prompt": job.prompt, "error": str(error)})
+    outcome.failed.append({"number": job.number, "prompt": job.prompt, "error": error})
 
 
 def _read(file: Path) -> list[str]:
-    prompts = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+    prompts = [line.strip() for line in read_lines(file) if line.strip()]
     if not prompts:
         raise ValueError(f"{file} holds no prompts: expected one on each line")
     return prompts

@@ -97,9 +97,9 @@ def speed(
     from irg.bench.speed.report import details, plot, summary, write
     from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
-    from irg.model.device import usual_device, usual_dtype
+    from irg.model.device import usable_device, usual_dtype
 
-    place = usual_device(device)
+    place = usable_device(device)
     torch.set_num_threads(threads)
     if folder is not None:
         make_writable(folder)

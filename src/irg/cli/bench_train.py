@@ -70,12 +70,12 @@ def train(
     """
     import torch
 
-    from irg.model.device import usual_device, usual_dtype
+    from irg.model.device import usable_device, usual_dtype
     from irg.run.optimizers import OptimizerKind
     from irg.run.parallel import Checkpointing
     from irg.train.measure import DocumentLengths, TrainBench, measure, usual_tokens
 
-    place = usual_device(device)
+    place = usable_device(device)
     bfloat16 = usual_dtype(place) is torch.bfloat16 if dtype is None else dtype == "bfloat16"
     bench = TrainBench(
         preset=preset,

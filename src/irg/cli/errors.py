@@ -5,7 +5,7 @@ import sys
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
-    "bench": ("transformers", "open_clip"),
+    "bench": ("transformers", "scipy", "rapidocr", "onnxruntime"),
 }
 """Packages that only some commands need, by the extra that installs them."""
 
@@ -20,7 +20,7 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _missing(error.name or "")
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return "out of memory: smaller pictures, fewer turns, --dtype bfloat16 or another --device need less"
     return None
 
@@ -34,7 +34,7 @@ def _missing(module: str) -> str | None:
     return None
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Also of torch and safetensors, which on a CPU have nothing but a RuntimeError for it."""
     torch = sys.modules.get("torch")
     if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):

@@ -92,9 +92,9 @@ def _fitting(description: "Description", memory: float | None, device: str | Non
     from dataclasses import asdict
 
     from irg.cli.fit import memory_of, picked, ways
-    from irg.model.device import usual_device, usual_dtype
+    from irg.model.device import usable_device, usual_dtype
 
-    place = usual_device(device)
+    place = usable_device(device)
     # What is asked for another device is asked for a GPU.
     size = 2 if memory is not None else usual_dtype(place).itemsize
     room = memory_of(place) if memory is None else round(memory * 1e9)

@@ -5,7 +5,6 @@ A command's options that go together are a frozen dataclass, whose fields are op
 
 import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cached_property, partial, wraps
@@ -173,18 +172,10 @@ class ModelChoice:
             return self.checkpoint.load()
 
     def _check_device(self) -> None:
-        import torch
+        from irg.model.device import usable_device
 
-        if self.device is None:
-            return
-        try:
-            device = torch.device(self.device)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as unusable:
-            reason = textwrap.shorten(str(unusable).strip().splitlines()[0], 120, placeholder=" ...")
-            raise ValueError(f"device {self.device!r} cannot be used here: {reason}") from unusable
-        if device.type == "meta":
-            raise ValueError("device 'meta' holds no numbers, so it draws nothing")
+        if self.device is not None:
+            usable_device(self.device)
 
 
 @dataclass(frozen=True)

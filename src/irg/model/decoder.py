@@ -199,13 +199,17 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self,
-        streams: tuple[torch.Tensor, torch.Tensor],
+        understanding_TD: torch.Tensor,
+        generation_TD: torch.Tensor,
         ropes: tuple[Rope, Rope],
         attend: Attend,
         wanted: Wanted = Wanted.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both streams after the layer; of one that is not wanted, only what it says to the other."""
-        experts = (self.understanding, self.generation)
+        """Both streams after the layer; of one that is not wanted, only what it says to the other.
+
+        They come one by one, since activation checkpointing keeps, and counts, only tensors that it is given.
+        """
+        experts, streams = (self.understanding, self.generation), (understanding_TD, generation_TD)
         # In training an idle expert runs all the same, on nothing: its gradients are then zero instead of
         # absent, and sharded processes agree on what they exchange.
         projected = [
@@ -248,8 +252,8 @@ class Decoder(nn.Module):
         stream that is not wanted are nothing to be read."""
         *layers, last = self.layers
         for layer in layers:
-            streams = layer(streams, ropes, attend)
-        understanding_TD, generation_TD = last(streams, ropes, attend, wanted)
+            streams = layer(*streams, ropes, attend)
+        understanding_TD, generation_TD = last(*streams, ropes, attend, wanted)
         if Wanted.UNDERSTANDING in wanted:
             understanding_TD = self.understanding_norm(understanding_TD)
         if Wanted.GENERATION in wanted:

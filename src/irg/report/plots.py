@@ -42,9 +42,11 @@ def save(figure: Any, path: Path) -> Path:
     """Write the figure, of the kind that the file's name says, in place of what was there, and close it."""
     kind = path.suffix.removeprefix(".") or "png"
     about = {"Software" if kind == "png" else "Creator": _MAKER} if kind in _MARKED else None
-    with fresh(path) as partial:
-        figure.savefig(partial, dpi=110, format=kind, metadata=about)
-    pyplot().close(figure)
+    try:
+        with fresh(path) as partial:
+            figure.savefig(partial, dpi=110, format=kind, metadata=about)
+    finally:
+        pyplot().close(figure)
     return path
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from irg.core.digest import digest_of
-from irg.model.device import usual_device
+from irg.model.device import usable_device
 
 _SAMPLE = 1 << 20
 """Bytes of each end of a file that go into a fingerprint: all of a large model would take minutes."""
@@ -63,12 +63,7 @@ def refuse_device(device: str | None) -> None:
     for package in ("transformers", "scipy"):
         if find_spec(package) is None:
             raise ValueError(f"scorers need {package}: pip install 'irg[bench]'")
-    try:
-        torch.empty(0, device=usual_device(device))
-    except (RuntimeError, AssertionError, NotImplementedError) as unusable:
-        raise ValueError(
-            f"device {device!r} cannot be used here: {str(unusable).splitlines()[0]}"
-        ) from unusable
+    usable_device(device)
 
 
 def arithmetic(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
