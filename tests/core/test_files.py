@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from irg.core.files import (
     delete,
     fresh,
     inside,
+    json_line,
     parse_json,
     put_in_place,
     read_json,
+    read_lines,
     read_text,
     told_of,
     write_atomically,
@@ -93,6 +96,20 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"gr\xf6\xdfe")
     with pytest.raises(ValueError, match="x is not UTF-8 text"):
         read_text(tmp_path / "x")
+
+
+def test_only_ends_of_lines_end_a_line(tmp_path: Path) -> None:
+    for content, lines in (
+        ("", []),
+        ("\n", [""]),
+        ("a\r\nb", ["a", "b"]),
+        ("a\u2028\x85\x0cb\n", ["a\u2028\x85\x0cb"]),
+    ):
+        (tmp_path / "x").write_bytes(content.encode())
+        assert read_lines(tmp_path / "x") == lines
+    line = json_line({"\u2028": "\udcff"})
+    (tmp_path / "x").write_text(2 * line, encoding="utf-8")
+    assert [json.loads(one) for one in read_lines(tmp_path / "x")] == 2 * [{"\u2028": "\udcff"}]
 
 
 DEEP = ["[" * 100_000, "[" * 102 + "]" * 102, '{"a":' * 500 + "1" + "}" * 500]

@@ -29,6 +29,15 @@ def test_reads_every_form(files: Path) -> None:
     assert found == ["a cat", "a dog", "a cow", "a fox", "an owl", "a bee", "a bat"]
 
 
+@pytest.mark.parametrize("content", [b"prompt\ncaf\xe9\n", b"prompt\n" + b"x" * 200_000])
+def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(content)
+    for read in (lambda: read_prompts(path), lambda: read_pairs(path, ("prompt",), "image")):
+        with pytest.raises(ValueError, match=r"pairs\.csv cannot be read as csv: "):
+            list(read())
+
+
 @pytest.mark.parametrize(
     "line", ['{"prompt": "x", "image": "gone.png"}', '{"prompt": "x", "image": 3}', '["x"]']
 )

@@ -70,6 +70,16 @@ def test_what_processes_met_that_are_no_longer_there_is_kept(tmp_path: Path) -> 
         half.write_bytes(gathered)
 
 
+def test_a_run_goes_on_after_a_file_of_any_name(tmp_path: Path) -> None:
+    for name in ("a\u2028b.png", "a\x85b.png", "\udcff.png", "\u00e9.png"):
+        log = Rejections(tmp_path, ALONE)
+        log.begin([], 0)
+        log.add([Rejected("0:direct", RowError(name, 7, Fault.UNREADABLE, name))], 2)
+        again = Rejections(tmp_path, ALONE)
+        again.begin([], 2)
+        assert again.counts == Counter({("0:direct", Fault.UNREADABLE): 1})
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"step": 1\n{"step": 2}\n')
     with pytest.raises(ValueError, match=r"rejected\.jsonl, line 1 is not valid JSON"):

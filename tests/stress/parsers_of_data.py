@@ -17,7 +17,7 @@ from pyarrow import parquet
 
 from irg.core.reading import from_base64, image_size, read_image
 from irg.core.trace import Trace, Turn, Verdict, png
-from irg.curate.texts import read_prompts
+from irg.curate.texts import read_pairs, read_prompts
 from irg.data.conversation import ConversationSource
 from irg.data.episodes import EpisodeSource
 from irg.data.findings import Findings, recall, remember
@@ -212,6 +212,7 @@ def _prompts(folder: Path) -> Opened:
             (folder / f"p{suffix}").write_bytes(data)
             try:
                 found.append(list(read_prompts(folder / f"p{suffix}")))
+                found.append(list(read_pairs(folder / f"p{suffix}", ("prompt",), "image")))
             except ValueError:
                 continue
         return found

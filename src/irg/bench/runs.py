@@ -25,7 +25,7 @@ from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
 from irg.bench.store import SeriesStore
 from irg.core.digest import digest_of
-from irg.core.files import read_json, read_text, write_atomically
+from irg.core.files import read_json, read_lines, write_atomically
 from irg.pipeline import Pipeline, Plan, Settings
 from irg.stages.cluster import Cluster
 
@@ -144,8 +144,7 @@ class BenchRun:
 
     @cached_property
     def items(self) -> list[Item]:
-        lines = read_text(self.folder / ITEMS).splitlines()
-        return [_items.validate_json(line) for line in lines]
+        return [_items.validate_json(line) for line in read_lines(self.folder / ITEMS)]
 
     @property
     def turns(self) -> list[int]:

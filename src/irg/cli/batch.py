@@ -20,7 +20,7 @@ from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_em
 from irg.cli.overview import is_overview, write_overview
 from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
-from irg.core.files import read_text
+from irg.core.files import read_lines
 from irg.core.trace import Trace
 from irg.terminal import err
 
@@ -184,7 +184,7 @@ def _fail(order: Order, job: BatchJob, error: str, outcome: BatchOutcome) -> Non
 
 
 def _read(file: Path) -> list[str]:
-    prompts = [line.strip() for line in read_text(file).splitlines() if line.strip()]
+    prompts = [line.strip() for line in read_lines(file) if line.strip()]
     if not prompts:
         raise ValueError(f"{file} holds no prompts: expected one on each line")
     return prompts

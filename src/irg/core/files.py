@@ -83,6 +83,19 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file. Only ends of lines end one, and nothing else that Python takes for one:
+    texts may hold such characters, JSON too."""
+    *lines, last = read_text(path).split("\n")
+    return [*lines, last] if last else lines
+
+
+def json_line(content: Any) -> str:
+    """JSON on a line of its own. What is no Unicode, as some names of files are, is escaped."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="backslashreplace").decode()
+
+
 class BadJson(ValueError):
     """A text that is no JSON, or none that is read here."""
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def prompt_files(paths: Iterable[Path]) -> list[Path]:
 
 def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
     """The prompts of one file, in order. Raises ValueError when it cannot be read as what it is."""
-    try:
+    with _told(path):
         match path.suffix:
             case ".txt":
                 yield from (line.strip() for line in _lines(path))
@@ -50,8 +51,6 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
             case ".parquet":
                 for row in _parquet_rows(path, fields):
                     yield from (row[field] for field in fields if isinstance(row.get(field), str))
-    except (UnicodeDecodeError, BadJson, csv.Error) as broken:
-        raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {broken}") from broken
 
 
 def read_pairs(path: Path, fields: Sequence[str], image: str) -> Iterator[tuple[str, Picture | None]]:
@@ -87,20 +86,30 @@ def _picture(data: bytes, where: str) -> Picture:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    match path.suffix:
-        case ".jsonl":
-            for line in _lines(path):
-                row = parse_json(line, str(path))
-                if not isinstance(row, dict):
-                    raise ValueError(f"{path}: {line.strip()[:80]!r} is no object with fields")
-                yield row
-        case ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file)
-        case ".parquet":
-            yield from _parquet_rows(path)
-        case _:
-            raise ValueError(f"{path}: pictures come beside prompts in .jsonl, .csv and .parquet files")
+    with _told(path):
+        match path.suffix:
+            case ".jsonl":
+                for line in _lines(path):
+                    row = parse_json(line, str(path))
+                    if not isinstance(row, dict):
+                        raise ValueError(f"{path}: {line.strip()[:80]!r} is no object with fields")
+                    yield row
+            case ".csv":
+                with path.open(encoding="utf-8-sig", newline="") as file:
+                    yield from csv.DictReader(file)
+            case ".parquet":
+                yield from _parquet_rows(path)
+            case _:
+                raise ValueError(f"{path}: pictures come beside prompts in .jsonl, .csv and .parquet files")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What makes no sense of a file is told with its name."""
+    try:
+        yield
+    except (UnicodeDecodeError, BadJson, csv.Error) as broken:
+        raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {broken}") from broken
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """What a data set holds: documents by mode, their lengths, sizes of pictures, and every row of no use."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from irg.core import Document, pieces
+from irg.core.files import json_line
 from irg.core.trace import Trace
 from irg.data import learning
 from irg.data.learning import Mode, UnfitError
@@ -140,10 +140,8 @@ def by_reason(findings: Iterable[Finding]) -> dict[Fault, list[Finding]]:
 
 
 def lines_of(findings: Iterable[Finding]) -> str:
-    """The findings for a file, a JSON object a line. Names of files need not be Unicode: what is not is
-    escaped."""
-    lines = "".join(json.dumps(one.as_json(), ensure_ascii=False) + "\n" for one in findings)
-    return lines.encode(errors="backslashreplace").decode()
+    """The findings for a file, a JSON object a line."""
+    return "".join(json_line(one.as_json()) for one in findings)
 
 
 def inspect(source: Source, settings: Inspecting, watch: Watch = lambda stage, index: None) -> Inspection:

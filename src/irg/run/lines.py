@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from irg.core.files import read_text
+from irg.core.files import read_lines
 
 
 def lines_until(path: Path, step: int, after: int = -1) -> Iterator[str]:
@@ -13,7 +13,7 @@ def lines_until(path: Path, step: int, after: int = -1) -> Iterator[str]:
     A process that was killed may have left half a line at the end, which is not among them. Raises ValueError
     for any other that is no JSON.
     """
-    lines = read_text(path).splitlines()
+    lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         try:
             of_line = json.loads(line)["step"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from irg.core.files import write_atomically
+from irg.core.files import json_line, write_atomically
 from irg.data.source import Fault
 from irg.data.streams import Rejected
 from irg.run.lines import lines_until
@@ -36,10 +36,11 @@ class Rejections:
         them, as there may be fewer now. All processes call it.
         """
         if self.layout.is_first:
-            lines = [_line(one, 0) for one in known] + _met_until(self.path.parent, step)
+            met = [f"{line}\n" for line in _met_until(self.path.parent, step)]
+            lines = [_line(one, 0) for one in known] + met
             for record in map(json.loads, lines):
                 self.counts[record["stream"], Fault(record["reason"])] += 1
-            write_atomically(self.path, "".join(f"{line}\n" for line in lines))
+            write_atomically(self.path, "".join(lines))
             for path in _files(self.path.parent):
                 if path != self.path:
                     path.unlink()
@@ -52,8 +53,8 @@ class Rejections:
             self.counts[one.stream, one.error.reason] += 1
             lines.append(_line(one, step))
         if lines:
-            with self.path.open("a") as file:
-                file.writelines(f"{line}\n" for line in lines)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.writelines(lines)
 
     def report(self, console: Console) -> Counter[tuple[str, Fault]]:
         """Counts over all processes, shown by the first. All processes call it."""
@@ -81,4 +82,4 @@ def _met_until(folder: Path, step: int) -> list[str]:
 
 
 def _line(one: Rejected, step: int) -> str:
-    return json.dumps({"step": step, **one.record()}, ensure_ascii=False)
+    return json_line({"step": step, **one.record()})

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_lines
 from irg.core.values import check_number
 from irg.report import plots
 
@@ -18,7 +18,7 @@ def read_metrics(run: Path) -> dict[str, list[tuple[int, float]]]:
     if not path.exists():
         raise ValueError(f"{run} holds no metrics: metrics.jsonl is missing")
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for line in read_text(path).splitlines():
+    for line in read_lines(path):
         values = parse_json(line, str(path))
         if not isinstance(values, dict):
             raise ValueError(f"{path} holds {line[:80]!r}: expected JSON objects, one a line")
