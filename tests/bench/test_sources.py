@@ -99,6 +99,9 @@ def test_other_data_is_refused_unless_it_is_asked_for(address: str, tmp_path: Pa
     with pytest.raises(ValueError, match=r"prompts.jsonl is [0-9a-f]{12}, not .*--allow-modified-data"):
         official_files(benchmark, tmp_path)
     assert official_files(benchmark, tmp_path, allow_modified=True).modified == ("prompts.jsonl",)
+    begun = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in DATA.items()}
+    known = replace(COLOURS, sources=files(address, **begun))
+    assert official_files(known, tmp_path, allow_modified=True).modified == ("prompts.jsonl",)
 
 
 def test_the_folder_is_given_or_named_after_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,8 @@ def test_pictures_that_a_judge_behind_an_address_has_scored_are_exported_with_wh
     (work / "pictures").mkdir()
     for number in range(1, 6):
         (work / "pictures" / f"{number}.png").write_bytes(picture((number, 0, 0)).data)
-    arguments = ("pictures", "--benchmark", "wise-verified", "--out", "run", "--sources", "sources", "--json")
+    arguments = ("pictures", "--benchmark", "wise-verified", "--out", "run", "--sources", "sources")
+    arguments += ("--allow-modified-data", "--json")
     with serving(Behaviour(answer=lambda body: "?" if '"p5"' in words(body) else "Score: 1")) as server:
         judge = [f"base_url={server.url}", "modified_templates=true", "wait=0.01"]
         told = [part for setting in judge for part in ("--judge", setting)]

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from irg.cli import fit
 from irg.cli.description import describe
 from irg.cli.fit import memory_of, picked, ways
 from irg.model.config import bagel_7b, write_config
@@ -44,6 +45,14 @@ def test_a_7b_model_in_gpus_of_all_sizes(bagel: Path) -> None:
 
 def test_the_machine_says_what_is_free() -> None:
     assert 1e8 < memory_of(torch.device("cpu")) < 1e14
+
+
+def test_where_nothing_says_what_is_free_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, work: Path) -> None:
+    with pytest.raises(ValueError, match="how much memory mps has is not known here: say it with --memory"):
+        memory_of(torch.device("mps"))
+    monkeypatch.setattr(fit, "_MACHINE", work / "missing")
+    with pytest.raises(ValueError, match="how much memory cpu has is not known here"):
+        memory_of(torch.device("cpu"))
 
 
 def test_the_command_says_what_to_type(run: Run, bagel: Path) -> None:

@@ -22,7 +22,8 @@ BASE_TURN = 0
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """An official file: its place in the benchmark's folder, where it is fetched from, and its hash if known.
+    """An official file: its place in the benchmark's folder, where it is fetched from, and its hash, or the
+    beginning of it, if known.
 
     The address is an `https:` one, or `hf://datasets/OWNER/NAME@REVISION/PATH` of the hub.
     """
@@ -30,6 +31,10 @@ class OfficialFile:
     path: str
     address: str
     sha256: str | None = None
+
+    def fits(self, found: str) -> bool:
+        """Whether a file of this hash may be it."""
+        return self.sha256 is None or found.startswith(self.sha256)
 
 
 class Status(StrEnum):

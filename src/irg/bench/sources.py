@@ -49,7 +49,7 @@ def official_files(benchmark: Benchmark, folder: Path, allow_modified: bool = Fa
             f"{benchmark.name}, or name a folder that has it with --sources or {VARIABLE}"
         )
     hashes = {one.path: _hash(folder / one.path) for one in benchmark.sources}
-    modified = tuple(one.path for one in benchmark.sources if one.sha256 not in (None, hashes[one.path]))
+    modified = tuple(one.path for one in benchmark.sources if not one.fits(hashes[one.path]))
     if modified and not allow_modified:
         wanted = {one.path: one.sha256 for one in benchmark.sources}
         told = "; ".join(
@@ -69,13 +69,13 @@ def download(
     when it is whole and what it should be. Raises ValueError for one that is not."""
     for one in benchmark.sources:
         path = inside(folder, one.path)
-        is_there = path.is_file() and one.sha256 in (None, _hash(path))
+        is_there = path.is_file() and one.fits(_hash(path))
         if not is_there:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_name(f".{path.name}.partial")
             try:
                 _fetch(one.address, partial)
-                if one.sha256 not in (None, found := _hash(partial)):
+                if not one.fits(found := _hash(partial)):
                     raise ValueError(f"{one.address} is {found}, expected {one.sha256}: it was changed there")
                 put_in_place(partial, path)
             finally:

@@ -72,8 +72,6 @@ class Content:
     """What is in a tree: by item and number the file of each picture, and all that is wrong, as paths in it;
     of what cannot be read also why."""
 
-    folder: Path
-    expected: int
     places: Mapping[tuple[str, int], tuple[Path, PictureFile]]
     missing: tuple[str, ...]
     unreadable: Mapping[str, str]
@@ -92,24 +90,12 @@ class Content:
         return {kind: paths for kind, paths in found.items() if paths}
 
     def pictures(self, item: Item) -> dict[int, ShownPicture | str]:
-        """The pictures of an item by their numbers, or why there is none."""
-        return {number: self._picture((item.id, number)) for number in range(len(item.seeds))}
-
-    def _picture(self, key: tuple[str, int]) -> ShownPicture | str:
-        if key not in self.places:
-            return NOT_DRAWN
-        path, place = self.places[key]
-        if not path.is_file():
-            return NOT_DRAWN
-        data = path.read_bytes()
-        if place.grid is None:
-            return ShownPicture(data, path)
-        try:
-            tiles = split(data, place.grid, str(path))
-        except ImageError:
-            return ShownPicture(data, path)  # which is then told to be unreadable
-        position = place.pictures.index(key[1])
-        return ShownPicture(png(tiles[position]), path) if position in tiles else NOT_DRAWN
+        """The pictures of an item by their numbers, or why there is none. A file of several is read once."""
+        found: dict[int, ShownPicture | str] = dict.fromkeys(range(len(item.seeds)), NOT_DRAWN)
+        for path, one in {self.places[key] for number in found if (key := (item.id, number)) in self.places}:
+            if path.is_file():
+                found |= _shown(path, one)
+        return found
 
 
 def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read: bool = True) -> Content:
@@ -148,8 +134,6 @@ def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read:
         for number in wanted[stem][1].pictures
     }
     return Content(
-        folder,
-        sum(len(item.seeds) for item in items),
         places,
         tuple(one.path + tree.suffixes[0] for stem, (_, one) in wanted.items() if stem not in found),
         {found[stem].relative_to(folder).as_posix(): why for stem, why in faults.items()},
@@ -213,6 +197,20 @@ def _fault(path: Path, one: PictureFile) -> str | None:
     except (ImageError, OSError) as error:
         return str(error).removeprefix(path.name).strip(" :")
     return None
+
+
+def _shown(path: Path, one: PictureFile) -> dict[int, ShownPicture]:
+    """The pictures in a file by their numbers. A grid that cannot be read stands for each of its own, which
+    are then told to be unreadable."""
+    data = path.read_bytes()
+    if one.grid is None:
+        return {one.pictures[0]: ShownPicture(data, path)}
+    try:
+        tiles = split(data, one.grid, str(path))
+    except ImageError:
+        return dict.fromkeys(one.pictures, ShownPicture(data, path))
+    numbers = dict(enumerate(one.pictures))
+    return {numbers[place]: ShownPicture(png(tile), path) for place, tile in tiles.items()}
 
 
 def _data(pictures: Mapping[int, ShownPicture], one: PictureFile) -> bytes:

@@ -30,6 +30,7 @@ _WAYS = (
     (Quantize.INT8, Offload.EXPERTS),
 )
 """From the exact and fast to what is less of either. float8 takes what int8 does, and is further off."""
+_MACHINE = Path("/proc/meminfo")
 _WASTE = 1.1
 _BRANCHES = 3
 
@@ -74,9 +75,10 @@ def memory_of(device: torch.device) -> int:
     """Bytes that a device has: of a GPU all, of a machine what is free now."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
+    if device.type == "cpu" and _MACHINE.exists():
+        for line in _MACHINE.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
     raise ValueError(f"how much memory {device} has is not known here: say it with --memory")
 
 

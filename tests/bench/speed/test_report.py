@@ -45,5 +45,11 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
         read_run(tmp_path / "other.json")
 
 
+def test_a_run_is_of_numbers(speed: Speed, tmp_path: Path) -> None:
+    write(summary(speed) | {"peak_bytes": "many"}, tmp_path / "torn.json")
+    with pytest.raises(ValueError, match=r"torn\.json is no run of irg bench speed: peak bytes"):
+        read_run(tmp_path / "torn.json")
+
+
 def test_the_plot_is_a_picture(speed: Speed, tmp_path: Path) -> None:
     assert plot(speed, tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")

@@ -7,6 +7,7 @@ from typing import Any
 
 from irg.bench.speed.measure import DRAWING, TEXT, Speed
 from irg.core.files import read_json, write_atomically
+from irg.core.values import check_number
 from irg.report.plots import COLOURS, bare, pyplot, save
 
 
@@ -62,9 +63,12 @@ def read_run(path: Path) -> dict[str, Any]:
     """A run as `--json` printed it. Raises ValueError for what is none."""
     found = read_json(path)
     try:
-        compared(found, found)
+        for name, value, _ in compared(found, found):
+            check_number(name, value)
     except (KeyError, TypeError, AttributeError) as missing:
         raise ValueError(f"{path} is no run of irg bench speed: it lacks {missing}") from missing
+    except ValueError as wrong:
+        raise ValueError(f"{path} is no run of irg bench speed: {wrong}") from wrong
     return found
 
 

@@ -232,9 +232,9 @@ OF_2026 = Protocol(
     name="wise-verified",
     edition=VERIFIED,
     sources=(
-        _file("data_verified/cultural_common_sense_verified.json"),
-        _file("data_verified/spatio-temporal_reasoning_verified.json"),
-        _file("data_verified/natural_science_verified.json"),
+        _file("data_verified/cultural_common_sense_verified.json", "23482925266e"),
+        _file("data_verified/spatio-temporal_reasoning_verified.json", "42c0b9d82936"),
+        _file("data_verified/natural_science_verified.json", "6f346c336f16"),
         _file("vllm_eval.py"),
     ),
     script="vllm_eval.py",
