@@ -154,6 +154,11 @@ def test_what_is_not_at_hand_is_planned_with_typical_sizes(
             "data=[{path: no/where}]",
             "no/where: no such file or folder (data=[{path: no/where}])",
         ),
+        (
+            "smoke",
+            "seed=99999999999999999999",
+            "seed: 99999999999999999999: Input should be less than 92233720",
+        ),
         ("bagel_stage1", "parts=no/such/parts", "no/such/parts is neither a folder nor a hub id"),
         ("embedded_base", "seed=1", "runs/embedded/parts is neither a folder nor a hub id"),
     ],

@@ -7,13 +7,15 @@ from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 _MOST_FAULTS = 10
 _LONGEST = 80
 """Characters of a value that a message repeats."""
 
+Seed = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+"""What generators take."""
 Location = tuple[int | str, ...]
 """A place as pydantic tells it."""
 

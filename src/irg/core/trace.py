@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from irg.core.files import inside, read_json, write_atomically
 from irg.core.reading import read_image
-from irg.core.settings import BaseSettings, checked
+from irg.core.settings import BaseSettings, Seed, checked
 
 VERSION = 1
 _PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
@@ -143,7 +143,7 @@ class _SavedTrace(_Saved):
 
     prompt: str
     turns: list[_SavedTurn]
-    seed: int = Field(ge=-(1 << 63), lt=1 << 63)
+    seed: Seed
     source: str | None
     system_prompt: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)

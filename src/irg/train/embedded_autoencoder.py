@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irg.core.files import write_atomically
 from irg.core.recipe import Recipe
+from irg.core.settings import Seed
 from irg.model import Autoencoder
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.config import AutoencoderConfig
@@ -47,7 +48,7 @@ class AutoencoderRecipe(Recipe):
 
     makes: ClassVar[str] = PARTS
     kind: str = "autoencoder"
-    seed: int = 0
+    seed: Seed = 0
     steps: int = 36_000
     batch: int = 16
     crop: int = 64

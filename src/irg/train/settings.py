@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from irg.core.recipe import Recipe
-from irg.core.settings import BaseSettings
+from irg.core.settings import BaseSettings, Seed
 from irg.data.compose import Dropout, Noising
 from irg.data.learning import Mode, ModeQuestions
 from irg.data.scene_source import SceneKind
@@ -37,7 +37,7 @@ class DataSettings(BaseSettings):
     required: tuple[Mode, ...] = ()
     """Modes of which every step has at least one document."""
     size: int = Field(1_000_000, ge=1)
-    seed: int = 0
+    seed: Seed = 0
     right: float = Field(0.3, ge=0, le=1)
     """Of scenes: how many there are, their seed, and the share of first pictures that are right already."""
 
@@ -108,7 +108,7 @@ class TrainRecipe(Recipe):
     """The sizes of a model drawn at random."""
     parts: str | None = None
     """Where the tokenizer and the autoencoder come from; None: from `init`."""
-    seed: int = 0
+    seed: Seed = 0
     steps: int | None = Field(None, ge=1)
     epochs: int | None = Field(None, ge=1)
     stop_at: int | None = Field(None, ge=1)
