@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from irg.cli.processes import Crew, crew
+from irg.cli.processes import ProcessCrew, crew
 from irg.core.trace import Trace
 from tests.cli.conftest import ENVIRONMENT, SMALL
 
@@ -13,7 +13,7 @@ PROMPTS = ("a red circle", "a blue star", "two hearts", "a dog", "a pink square"
 
 
 def test_shares_are_disjoint_and_all_of_it() -> None:
-    shares = [Crew(rank, 3).share(PROMPTS) for rank in range(3)]
+    shares = [ProcessCrew(rank, 3).share(PROMPTS) for rank in range(3)]
     assert sorted(prompt for share in shares for prompt in share) == sorted(PROMPTS)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -21,7 +21,7 @@ def test_shares_are_disjoint_and_all_of_it() -> None:
 def test_alone_there_is_nothing_to_wait_for() -> None:
     with crew(None) as us:
         us.wait()
-        assert (us, us.share([1, 2]), us.gathered("x")) == (Crew(0, 1), [1, 2], ["x"])
+        assert (us, us.share([1, 2]), us.gathered("x")) == (ProcessCrew(0, 1), [1, 2], ["x"])
 
 
 def test_two_processes_draw_a_file_of_prompts(work: Path, scenes_checkpoint: Path) -> None:

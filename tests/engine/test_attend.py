@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from irg.core import Document, Kind, Segment, SpecialTokens, dense_mask, pack
-from irg.engine import Pool, Strand, append, new_strands
+from irg.engine import SlotPool, Strand, append, new_strands
 from irg.engine.attend import Lane, Part, StrandAttend, parts_of, text_parts
 from irg.engine.strand import with_room
 from irg.model import ModelConfig, UnifiedModel
@@ -55,7 +55,7 @@ def test_a_picture_is_its_delimiters_and_its_content(sampler: Sampler) -> None:
 def strands(model: UnifiedModel, special: SpecialTokens, *lengths: int) -> tuple[Strand, ...]:
     sampler = Sampler(3, model.config)
     documents = [(sampler.text(length),) for length in lengths]
-    return append(model, new_strands(Pool(model), len(lengths)), documents, special)
+    return append(model, new_strands(SlotPool(model), len(lengths)), documents, special)
 
 
 def noisy(model: UnifiedModel, special: SpecialTokens, *lengths: int) -> StrandAttend:
@@ -87,7 +87,7 @@ def test_single_tokens_of_rows_of_different_lengths_go_through_as_one(
 
 def test_masks_are_left_out_where_all_is_seen(model: UnifiedModel, special: SpecialTokens) -> None:
     assert all(place.mask is None and not place.is_causal for place in noisy(model, special, 3, 5).places)
-    (fresh,) = with_room(new_strands(Pool(model)), [4])
+    (fresh,) = with_room(new_strands(SlotPool(model)), [4])
     (place,) = StrandAttend([fresh], [text_parts(4)]).places
     assert place.mask is None and place.is_causal
     (place,) = StrandAttend(strands(model, special, 2), [text_parts(1)]).places

@@ -9,10 +9,10 @@ from irg.engine import (
     EXACT,
     Easel,
     Guidance,
-    Pool,
     Renorm,
     Saving,
     Sketch,
+    SlotPool,
     Solver,
     Strand,
     append,
@@ -36,7 +36,7 @@ def strands(
     """Documents of a seed; `rows` picks some of them, so that a row can also stand alone."""
     sampler = Sampler(seed, model.config)
     documents = [tuple(sampler.document(READABLE)) for _ in GRIDS]
-    return append(model, new_strands(Pool(model), len(rows)), [documents[row] for row in rows], special)
+    return append(model, new_strands(SlotPool(model), len(rows)), [documents[row] for row in rows], special)
 
 
 def sketches(
@@ -94,7 +94,7 @@ def test_schedules_out_of_range() -> None:
 
 
 def test_latents_fit_their_grid(model: UnifiedModel) -> None:
-    (strand,) = new_strands(Pool(model))
+    (strand,) = new_strands(SlotPool(model))
     with pytest.raises(ValueError, match=r"3 latent tokens for a grid of \(2, 2\)"):
         Sketch(strand, None, None, Grid(2, 2), (1.0, 0.0), OFF, torch.zeros(3, 8))
 
@@ -105,7 +105,7 @@ def test_euler_steps_along_the_velocity(
     """Against a loop that lays the noisy image out anew behind the whole prompt, without a cache."""
     prompt, noisy = sampler.text(5), sampler.image(Kind.NOISY, 2, 3)
     schedule = shifted_schedule(4, 3.0)
-    (main,) = append(model, new_strands(Pool(model)), [(prompt,)], special)
+    (main,) = append(model, new_strands(SlotPool(model)), [(prompt,)], special)
     start = Sketch(main, None, None, Grid(2, 3), schedule, OFF, noisy.values)
     with pytest.raises(ValueError, match="nothing has been drawn yet"):
         _ = start.estimate_NV

@@ -3,14 +3,14 @@ import pickle
 import pytest
 import torch
 
-from irg.engine import Pool
+from irg.engine import SlotPool
 from irg.engine.pool import GROWTH
 from irg.model import UnifiedModel
 
 
 @pytest.fixture
-def pool(model: UnifiedModel) -> Pool:
-    return Pool(model)
+def pool(model: UnifiedModel) -> SlotPool:
+    return SlotPool(model)
 
 
 def rows(slots: tuple) -> list[int]:
@@ -18,14 +18,14 @@ def rows(slots: tuple) -> list[int]:
 
 
 def test_a_slab_has_room_for_every_layer_in_the_models_type(double_model: UnifiedModel) -> None:
-    (slot,) = Pool(double_model).take(1, 5)
+    (slot,) = SlotPool(double_model).take(1, 5)
     decoder = double_model.config.decoder
     expected = (decoder.num_layers, 2, 1, GROWTH, decoder.num_kv_heads, decoder.head_width)
     assert slot.slab.pairs.shape == expected and slot.room == GROWTH
     assert slot.slab.pairs.dtype is torch.float64
 
 
-def test_slots_are_neighbours_and_never_move(pool: Pool) -> None:
+def test_slots_are_neighbours_and_never_move(pool: SlotPool) -> None:
     first = pool.take(3, GROWTH)
     block = first[0].slab.pairs
     second = pool.take(2, GROWTH + 1)
@@ -34,7 +34,7 @@ def test_slots_are_neighbours_and_never_move(pool: Pool) -> None:
     assert second[0].room == 2 * GROWTH
 
 
-def test_what_nobody_holds_is_taken_again(pool: Pool) -> None:
+def test_what_nobody_holds_is_taken_again(pool: SlotPool) -> None:
     slab = pool.reserve(4, GROWTH)
     held = list(pool.take(4, 10))
     del held[1]
@@ -46,12 +46,12 @@ def test_what_nobody_holds_is_taken_again(pool: Pool) -> None:
     assert pool.take(4, 10)[0].slab is not slab
 
 
-def test_a_slab_that_is_too_small_is_left(pool: Pool) -> None:
+def test_a_slab_that_is_too_small_is_left(pool: SlotPool) -> None:
     slab = pool.reserve(2, GROWTH)
     assert pool.take(1, GROWTH + 1)[0].slab is not slab
 
 
-def test_slabs_go_with_their_last_slot_unless_they_are_reserved(pool: Pool) -> None:
+def test_slabs_go_with_their_last_slot_unless_they_are_reserved(pool: SlotPool) -> None:
     kept = pool.reserve(1, GROWTH)
     slots = pool.take(2, GROWTH)
     assert len(list(pool)) == 2
@@ -59,7 +59,7 @@ def test_slabs_go_with_their_last_slot_unless_they_are_reserved(pool: Pool) -> N
     assert list(pool) == [kept]
 
 
-def test_a_slot_is_clean_again(pool: Pool) -> None:
+def test_a_slot_is_clean_again(pool: SlotPool) -> None:
     """What an earlier row left there might be no number, and spread."""
     slab = pool.reserve(1, GROWTH)
     (slot,) = pool.take(1, 4)
@@ -70,14 +70,14 @@ def test_a_slot_is_clean_again(pool: Pool) -> None:
     assert slot.slab is slab and not slab.pairs.isnan().any()
 
 
-def test_slots_made_in_inference_mode_can_be_written_outside_it(pool: Pool) -> None:
+def test_slots_made_in_inference_mode_can_be_written_outside_it(pool: SlotPool) -> None:
     with torch.inference_mode():
         (slot,) = pool.take(1, 4)
     slot.slab.pairs[:, :, 0, 0] = 1.0
     assert slot.slab.pairs.sum() > 0
 
 
-def test_a_pool_begins_anew_in_another_process(pool: Pool) -> None:
+def test_a_pool_begins_anew_in_another_process(pool: SlotPool) -> None:
     slots = pool.take(2, 4)
     again = pickle.loads(pickle.dumps(pool))
     assert not list(again) and len(list(pool)) == 1 and slots

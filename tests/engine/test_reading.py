@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack, pack_tokens
-from irg.engine import Pool, Strand, append, new_strands
+from irg.engine import SlotPool, Strand, append, new_strands
 from irg.engine.attend import Parts, StrandAttend, parts_of, text_parts
 from irg.engine.pool import GROWTH
 from irg.engine.strand import with_room
@@ -106,7 +106,7 @@ def test_any_split_is_one_forward(
     document = Sampler(seed, config).document(READABLE, most=6)
     for exact, which in ((1e-12, double_model), (1e-5, model)):
         expected, packed = at_once(which, document, special)
-        reader = Reader(which, special, random.Random(seed), list(new_strands(Pool(which))))
+        reader = Reader(which, special, random.Random(seed), list(new_strands(SlotPool(which))))
         (got,) = reader.read([document])
         difference = (got - expected).abs().max() / expected.abs().max()
         assert difference <= exact
@@ -123,7 +123,10 @@ def test_rows_of_a_ragged_batch_are_as_if_alone(
     sampler = Sampler(seed, config)
     documents = [sampler.document(READABLE, most=6) for _ in range(sampler.random.randint(2, 4))]
     documents += documents[:1]
-    strands = [new_strands(Pool(double_model))[0], *new_strands(Pool(double_model), len(documents) - 1)]
+    strands = [
+        new_strands(SlotPool(double_model))[0],
+        *new_strands(SlotPool(double_model), len(documents) - 1),
+    ]
     reader = Reader(double_model, special, random.Random(seed), strands)
     for row, (got, document) in enumerate(zip(reader.read(documents), documents, strict=True)):
         expected, packed = at_once(double_model, document, special)
@@ -134,18 +137,18 @@ def test_rows_of_a_ragged_batch_are_as_if_alone(
 
 def test_appending_is_reading(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
     segments = (sampler.text(4), sampler.image(Kind.CLEAN, 2, 3), sampler.image(Kind.VIEW, 2, 2))
-    strands = append(model, new_strands(Pool(model)), [segments[:1]], special)
+    strands = append(model, new_strands(SlotPool(model)), [segments[:1]], special)
     (strand,) = append(model, strands, [segments[1:]], special)
     assert strand.history == segments
     assert strand.length == 6 + 8 + 6 and strand.position == 6 + 1 + 1
-    (whole,) = append(model, new_strands(Pool(model)), [segments], special)
+    (whole,) = append(model, new_strands(SlotPool(model)), [segments], special)
     assert torch.allclose(held(strand), held(whole), rtol=0, atol=1e-5)
 
 
 def test_some_or_all_rows_may_have_nothing_to_read(
     model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    strands = new_strands(Pool(model), 2)
+    strands = new_strands(SlotPool(model), 2)
     after = append(model, strands, [(), (sampler.text(1),)], special)
     assert after[0] is strands[0] and (after[1].length, after[1].position) == (3, 3)
     assert append(model, after, [(), ()], special) == after
@@ -154,7 +157,7 @@ def test_some_or_all_rows_may_have_nothing_to_read(
 def test_looking_ahead_leaves_the_strand_alone(
     model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
-    strands = append(model, new_strands(Pool(model)), [(sampler.text(4),)], special)
+    strands = append(model, new_strands(SlotPool(model)), [(sampler.text(4),)], special)
     before = held(strands[0])
     outlook(model, strands, special)
     assert torch.equal(held(strands[0]), before)
@@ -165,7 +168,7 @@ def test_every_beginning_stays_valid_while_strands_grow_and_part(
     model: UnifiedModel, sampler: Sampler, special: SpecialTokens
 ) -> None:
     """The slots have to be left for larger ones on the way, and one row goes two ways."""
-    strands, kept = new_strands(Pool(model), 2), []
+    strands, kept = new_strands(SlotPool(model), 2), []
     for kind in (Kind.TEXT, Kind.CLEAN, Kind.VIEW, Kind.TEXT):
         strands = append(model, strands, [(sampler.segment([kind]),) for _ in range(2)], special)
         kept.append((strands, outlook(model, strands, special)))
@@ -180,7 +183,7 @@ def test_rows_mixed_anew_are_as_in_any_other_batch(
 ) -> None:
     """Rows of three batches, of different lengths, in one pass."""
     batches = [
-        append(double_model, new_strands(Pool(double_model), 2), documents, special)
+        append(double_model, new_strands(SlotPool(double_model), 2), documents, special)
         for documents in (
             [(sampler.text(3),), (sampler.text(8),)],
             [(sampler.image(Kind.VIEW, 2, 3),), (sampler.text(1), sampler.image(Kind.CLEAN, 1, 2))],
@@ -194,7 +197,7 @@ def test_rows_mixed_anew_are_as_in_any_other_batch(
 
 
 def test_what_a_strand_does_not_take(model: UnifiedModel, sampler: Sampler, special: SpecialTokens) -> None:
-    strands = new_strands(Pool(model), 2)
+    strands = new_strands(SlotPool(model), 2)
     with pytest.raises(ValueError, match="1 documents for 2 strands"):
         append(model, strands, [(sampler.text(1),)], special)
     noisy = (sampler.image(Kind.NOISY, 1, 1),)
@@ -204,5 +207,5 @@ def test_what_a_strand_does_not_take(model: UnifiedModel, sampler: Sampler, spec
 
 
 def test_an_empty_text_is_read_as_its_delimiters(model: UnifiedModel, special: SpecialTokens) -> None:
-    (strand,) = append(model, new_strands(Pool(model)), [(Segment(Kind.TEXT, Role.PROMPT, ()),)], special)
+    (strand,) = append(model, new_strands(SlotPool(model)), [(Segment(Kind.TEXT, Role.PROMPT, ()),)], special)
     assert (strand.length, strand.position) == (2, 2)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from irg.core import Kind, Segment, SpecialTokens
-from irg.engine import Pool, Strand, append, copies, longest_beginning, new_strands
+from irg.engine import SlotPool, Strand, append, copies, longest_beginning, new_strands
 from irg.engine.pool import GROWTH
 from irg.engine.strand import with_room
 from irg.model import UnifiedModel
@@ -11,7 +11,7 @@ from tests.samples import Sampler
 
 
 def read(model: UnifiedModel, special: SpecialTokens, *segments: Segment) -> Strand:
-    (strand,) = append(model, new_strands(Pool(model)), [segments], special)
+    (strand,) = append(model, new_strands(SlotPool(model)), [segments], special)
     return strand
 
 

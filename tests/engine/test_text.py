@@ -8,8 +8,8 @@ from irg.core import Kind, Role, SpecialTokens, pack_tokens
 from irg.engine import (
     Draws,
     Line,
-    Pool,
     SeededDraws,
+    SlotPool,
     Strand,
     TextSampling,
     Writing,
@@ -32,7 +32,7 @@ def prompted(
 ) -> tuple[Strand, ...]:
     sampler = Sampler(seed, model.config)
     texts = [(sampler.text(length),) for length in lengths]
-    return append(model, new_strands(Pool(model), len(lengths)), texts, special)
+    return append(model, new_strands(SlotPool(model), len(lengths)), texts, special)
 
 
 def begun(
@@ -134,7 +134,7 @@ def test_rows_of_a_batch_write_what_they_would_alone(
     assert len({len(ids) for ids in ids_of(together)}) > 1
     assert together.strands is not None
     for row, strand in enumerate(prompted(model, special, lengths)):
-        (alone,) = append(model, new_strands(Pool(model)), [strand.history], special)
+        (alone,) = append(model, new_strands(SlotPool(model)), [strand.history], special)
         single = last(model, begun([alone], sampling, special, [SeededDraws(row)]), early)
         assert single.lines[0].ids == together.lines[row].ids
         assert single.lines[0].capped == together.lines[row].capped

@@ -11,9 +11,9 @@ import torch
 from irg.core import Grid, Kind, Role, Segment, SpecialTokens
 from irg.engine import (
     Guidance,
-    Pool,
     Renorm,
     Sketch,
+    SlotPool,
     Strand,
     append,
     denoise,
@@ -92,7 +92,7 @@ class Bench:
 
     def read(self, contents: str) -> Strand:
         """The context of a list such as "A VAE(img) ViT(img) C"."""
-        strands = new_strands(Pool(self.model))
+        strands = new_strands(SlotPool(self.model))
         for item in contents.split():
             strands = append(self.model, strands, [(self._segment(item),)], self.special)
         return strands[0]
@@ -210,7 +210,7 @@ def test_the_finished_image(name: str, bench: Bench, agree: Agree) -> None:
 def test_a_batch_of_sizes(name: str, bench: Bench, agree: Agree) -> None:
     noises = sorted(GOLDEN.names(r"batch\.noise\d+"))
     described = [GOLDEN.says(noise, r"context (\w+), (\d+)x(\d+)") for noise in noises]
-    strands = new_strands(Pool(bench.model), len(noises))
+    strands = new_strands(SlotPool(bench.model), len(noises))
     texts = [(bench._segment(match[1]),) for match in described]
     strands = append(bench.model, strands, texts, bench.special)
     how = GOLDEN.says(GOLDEN.names(r"batch\.final\d+")[0], r"num_timesteps=(\d+).*shift ([\d.]+)")

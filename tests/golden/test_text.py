@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from irg.core import Document, Kind, Role, Segment, SpecialTokens, pack
-from irg.engine import Line, Pool, SeededDraws, Strand, TextSampling, Writing, append, new_strands, write
+from irg.engine import Line, SeededDraws, SlotPool, Strand, TextSampling, Writing, append, new_strands, write
 from irg.engine.attend import StrandAttend, text_parts
 from irg.engine.sampling import choose
 from irg.model import UnifiedModel
@@ -33,7 +33,7 @@ def cached(strands: Strands, letter: str, layer: int) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def after_prompt(reference_model: UnifiedModel, tokenizer: Tokenizer) -> Strands:
-    empty = new_strands(Pool(reference_model))
+    empty = new_strands(SlotPool(reference_model))
     return append(reference_model, empty, [(text("prompt_ids"),)], tokenizer.special)
 
 
@@ -47,7 +47,7 @@ def batch(reference_model: UnifiedModel, tokenizer: Tokenizer) -> Strands:
     """One row per digit, each reading the texts of its letters in order."""
     rows = sorted({name[-1] for name in GOLDEN.names(r"batch\.[A-Z]\d")})
     letters = sorted({name[-2] for name in GOLDEN.names(r"batch\.[A-Z]\d")})
-    strands = new_strands(Pool(reference_model), len(rows))
+    strands = new_strands(SlotPool(reference_model), len(rows))
     for letter in letters:
         texts = [(text(f"batch.{letter}{row}"),) for row in rows]
         strands = append(reference_model, strands, texts, tokenizer.special)
@@ -72,7 +72,7 @@ def test_cached_keys_and_values(
 
 @pytest.mark.parametrize("name", GOLDEN.claim("hidden", r"prompt2\.hidden"))
 def test_hidden_states(name: str, reference_model: UnifiedModel, tokenizer: Tokenizer, agree: Agree) -> None:
-    (strand,), streams = new_strands(Pool(reference_model)), None
+    (strand,), streams = new_strands(SlotPool(reference_model)), None
     texts = ["prompt_ids", "prompt2_ids"][: 1 if name == "hidden" else 2]
     for segment in map(text, texts):
         packed = pack([Document((segment,))], tokenizer.special, [strand.position])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from irg.model import ModelConfig, Projected, Wanted
+from irg.model import ModelConfig, Projected, WantedStreams
 from irg.model.attention import Attended, in_expert_order
 from irg.model.decoder import Decoder, DecoderLayer, Expert, RMSNorm, rope_table, rotate, turning
 
@@ -124,8 +124,10 @@ def test_a_decoder_is_its_layers_in_turn_and_a_norm_for_each_stream(config: Mode
     assert torch.equal(got[1], decoder.generation_norm(expected[1]))
 
 
-@pytest.mark.parametrize("wanted", Wanted)
-def test_what_is_wanted_is_the_same_and_what_is_not_asks_nothing(config: ModelConfig, wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", WantedStreams)
+def test_what_is_wanted_is_the_same_and_what_is_not_asks_nothing(
+    config: ModelConfig, wanted: WantedStreams
+) -> None:
     """In the last layer alone; keys and values are there all the same, for who stores them."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -147,8 +149,10 @@ def test_what_is_wanted_is_the_same_and_what_is_not_asks_nothing(config: ModelCo
     with torch.no_grad():
         got = decoder(both, tables, watched, wanted)
     assert asked[:-1] == [(True, True)] * (len(asked) - 1)
-    assert asked[-1] == (Wanted.UNDERSTANDING in wanted, Wanted.GENERATION in wanted)
-    for ours, expected, flag in zip(got, everything, (Wanted.UNDERSTANDING, Wanted.GENERATION), strict=True):
+    assert asked[-1] == (WantedStreams.UNDERSTANDING in wanted, WantedStreams.GENERATION in wanted)
+    for ours, expected, flag in zip(
+        got, everything, (WantedStreams.UNDERSTANDING, WantedStreams.GENERATION), strict=True
+    ):
         assert torch.allclose(ours, expected, rtol=0, atol=1e-12) == (flag in wanted)
 
 

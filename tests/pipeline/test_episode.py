@@ -10,7 +10,7 @@ from irg.core import BranchKind, Document, Grid, Kind, Role, Segment, keeps, pac
 from irg.core.events import DenoisingStep, ImageDone, ThoughtDelta, ThoughtDone
 from irg.data.compose import Dropout, dropped
 from irg.data.learning import Mode
-from irg.engine import Pool, SeededDraws, Strand, append, new_strands
+from irg.engine import SeededDraws, SlotPool, Strand, append, new_strands
 from irg.engine.attend import StrandAttend, parts_of
 from irg.engine.strand import with_room
 from irg.model import PaddedAttend, UnifiedModel
@@ -156,7 +156,7 @@ def test_branches_that_would_change_nothing_are_not_made(pipeline: Pipeline, wit
 def same_as_fresh(strand: Strand, model: UnifiedModel) -> bool:
     """Whether cached keys and values are those of reading the history in one go."""
     with torch.inference_mode():
-        (fresh,) = append(model, new_strands(Pool(model)), [strand.history], SPECIAL)
+        (fresh,) = append(model, new_strands(SlotPool(model)), [strand.history], SPECIAL)
     same = (fresh.length, fresh.position) == (strand.length, strand.position)
     return same and torch.allclose(held(fresh), held(strand), rtol=0, atol=1e-4)
 

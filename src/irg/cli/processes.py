@@ -10,7 +10,7 @@ Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
-class Crew:
+class ProcessCrew:
     """This process among the others."""
 
     rank: int = 0
@@ -43,13 +43,13 @@ class Crew:
 
 
 @contextmanager
-def crew(device: str | None) -> Iterator[Crew]:
+def crew(device: str | None) -> Iterator[ProcessCrew]:
     """For the length of the block, the processes that torchrun has started, each with its own GPU if there is
     one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Crew()
+        yield ProcessCrew()
         return
     from irg.run.parallel import joined  # slow to import
 
     with joined(device) as layout:
-        yield Crew(layout.rank, layout.world)
+        yield ProcessCrew(layout.rank, layout.world)

@@ -7,7 +7,7 @@ Batches are put together for each pass; `write` and `denoise` are the loops for 
 from irg.engine.draws import Draws, SeededDraws
 from irg.engine.flow import Easel, Sketch, denoise, shifted_schedule
 from irg.engine.guidance import Branch, Guidance, Renorm
-from irg.engine.pool import Pool
+from irg.engine.pool import SlotPool
 from irg.engine.reading import append
 from irg.engine.sampling import TextSampling
 from irg.engine.saving import EXACT, Saving, Solver
@@ -21,11 +21,11 @@ __all__ = [
     "Easel",
     "Guidance",
     "Line",
-    "Pool",
     "Renorm",
     "Saving",
     "SeededDraws",
     "Sketch",
+    "SlotPool",
     "Solver",
     "Strand",
     "TextSampling",

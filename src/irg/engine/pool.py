@@ -21,7 +21,7 @@ GROWTH = 256
 class Slab:
     """Rows of equal room: keys and values of all layers, [L, 2, R, S, G, K]."""
 
-    def __init__(self, pool: "Pool", num_rows: int, room: int) -> None:
+    def __init__(self, pool: "SlotPool", num_rows: int, room: int) -> None:
         self.pool, decoder = pool, pool.model.config.decoder
         # Zeros take no memory on a CPU before they are written to. A plain tensor, in whatever mode it is
         # made, can be written to in every mode.
@@ -72,16 +72,16 @@ class Slot:
         return self.slab.room
 
 
-class Pool:
+class SlotPool:
     """Slots for the contexts of one model."""
 
     def __init__(self, model: UnifiedModel) -> None:
         self.model = model
         self._slabs: WeakSet[Slab] = WeakSet()
 
-    def __reduce__(self) -> tuple[type["Pool"], tuple[UnifiedModel]]:
+    def __reduce__(self) -> tuple[type["SlotPool"], tuple[UnifiedModel]]:
         """In another process it begins anew: slots are held by what stays in this one."""
-        return Pool, (self.model,)
+        return SlotPool, (self.model,)
 
     def __iter__(self) -> Iterator[Slab]:
         return iter(self._slabs)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from irg.core import Segment
-from irg.engine.pool import GROWTH, Pool, Slot
+from irg.engine.pool import GROWTH, Slot, SlotPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Strand:
         return Strand(self.slot, self.slot.tip, self.position + advance, self.history + segments)
 
 
-def new_strands(pool: Pool, num: int = 1, room: int = GROWTH) -> tuple[Strand, ...]:
+def new_strands(pool: SlotPool, num: int = 1, room: int = GROWTH) -> tuple[Strand, ...]:
     """So many strands that have read nothing, with room for so many tokens each."""
     return tuple(Strand(slot) for slot in pool.take(num, room))
 

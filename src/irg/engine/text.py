@@ -17,7 +17,7 @@ from irg.engine.attend import StrandAttend, text_parts
 from irg.engine.draws import Draws
 from irg.engine.sampling import TextSampling, choose
 from irg.engine.strand import Strand, with_room
-from irg.model import UnifiedModel, Wanted
+from irg.model import UnifiedModel, WantedStreams
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def write_on(
     token_R = torch.tensor([line.unread for line in lines], device=model.device)
     positions = [strand.position for strand in strands]
     attend = StrandAttend(strands, [text_parts(1)] * len(lines))
-    hidden_RD = model.read_tokens(token_R, positions, attend, Wanted.UNDERSTANDING)
+    hidden_RD = model.read_tokens(token_R, positions, attend, WantedStreams.UNDERSTANDING)
     logits_RV = model.logits(hidden_RD).float()
     chosen = choose(logits_RV, [line.sampling for line in lines], [line.draws for line in lines])
     return tuple(
@@ -115,7 +115,7 @@ def log_likelihood(
     ready = with_room(strands, [len(run) for run in runs])
     packed = pack_tokens(runs, [strand.position for strand in ready]).to(model.device)
     attend = StrandAttend(ready, [text_parts(len(run)) for run in runs])
-    hidden_ND = model(packed, attend, Wanted.UNDERSTANDING).understanding_UD
+    hidden_ND = model(packed, attend, WantedStreams.UNDERSTANDING).understanding_UD
     log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()

@@ -6,7 +6,7 @@ A model draws no noise, moves no device and writes no log; sampling and training
 from irg.model.attention import FlexAttend, PaddedAttend, Projected
 from irg.model.autoencoder import Autoencoder
 from irg.model.config import ModelConfig, bagel_7b, embedded, tiny
-from irg.model.decoder import Wanted
+from irg.model.decoder import WantedStreams
 from irg.model.unified import Streams, UnifiedModel
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Projected",
     "Streams",
     "UnifiedModel",
-    "Wanted",
+    "WantedStreams",
     "bagel_7b",
     "embedded",
     "tiny",

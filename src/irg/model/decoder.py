@@ -26,7 +26,7 @@ Rope = tuple[torch.Tensor, torch.Tensor]
 """Cosines and signed sines of tokens' positions, each [T, 1, K]."""
 
 
-class Wanted(Flag):
+class WantedStreams(Flag):
     """The streams of which something will be read: of the others, the last layer computes less."""
 
     NOTHING = 0
@@ -203,7 +203,7 @@ class DecoderLayer(nn.Module):
         generation_TD: torch.Tensor,
         ropes: tuple[Rope, Rope],
         attend: Attend,
-        wanted: Wanted = Wanted.BOTH,
+        wanted: WantedStreams = WantedStreams.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Both streams after the layer; of one that is not wanted, only what it says to the other.
 
@@ -218,7 +218,9 @@ class DecoderLayer(nn.Module):
         ]
         asking = [
             one if one is None or flag in wanted else one._replace(query_THK=None)
-            for one, flag in zip(projected, (Wanted.UNDERSTANDING, Wanted.GENERATION), strict=True)
+            for one, flag in zip(
+                projected, (WantedStreams.UNDERSTANDING, WantedStreams.GENERATION), strict=True
+            )
         ]
         attended = attend(self.index, *asking)
         ours_TD, theirs_TD = (
@@ -246,7 +248,7 @@ class Decoder(nn.Module):
         streams: tuple[torch.Tensor, torch.Tensor],
         ropes: tuple[Rope, Rope],
         attend: Attend,
-        wanted: Wanted = Wanted.BOTH,
+        wanted: WantedStreams = WantedStreams.BOTH,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Final-normed hidden states of the understanding and the generation stream, each [T, D]. Those of a
         stream that is not wanted are nothing to be read."""
@@ -254,9 +256,9 @@ class Decoder(nn.Module):
         for layer in layers:
             streams = layer(*streams, ropes, attend)
         understanding_TD, generation_TD = last(*streams, ropes, attend, wanted)
-        if Wanted.UNDERSTANDING in wanted:
+        if WantedStreams.UNDERSTANDING in wanted:
             understanding_TD = self.understanding_norm(understanding_TD)
-        if Wanted.GENERATION in wanted:
+        if WantedStreams.GENERATION in wanted:
             generation_TD = self.generation_norm(generation_TD)
         return understanding_TD, generation_TD
 

@@ -13,7 +13,7 @@ from torch import nn
 from irg.core import Packed
 from irg.model.attention import Attend
 from irg.model.config import ModelConfig
-from irg.model.decoder import Decoder, Expert, Rope, Wanted
+from irg.model.decoder import Decoder, Expert, Rope, WantedStreams
 from irg.model.embeddings import PositionTable, TimestepEmbedding
 from irg.model.hollow import hollow
 from irg.model.vision import Connector, VisionTower
@@ -51,14 +51,14 @@ class UnifiedModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.latent_in.weight.dtype
 
-    def forward(self, packed: Packed, attend: Attend, wanted: Wanted = Wanted.BOTH) -> Streams:
+    def forward(self, packed: Packed, attend: Attend, wanted: WantedStreams = WantedStreams.BOTH) -> Streams:
         """Run the decoder over a packed row; `attend` decides what else it sees, such as cached contexts."""
         streams = (self.embed_understanding(packed), self.embed_latents(packed))
         return Streams(*self.decoder(streams, self.ropes(packed), attend, wanted))
 
     def remember(self, packed: Packed, attend: Attend) -> None:
         """Run it only for what `attend` stores of it."""
-        self(packed, attend, Wanted.NOTHING)
+        self(packed, attend, WantedStreams.NOTHING)
 
     def join(self) -> None:
         """Make the model ready to run without gradients: see `Expert.join`. It can still be trained, saved,
@@ -67,7 +67,7 @@ class UnifiedModel(nn.Module):
             expert.join()
 
     def read_tokens(
-        self, token_N: torch.Tensor, positions: Sequence[int], attend: Attend, wanted: Wanted
+        self, token_N: torch.Tensor, positions: Sequence[int], attend: Attend, wanted: WantedStreams
     ) -> torch.Tensor:
         """Final-normed hidden states [N, D] of bare text tokens."""
         nothing = token_N.new_empty(0, self.config.decoder.width, dtype=self.dtype)
@@ -94,7 +94,7 @@ class UnifiedModel(nn.Module):
         self, streams: tuple[torch.Tensor, torch.Tensor], ropes: tuple[Rope, Rope], attend: Attend
     ) -> torch.Tensor:
         """The same of tokens that are embedded already, for who runs one row at many times."""
-        return self.latent_out(self.decoder(streams, ropes, attend, Wanted.GENERATION)[1])
+        return self.latent_out(self.decoder(streams, ropes, attend, WantedStreams.GENERATION)[1])
 
     def embed_understanding(self, packed: Packed) -> torch.Tensor:
         text_ND = self.decoder.embedding(packed.text_id_N)

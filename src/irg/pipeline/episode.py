@@ -82,7 +82,7 @@ def think(parts: Parts, states: Sequence[State]) -> Steps:
         Line(state.main, state.plan.text, state.draws, parts.special.text_start, state.turn)
         for state in states
     ]
-    shown = [Shown(parts.tokenizer) for _ in states]
+    shown = [GrowingText(parts.tokenizer) for _ in states]
     writing = None
     for writing in write(parts.model, lines, parts.special):
         for row, line in enumerate(writing.lines):
@@ -140,7 +140,7 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     return tuple(after)
 
 
-class Shown:
+class GrowingText:
     """How much of a growing text was shown. Only its newest tokens are decoded again: those that may still be
     short of bytes of a character."""
 

@@ -11,7 +11,7 @@ from irg.core import Kind, Role, Segment
 from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
 from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace, Turn
-from irg.engine import Draws, Pool, SeededDraws, Strand, append, copies, new_strands
+from irg.engine import Draws, SeededDraws, SlotPool, Strand, append, copies, new_strands
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
@@ -37,7 +37,7 @@ class Pipeline:
         settings: Settings | None = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
-        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), Pool(model))
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model))
         self.identity = identity or {}
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from irg.core import SpecialTokens
-from irg.engine import Draws, Pool, Strand
+from irg.engine import Draws, SlotPool, Strand
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.settings import Plan, Settings
 from irg.prep import Tokenizer
@@ -20,7 +20,7 @@ class Parts:
     autoencoder: Autoencoder
     tokenizer: Tokenizer
     settings: Settings
-    pool: Pool
+    pool: SlotPool
 
     @property
     def special(self) -> SpecialTokens:

@@ -70,9 +70,13 @@ class OneigJudge:
         self._used = [one for one in encoders if one in self._of.values()]
         self._dimensions = sorted(dimensions)
 
-    @cached_property
+    @property
     def identity(self) -> Mapping[str, Any]:
         """It loads encoders that are in this process."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
         return {
             **self._asking.identity,
             "dimensions": self._dimensions,
