@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from irg.core.files import MOST_FIELD
 from irg.core.picture import Picture
 from irg.curate.texts import prompt_files, read_pairs, read_prompts
 
@@ -29,7 +30,7 @@ def test_reads_every_form(files: Path) -> None:
     assert found == ["a cat", "a dog", "a cow", "a fox", "an owl", "a bee", "a bat"]
 
 
-@pytest.mark.parametrize("content", [b"prompt\ncaf\xe9\n", b"prompt\n" + b"x" * 200_000])
+@pytest.mark.parametrize("content", [b"prompt\ncaf\xe9\n", b"prompt\n" + b"x" * (MOST_FIELD + 1)])
 def test_a_table_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "pairs.csv"
     path.write_bytes(content)

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one, and reading small ones."""
 
+import csv
 import errno
 import json
 import math
@@ -10,11 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 MOST_BYTES = 64 << 20
 """Of a JSON file that is read whole."""
 MOST_LEVELS = 100
+MOST_FIELD = 16 << 20
+"""Characters of a field of a table."""
 _LONGEST_NAME = 255
 """Bytes of a file's name that file systems take."""
 PARTIAL = ".partial"
@@ -88,6 +91,13 @@ def read_lines(path: Path) -> list[str]:
     texts may hold such characters, JSON too."""
     *lines, last = read_text(path).split("\n")
     return [*lines, last] if last else lines
+
+
+def table_rows(file: TextIO, delimiter: str = ",") -> Iterator[dict[str | Any, str | Any]]:
+    """Rows of a table with a head, by its names. Raises csv.Error, also for a field of over `MOST_FIELD`
+    characters: the module's own limit is one for all of a process, and whoever comes last sets it."""
+    csv.field_size_limit(MOST_FIELD)
+    return csv.DictReader(file, delimiter=delimiter)
 
 
 def json_line(content: Any) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import BadJson, inside, parse_json, read_text
+from irg.core.files import BadJson, inside, parse_json, read_text, table_rows
 from irg.core.picture import Picture
 
 FIELDS = ("prompt", "Prompt", "prompt_en", "short_description", "long_description")
@@ -46,7 +46,7 @@ def read_prompts(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[str]:
                     yield from _inside(parse_json(line, str(path)), fields)
             case ".csv":
                 with path.open(encoding="utf-8-sig", newline="") as file:
-                    for row in csv.DictReader(file):
+                    for row in table_rows(file):
                         yield from (row[field] for field in fields if row.get(field))
             case ".parquet":
                 for row in _parquet_rows(path, fields):
@@ -96,7 +96,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                     yield row
             case ".csv":
                 with path.open(encoding="utf-8-sig", newline="") as file:
-                    yield from csv.DictReader(file)
+                    yield from table_rows(file)
             case ".parquet":
                 yield from _parquet_rows(path)
             case _:

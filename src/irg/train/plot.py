@@ -43,12 +43,12 @@ def plot(runs: Sequence[Path], out: Path) -> None:
     """Write a picture of all flow and text losses, the runs one after the other. Needs matplotlib. Raises
     ValueError for a file that is no plot of ours."""
     plots.refuse_to_replace(out)
+    found = [(run, read_metrics(run)) for run in runs]
     figure, axes = plots.pyplot().subplots(1, 2, figsize=(12, 4.5), constrained_layout=True)
     colours: dict[str, str] = {}
     labelled: set[str] = set()
     begin = 0.0
-    for run in runs:
-        metrics = read_metrics(run)
+    for run, metrics in found:
         for name, points in sorted(metrics.items()):
             kind, mode = name.split("/")
             axis = axes[0 if kind == "flow" else 1]

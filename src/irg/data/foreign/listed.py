@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_text, table_rows
 from irg.data.fields import load_json
 from irg.data.foreign.row import ForeignRow
 from irg.data.source import Fault, RowError, RowPlace
@@ -20,7 +20,6 @@ LISTS = (".jsonl", ".csv", ".tsv", ".json")
 _METADATA = "metadata"
 _FILE = "file_name"
 """The column of a `metadata` list that names a picture; `X_file_name` names another, X."""
-_MOST_FIELD = 16 << 20
 
 
 class CaptionedPictures:
@@ -201,14 +200,13 @@ def _object(content: Any, place: RowPlace) -> ForeignRow | RowError:
 
 def _table(path: Path) -> Iterator[ForeignRow | RowError]:
     """Separated by tabs in a `.tsv`, else by commas, or by semicolons where the head has them alone."""
-    csv.field_size_limit(_MOST_FIELD)
     number = 0
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             head = file.readline()
             few = ";" if ";" in head and "," not in head else ","
             file.seek(0)
-            for row in csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else few):
+            for row in table_rows(file, "\t" if path.suffix.lower() == ".tsv" else few):
                 place = RowPlace(str(path), number)
                 number += 1
                 if None in row:
