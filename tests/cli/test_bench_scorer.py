@@ -31,8 +31,13 @@ def test_a_process_judges_as_we_would_until_it_is_interrupted() -> None:
         for item, picture in ((item, drawn(item.prompt)) for item in scene.items(Path())[:4])
     ]
     command = [sys.executable, "-m", "irg", "bench", "scorer", "scene", "--port", "0"]
+
+    def heeding() -> None:  # a shell's background processes ignore interrupts, and so would their children
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, env=ENVIRONMENT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heeding
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         try:
