@@ -69,7 +69,7 @@ class RemoteJudge:
         except ScorerGone as failure:
             raise ValueError(str(failure)) from failure
         except (ScorerFailed, ValidationError) as failure:
-            detail = str(failure).splitlines()[0]
+            detail = str(failure).partition("\n")[0]
             return [failed_row(number, _FAILED, "the scorer failed", detail) for number in shown.pictures]
 
 

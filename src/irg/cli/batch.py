@@ -222,5 +222,6 @@ def _print_outcome(order: Order, outcome: BatchOutcome) -> None:
     counts = f"{len(outcome.made)} made, {len(outcome.skipped)} skipped, {len(outcome.failed)} failed"
     order.telling.console.print(f"\n{counts}", style="bold")
     for one in outcome.failed:
-        said = f"failed {one['number']:04d} {one['prompt'][:80]!r}: {one['error'].splitlines()[0]}"
+        why = one["error"].partition("\n")[0]
+        said = f"failed {one['number']:04d} {one['prompt'][:80]!r}: {why}"
         err.print(said, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ def usable_device(device: torch.device | str | None = None) -> torch.device:
         place = usual_device(device)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError, NotImplementedError) as unusable:
-        reason = textwrap.shorten(str(unusable).strip().splitlines()[0], 120, placeholder=" ...")
+        reason = textwrap.shorten(str(unusable).strip().partition("\n")[0], 120, placeholder=" ...")
         raise ValueError(f"device {str(device)!r} cannot be used here: {reason}") from unusable
     if place.type == "meta":
         raise ValueError("device 'meta' holds no numbers: expected one that computes")

@@ -16,7 +16,7 @@ from irg.bench.geneval.evidence import VERDICT
 from irg.bench.geneval.tree import files_of, texts_of
 from irg.bench.protocol import EvidenceRow, Judge, JudgeOptions, Shown
 from irg.bench.settings import read_settings
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_lines
 
 OFFICIAL = "official"
 """The setting that names the folder of the official code."""
@@ -90,7 +90,7 @@ def _lay_out(folder: Path, shown: Shown) -> None:
 
 
 def _read(results: Path, pictures: Path) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
-    for index, line in enumerate(read_text(results).splitlines()):
+    for index, line in enumerate(read_lines(results)):
         row = parse_json(line, f"{results.name}, line {index + 1}")
         path = Path(row["filename"]).resolve().relative_to(pictures.resolve())
         objects = json.loads(row["details"])

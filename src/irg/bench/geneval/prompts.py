@@ -6,7 +6,7 @@ from typing import Any
 
 from irg.bench.geneval.verdict import COLOURS
 from irg.bench.items import Item, seeds_of
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_lines
 
 PROMPTS_FILE, LONG_FILE = "evaluation_metadata.jsonl", "evaluation_metadata_long.jsonl"
 TAGS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
@@ -30,7 +30,7 @@ def read_prompts(path: Path, benchmark: str) -> list[Item]:
     """The items of a file, numbered by line; the facts of each are its line. Raises ValueError for what is no
     such file."""
     items = []
-    for number, line in enumerate(read_text(path).splitlines()):
+    for number, line in enumerate(read_lines(path)):
         where = f"{path}, line {number + 1}"
         facts = parse_json(line, where)
         check_facts(facts, where)

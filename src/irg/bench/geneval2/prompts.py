@@ -5,7 +5,7 @@ from typing import Any
 
 from irg.bench.geneval2.answers import ATOMICITIES, SKILLS
 from irg.bench.items import Item, seeds_of
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_lines
 
 PROMPTS_FILE = "geneval2_data.jsonl"
 BENCHMARK = "geneval2"
@@ -13,7 +13,7 @@ BENCHMARK = "geneval2"
 
 def read_prompts(path: Path) -> list[Item]:
     """The items of a file, numbered by line. Raises ValueError for what is no such file."""
-    lines = read_text(path).splitlines()
+    lines = read_lines(path)
     return [
         item_of(number, parse_json(line, f"{path}, line {number + 1}"), str(path))
         for number, line in enumerate(lines)

@@ -22,7 +22,7 @@ from irg.bench.tiif.summary import ANSWERS, summary
 from irg.bench.tree import MODEL, OfficialTree, PictureFile
 from irg.bench.vlm import VlmSettings, vlm_settings
 from irg.core.digest import digest_of
-from irg.core.files import parse_json, read_text
+from irg.core.files import parse_json, read_lines
 from irg.endpoint import ChatRequest, Message
 
 NAME, VERSION = "tiif", 1
@@ -87,7 +87,7 @@ def tiif_items(folder: Path) -> list[Item]:
 
 def _lines(path: Path) -> list[tuple[dict[str, Any], str]]:
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             where = f"{path}, line {number}"
             row = parse_json(line, where)
