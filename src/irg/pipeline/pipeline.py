@@ -14,7 +14,15 @@ from irg.core.trace import Trace, Turn
 from irg.engine import Draws, SeededDraws, SlotPool, Strand, append, copies, new_strands
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
-from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
+from irg.pipeline.episode import (
+    RowEvent,
+    States,
+    margin_for,
+    read_images,
+    read_texts,
+    room_for,
+    think,
+)
 from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.scenes import worded
 from irg.pipeline.settings import Plan, Settings
@@ -149,9 +157,10 @@ class Pipeline:
 
     def _states(self, system: Strand, plan: Plan, draws: Sequence[Draws], room: int) -> States:
         """Episodes in their first turn that share what was read so far, with room for so many tokens each."""
+        strands = copies(system, len(draws), room, margin_for(self.parts, plan))
         return tuple(
             State(strand, plan, own, num_before=len(system.history), turn=1)
-            for strand, own in zip(copies(system, len(draws), room), draws, strict=True)
+            for strand, own in zip(strands, draws, strict=True)
         )
 
     def _follow(self, rollout: Rollout, plan: Plan, traces: list[Trace]) -> Iterator[RowEvent]:
