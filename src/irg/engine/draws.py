@@ -1,6 +1,6 @@
 """Where randomness comes from: the CPU, so that a seed means the same on every device."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 
@@ -14,6 +14,10 @@ class Draws(Protocol):
 
     def uniform(self) -> float:
         """One number in [0, 1)."""
+        ...
+
+    def fork(self) -> Self:
+        """Draws of their own that go on as these would."""
         ...
 
 

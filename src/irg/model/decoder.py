@@ -270,19 +270,23 @@ class Decoder(nn.Module):
     def rope_of(self, positions: Sequence[int]) -> Rope:
         """The same of positions that the host knows, as it does of single tokens: from a table that is made
         once."""
-        weight = self.embedding.weight
-        known = self._ropes
-        if known is None or known[0].dtype != weight.dtype or known[0].device != weight.device:
-            known = None
-        if known is None or len(known[0]) <= max(positions):
-            num = -(-(max(positions) + 1) // _ROPE_STEP) * _ROPE_STEP
-            with torch.inference_mode(False), torch.no_grad():
-                known = self._ropes = self.rope(torch.arange(num, device=weight.device))
+        known = self.known_rope(max(positions) + 1)
         if len(positions) == 1:
             row = slice(positions[0], positions[0] + 1)
             return known[0][row], known[1][row]
-        place_T = torch.tensor(list(positions), device=weight.device)
+        place_T = torch.tensor(list(positions), device=known[0].device)
         return known[0][place_T], known[1][place_T]
+
+    def known_rope(self, num: int) -> Rope:
+        """That table, of at least so many positions."""
+        weight, known = self.embedding.weight, self._ropes
+        if known is None or (known[0].dtype, known[0].device) != (weight.dtype, weight.device):
+            known = None
+        if known is None or len(known[0]) < num:
+            num = -(-num // _ROPE_STEP) * _ROPE_STEP
+            with torch.inference_mode(False), torch.no_grad():
+                known = self._ropes = self.rope(torch.arange(num, device=weight.device))
+        return known
 
 
 def rope_table(
