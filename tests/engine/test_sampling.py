@@ -117,9 +117,7 @@ def test_a_large_vocabulary_is_chosen_from_as_if_it_had_been_sorted(
         assert token == naive(logits_V, sampling, number) == picked(logits_V[None], [sampling], [number])[0]
 
 
-def picked(
-    logits_RV: torch.Tensor, samplings: Sequence[TextSampling], numbers: Sequence[float]
-) -> list[int]:
+def picked(logits_RV: torch.Tensor, samplings: Sequence[TextSampling], numbers: Sequence[float]) -> list[int]:
     """As devices do that are not to wait for the host."""
     manner = RowSampling.of(samplings, logits_RV.device)
     return manner.pick(logits_RV, torch.tensor(numbers, dtype=torch.double)).tolist()

@@ -1,6 +1,6 @@
 """Where randomness comes from: the CPU, so that a seed means the same on every device."""
 
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 
@@ -16,7 +16,7 @@ class Draws(Protocol):
         """One number in [0, 1)."""
         ...
 
-    def fork(self) -> Self:
+    def fork(self) -> "Draws":
         """Draws of their own that go on as these would."""
         ...
 

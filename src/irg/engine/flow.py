@@ -183,13 +183,12 @@ class _Pass:
         self.ropes = model.ropes(packed)
         self.delimiters_UD = model.embed_understanding(packed)
         self.sizes = [sketch.grid.num_tokens for sketch in sketches]
-        num_drawn = sum(self.sizes)
-        self.place_MD = model.latent_places(packed)[:num_drawn]
+        self.place_MD = model.latent_places(packed)[: sum(self.sizes)]
         """Of the main rows, which come first."""
         self._steady = ready[0].slot.slab.pool.compiled
         if self._steady:
             # Tensors that stay where they are. Each image has its time, and stands behind so many rows.
-            self._latent_MV = torch.zeros(num_drawn, model.config.latent_values, device=model.device)
+            self._latent_MV = torch.zeros_like(_joined([sketch.latent_NV for sketch in sketches]))
             self._time_B = torch.zeros(max(len(sketches), _LEAST_ROWS), device=model.device)
             image_M = torch.arange(len(sketches)).repeat_interleave(torch.tensor(self.sizes))
             self._image_M = image_M.to(model.device)

@@ -1,4 +1,4 @@
-"""Graphs of a GPU: what is called again and again with tensors that stay where they are, launched as a whole."""
+"""Graphs of a GPU: what is called again and again, with tensors that stay in place, launched as a whole."""
 
 from collections.abc import Callable
 

@@ -98,7 +98,7 @@ class RowSampling:
         )
 
     def pick(self, logits_RV: torch.Tensor, number_R: torch.Tensor) -> torch.Tensor:
-        """[R], or `NO_TOKEN`, by a number in [0, 1) for each row: as `choose` does, without waiting for it."""
+        """[R], or `NO_TOKEN`, by a number in [0, 1) for each row. The host need not wait for it."""
         share_RV = (logits_RV / self.temperature_R1).softmax(dim=-1)
         bits_RV, exact_RV = share_RV.view(torch.int32), share_RV.double()
         total_R1 = exact_RV.sum(dim=-1, keepdim=True)
@@ -112,11 +112,11 @@ class RowSampling:
 def _found(
     share_RV: torch.Tensor, bits_RV: torch.Tensor, total_R1: torch.Tensor, target_R1: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The token [R] at which the sum of shares, likeliest first, goes beyond the target, and that sum [R, 1].
+    """The token [R] at which the sum of shares, likeliest first, goes beyond the target; that sum [R, 1].
 
-    The bits of positive floats are in the order of their values. So the token's share is the largest bound for
-    which all shares that are not below it are more than the target together, and of those that have it, which
-    are in the order of their ids, the number is known.
+    The bits of positive floats are in the order of their values. So the token's share is the largest bound
+    for which all shares that are not below it are more than the target together, and of those that have it,
+    which are in the order of their ids, the number is known.
     """
     target_R1 = torch.minimum(target_R1, _below(total_R1))
     bound_R1 = torch.zeros_like(bits_RV[:, :1])

@@ -22,11 +22,12 @@ from irg.model import UnifiedModel, WantedStreams
 AHEAD = 4
 """Tokens that are written before the host looks whether a text has ended."""
 
+
 class Desk:
     """Writes lines on, each by up to `AHEAD` tokens, as `write_on` does by one.
 
-    It remembers how the step was put together, while rows of the same slots come again; those that are missing
-    then wait.
+    It remembers how the step was put together, while rows of the same slots come again; those that are
+    missing then wait.
     """
 
     def __init__(self, model: UnifiedModel, special: SpecialTokens) -> None:

@@ -10,6 +10,7 @@ import torch
 from irg import __version__
 from irg.core.values import chosen
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
+from irg.model.compiling import check_compiler
 from irg.model.device import usual_device, usual_dtype
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload, check_offload, offload
@@ -33,6 +34,8 @@ class NamedCheckpoint:
     """How the experts' projections are held, which are most of the weights."""
     offload: Offload = Offload.NONE
     """What waits in the machine's memory while the device does not need it."""
+    compiled: bool = False
+    """Whether steps are compiled, see `Pipeline`."""
 
     @cached_property
     def folder(self) -> CheckpointFolder:
@@ -63,6 +66,7 @@ class NamedCheckpoint:
             "device": str(self.torch_device),
             "dtype": str(self.torch_dtype).removeprefix("torch."),
             **({} if self.quantize is Quantize.NONE else {"weights": str(self.quantize)}),
+            **({"compiled": True} if self.compiled else {}),
             "irg": __version__,
             "torch": torch.__version__,
         }
@@ -70,6 +74,7 @@ class NamedCheckpoint:
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
         check_offload(self.offload, self.quantize)
+        self._check_compiled()
         place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
         model = self.folder.load_model(place, self.torch_dtype, self.quantize)
         autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
@@ -77,7 +82,15 @@ class NamedCheckpoint:
             offload(model, autoencoder, self.offload, self.torch_device)
         if self.offload is not Offload.EXPERTS:  # those wait as they are
             model.join()
-        return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
+        return Pipeline(model, autoencoder, tokenizer, settings, self.identity, self.compiled)
+
+    def _check_compiled(self) -> None:
+        """Raise ValueError, before weights are loaded, where nothing can be compiled."""
+        if not self.compiled:
+            return
+        if self.offload is not Offload.NONE or self.quantize is not Quantize.NONE:
+            raise ValueError("compiled steps: expected weights neither in few bits nor offloaded")
+        check_compiler(self.torch_device)
 
 
 def load_pipeline(
@@ -85,8 +98,13 @@ def load_pipeline(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     quantize: str = "none",
+    compiled: bool = False,
 ) -> Pipeline:
     """Load a model by folder or hub id, or the embedded one (None); see `NamedCheckpoint`."""
     return NamedCheckpoint(
-        None if model is None else str(model), device, dtype, chosen("quantize", quantize, Quantize)
+        None if model is None else str(model),
+        device,
+        dtype,
+        chosen("quantize", quantize, Quantize),
+        compiled=compiled,
     ).load()
