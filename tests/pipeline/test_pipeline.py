@@ -335,6 +335,18 @@ def test_an_edit_may_have_more_turns(pipeline: Pipeline, witness: Witness) -> No
     assert history(witness.sketches[1].main) == "S C1 V1 P2 T2 C2 V2 T3"
 
 
+def test_a_pipeline_shows_itself(pipeline: Pipeline) -> None:
+    shown = pipeline._repr_html_()
+    assert (
+        "small" in shown
+        and f"{pipeline.num_parameters:,}" in shown
+        and "32 \N{MULTIPLICATION SIGN} 32" in shown
+    )
+    pipeline.identity["name"] = "<script>"
+    assert "<script>" not in pipeline._repr_html_() and "&lt;script&gt;" in pipeline._repr_html_()
+    pipeline.identity["name"] = "small"
+
+
 # The trace
 
 
