@@ -337,14 +337,11 @@ def test_an_edit_may_have_more_turns(pipeline: Pipeline, witness: Witness) -> No
 
 def test_a_pipeline_shows_itself(pipeline: Pipeline) -> None:
     shown = pipeline._repr_html_()
-    assert (
-        "small" in shown
-        and f"{pipeline.num_parameters:,}" in shown
-        and "32 \N{MULTIPLICATION SIGN} 32" in shown
-    )
-    pipeline.identity["name"] = "<script>"
-    assert "<script>" not in pipeline._repr_html_() and "&lt;script&gt;" in pipeline._repr_html_()
-    pipeline.identity["name"] = "small"
+    assert "small" in shown and f"{pipeline.num_parameters:,}" in shown
+    assert "32 \N{MULTIPLICATION SIGN} 32 pixels" in shown and "open" in shown
+    parts = pipeline.parts
+    sly = Pipeline(parts.model, parts.autoencoder, parts.tokenizer, identity={"name": "<script>"})
+    assert "&lt;script&gt;" in sly._repr_html_() and "<script>" not in sly._repr_html_()
 
 
 # The trace
