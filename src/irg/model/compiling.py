@@ -7,17 +7,16 @@ rotations and gates then go with the products that they stand beside.
 import os
 import shutil
 from collections.abc import Callable
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
 _FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 """The variable by which torch is told where to keep what it has compiled."""
-P = ParamSpec("P")
-R = TypeVar("R")
+Function = TypeVar("Function", bound=Callable[..., object])
+_compiled: dict[Callable[..., object], Any] = {}
 
 
 def check_compiler(device: torch.device) -> None:
@@ -37,7 +36,8 @@ def keep_compiled() -> Path:
     return Path(os.environ.setdefault(_FOLDER, str(root / "irg" / "compiled")))
 
 
-@cache
-def compiled_whole(run: Callable[P, R]) -> Callable[P, R]:
-    """The function compiled, which must be one graph."""
-    return torch.compile(run, fullgraph=True)
+def compiled_whole(run: Function) -> Function:
+    """The function compiled, which must be one graph: once for all who ask."""
+    if run not in _compiled:
+        _compiled[run] = torch.compile(run, fullgraph=True)
+    return _compiled[run]
