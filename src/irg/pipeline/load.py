@@ -110,8 +110,8 @@ def load_pipeline(
     `device` None takes a GPU if there is one; `dtype` ("float32", "bfloat16", "float16") None takes bfloat16
     there and float32 on a CPU. `quantize` ("int8", "fp8", "nf4") holds the experts' projections in few bits,
     `offload` ("parts", "experts") lets weights wait in the machine's memory. `compiled` steps are for many
-    episodes (`Pipeline`). Raises ValueError for what is no checkpoint, with all that is wrong with it, and for
-    names that are none of these.
+    episodes (`Pipeline`). Raises ValueError for what is no checkpoint, with all that is wrong with it, and
+    for names that are none of these.
     """
     return NamedCheckpoint(
         None if model is None else str(model),
