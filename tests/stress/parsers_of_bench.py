@@ -156,7 +156,7 @@ def _runs(folder: Path) -> Opened:
     """All files of a run, which a report is made of."""
     items = geneval.items(folder)[:2]
     facts = of_trees({1: folder / "trees"}, "theirs") | {"series": ["direct"]}
-    run = BenchRun.begin(folder, GENEVAL, items, 2, {**facts, "sources": {"hashes": {}, "modified": []}})
+    run = BenchRun.begin(folder, GENEVAL, items, 2, facts)
     run.evidence({"name": "x"}).add([geneval.hearing(one, [geneval.CUP]) for one in items], {})
     cost = PictureCost(0.5, 10, 3)
     run.drawn()["direct"].add([DrawnEpisode("00000", 0, {1: "a"}, {1: "b"}, {1: cost})], {"b": RED})

@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow
 import torch
@@ -17,7 +20,9 @@ from safetensors.torch import save
 
 from irg.cli.compare import scored
 from irg.core.cost import Cost
+from irg.core.digest import digest_of
 from irg.core.picture import Picture
+from irg.core.shipped import PLAN, named
 from irg.core.trace import Trace, Turn
 from irg.curate.records import TraceRecord, work_of
 from irg.curate.teacher.templates import read_templates
@@ -25,6 +30,9 @@ from irg.endpoint import Account
 from irg.endpoint.cache import AnswerCache, Stored
 from irg.endpoint.database import Database
 from irg.model.adapter_file import CONFIG, WEIGHTS, AdapterFolder
+from irg.pipeline.plans.plan_file import SystemSource
+from irg.pipeline.plans.reading import read_plan
+from irg.pipeline.plans.systems import system_texts
 from irg.pipeline.report import is_episode
 from irg.prep.text import Tokenizer
 from irg.publish.upload import Upload, check
@@ -37,6 +45,7 @@ from irg.run.saved import read_json as read_saved
 from irg.scorers.clip_t5 import tensors_of
 from irg.scorers.first_words import chat_template
 from irg.scorers.style import read_official
+from irg.serve.tokens import TokenBook, TokenLimits
 from irg.stages.shards import Mark, Shard, Tally
 from tests.stress.fuzz import Parser
 from tests.stress.parsers_of_data import GOLDEN, Opened, as_file, as_json
@@ -217,7 +226,53 @@ def _episodes(folder: Path) -> Opened:
     return [(folder / "trace.json").read_bytes(), as_json({"protocol": "irg-scene-1"})], read
 
 
+def _plans(folder: Path) -> Opened:
+    """Plans of steps, with the system prompts that they name."""
+    path = folder / "plan.yaml"
+    (folder / "s.txt").write_text("You draw.")
+    texts = [named(name, PLAN).read_text() for name in ("irg", "zebra-cot", "embedded")]
+    own = "plan: 1\nsystem: {file: s.txt}\nfirst: [{draw: I, reads: [system]}]\n"
+    in_json = [as_json(yaml.safe_load(text)) for text in (*texts, own)]
+
+    def read() -> object:
+        plan = read_plan(path)
+        named = [one for one in (plan.system, *plan.systems.values()) if not isinstance(one, str)]
+        return None if any(one.address for one in named) else system_texts(plan, "You draw.")
+
+    return [*(text.encode() for text in (*texts, own)), *in_json], as_file(path, read)
+
+
+def _kept_prompts(folder: Path) -> Opened:
+    """System prompts that were fetched once."""
+    source = SystemSource(address="http://127.0.0.1:9/x", strip=True)
+    plan = read_plan("embedded").changed(system=source)
+    name = digest_of([source.address, source.constant, source.strip])[:24]
+    path = folder / "irg" / "prompts" / f"{name}.json"
+    path.parent.mkdir(parents=True)
+    content = {"text": "You draw.", "sha256": sha256(b"You draw.").hexdigest()}
+
+    def read() -> object:
+        with patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder)}):
+            return system_texts(plan, "")
+
+    return [as_json(content)], as_file(path, read)
+
+
+def _tokens(folder: Path) -> Opened:
+    path = folder / "tokens.json"
+    TokenBook(path).add("alice", TokenLimits())
+
+    def read() -> object:
+        book = TokenBook(path)
+        return book.known(), book.is_needed, book.caller("x")
+
+    return [path.read_bytes()], as_file(path, read)
+
+
 PARSERS = (
+    Parser("plans", _plans),
+    Parser("kept prompts", _kept_prompts),
+    Parser("tokens", _tokens),
     Parser("work stores", _work_stores),
     Parser("stages' records", _records),
     Parser("kept answers", _kept_answers),
