@@ -7,24 +7,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from irg import __version__
 from irg.core.settings import BaseSettings, checked
 from irg.model.checkpoint import EMBEDDED
 from irg.serve import responses
 from irg.serve.asking import Asked, Asker, Fetch
-from irg.serve.errors import ApiError, invalid
 from irg.serve.fields import ResponsesRequest
+from irg.serve.journal import request_id
+from irg.serve.refusals import Refused, invalid, not_found
 from irg.serve.service import Service
 from irg.serve.shelf import Shelf
 from irg.serve.streams import Json, Streamed, Writer, answered, refusal
+from irg.serve.tokens import Caller
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class Site:
         return Asker(self.service.checkpoints[0], self.settings.fetch)
 
     def check_model(self, name: str | None) -> None:
-        """Raise ApiError for the name of a model that is not here."""
+        """Raise Refused for the name of a model that is not here."""
         if name not in (None, "", self.model):
             words = f"there is no model {name!r} here: this server has {self.model!r}"
-            raise ApiError(404, words, "model_not_found", "model")
+            raise not_found(words, "model_not_found", "model")
 
     async def answer(self, request: Request, asked: Asked, writer: Writer, streams: bool) -> Response:
         """The answer to what was asked, in the writer's form."""
@@ -84,8 +84,7 @@ def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI
     site = Site(service, settings or ServeSettings())
     app = FastAPI(title="irg", version=__version__, lifespan=lifespan, description=__doc__ or "")
     app.state.site = site
-    app.add_middleware(Named)
-    app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _broken)
@@ -95,29 +94,10 @@ def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI
 
 
 def owner_of(request: Request) -> str:
-    """Who asks: whoever let the request in may have said it in its state; else the address it comes from."""
-    owner = request.scope.get("state", {}).get("owner")
-    return owner or (request.client.host if request.client else "")
-
-
-class Named:
-    """Gives every request an id, which its answer has as `x-request-id`, whatever becomes of it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        name = f"req_{uuid4().hex}"
-        scope.setdefault("state", {})["request_id"] = name
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", name.encode())]
-            await send(message)
-
-        await self.app(scope, receive, sending)
+    """Who asks: whose token it is, as the gate found; without tokens the address that it comes from."""
+    caller = request.scope.get("state", {}).get("caller")
+    name = caller.name if isinstance(caller, Caller) else None
+    return name or (request.client.host if request.client else "")
 
 
 def _add_state(app: FastAPI, site: Site) -> None:
@@ -162,7 +142,7 @@ _BODIES: dict[str, type[BaseSettings]] = {"/v1/responses": ResponsesRequest}
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
+    assert isinstance(error, Refused)
     return refusal(error)
 
 
@@ -185,7 +165,7 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = refusal(ApiError(error.status_code, str(error.detail), _CODES.get(error.status_code)))
+    response = refusal(Refused(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail)))
     response.headers.update(error.headers or {})
     return response
 
@@ -195,7 +175,4 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 async def _broken(request: Request, error: Exception) -> Response:
     """Our own mistake: the log has the traceback, the answer the request's id."""
-    name = request.scope.get("state", {}).get("request_id")
-    return refusal(
-        ApiError(500, f"something went wrong here; the server's log says what of {name}", "internal_error")
-    )
+    return refusal(Refused(500, "internal_error", f"the server failed; request {request_id.get()}"))

@@ -220,7 +220,7 @@ class Asker:
         return self._changed(plan, manner)
 
     def _changed(self, plan: Plan, manner: Manner) -> Plan:
-        """The plan in the manner that is asked for. Raises ApiError for what the model cannot do."""
+        """The plan in the manner that is asked for. Raises Refused for what the model cannot do."""
         drawing, text = manner.drawing, plan.text
         if manner.size != "auto":
             width, height = map(int, manner.size.split("x"))
@@ -284,7 +284,7 @@ def _guided(
 
 
 def _heeded(param: str, make: Callable[[], Made]) -> Made:
-    """What is made of a parameter; ApiError naming it where that cannot be."""
+    """What is made of a parameter; Refused naming it where that cannot be."""
     try:
         return make()
     except ValueError as wrong:

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from irg.core.events import ThoughtDelta, ThoughtDone
 from irg.serve.asking import Asked, Asker, Contents, Manner
-from irg.serve.errors import ApiError, invalid
 from irg.serve.fields import (
     ImageTool,
     MessageItem,
@@ -20,12 +19,13 @@ from irg.serve.fields import (
 )
 from irg.serve.pictures import Encoding
 from irg.serve.protocol import Ended, PictureDone, Progress, Said
+from irg.serve.refusals import Refused, invalid, not_found
 from irg.serve.shelf import Kept, Shelf
 from irg.serve.streams import event
 
 
 def asked(asker: Asker, shelf: Shelf, body: ResponsesRequest, owner: str) -> Asked:
-    """What a request asks of the engine. Raises ApiError."""
+    """What a request asks of the engine. Raises Refused."""
     tool = body.tools[0] if body.tools else ImageTool.model_validate({"type": "image_generation"})
     manner = Manner(
         body, body, tool.size, body.max_output_tokens, tool.partial_images, body.stop_at == "thought"
@@ -60,7 +60,7 @@ def _resumed(shelf: Shelf, body: ResponsesRequest, owner: str) -> tuple[Kept, in
         if not named:
             return kept, -1
         if named[-1] not in kept.pictures:
-            raise ApiError(404, f"that response has no picture {named[-1]!r}", "item_not_found", "input")
+            raise not_found(f"that response has no picture {named[-1]!r}", "item_not_found", "input")
         return kept, kept.pictures[named[-1]]
     return shelf.holding(owner, named[-1]) if named else None
 
@@ -103,7 +103,7 @@ class ResponseWriter:
     created: float = field(default_factory=time.time)
     items: list[dict[str, Any]] = field(default_factory=list)
     status: str = "in_progress"
-    error: ApiError | None = None
+    error: Refused | None = None
     num_written: int = 0
     num_drawn: int = 0
     is_capped: bool = False
@@ -156,9 +156,9 @@ class ResponseWriter:
                     self._keep(course)
                 yield self._event(f"response.{self.status}", response=self.whole())
 
-    def fail(self, error: ApiError) -> Iterator[bytes]:
+    def fail(self, error: Refused) -> Iterator[bytes]:
         self.status, self.error = "failed", error
-        yield self._event("error", code=error.code, message=error.words, param=error.param)
+        yield self._event("error", code=error.code, message=error.message, param=error.param)
         yield self._event("response.failed", response=self.whole())
 
     def whole(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class ResponseWriter:
             "completed_at": int(time.time()) if self.status == "completed" else None,
             "status": self.status,
             "background": False,
-            "error": {"code": "server_error", "message": error.words} if error else None,
+            "error": {"code": "server_error", "message": error.message} if error else None,
             "incomplete_details": {"reason": "max_output_tokens"} if self.status == "incomplete" else None,
             "instructions": body.instructions,
             "max_output_tokens": body.max_output_tokens,

@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.course import Answer, Episode
-from irg.serve.errors import ApiError
 from irg.serve.protocol import Broke, Cancel, Ended, Fault, Leave, Loaded, Pulse, Said, Submit, receive, send
+from irg.serve.refusals import Refused, invalid, later
 from irg.serve.worker import work
 
 _LONGEST_PAUSE = 30.0
@@ -70,7 +70,7 @@ class _Host:
 
 
 class Telling:
-    """What is told of a request, up to its end. Raises ApiError when it cannot be done. Whoever listens no
+    """What is told of a request, up to its end. Raises Refused when it cannot be done. Whoever listens no
     more closes it, which cancels it."""
 
     def __init__(self, host: _Host) -> None:
@@ -90,7 +90,7 @@ class Telling:
         said = await self._told.get()
         self._is_over = isinstance(said, Ended | Broke)
         if isinstance(said, Broke):
-            raise ApiError.of(said.fault, said.words)
+            raise _refused(said)
         return said
 
     async def aclose(self) -> None:
@@ -138,14 +138,14 @@ class Service:
             self._begin(number)
 
     async def until_ready(self, seconds: float) -> None:
-        """Raises ApiError when no model is loaded by then."""
+        """Raises Refused when no model is loaded by then."""
         end = time.monotonic() + seconds
         while not self.is_ready:
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), end - time.monotonic())
             except TimeoutError:
-                raise ApiError(503, "the model is being loaded", "not_ready", retry_after=5) from None
+                raise later(503, "not_ready", "the model is being loaded", 5) from None
 
     async def stop(self) -> None:
         """End all processes. Requests that are still there are told."""
@@ -163,18 +163,18 @@ class Service:
             host.outgoing.put(None)
 
     def check(self, wanted: Wanted) -> None:
-        """Raise ApiError for what is not taken on: it never fits, or too many wait."""
+        """Raise Refused for what is not taken on: it never fits, or too many wait."""
         budget = self.budget
         if budget is not None and wanted.footprint > budget:
             needs, has = wanted.footprint / 1e6, budget / 1e6
             words = f"the request needs {needs:.0f} MB of memory and this server gives {has:.0f} MB: ask for"
-            raise ApiError(413, f"{words} a smaller picture, fewer turns or shorter texts", "too_large")
+            raise Refused(413, "too_large", f"{words} a smaller picture, fewer turns or shorter texts")
         most = self.capacity.most_running * len(self.checkpoints) + self.capacity.most_waiting
         if self.num_requests >= most:
-            raise ApiError(429, f"{most} requests run and wait already", "queue_full", retry_after=5)
+            raise later(429, "queue_full", f"{most} requests run and wait already", 5)
 
     async def ask(self, wanted: Wanted) -> "Telling":
-        """Give a request to a model. Raises ApiError when it is not taken on."""
+        """Give a request to a model. Raises Refused when it is not taken on."""
         await self.until_ready(self.capacity.patience)
         self.check(wanted)
         host = min((one for one in self.hosts if one and one.loaded), key=lambda one: len(one.tickets))
@@ -258,3 +258,14 @@ class Service:
 
 def _how(code: int | None) -> str:
     return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def _refused(broke: Broke) -> Refused:
+    match broke.fault:
+        case Fault.REFUSED:
+            return invalid(broke.words)
+        case Fault.MEMORY:
+            return later(503, "out_of_memory", broke.words, 5)
+        case Fault.LOST:
+            return later(503, "worker_lost", broke.words, 1)
+    return Refused(500, "internal_error", broke.words)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from irg.serve.errors import ApiError
+from irg.serve.refusals import not_found
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +33,17 @@ class Shelf:
             self._kept.popitem(last=False)
 
     def get(self, owner: str, name: str) -> Kept:
-        """Raises ApiError for one that is not there, or that somebody else had stored."""
+        """Raises Refused for one that is not there, or that somebody else had stored."""
         if (found := self._kept.get((owner, name))) is None:
             words = f"there is no stored response {name!r}: send it with store: true to go on from it"
-            raise ApiError(404, words, "previous_response_not_found", "previous_response_id")
+            raise not_found(words, "previous_response_not_found", "previous_response_id")
         self._kept.move_to_end((owner, name))
         return found
 
     def holding(self, owner: str, picture: str) -> tuple[Kept, int]:
-        """The stored answer with a picture of this id, and its turn. Raises ApiError where there is none."""
+        """The stored answer with a picture of this id, and its turn. Raises Refused where there is none."""
         for (whose, _), kept in reversed(self._kept.items()):
             if whose == owner and picture in kept.pictures:
                 return kept, kept.pictures[picture]
         words = f"there is no stored picture {picture!r}: send its result, or store the response it is of"
-        raise ApiError(404, words, "item_not_found", "input")
+        raise not_found(words, "item_not_found", "input")

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from irg.serve.errors import ApiError
 from irg.serve.protocol import Said
+from irg.serve.refusals import Refused
 from irg.serve.service import Telling
 
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ class Writer(Protocol):
         """What a stream says of it."""
         ...
 
-    def fail(self, error: ApiError) -> Iterable[bytes]:
+    def fail(self, error: Refused) -> Iterable[bytes]:
         """What a stream says before it breaks off."""
         ...
 
@@ -55,9 +55,8 @@ class Json(Response):
         return encoded(content)
 
 
-def refusal(error: ApiError) -> Json:
-    headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
-    return Json(error.content(), error.status, headers)
+def refusal(refused: Refused) -> Response:
+    return Response(refused.body, refused.status, refused.headers, "application/json")
 
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Result | None:
@@ -119,7 +118,7 @@ class Streamed(Response):
                     pieces = (b": still at work\n\n",) if said is None else self.writer.take(said)
                     for piece in pieces:
                         await send(_body(piece))
-        except ApiError as error:
+        except Refused as error:
             for piece in self.writer.fail(error):
                 await send(_body(piece))
         await send(_body(b"", more=False))
