@@ -1,12 +1,10 @@
-"""`irg serve`: the models' clients that people have, served over HTTP."""
+"""`irg serve`: a model for every client of OpenAI's API."""
 
-from typing import TYPE_CHECKING, Annotated
+import socket
+from typing import Annotated
 
 from irg.cli.options import ModelChoice, option
 from irg.terminal import err
-
-if TYPE_CHECKING:
-    pass
 
 EXAMPLES = """[bold]Examples[/bold]
   irg serve
@@ -46,8 +44,10 @@ def serve(
     from irg.serve.service import Capacity, Service
 
     choice.check_device()
-    checkpoint = choice.checkpoint
     capacity = Capacity(running, waiting, None if memory is None else int(memory * 1e9))
-    service = Service([checkpoint], capacity)
-    err.print(f"serving {choice.model or 'the embedded model'} at http://{host}:{port}", soft_wrap=True)
-    uvicorn.run(make_app(service), host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+    app = make_app(Service([choice.checkpoint], capacity))
+    with socket.create_server((host, port)) as listening:
+        address = f"http://{host}:{listening.getsockname()[1]}"
+        err.print(f"serving {choice.model or 'the embedded model'} at {address}", soft_wrap=True)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10)
+        uvicorn.Server(config).run([listening])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,14 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from irg import __version__
-from irg.core.settings import BaseSettings, checked
+from irg.core.settings import BaseSettings
 from irg.model.checkpoint import EMBEDDED
-from irg.serve import responses
+from irg.serve import chat, images, responses
 from irg.serve.asking import Asked, Asker, Fetch
-from irg.serve.fields import ResponsesRequest
+from irg.serve.fields import ChatRequest, EditRequest, GenerationRequest, ResponsesRequest, understood
 from irg.serve.journal import request_id
 from irg.serve.refusals import Refused, invalid, not_found
-from irg.serve.service import Service
+from irg.serve.service import Service, Telling
 from irg.serve.shelf import Shelf
 from irg.serve.streams import Json, Streamed, Writer, answered, refusal
 from irg.serve.tokens import Caller
@@ -62,12 +62,22 @@ class Site:
             words = f"there is no model {name!r} here: this server has {self.model!r}"
             raise not_found(words, "model_not_found", "model")
 
-    async def answer(self, request: Request, asked: Asked, writer: Writer, streams: bool) -> Response:
-        """The answer to what was asked, in the writer's form."""
-        telling = await self.service.ask(asked.wanted)
-        if streams:
-            return Streamed(telling, writer, self.settings.keep_alive)
-        return await answered(request, telling, writer)
+    async def stream(self, asked: Asked, writer: Writer) -> Response:
+        """The answer to what was asked, in the writer's form, while it grows."""
+        return Streamed(await self.service.ask(asked.wanted), writer, self.settings.keep_alive)
+
+    async def answer(
+        self, request: Request, works: Sequence[tuple[Asked, Writer]], whole: Callable[[], dict[str, Any]]
+    ) -> Response:
+        """The whole answer to what was asked, each in its writer's form."""
+        begun: list[tuple[Telling, Writer]] = []
+        try:
+            for asked, writer in works:
+                begun.append((await self.service.ask(asked.wanted), writer))
+            return await answered(request, begun, whole)
+        finally:
+            for telling, _ in begun:
+                await telling.aclose()
 
 
 def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI:
@@ -90,6 +100,8 @@ def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI
     app.add_exception_handler(Exception, _broken)
     _add_state(app, site)
     _add_responses(app, site)
+    _add_chat(app, site)
+    _add_images(app, site)
     return app
 
 
@@ -135,10 +147,65 @@ def _add_responses(app: FastAPI, site: Site) -> None:
         owner = owner_of(request)
         asked = await asyncio.to_thread(responses.asked, site.asker, site.shelf, body, owner)
         writer = responses.ResponseWriter(body, site.model, asked, site.shelf, owner)
-        return await site.answer(request, asked, writer, body.stream)
+        if body.stream:
+            return await site.stream(asked, writer)
+        return await site.answer(request, [(asked, writer)], writer.whole)
 
 
-_BODIES: dict[str, type[BaseSettings]] = {"/v1/responses": ResponsesRequest}
+def _add_chat(app: FastAPI, site: Site) -> None:
+    @app.post("/v1/chat/completions", tags=["drawing"], response_model=None)
+    async def create_chat_completion(body: ChatRequest, request: Request) -> Response:
+        """Thoughts as reasoning and pictures as images of a message, whole or as a stream of pieces."""
+        site.check_model(body.model)
+        asked = await asyncio.to_thread(chat.asked, site.asker, body, owner_of(request))
+        writer = chat.ChatWriter(body, site.model, asked)
+        if body.stream:
+            return await site.stream(asked, writer)
+        return await site.answer(request, [(asked, writer)], writer.whole)
+
+
+def _add_images(app: FastAPI, site: Site) -> None:
+    @app.post("/v1/images/generations", tags=["drawing"], response_model=None)
+    async def generate_images(body: GenerationRequest, request: Request) -> Response:
+        """Pictures of a prompt."""
+        return await drawn(body, [], request)
+
+    @app.post("/v1/images/edits", tags=["drawing"], response_model=None, openapi_extra=_edit_schema())
+    async def edit_images(request: Request) -> Response:
+        """Pictures made of others by an instruction."""
+        async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS) as form:
+            body, sources = await images.read_form(form)
+        return await drawn(body, sources, request)
+
+    async def drawn(
+        body: GenerationRequest | EditRequest, sources: list[bytes], request: Request
+    ) -> Response:
+        site.check_model(body.model)
+        asked = await asyncio.to_thread(images.asked, site.asker, body, sources, owner_of(request))
+        writers = [images.PictureWriter(body, one) for one in asked]
+        if body.stream:
+            return await site.stream(asked[0], writers[0])
+        works = list(zip(asked, writers, strict=True))
+        return await site.answer(request, works, lambda: images.joined(writers))
+
+
+_MOST_FILES, _MOST_FIELDS = 16, 100
+
+
+def _edit_schema() -> dict[str, Any]:
+    """What the schema tells of a form, whose fields are read here."""
+    schema = EditRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    picture = {"type": "string", "format": "binary"}
+    schema["properties"] |= {"image": picture, "image[]": {"type": "array", "items": picture}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+_BODIES: dict[str, type[BaseSettings]] = {
+    "/v1/responses": ResponsesRequest,
+    "/v1/chat/completions": ChatRequest,
+    "/v1/images/generations": GenerationRequest,
+}
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -153,24 +220,24 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
     model = _BODIES.get(request.url.path)
     if first["type"] == "json_invalid" or model is None or not isinstance(error.body, dict):
         words = f"the body is no JSON object: {first.get('ctx', {}).get('error', first['msg'])}"
-        return refusal(invalid(words, code="invalid_json"))
-    param = ".".join(str(one) for one in first["loc"][1:])
-    code = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
+        return refusal(invalid(words, code="invalid_body"))
     try:
-        checked(model, error.body, "the request")
-    except ValueError as wrong:
-        return refusal(invalid(str(wrong), param, code.get(first["type"], "invalid_value")))
+        understood(model, error.body)
+    except Refused as refused:
+        return refusal(refused)
     raise AssertionError(f"{request.url.path} refused a body that its model takes")
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = refusal(Refused(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail)))
+    response = refusal(
+        Refused(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
+    )
     response.headers.update(error.headers or {})
     return response
 
 
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+_CODES = {400: "invalid_body", 404: "not_found", 405: "method_not_allowed"}
 
 
 async def _broken(request: Request, error: Exception) -> Response:

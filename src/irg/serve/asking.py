@@ -5,8 +5,8 @@ Everything that can be found wrong without the model is found here, before an an
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import TypeVar
 
 from PIL import Image
 
@@ -15,7 +15,6 @@ from irg.core.segment import DELIMITERS
 from irg.pipeline import Plan, Settings, TurnPlan
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.course import Answer, Beginning, Course, Episode, Resumption
-from irg.serve.errors import invalid
 from irg.serve.fields import (
     DrawingFields,
     GuidanceFields,
@@ -26,13 +25,13 @@ from irg.serve.fields import (
     TextPart,
 )
 from irg.serve.memory import Sizes
+from irg.serve.refusals import invalid
 from irg.serve.service import Wanted
 from irg.world.wording import OutsideWorld, as_phrased
 
 Fetch = Callable[[str], bytes]
 """The bytes of a picture elsewhere. Raises ValueError with the reason where it cannot be had."""
 Made = TypeVar("Made")
-_SAMPLING = {"temperature", "top_p"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +96,8 @@ class Asker:
             contents, notes = self._worded(contents)
         else:
             notes = ()
-        thinks = any(turn.think for turn in plan.turns)
-        usual = self.settings.system_prompt if thinks else ""
-        start = self._beginning(contents, usual if contents.system is None else contents.system)
+        plan = replace(plan, system_prompt=contents.system)
+        start = self._beginning(contents, plan.prompt_before(self.settings))
         count = self._num_tokens(start)
         episode = Episode(
             plan,
@@ -135,8 +133,10 @@ class Asker:
 
     def answer(self, contents: Contents, manner: Manner, owner: str) -> Asked:
         """What is to be answered in words."""
-        plan = self._changed(self.settings.plan(turns=1), manner)
-        start = self._beginning(contents, contents.system or "")
+        usual = replace(self.settings.plan(turns=1), text=self.settings.answer_sampling())
+        plan = self._changed(usual, manner)
+        system = self.settings.ask_prompt if manner.drawing.thinking else ""
+        start = self._beginning(contents, system if contents.system is None else contents.system)
         count = self._num_tokens(start)
         room = count + plan.text.max_tokens + DELIMITERS
         return self._asked(Answer(plan, manner.drawing.seed or 0, start, room), manner, owner, False, count)
@@ -177,6 +177,8 @@ class Asker:
 
     def _beginning(self, contents: Contents, system: str) -> Beginning:
         """The last text is the instruction; what is said or shown besides goes before it."""
+        if contents.system:
+            self._count(contents.system, "instructions")
         parts = [one for one in contents.parts if not isinstance(one, str) or one.strip()]
         last = next((place for place in reversed(range(len(parts))) if isinstance(parts[place], str)), None)
         if last is None:
@@ -187,8 +189,8 @@ class Asker:
 
     def _num_tokens(self, start: Beginning) -> int:
         texts = [start.instruction, *(one for one in start.before if isinstance(one, str))]
-        texts += [start.system] if start.system else []
         count = sum(self._count(text, "prompt") + DELIMITERS for text in texts)
+        count += len(self.checkpoint.tokenizer.encode(start.system)) + DELIMITERS
         pictures = [one for one in start.before if isinstance(one, Image.Image)]
         return count + sum(self.sizes.picture_tokens(*one.size) for one in pictures)
 
@@ -221,22 +223,16 @@ class Asker:
 
     def _changed(self, plan: Plan, manner: Manner) -> Plan:
         """The plan in the manner that is asked for. Raises Refused for what the model cannot do."""
-        drawing, text = manner.drawing, plan.text
+        drawing, text = manner.drawing, manner.text
         if manner.size != "auto":
             width, height = map(int, manner.size.split("x"))
-            plan = _heeded("size", lambda: replace(plan, width=width, height=height))
-        if drawing.steps is not None:
-            points = drawing.steps + 1
-            plan = replace(plan, turns=tuple(replace(turn, num_points=points) for turn in plan.turns))
+            plan = replace(plan, width=width, height=height)
+        plan = plan.with_drawing(steps=drawing.steps)
         if drawing.guidance is not None:
-            turns = _guided(plan.turns, drawing.guidance)
-            plan = replace(plan, turns=turns)
-        changes: dict[str, Any] = {
-            "max_tokens": manner.max_tokens,
-            **manner.text.model_dump(include=_SAMPLING),
-        }
-        changes = {name: value for name, value in changes.items() if value is not None}
-        return replace(plan, text=_heeded("temperature", lambda: replace(text, **changes)))
+            plan = replace(plan, turns=_guided(plan.turns, drawing.guidance))
+        _heeded("size", partial(plan.grid, self.sizes.config))
+        written = partial(plan.with_text, text.temperature, text.top_p, manner.max_tokens)
+        return _heeded("temperature", written)
 
     def _asked(
         self,
@@ -249,7 +245,6 @@ class Asker:
         notes: tuple[str, ...] = (),
     ) -> Asked:
         plan = what.plan
-        _heeded("size", lambda: plan.grid(self.sizes.config))
         if manner.stops_at_thought and not plan.turns[-1].think:
             raise invalid("the last turn has no thought to stop at", "stop_at")
         footprint = self.sizes.footprint(plan, what.room, isinstance(what, Episode))

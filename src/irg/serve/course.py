@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from irg.core import Kind, Role, Segment
+from irg.core.trace import Trace
 from irg.engine import SeededDraws, new_strands
 from irg.pipeline import Plan, TurnPlan
 from irg.pipeline.state import Drawn, Parts, State
@@ -142,7 +143,7 @@ def program(parts: Parts, wanted: Episode | Answer) -> Program:
     """The program of what is wanted."""
     (strand,) = new_strands(parts.pool, 1, wanted.room)
     draws = SeededDraws(wanted.seed or 0)
-    state = State(strand, wanted.plan, draws, turn=1)
+    state = State(strand, wanted.plan, draws, Trace("", (), wanted.seed or 0), turn=1)
     if isinstance(wanted, Answer):
         state = yield from _read_beginning(parts, wanted.start, state, Role.QUESTION)
         state = yield Thinking(state)

@@ -1,13 +1,14 @@
 """What requests may say: OpenAI's fields, and ours besides. A field that is not here is refused by name."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, ValidationError
 
-from irg.core.settings import BaseSettings, Seed
+from irg.core.settings import BaseSettings, Seed, checked
 from irg.engine import Renorm
 from irg.engine.flow import MOST_POINTS
 from irg.pipeline.settings import MOST_TURNS
+from irg.serve.refusals import invalid
 
 _UNHEEDED = "Taken, without effect here."
 Unheeded = Annotated[Any, Field(description=_UNHEEDED)]
@@ -17,6 +18,21 @@ Size = Annotated[
 ]
 Format = Literal["png", "jpeg", "webp"]
 Partial = Annotated[int, Field(ge=0, le=3, description="Previews of a picture that is being drawn.")]
+
+
+_CODES = {"extra_forbidden": "unknown_parameter", "missing": "missing_required_parameter"}
+Understood = TypeVar("Understood", bound=BaseSettings)
+
+
+def understood(model: type[Understood], content: Any) -> Understood:
+    """What a request says. Raises Refused, which names the first field that is wrong and says all that is."""
+    try:
+        return checked(model, content, "the request")
+    except ValueError as wrong:
+        assert isinstance(wrong.__cause__, ValidationError)
+        first = wrong.__cause__.errors(include_url=False)[0]
+        param, code = ".".join(map(str, first["loc"])), _CODES.get(first["type"], "invalid_value")
+        raise invalid(str(wrong), param, code) from wrong
 
 
 def unheeded(model: type[BaseSettings]) -> list[str]:

@@ -82,8 +82,8 @@ class Scheduler:
     def __init__(
         self, parts: Parts, budget: int, most_running: int, tell: Callable[[str, Told], None]
     ) -> None:
-        """`budget` are the bytes that all contexts together may take up. `tell` is called, during a step, with
-        the ticket of a request and what is told of it."""
+        """`budget` are the bytes that all contexts together may take up. `tell` is called, during a step,
+        with the ticket of a request and what is told of it."""
         self.parts, self.budget, self.most_running, self.tell = parts, budget, most_running, tell
         self.waiting: FairQueue[Application] = FairQueue()
         self.running: dict[str, _Running] = {}

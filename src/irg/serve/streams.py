@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
@@ -72,18 +72,29 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Re
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
-async def answered(request: Request, told: Telling, writer: Writer) -> Response:
-    """The whole answer."""
+async def answered(
+    request: Request, works: Sequence[tuple[Telling, Writer]], whole: Callable[[], dict[str, Any]]
+) -> Response:
+    """The whole answer, once all of the works are done."""
 
     async def work() -> dict[str, Any]:
-        async with aclosing(told):
-            async for said in told:
-                for _ in writer.take(said):
-                    pass
-        return writer.whole()
+        async with asyncio.TaskGroup() as group:
+            for telling, writer in works:
+                group.create_task(_written(telling, writer))
+        return whole()
 
-    content = await unless_left(request, work())
+    try:
+        content = await unless_left(request, work())
+    except* Refused as refused:
+        raise refused.exceptions[0] from None
     return Response(status_code=499) if content is None else Json(content)
+
+
+async def _written(telling: Telling, writer: Writer) -> None:
+    async with aclosing(telling):
+        async for said in telling:
+            for _ in writer.take(said):
+                pass
 
 
 class Streamed(Response):

@@ -43,8 +43,10 @@ def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int,
     try:
         send(connection, Loaded(given))
         while engine.goes_on:
-            while engine.goes_on and connection.poll(None if engine.scheduler.is_idle else 0):
+            patience = None if engine.scheduler.is_idle else 0
+            while engine.goes_on and connection.poll(patience):
                 engine.take(receive(connection))
+                patience = 0  # what was heard is worth a step
             engine.step()
     except (EOFError, OSError):
         return  # the server is gone, and with it all who asked
