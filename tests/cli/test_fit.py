@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from irg.model import device
 from irg.cli.description import describe
 from irg.cli.fit import memory_of, picked, ways
+from irg.model import device
 from irg.model.config import bagel_7b, write_config
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload

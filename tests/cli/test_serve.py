@@ -24,9 +24,10 @@ def test_a_device_or_a_port_that_is_none_is_told(run: Run) -> None:
 
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "irg", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    ) as server, killed_at_last(server):
+    with (
+        subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as server,
+        killed_at_last(server),
+    ):
         assert server.stderr is not None
         line = server.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
