@@ -4,11 +4,11 @@ import pytest
 
 from irg.pipeline import Pipeline
 from irg.pipeline.load import NamedCheckpoint
+from irg.serve.app import ServeSettings, make_app
+from irg.serve.service import Service
 from tests.data.small import settings, write_checkpoint
 from tests.pipeline.watching import pipeline_with
 from tests.serve.servers import eventually, serving
-
-pytest.importorskip("fastapi", reason="fastapi is not installed: pip install irg[serve]")
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +25,14 @@ def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoin
 
 
 @pytest.fixture(scope="session")
-def small_server(small_checkpoint: NamedCheckpoint) -> Iterator[str]:
-    """The address of a server of that model, which is loaded."""
-    from irg.serve.app import ServeSettings, make_app
-    from irg.serve.service import Service
+def small_service(small_checkpoint: NamedCheckpoint) -> Service:
+    """The engine of `small_server`, which starts and stops it."""
+    return Service([small_checkpoint])
 
-    service = Service([small_checkpoint])
-    with serving(make_app(service, ServeSettings(model="small"))) as address:
-        eventually(lambda: service.is_ready, 200)
+
+@pytest.fixture(scope="session")
+def small_server(small_service: Service) -> Iterator[str]:
+    """The address of a server of that model, which is loaded."""
+    with serving(make_app(small_service, ServeSettings(model="small"))) as address:
+        eventually(lambda: small_service.is_ready, 200)
         yield address

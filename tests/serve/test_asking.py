@@ -7,7 +7,7 @@ from PIL import Image
 from irg.core.picture import Picture
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asking import Asked, Asker, Contents, Manner, previews
-from irg.serve.course import Answer, Beginning, Episode
+from irg.serve.course import Beginning, Episode, WordsWanted
 from irg.serve.fields import DrawingFields, TextFields
 from irg.serve.pictures import Encoding
 from irg.serve.refusals import Refused
@@ -32,7 +32,7 @@ def drawn(asker: Asker, *parts: Any, system: str | None = None, **fields: Any) -
 
 
 def start(asked: Asked) -> Beginning:
-    assert isinstance(asked.wanted.what, Episode | Answer)
+    assert isinstance(asked.wanted.what, Episode | WordsWanted)
     assert isinstance(asked.wanted.what.start, Beginning)
     return asked.wanted.what.start
 
@@ -119,7 +119,7 @@ def test_a_turn_without_a_thought_cannot_be_left_at_it(asker: Asker) -> None:
 
 def test_answers_are_greedy_and_think_where_that_is_asked_for(asker: Asker) -> None:
     asked = asker.answer(Contents(("what is it?", PICTURE)), manner(), "me")
-    assert isinstance(asked.wanted.what, Answer) and asked.plan.text.temperature == 0
+    assert isinstance(asked.wanted.what, WordsWanted) and asked.plan.text.temperature == 0
     assert start(asked).before == (PICTURE,) and start(asked).system == ""
     thinking = asker.answer(Contents(("what is it?",)), manner(thinking=True), "me")
     assert start(thinking).system == asker.settings.ask_prompt

@@ -7,7 +7,7 @@ import pytest
 
 from irg.core.events import ImageDone, ThoughtDone
 from irg.pipeline import Pipeline, Plan
-from irg.serve.course import Answer, Beginning, Course, Episode, Resumption, program
+from irg.serve.course import Beginning, Episode, History, Resumption, WordsWanted, program
 from irg.serve.scheduler import Application
 from tests.serve.stepping import Stepped, episode
 
@@ -24,11 +24,11 @@ def plan(pipeline: Pipeline) -> Plan:
     return pipeline.settings.plan(turns=3)
 
 
-def course(stepped: Stepped, wanted: Episode, ticket: str = "it") -> Course:
+def course(stepped: Stepped, wanted: Episode, ticket: str = "it") -> History:
     stepped.ask(ticket, wanted)
     stepped.run()
     end = stepped.end(ticket)
-    assert isinstance(end, Course), end
+    assert isinstance(end, History), end
     return end
 
 
@@ -56,7 +56,7 @@ def test_an_answer_is_the_pipelines(stepped: Stepped, pipeline: Pipeline) -> Non
     ]
     *_, done = pipeline.ask(picture, "how many circles are there?")
     plan = replace(pipeline.settings.plan(1), text=pipeline.settings.answer_sampling())
-    wanted = Answer(plan, 0, Beginning("how many circles are there?", (picture,)), room=256)
+    wanted = WordsWanted(plan, 0, Beginning("how many circles are there?", (picture,)), room=256)
     stepped.scheduler.submit(Application("it", "", lambda: program(pipeline.parts, wanted), 1))
     stepped.run()
     assert isinstance(done, ThoughtDone) and stepped.texts("it") == [done.text]

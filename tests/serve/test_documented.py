@@ -13,23 +13,23 @@ from PIL import Image
 
 from irg.core.settings import BaseSettings
 from irg.serve.fields import (
-    ChatRequest,
+    ChatBody,
     DrawingFields,
-    EditRequest,
-    GenerationRequest,
+    EditBody,
+    GenerationBody,
     ImageTool,
-    ResponsesRequest,
+    ResponsesBody,
     unheeded,
 )
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
 ADDRESS, MODEL = "http://127.0.0.1:8000", '"embedded"'
 TABLES: dict[str, type[BaseSettings]] = {
-    "`/v1/responses`": ResponsesRequest,
+    "`/v1/responses`": ResponsesBody,
     "its tool `image_generation`": ImageTool,
-    "`/v1/chat/completions`": ChatRequest,
-    "`/v1/images/generations`": GenerationRequest,
-    "`/v1/images/edits`": EditRequest,
+    "`/v1/chat/completions`": ChatBody,
+    "`/v1/images/generations`": GenerationBody,
+    "`/v1/images/edits`": EditBody,
 }
 
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from irg.core.settings import checked
-from irg.serve.fields import ChatRequest, EditRequest, GenerationRequest, ResponsesRequest, unheeded
+from irg.serve.fields import ChatBody, EditBody, GenerationBody, ResponsesBody, unheeded
 
-REQUESTS = [ResponsesRequest, ChatRequest, GenerationRequest, EditRequest]
+REQUESTS = [ResponsesBody, ChatBody, GenerationBody, EditBody]
 
 
 @pytest.mark.parametrize("model", REQUESTS)
@@ -17,14 +17,14 @@ def test_a_field_that_nobody_reads_is_refused_by_name(model: Any) -> None:
 
 
 def test_fields_without_effect_are_those_that_say_so() -> None:
-    assert {"user", "metadata", "truncation"} <= {*unheeded(ResponsesRequest)}
-    assert not {"turns", "seed", "input", "store"} & {*unheeded(ResponsesRequest)}
+    assert {"user", "metadata", "truncation"} <= {*unheeded(ResponsesBody)}
+    assert not {"turns", "seed", "input", "store"} & {*unheeded(ResponsesBody)}
 
 
 @pytest.mark.parametrize("size", ["128", "0x128", "128x", "128X128", "-1x5", "x".join(["1" * 9] * 2), 5])
 def test_a_size_is_two_numbers_or_auto(size: Any) -> None:
     with pytest.raises(ValueError, match="size"):
-        checked(ChatRequest, {"messages": [{"role": "user", "content": "a"}], "size": size}, "the request")
+        checked(ChatBody, {"messages": [{"role": "user", "content": "a"}], "size": size}, "the request")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_size_is_two_numbers_or_auto(size: Any) -> None:
 )
 def test_input_is_a_text_or_items_that_are_known(said: Any, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        checked(ResponsesRequest, {"input": said}, "the request")
+        checked(ResponsesBody, {"input": said}, "the request")
 
 
 def test_input_takes_what_answers_hold() -> None:
@@ -68,7 +68,7 @@ def test_input_takes_what_answers_hold() -> None:
         },
         {"type": "item_reference", "id": "ig_1"},
     ]
-    body = checked(ResponsesRequest, {"input": items}, "the request")
+    body = checked(ResponsesBody, {"input": items}, "the request")
     assert isinstance(body.input, list) and [type(one).__name__ for one in body.input] == [
         "MessageItem",
         "ReasoningItem",

@@ -5,7 +5,7 @@ import torch
 
 from irg.engine import Guidance
 from irg.pipeline import Pipeline
-from irg.serve.course import Course
+from irg.serve.course import History
 from irg.serve.memory import SHARE, Sizes, budget_of
 from tests.serve.stepping import Stepped, episode
 
@@ -33,7 +33,7 @@ def test_an_episode_takes_no_more_than_it_was_said_to(
         most = max(most, sum(slab.pairs.nbytes for slab in stepped.parts.pool))
     assert 0 < most <= sizes.footprint(plan, room)
     end = stepped.end("it")
-    assert isinstance(end, Course) and end.num_tokens <= room
+    assert isinstance(end, History) and end.num_tokens <= room
 
 
 def test_larger_pictures_more_turns_and_more_branches_take_more(pipeline: Pipeline, sizes: Sizes) -> None:

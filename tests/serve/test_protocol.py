@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from irg.serve.course import Beginning
-from irg.serve.protocol import Cancel, Progress, receive, send
+from irg.serve.protocol import Cancel, PictureProgress, receive, send
 
 
 def test_what_is_sent_arrives_as_it_was() -> None:
     ours, theirs = Pipe()
-    for message in (Cancel("it"), ("it", Progress(1, 2, 3, b"png"))):
+    for message in (Cancel("it"), ("it", PictureProgress(1, 2, 3, b"png"))):
         send(ours, message)
         assert receive(theirs) == message
     send(ours, Beginning("a star", ("before",), "S"))

@@ -10,7 +10,7 @@ from irg.core.trace import Trace
 from irg.engine import Guidance, SeededDraws, new_strands
 from irg.pipeline import Pipeline, Plan
 from irg.pipeline.state import State
-from irg.serve.course import Course, Program, Reading
+from irg.serve.course import History, Program, ReadNeed
 from irg.serve.scheduler import Application, Broken
 from tests.serve.stepping import Stepped, episode
 
@@ -48,7 +48,7 @@ def test_who_shares_the_passes_changes_nothing_but_rounding(stepped: Stepped, pl
         assert stepped.texts(prompt) == texts and len(texts) == 2
         for ours, theirs in zip(stepped.pictures(prompt), pictures, strict=True):
             assert np.abs(ours - theirs).max() <= 1
-        assert isinstance(stepped.end(prompt), Course)
+        assert isinstance(stepped.end(prompt), History)
 
 
 def test_who_runs_alone_gets_the_very_bytes(stepped: Stepped, plan: Plan) -> None:
@@ -101,7 +101,7 @@ def test_only_as_many_run_as_there_is_memory_for(pipeline: Pipeline, plan: Plan)
     stepped.scheduler.step()
     assert [*stepped.scheduler.running] == ["a", "b"] and len(stepped.scheduler.waiting) == 1
     stepped.run()
-    assert all(isinstance(stepped.end(ticket), Course) for ticket in "abc")
+    assert all(isinstance(stepped.end(ticket), History) for ticket in "abc")
     with pytest.raises(ValueError, match="needs"):
         stepped.ask("d", episode(PROMPTS[1], plan, pipeline), footprint=11)
 
@@ -120,13 +120,13 @@ def test_what_is_wrong_with_one_is_not_the_others(stepped: Stepped, plan: Plan) 
     def wrong() -> Program:
         (strand,) = new_strands(stepped.parts.pool)
         state = State(strand, plan, SeededDraws(0), Trace("", (), 0))
-        yield Reading(state, (Segment(Kind.NOISY, Role.IMAGE, torch.zeros(1, 1), grid=Grid(1, 1)),))
+        yield ReadNeed(state, (Segment(Kind.NOISY, Role.IMAGE, torch.zeros(1, 1), grid=Grid(1, 1)),))
         raise AssertionError("it was read")
 
     stepped.scheduler.submit(Application("wrong", "", wrong, 1))
     stepped.ask("right", episode(PROMPTS[1], plan, stepped.pipeline))
     stepped.run()
-    assert isinstance(stepped.end("right"), Course)
+    assert isinstance(stepped.end("right"), History)
     assert isinstance(end := stepped.end("wrong"), Broken) and "never enters" in str(end.error)
     assert stepped.num_held == 0
 

@@ -12,14 +12,14 @@ import pytest
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asking import Asker, Contents, Manner
 from irg.serve.fields import DrawingFields, TextFields
-from irg.serve.protocol import Ended, Progress, Pulse
+from irg.serve.protocol import Ended, PictureProgress, Pulse
 from irg.serve.refusals import Refused
-from irg.serve.service import Capacity, Service, Wanted
+from irg.serve.service import Capacity, EngineRequest, Service
 
 LOADING = 200.0
 
 
-def wanted(checkpoint: NamedCheckpoint, **fields: Any) -> Wanted:
+def wanted(checkpoint: NamedCheckpoint, **fields: Any) -> EngineRequest:
     manner = Manner(DrawingFields(**fields), TextFields())
     return Asker(checkpoint).episode(Contents(("a star",)), manner, "me").wanted
 
@@ -40,15 +40,15 @@ def with_service(
     asyncio.run(run())
 
 
-async def drawn(service: Service, what: Wanted) -> list[Any]:
+async def drawn(service: Service, what: EngineRequest) -> list[Any]:
     return [said async for said in await service.ask(what)]
 
 
-async def drawing(service: Service, what: Wanted) -> Any:
+async def drawing(service: Service, what: EngineRequest) -> Any:
     """A request whose picture has been begun."""
     telling = await service.ask(what)
     async for said in telling:
-        if isinstance(said, Progress):
+        if isinstance(said, PictureProgress):
             return telling
     raise AssertionError("it ended before it was drawn")
 

@@ -1,11 +1,11 @@
 import pytest
 
 from irg.serve.refusals import Refused
-from irg.serve.shelf import Kept, Shelf
+from irg.serve.shelf import Shelf, StoredAnswer
 
 
-def kept(*pictures: str, size: int = 1) -> Kept:
-    return Kept(b"x" * size, {name: place for place, name in enumerate(pictures)})
+def kept(*pictures: str, size: int = 1) -> StoredAnswer:
+    return StoredAnswer(b"x" * size, {name: place for place, name in enumerate(pictures)})
 
 
 def test_what_was_stored_is_found_by_its_name_and_by_its_pictures() -> None:

@@ -6,8 +6,19 @@ import pytest
 from irg.core.events import ThoughtDelta
 from irg.core.picture import Picture
 from irg.pipeline import Pipeline
-from irg.serve.course import Course
-from irg.serve.protocol import Broke, Cancel, Ended, Fault, Leave, PictureDone, Progress, Pulse, Submit
+from irg.serve.course import History
+from irg.serve.protocol import (
+    Broke,
+    Cancel,
+    Ended,
+    FaultKind,
+    Leave,
+    PictureDone,
+    PictureProgress,
+    Pulse,
+    Submit,
+)
+from irg.serve.scheduler import Broken
 from irg.serve.worker import Engine
 from tests.serve.stepping import episode
 
@@ -50,7 +61,7 @@ def test_a_request_is_told_in_values_that_can_be_sent(pipeline: Pipeline, engine
     assert isinstance(said[0], ThoughtDelta) and said[-1].course is None
     (picture,) = [one for one in said if isinstance(one, PictureDone)]
     assert Picture(picture.data).open().size == (32, 32) and picture.num_tokens == 4
-    assert [one.index for one in said if isinstance(one, Progress)] == [1, 2]
+    assert [one.index for one in said if isinstance(one, PictureProgress)] == [1, 2]
     assert isinstance(told[-1], Pulse) and told[-1].running == 0
 
 
@@ -58,35 +69,28 @@ def test_what_it_came_to_is_sent_where_it_is_kept(pipeline: Pipeline, engine: En
     engine.take(submit(pipeline, keeps=True))
     run(engine)
     end = told.of("it")[-1]
-    assert isinstance(end, Ended) and isinstance(course := pickle.loads(end.course or b""), Course)
+    assert isinstance(end, Ended) and isinstance(course := pickle.loads(end.course or b""), History)
     assert len(course.marks) == 1 and course.num_tokens == end.num_tokens
 
 
 def test_what_could_never_run_is_refused(pipeline: Pipeline, engine: Engine, told: Told) -> None:
     engine.take(submit(pipeline, footprint=101))
     (said,) = told.of("it")
-    assert isinstance(said, Broke) and said.fault is Fault.REFUSED
+    assert isinstance(said, Broke) and said.fault is FaultKind.REFUSED
 
 
 @pytest.mark.parametrize(
     "error, fault",
-    [(MemoryError(), Fault.MEMORY), (KeyError("it"), Fault.INTERNAL), (ValueError("no"), Fault.REFUSED)],
+    [
+        (MemoryError(), FaultKind.MEMORY),
+        (KeyError("it"), FaultKind.INTERNAL),
+        (ValueError("no"), FaultKind.REFUSED),
+    ],
 )
-def test_what_went_wrong_has_its_kind(
-    pipeline: Pipeline,
-    engine: Engine,
-    told: Told,
-    monkeypatch: pytest.MonkeyPatch,
-    error: Exception,
-    fault: Fault,
-) -> None:
-    def fails(*given: Any) -> None:
-        raise error
-
-    monkeypatch.setattr("irg.serve.scheduler.append", fails)
-    engine.take(submit(pipeline))
-    run(engine)
-    assert told.of("it")[-1].fault is fault
+def test_what_went_wrong_has_its_kind(engine: Engine, told: Told, error: Exception, fault: FaultKind) -> None:
+    engine.scheduler.tell("it", Broken(error, "line 5"))
+    (said,) = told.of("it")
+    assert said.fault is fault and said.traceback == ("line 5" if fault is FaultKind.INTERNAL else "")
 
 
 def test_nothing_more_is_told_of_who_was_cancelled(pipeline: Pipeline, engine: Engine, told: Told) -> None:

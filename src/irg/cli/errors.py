@@ -3,7 +3,7 @@
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
-    "serve": ("fastapi", "uvicorn", "starlette", "python_multipart", "prometheus_client"),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
     "bench": ("transformers", "scipy", "rapidocr", "onnxruntime"),
 }
 """Packages that only some commands need, by the extra that installs them."""

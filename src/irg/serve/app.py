@@ -18,10 +18,10 @@ from irg.core.settings import BaseSettings
 from irg.model.checkpoint import EMBEDDED
 from irg.serve import chat, images, responses
 from irg.serve.asking import Asked, Asker, Fetch
-from irg.serve.fields import ChatRequest, EditRequest, GenerationRequest, ResponsesRequest, understood
+from irg.serve.fields import ChatBody, EditBody, GenerationBody, ResponsesBody, understood
 from irg.serve.journal import request_id
 from irg.serve.refusals import Refused, invalid, not_found
-from irg.serve.service import Service, Telling
+from irg.serve.service import Listening, Service
 from irg.serve.shelf import Shelf
 from irg.serve.streams import Json, Streamed, Writer, answered, refusal
 from irg.serve.tokens import Caller
@@ -70,7 +70,7 @@ class Site:
         self, request: Request, works: Sequence[tuple[Asked, Writer]], whole: Callable[[], dict[str, Any]]
     ) -> Response:
         """The whole answer to what was asked, each in its writer's form."""
-        begun: list[tuple[Telling, Writer]] = []
+        begun: list[tuple[Listening, Writer]] = []
         try:
             for asked, writer in works:
                 begun.append((await self.service.ask(asked.wanted), writer))
@@ -141,7 +141,7 @@ def _model(site: Site) -> dict[str, Any]:
 
 def _add_responses(app: FastAPI, site: Site) -> None:
     @app.post("/v1/responses", tags=["drawing"], response_model=None)
-    async def create_response(body: ResponsesRequest, request: Request) -> Response:
+    async def create_response(body: ResponsesBody, request: Request) -> Response:
         """Thoughts and pictures in their order, whole or as a stream of events."""
         site.check_model(body.model)
         owner = owner_of(request)
@@ -154,7 +154,7 @@ def _add_responses(app: FastAPI, site: Site) -> None:
 
 def _add_chat(app: FastAPI, site: Site) -> None:
     @app.post("/v1/chat/completions", tags=["drawing"], response_model=None)
-    async def create_chat_completion(body: ChatRequest, request: Request) -> Response:
+    async def create_chat_completion(body: ChatBody, request: Request) -> Response:
         """Thoughts as reasoning and pictures as images of a message, whole or as a stream of pieces."""
         site.check_model(body.model)
         asked = await asyncio.to_thread(chat.asked, site.asker, body, owner_of(request))
@@ -166,7 +166,7 @@ def _add_chat(app: FastAPI, site: Site) -> None:
 
 def _add_images(app: FastAPI, site: Site) -> None:
     @app.post("/v1/images/generations", tags=["drawing"], response_model=None)
-    async def generate_images(body: GenerationRequest, request: Request) -> Response:
+    async def generate_images(body: GenerationBody, request: Request) -> Response:
         """Pictures of a prompt."""
         return await drawn(body, [], request)
 
@@ -177,9 +177,7 @@ def _add_images(app: FastAPI, site: Site) -> None:
             body, sources = await images.read_form(form)
         return await drawn(body, sources, request)
 
-    async def drawn(
-        body: GenerationRequest | EditRequest, sources: list[bytes], request: Request
-    ) -> Response:
+    async def drawn(body: GenerationBody | EditBody, sources: list[bytes], request: Request) -> Response:
         site.check_model(body.model)
         asked = await asyncio.to_thread(images.asked, site.asker, body, sources, owner_of(request))
         writers = [images.PictureWriter(body, one) for one in asked]
@@ -194,7 +192,7 @@ _MOST_FILES, _MOST_FIELDS = 16, 100
 
 def _edit_schema() -> dict[str, Any]:
     """What the schema tells of a form, whose fields are read here."""
-    schema = EditRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = EditBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     picture = {"type": "string", "format": "binary"}
     schema["properties"] |= {"image": picture, "image[]": {"type": "array", "items": picture}}
@@ -202,9 +200,9 @@ def _edit_schema() -> dict[str, Any]:
 
 
 _BODIES: dict[str, type[BaseSettings]] = {
-    "/v1/responses": ResponsesRequest,
-    "/v1/chat/completions": ChatRequest,
-    "/v1/images/generations": GenerationRequest,
+    "/v1/responses": ResponsesBody,
+    "/v1/chat/completions": ChatBody,
+    "/v1/images/generations": GenerationBody,
 }
 
 

@@ -14,7 +14,7 @@ from irg.core.reading import ImageError, from_base64, read_image
 from irg.core.segment import DELIMITERS
 from irg.pipeline import Plan, Settings, TurnPlan
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.course import Answer, Beginning, Course, Episode, Resumption
+from irg.serve.course import Beginning, Episode, History, Resumption, WordsWanted
 from irg.serve.fields import (
     DrawingFields,
     GuidanceFields,
@@ -26,7 +26,7 @@ from irg.serve.fields import (
 )
 from irg.serve.memory import Sizes
 from irg.serve.refusals import invalid
-from irg.serve.service import Wanted
+from irg.serve.service import EngineRequest
 from irg.world.wording import OutsideWorld, as_phrased
 
 Fetch = Callable[[str], bytes]
@@ -62,7 +62,7 @@ class Manner:
 class Asked:
     """A request for the engine, and what is to be said of it."""
 
-    wanted: Wanted
+    wanted: EngineRequest
     plan: Plan
     num_tokens: int
     """That it begins with."""
@@ -110,7 +110,7 @@ class Asker:
         return self._asked(episode, manner, owner, keeps, count, is_edit=bool(pictures), notes=notes)
 
     def resumption(
-        self, course: Course, place: int, words: str | None, manner: Manner, owner: str, keeps: bool
+        self, course: History, place: int, words: str | None, manner: Manner, owner: str, keeps: bool
     ) -> Asked:
         """What is to be drawn on from a turn of an earlier episode, in its size unless another is given."""
         start, drawing = Resumption(course, place, words), manner.drawing
@@ -139,7 +139,9 @@ class Asker:
         start = self._beginning(contents, system if contents.system is None else contents.system)
         count = self._num_tokens(start)
         room = count + plan.text.max_tokens + DELIMITERS
-        return self._asked(Answer(plan, manner.drawing.seed or 0, start, room), manner, owner, False, count)
+        return self._asked(
+            WordsWanted(plan, manner.drawing.seed or 0, start, room), manner, owner, False, count
+        )
 
     def picture(self, source: str | bytes, param: str) -> Image.Image:
         """A picture from an address that holds it (data:), from base64, or from the bytes of a file."""
@@ -236,7 +238,7 @@ class Asker:
 
     def _asked(
         self,
-        what: Episode | Answer,
+        what: Episode | WordsWanted,
         manner: Manner,
         owner: str,
         keeps: bool,
@@ -248,7 +250,7 @@ class Asker:
         if manner.stops_at_thought and not plan.turns[-1].think:
             raise invalid("the last turn has no thought to stop at", "stop_at")
         footprint = self.sizes.footprint(plan, what.room, isinstance(what, Episode))
-        wanted = Wanted(what, footprint, owner, manner.drawing.deterministic, keeps)
+        wanted = EngineRequest(what, footprint, owner, manner.drawing.deterministic, keeps)
         return Asked(wanted, plan, num_tokens, is_edit, notes)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from irg.core.events import ThoughtDelta, ThoughtDone
 from irg.serve.asking import Asked, Asker, Contents, Manner
-from irg.serve.fields import ChatMessage, ChatRequest
+from irg.serve.fields import ChatBody, ChatMessage
 from irg.serve.pictures import Encoding
 from irg.serve.protocol import Ended, PictureDone, Said
 from irg.serve.refusals import Refused, invalid
@@ -23,7 +23,7 @@ PLACE = "<image>"
 """Where a picture stands in a text."""
 
 
-def asked(asker: Asker, body: ChatRequest, owner: str) -> Asked:
+def asked(asker: Asker, body: ChatBody, owner: str) -> Asked:
     """What a request asks of the engine. Raises Refused."""
     if body.messages[-1].role != "user":
         raise invalid("the last message is no user's: there is nothing to answer", "messages")
@@ -62,7 +62,7 @@ def _said(asker: Asker, message: ChatMessage, param: str) -> Iterator[str | Imag
 class ChatWriter:
     """A chat completion, as it grows."""
 
-    body: ChatRequest
+    body: ChatBody
     model: str
     asked: Asked
     name: str = field(default_factory=lambda: f"chatcmpl-{uuid4().hex}")

@@ -19,7 +19,7 @@ from irg.pipeline.state import Drawn, Parts, State
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class ReadNeed:
     """The state reads these segments."""
 
     state: State
@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Showing:
+class ShowNeed:
     """The state reads a picture as CLEAN latents, as a VIEW, or as both."""
 
     state: State
@@ -37,14 +37,14 @@ class Showing:
 
 
 @dataclass(frozen=True, eq=False)
-class Thinking:
+class ThinkNeed:
     """The state writes a text."""
 
     state: State
 
 
 @dataclass(frozen=True, eq=False)
-class Drawing:
+class DrawNeed:
     """The state draws a picture, with previews after so many steps."""
 
     state: State
@@ -52,11 +52,11 @@ class Drawing:
     previews: frozenset[int] = frozenset()
 
 
-Need = Reading | Showing | Thinking | Drawing
+Need = ReadNeed | ShowNeed | ThinkNeed | DrawNeed
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
+class Milestone:
     """Where an episode stood at the end of a turn, to go on from there."""
 
     plan: Plan
@@ -71,18 +71,18 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class History:
     """What an episode has come to: all that it read and wrote, and where it stood after each turn."""
 
     history: tuple[Segment, ...]
-    marks: tuple[Mark, ...]
+    marks: tuple[Milestone, ...]
 
     @property
     def num_tokens(self) -> int:
         return sum(segment.num_tokens for segment in self.history)
 
 
-Program = Generator[Need, State, Course]
+Program = Generator[Need, State, History]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +100,12 @@ class Resumption:
     """Going on from a turn of an earlier episode, counted from 0. Given `words` are read in the place of the
     thought that comes next; after a turn that was left at its thought, in the place of that one."""
 
-    course: Course
+    course: History
     place: int
     words: str | None = None
 
     @property
-    def mark(self) -> Mark:
+    def mark(self) -> Milestone:
         return self.course.marks[self.place]
 
     @property
@@ -130,7 +130,7 @@ class Episode:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class WordsWanted:
     """What is to be answered in words. The plan says how they are written."""
 
     plan: Plan
@@ -139,18 +139,18 @@ class Answer:
     room: int
 
 
-def program(parts: Parts, wanted: Episode | Answer) -> Program:
+def program(parts: Parts, wanted: Episode | WordsWanted) -> Program:
     """The program of what is wanted."""
     (strand,) = new_strands(parts.pool, 1, wanted.room)
     draws = SeededDraws(wanted.seed or 0)
     state = State(strand, wanted.plan, draws, Trace("", (), wanted.seed or 0), turn=1)
-    if isinstance(wanted, Answer):
+    if isinstance(wanted, WordsWanted):
         state = yield from _read_beginning(parts, wanted.start, state, Role.QUESTION)
-        state = yield Thinking(state)
-        return Course(state.main.history, ())
+        state = yield ThinkNeed(state)
+        return History(state.main.history, ())
     if isinstance(wanted.start, Beginning):
         state = yield from _read_beginning(parts, wanted.start, state, Role.PROMPT)
-        marks: tuple[Mark, ...] = ()
+        marks: tuple[Milestone, ...] = ()
     else:
         if wanted.seed is None:
             draws.generator.set_state(wanted.start.mark.generator)
@@ -169,7 +169,7 @@ def _read_beginning(
     for one in start.before:
         if isinstance(one, Image.Image):
             # As the reference looks at what it is given: resized for the autoencoder first.
-            state = yield Showing(state, parts.settings.clean(one), role is Role.PROMPT, view=True)
+            state = yield ShowNeed(state, parts.settings.clean(one), role is Role.PROMPT, view=True)
         else:
             state = yield _text(parts, state, one, Role.PROMPT)
     turn = state.turn
@@ -185,12 +185,12 @@ def _resumed(start: Resumption, state: State) -> Generator[Need, State, State]:
     num, mark = start.mark.num_segments, start.mark
     if start.is_undrawn and start.words is not None:
         num -= 1
-    state = yield Reading(state, start.course.history[:num])
+    state = yield ReadNeed(state, start.course.history[:num])
     return replace(state, num_before=mark.num_before, turn=mark.turn, drawn=mark.drawn)
 
 
 def _turns(
-    parts: Parts, wanted: Episode, state: State, draws: SeededDraws, marks: tuple[Mark, ...]
+    parts: Parts, wanted: Episode, state: State, draws: SeededDraws, marks: tuple[Milestone, ...]
 ) -> Program:
     turns, start = wanted.plan.turns, wanted.start
     is_undrawn = isinstance(start, Resumption) and start.is_undrawn
@@ -198,25 +198,25 @@ def _turns(
     for number, turn_plan in enumerate(turns):
         if not is_undrawn:
             if state.drawn.image is not None:
-                state = yield Showing(state, state.drawn.image, turn_plan.clean, turn_plan.view)
+                state = yield ShowNeed(state, state.drawn.image, turn_plan.clean, turn_plan.view)
                 state = replace(state, num_before=len(state.main.history))
             state = replace(state, turn=state.turn + 1, drawn=Drawn())
         if words is not None:
             state = yield _text(parts, state, words, Role.THOUGHT)
             state = replace(state, drawn=Drawn(thought=words))
         elif turn_plan.think and not is_undrawn:
-            state = yield Thinking(state)
+            state = yield ThinkNeed(state)
         if not (wanted.stops_at_thought and number == len(turns) - 1):
             previews = wanted.previews[number] if wanted.previews else frozenset()
-            state = yield Drawing(state, turn_plan, previews)
+            state = yield DrawNeed(state, turn_plan, previews)
         is_undrawn, words = False, None
         generator = draws.generator.get_state()
         own, num = replace(wanted.plan, turns=(turn_plan,)), len(state.main.history)
-        marks += (Mark(own, num, state.num_before, state.turn, state.drawn, generator),)
-    return Course(state.main.history, marks)
+        marks += (Milestone(own, num, state.num_before, state.turn, state.drawn, generator),)
+    return History(state.main.history, marks)
 
 
-def _text(parts: Parts, state: State, text: str, role: Role) -> Reading:
+def _text(parts: Parts, state: State, text: str, role: Role) -> ReadNeed:
     ids = parts.tokenizer.encode(text)
     turn = 0 if role is Role.SYSTEM else state.turn
-    return Reading(state, (Segment(Kind.TEXT, role, ids, turn=turn),))
+    return ReadNeed(state, (Segment(Kind.TEXT, role, ids, turn=turn),))

@@ -215,7 +215,7 @@ class ImageToolChoice(BaseSettings):
     type: Literal["image_generation"]
 
 
-class ResponsesRequest(DrawingFields, TextFields):
+class ResponsesBody(DrawingFields, TextFields):
     """POST /v1/responses."""
 
     model: str | None = None
@@ -271,7 +271,7 @@ class StreamOptions(BaseSettings):
     include_obfuscation: Unheeded = None
 
 
-class ChatRequest(DrawingFields, TextFields):
+class ChatBody(DrawingFields, TextFields):
     """POST /v1/chat/completions."""
 
     model: str | None = None
@@ -326,13 +326,13 @@ class PictureFields(BaseSettings):
     user: Unheeded = None
 
 
-class GenerationRequest(PictureFields, DrawingFields, TextFields):
+class GenerationBody(PictureFields, DrawingFields, TextFields):
     """POST /v1/images/generations."""
 
     style: Unheeded = None
 
 
-class EditRequest(PictureFields, DrawingFields, TextFields):
+class EditBody(PictureFields, DrawingFields, TextFields):
     """POST /v1/images/edits, but for the pictures."""
 
     input_fidelity: Unheeded = None

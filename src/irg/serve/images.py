@@ -15,18 +15,16 @@ from starlette.datastructures import FormData, UploadFile
 from irg.core.events import ThoughtDone
 from irg.serve.asking import Asked, Asker, Contents, Manner, previews
 from irg.serve.course import Episode
-from irg.serve.fields import EditRequest, GenerationRequest, understood
+from irg.serve.fields import EditBody, GenerationBody, understood
 from irg.serve.pictures import Encoding
-from irg.serve.protocol import Ended, PictureDone, Progress, Said
+from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
 from irg.serve.refusals import Refused, invalid
 from irg.serve.streams import event
 
 _FILES = ("image", "image[]")
 
 
-def asked(
-    asker: Asker, body: GenerationRequest | EditRequest, sources: Sequence[bytes], owner: str
-) -> list[Asked]:
+def asked(asker: Asker, body: GenerationBody | EditBody, sources: Sequence[bytes], owner: str) -> list[Asked]:
     """What a request asks of the engine: an episode for each picture, with seeds that count up. Raises
     Refused."""
     num = body.n or 1
@@ -51,7 +49,7 @@ def _with_previews(asked: Asked, num: int) -> Asked:
     return replace(asked, wanted=replace(asked.wanted, what=replace(what, previews=shown)))
 
 
-async def read_form(form: FormData) -> tuple[EditRequest, list[bytes]]:
+async def read_form(form: FormData) -> tuple[EditBody, list[bytes]]:
     """The fields and the pictures of a form, as OpenAI's client sends it. Raises Refused."""
     content: dict[str, Any] = {}
     sources = []
@@ -66,7 +64,7 @@ async def read_form(form: FormData) -> tuple[EditRequest, list[bytes]]:
             _put(content, name, value)
     if not sources:
         raise invalid("there is no picture to edit", "image", "missing_required_parameter")
-    return understood(EditRequest, content), sources
+    return understood(EditBody, content), sources
 
 
 def _put(content: dict[str, Any], name: str, value: str) -> None:
@@ -87,7 +85,7 @@ def _put(content: dict[str, Any], name: str, value: str) -> None:
 class PictureWriter:
     """The last picture of an episode."""
 
-    body: GenerationRequest | EditRequest
+    body: GenerationBody | EditBody
     asked: Asked
     created: int = field(default_factory=lambda: int(time.time()))
     thought: str | None = None
@@ -106,7 +104,7 @@ class PictureWriter:
 
     @property
     def kind(self) -> str:
-        return "image_edit" if isinstance(self.body, EditRequest) else "image_generation"
+        return "image_edit" if isinstance(self.body, EditBody) else "image_generation"
 
     def begin(self) -> Iterable[bytes]:
         return ()
@@ -115,7 +113,7 @@ class PictureWriter:
         match said:
             case ThoughtDone():
                 self.thought, self.num_text = said.text, self.num_text + said.num_tokens
-            case Progress(preview=bytes(preview)):
+            case PictureProgress(preview=bytes(preview)):
                 yield self._preview(preview)
             case PictureDone(data=data):
                 self.picture, self._turns = data, self._turns + 1

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from irg.core.events import ThoughtDelta, ThoughtDone
-from irg.serve.course import Answer, Episode
+from irg.serve.course import Episode, WordsWanted
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Submit:
 
     ticket: str
     owner: str
-    wanted: Episode | Answer
+    wanted: Episode | WordsWanted
     footprint: int
     alone: bool
     keeps: bool
@@ -38,7 +38,7 @@ class Leave:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class ModelLoaded:
     """From the model's process: it takes requests, with so many bytes for their contexts."""
 
     budget: int
@@ -58,7 +58,7 @@ class Pulse:
 
 
 @dataclass(frozen=True)
-class Progress:
+class PictureProgress:
     """A picture has come so far; a preview, if there is one, is a PNG."""
 
     turn: int
@@ -85,7 +85,7 @@ class Ended:
     course: bytes | None = None
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """Why a request was not done."""
 
     REFUSED = "refused"
@@ -101,11 +101,13 @@ class Fault(StrEnum):
 class Broke:
     """The end of a request that was not done."""
 
-    fault: Fault
+    fault: FaultKind
     words: str
+    traceback: str = ""
+    """Of our own mistakes."""
 
 
-Said = ThoughtDelta | ThoughtDone | Progress | PictureDone | Ended | Broke
+Said = ThoughtDelta | ThoughtDone | PictureProgress | PictureDone | Ended | Broke
 """What is told of a request; `Ended` and `Broke` are the last of it."""
 
 

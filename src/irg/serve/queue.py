@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 
-class Waiting(Protocol):
+class Queued(Protocol):
     """What can wait: it has a name, and belongs to somebody."""
 
     @property
@@ -15,7 +15,7 @@ class Waiting(Protocol):
     def owner(self) -> str: ...
 
 
-Waiter = TypeVar("Waiter", bound=Waiting)
+Waiter = TypeVar("Waiter", bound=Queued)
 
 
 class FairQueue(Generic[Waiter]):

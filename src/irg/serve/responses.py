@@ -15,16 +15,16 @@ from irg.serve.fields import (
     PictureItem,
     ReasoningItem,
     ReferenceItem,
-    ResponsesRequest,
+    ResponsesBody,
 )
 from irg.serve.pictures import Encoding
-from irg.serve.protocol import Ended, PictureDone, Progress, Said
+from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
 from irg.serve.refusals import Refused, invalid, not_found
-from irg.serve.shelf import Kept, Shelf
+from irg.serve.shelf import Shelf, StoredAnswer
 from irg.serve.streams import event
 
 
-def asked(asker: Asker, shelf: Shelf, body: ResponsesRequest, owner: str) -> Asked:
+def asked(asker: Asker, shelf: Shelf, body: ResponsesBody, owner: str) -> Asked:
     """What a request asks of the engine. Raises Refused."""
     tool = body.tools[0] if body.tools else ImageTool.model_validate({"type": "image_generation"})
     manner = Manner(
@@ -51,7 +51,7 @@ def asked(asker: Asker, shelf: Shelf, body: ResponsesRequest, owner: str) -> Ask
     return asker.resumption(course, place, words, manner, owner, body.store)
 
 
-def _resumed(shelf: Shelf, body: ResponsesRequest, owner: str) -> tuple[Kept, int] | None:
+def _resumed(shelf: Shelf, body: ResponsesBody, owner: str) -> tuple[StoredAnswer, int] | None:
     """The stored answer that is gone on from, and the turn of it: the last, unless a picture is named."""
     items = body.input if isinstance(body.input, list) else []
     named = [one.id for one in items if isinstance(one, PictureItem | ReferenceItem) and _is_named(one)]
@@ -69,7 +69,7 @@ def _is_named(item: PictureItem | ReferenceItem) -> bool:
     return isinstance(item, ReferenceItem) or item.result is None
 
 
-def _said(asker: Asker, body: ResponsesRequest, has_reference: bool) -> tuple[tuple[Any, ...], str | None]:
+def _said(asker: Asker, body: ResponsesBody, has_reference: bool) -> tuple[tuple[Any, ...], str | None]:
     """The texts and pictures of the input in their order, and what stands for the system prompt."""
     if body.input is None or isinstance(body.input, str):
         if body.input is None and not has_reference:
@@ -94,7 +94,7 @@ def _said(asker: Asker, body: ResponsesRequest, has_reference: bool) -> tuple[tu
 class ResponseWriter:
     """A response, as it grows."""
 
-    body: ResponsesRequest
+    body: ResponsesBody
     model: str
     asked: Asked
     shelf: Shelf
@@ -139,7 +139,7 @@ class ResponseWriter:
                 )
             case ThoughtDone():
                 yield from self._thought(said)
-            case Progress():
+            case PictureProgress():
                 yield from self._progress(said)
             case PictureDone(data=data):
                 if not self._is_open("image_generation_call"):
@@ -205,7 +205,7 @@ class ResponseWriter:
         # A turn that was left at its thought has no picture; a course that was gone on from has older ones.
         first = turns - len(drawn) - (self.body.stop_at == "thought")
         places = {name: first + number for number, name in enumerate(drawn)}
-        self.shelf.put(self.owner, self.name, Kept(course, places))
+        self.shelf.put(self.owner, self.name, StoredAnswer(course, places))
 
     def _thought(self, done: ThoughtDone) -> Iterator[bytes]:
         self.num_written += done.num_tokens
@@ -219,7 +219,7 @@ class ResponseWriter:
         yield self._event("response.content_part.done", **place, part=self._part(done.text))
         yield from self._done()
 
-    def _progress(self, said: Progress) -> Iterator[bytes]:
+    def _progress(self, said: PictureProgress) -> Iterator[bytes]:
         if not self._is_open("image_generation_call"):
             self._previews = 0
             yield from self._add(self._picture_item())

@@ -8,6 +8,7 @@ What goes wrong with one request is that one's alone: a pass that fails is run a
 """
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta
 from irg.engine import Easel, Line, Sketch, Strand, append, closed, write_on
 from irg.pipeline.episode import GrowingText, lines_of, pictures_of, read_images, read_lines, sketches_of
 from irg.pipeline.state import Parts, State
-from irg.serve.course import Course, Drawing, Need, Program, Reading, Showing, Thinking
+from irg.serve.course import DrawNeed, History, Need, Program, ReadNeed, ShowNeed, ThinkNeed
 from irg.serve.queue import FairQueue
 
 TOKENS = 8
@@ -42,13 +43,14 @@ class Application:
 
 @dataclass(frozen=True, eq=False)
 class Broken:
-    """The end of a request that could not be done."""
+    """The end of a request that could not be done. The error holds nothing of what it came from."""
 
     error: Exception
+    traceback: str
 
 
-Told = Event | Course | Broken
-"""What is told of a request; `Course` and `Broken` are the last of it."""
+Told = Event | History | Broken
+"""What is told of a request; `History` and `Broken` are the last of it."""
 
 
 @dataclass(eq=False)
@@ -148,7 +150,9 @@ class Scheduler:
             one.began = time.perf_counter()
 
     def _break(self, one: _Running, error: Exception) -> None:
-        self.tell(one.application.ticket, Broken(error.with_traceback(None)))
+        told = "".join(traceback.format_exception(error))
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+        self.tell(one.application.ticket, Broken(error, told))
         self._leave(one)
 
     def _leave(self, one: _Running) -> None:
@@ -183,18 +187,21 @@ class Scheduler:
         try:
             found = work(batch)
         except Exception as error:
-            if len(batch) == 1:
-                self._break(batch[0], error)
-                return
-            for one in batch:
-                yield from self._attempted([one], work)
+            failure = error
         else:
             yield from zip(batch, found, strict=True)
+            return
+        if len(batch) == 1:
+            self._break(batch[0], failure)
+            return
+        del failure  # which holds on to what the pass held
+        for one in batch:
+            yield from self._attempted([one], work)
 
     def _read(self) -> None:
         """All that is to be read before anything can be written or drawn."""
         while True:
-            texts, pictures = self._needing(Reading), self._needing(Showing)
+            texts, pictures = self._needing(ReadNeed), self._needing(ShowNeed)
             if not texts and not pictures:
                 return
             for one, strand in self._together(texts, self._appended):
@@ -205,17 +212,17 @@ class Scheduler:
                     self._go_on(one, state)
 
     def _appended(self, batch: Sequence[_Running]) -> tuple[Strand, ...]:
-        documents = [need.segments for one in batch if isinstance(need := one.need, Reading)]
+        documents = [need.segments for one in batch if isinstance(need := one.need, ReadNeed)]
         return append(self.parts.model, [one.state.main for one in batch], documents, self.parts.special)
 
     def _shown(self, batch: Sequence[_Running]) -> tuple[State, ...]:
-        needs = [need for one in batch if isinstance(need := one.need, Showing)]
+        needs = [need for one in batch if isinstance(need := one.need, ShowNeed)]
         states, pictures = [need.state for need in needs], [need.picture for need in needs]
         return read_images(self.parts, states, pictures, needs[0].clean, needs[0].view)
 
     def _write(self) -> bool:
         """One token more for every text. Returns whether there was any."""
-        writing = self._needing(Thinking)
+        writing = self._needing(ThinkNeed)
         for one in writing:
             if one.line is None:
                 (one.line,) = lines_of(self.parts, [one.state])
@@ -244,22 +251,22 @@ class Scheduler:
 
     def _draw(self) -> None:
         """One step more for every picture."""
-        drawing = self._needing(Drawing)
+        drawing = self._needing(DrawNeed)
         new = [one for one in drawing if one.sketch is None]
-        for plan in dict.fromkeys(need.turn_plan for one in new if isinstance(need := one.need, Drawing)):
-            same = [one for one in new if isinstance(need := one.need, Drawing) and need.turn_plan == plan]
+        for plan in dict.fromkeys(need.turn_plan for one in new if isinstance(need := one.need, DrawNeed)):
+            same = [one for one in new if isinstance(need := one.need, DrawNeed) and need.turn_plan == plan]
             for one, (state, sketch) in self._together(same, self._sketched):
                 assert one.need is not None
                 one.need, one.sketch = replace(one.need, state=state), sketch
                 one.easel = Easel(self.parts.model, self.parts.special) if one.application.alone else None
-        ready = [one for one in self._needing(Drawing) if one.sketch is not None]
+        ready = [one for one in self._needing(DrawNeed) if one.sketch is not None]
         for one, sketch in self._together(ready, self._stepped):
             one.sketch = sketch
         self._show([one for one in ready if one.sketch is not None])
 
     def _sketched(self, batch: Sequence[_Running]) -> list[tuple[State, Sketch]]:
         need = batch[0].need
-        assert isinstance(need, Drawing)
+        assert isinstance(need, DrawNeed)
         states, sketches = sketches_of(self.parts, [one.state for one in batch], need.turn_plan)
         return list(zip(states, sketches, strict=True))
 
@@ -297,12 +304,12 @@ class Scheduler:
 
 
 def _way(need: Need | None) -> tuple[bool, bool]:
-    assert isinstance(need, Showing)
+    assert isinstance(need, ShowNeed)
     return need.clean, need.view
 
 
 def _is_shown(one: _Running) -> bool:
-    assert isinstance(one.need, Drawing) and one.sketch is not None
+    assert isinstance(one.need, DrawNeed) and one.sketch is not None
     return one.sketch.index in one.need.previews and not one.sketch.is_done
 
 

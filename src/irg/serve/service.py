@@ -12,14 +12,28 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from logging import ERROR
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 from uuid import uuid4
 
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.course import Answer, Episode
-from irg.serve.protocol import Broke, Cancel, Ended, Fault, Leave, Loaded, Pulse, Said, Submit, receive, send
+from irg.serve.course import Episode, WordsWanted
+from irg.serve.journal import request_id, tell
+from irg.serve.protocol import (
+    Broke,
+    Cancel,
+    Ended,
+    FaultKind,
+    Leave,
+    ModelLoaded,
+    Pulse,
+    Said,
+    Submit,
+    receive,
+    send,
+)
 from irg.serve.refusals import Refused, invalid, later
 from irg.serve.worker import work
 
@@ -44,10 +58,10 @@ class Capacity:
 
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class EngineRequest:
     """A request for the engine."""
 
-    what: Episode | Answer
+    what: Episode | WordsWanted
     footprint: int
     owner: str = ""
     alone: bool = False
@@ -61,15 +75,15 @@ class _Host:
     process: BaseProcess
     connection: Connection
     outgoing: queue.SimpleQueue
-    tickets: dict[str, "Telling"] = field(default_factory=dict)
-    loaded: Loaded | None = None
+    tickets: dict[str, "Listening"] = field(default_factory=dict)
+    loaded: ModelLoaded | None = None
     pulse: Pulse | None = None
 
     def send(self, message: Any) -> None:
         self.outgoing.put(message)
 
 
-class Telling:
+class Listening:
     """What is told of a request, up to its end. Raises Refused when it cannot be done. Whoever listens no
     more closes it, which cancels it."""
 
@@ -81,7 +95,7 @@ class Telling:
     def tell(self, said: Said) -> None:
         self._told.put_nowait(said)
 
-    def __aiter__(self) -> "Telling":
+    def __aiter__(self) -> "Listening":
         return self
 
     async def __anext__(self) -> Said:
@@ -126,6 +140,11 @@ class Service:
         return sum(len(host.tickets) for host in self.hosts if host)
 
     @property
+    def num_running(self) -> int:
+        """Requests that models were at when they last said how they stand."""
+        return sum(host.pulse.running for host in self.hosts if host and host.pulse)
+
+    @property
     def budget(self) -> int | None:
         """Bytes that contexts may take up on the model that has most, if one is loaded."""
         found = [host.loaded.budget for host in self.hosts if host and host.loaded]
@@ -162,7 +181,7 @@ class Service:
                 await asyncio.to_thread(host.process.join)
             host.outgoing.put(None)
 
-    def check(self, wanted: Wanted) -> None:
+    def check(self, wanted: EngineRequest) -> None:
         """Raise Refused for what is not taken on: it never fits, or too many wait."""
         budget = self.budget
         if budget is not None and wanted.footprint > budget:
@@ -173,12 +192,12 @@ class Service:
         if self.num_requests >= most:
             raise later(429, "queue_full", f"{most} requests run and wait already", 5)
 
-    async def ask(self, wanted: Wanted) -> "Telling":
+    async def ask(self, wanted: EngineRequest) -> "Listening":
         """Give a request to a model. Raises Refused when it is not taken on."""
         await self.until_ready(self.capacity.patience)
         self.check(wanted)
         host = min((one for one in self.hosts if one and one.loaded), key=lambda one: len(one.tickets))
-        telling = Telling(host)
+        telling = Listening(host)
         host.tickets[telling.ticket] = telling
         what = wanted.what
         host.send(Submit(telling.ticket, wanted.owner, what, wanted.footprint, wanted.alone, wanted.keeps))
@@ -220,7 +239,7 @@ class Service:
 
     def _take(self, host: _Host, message: Any) -> None:
         match message:
-            case Loaded():
+            case ModelLoaded():
                 host.loaded = message
                 self._failures[self.hosts.index(host)] = 0
                 self._changed.set()
@@ -239,7 +258,7 @@ class Service:
         self.hosts[number] = None
         what = f"the process that ran the model has ended ({_how(host.process.exitcode)})"
         for told in host.tickets.values():
-            told.tell(Broke(Fault.LOST, f"{what}: ask again, it is being started again"))
+            told.tell(Broke(FaultKind.LOST, f"{what}: ask again, it is being started again"))
         host.tickets.clear()
         if not self._is_open:
             return
@@ -262,10 +281,11 @@ def _how(code: int | None) -> str:
 
 def _refused(broke: Broke) -> Refused:
     match broke.fault:
-        case Fault.REFUSED:
+        case FaultKind.REFUSED:
             return invalid(broke.words)
-        case Fault.MEMORY:
+        case FaultKind.MEMORY:
             return later(503, "out_of_memory", broke.words, 5)
-        case Fault.LOST:
+        case FaultKind.LOST:
             return later(503, "worker_lost", broke.words, 1)
-    return Refused(500, "internal_error", broke.words)
+    tell("failed", {"traceback": broke.traceback}, ERROR)
+    return Refused(500, "internal_error", f"{broke.words}; request {request_id.get()}")

@@ -11,17 +11,17 @@ from irg.core.trace import png
 from irg.model.device import is_out_of_memory
 from irg.pipeline.load import NamedCheckpoint
 from irg.pipeline.state import Parts
-from irg.serve.course import Course, program
+from irg.serve.course import History, program
 from irg.serve.memory import budget_of
 from irg.serve.protocol import (
     Broke,
     Cancel,
     Ended,
-    Fault,
+    FaultKind,
     Leave,
-    Loaded,
+    ModelLoaded,
     PictureDone,
-    Progress,
+    PictureProgress,
     Pulse,
     Said,
     Submit,
@@ -41,7 +41,7 @@ def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int,
     given = budget_of(checkpoint.torch_device) if budget is None else budget
     engine = Engine(pipeline.parts, given, most_running, lambda message: send(connection, message))
     try:
-        send(connection, Loaded(given))
+        send(connection, ModelLoaded(given))
         while engine.goes_on:
             patience = None if engine.scheduler.is_idle else 0
             while engine.goes_on and connection.poll(patience):
@@ -73,7 +73,7 @@ class Engine:
                 try:
                     self.scheduler.submit(one)
                 except ValueError as refused:
-                    self._tell(ticket, Broke(Fault.REFUSED, str(refused)))
+                    self._tell(ticket, Broke(FaultKind.REFUSED, str(refused)))
             case Cancel(ticket=ticket):
                 self._keeps.discard(ticket)
                 self.scheduler.cancel(ticket)
@@ -103,19 +103,20 @@ class Engine:
                 return told
             case DenoisingStep():
                 preview = None if told.preview is None else png(told.preview)
-                return Progress(told.turn, told.index, told.total, preview)
+                return PictureProgress(told.turn, told.index, told.total, preview)
             case ImageDone():
                 return PictureDone(told.turn, png(told.image), len(told.latents))
-            case Course():
+            case History():
                 return Ended(told.num_tokens, pickle.dumps(told) if ticket in self._keeps else None)
-            case Broken(error=error):
-                return Broke(*_fault(error))
+            case Broken():
+                return _broke(told)
         raise AssertionError(told)
 
 
-def _fault(error: Exception) -> tuple[Fault, str]:
+def _broke(broken: Broken) -> Broke:
+    error = broken.error
     if isinstance(error, ValueError):
-        return Fault.REFUSED, str(error)
+        return Broke(FaultKind.REFUSED, str(error))
     if is_out_of_memory(error):
-        return Fault.MEMORY, "the device ran out of memory: ask again later, or for less"
-    return Fault.INTERNAL, f"{type(error).__name__}: {error}"
+        return Broke(FaultKind.MEMORY, "the device ran out of memory: ask again later, or for less")
+    return Broke(FaultKind.INTERNAL, f"the model failed: {type(error).__name__}", broken.traceback)
