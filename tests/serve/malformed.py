@@ -109,7 +109,7 @@ def _places(content: Any) -> Any:
 
 
 def status_of(address: str, request: Request) -> int:
-    """The status that it is answered with. Raises AssertionError for an error in another form than OpenAI's."""
+    """The status that it is answered with. Raises AssertionError for an error of another form."""
     route, body, kind = request
     try:
         with urllib.request.urlopen(
