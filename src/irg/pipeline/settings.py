@@ -299,6 +299,16 @@ class Settings(BaseSettings):
             self.text_sampling(),
         )
 
+    def reflect_plan(
+        self, width: int, height: int, turns: int | None = None, think: bool | None = None
+    ) -> Plan:
+        """The usual plan that begins with a given image, which counts as that of the first turn; the others
+        have this size in pixels. Raises ValueError for what makes none."""
+        turns = max(2, self.turns) if turns is None else turns
+        if turns < 2:
+            raise ValueError(f"turns {turns}: expected at least 2, of which the first has the given image")
+        return self.plan(turns, think, width, height)
+
     def edit_plan(self, width: int, height: int, think: bool | None = None) -> Plan:
         """The usual plan of an edit, whose result has this size in pixels. Raises ValueError for none."""
         turn = TurnPlan(self.edit_thinks if think is None else think, self.edit, self.num_points, self.shift)
