@@ -12,8 +12,8 @@ from irg.core.trace import Trace
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 QUICK = {
-    "generate": "--points 3 --max-thought-tokens 8",
-    "edit": "--points 3",
+    "generate": "--steps 2 --max-thought-tokens 8",
+    "edit": "--steps 2",
     "bench scene": "--prompts 1 --batch 2",
     "bench speed": "--preset tiny --layers 1 --episodes 1 --points 3 --thought-tokens 4 --device cpu",
     "curate scene": "--count 8",

@@ -21,7 +21,8 @@ def test_guidance_is_changed_in_every_turn_and_nothing_else_of_it(run: Run, chec
     [
         (("--text-scale", "nan"), "text scale of guidance nan: expected a number"),
         (("--renorm", "all"), "'all' is not one of"),
-        (("--renorm-min", 2), "2.0 is not in the range"),
+        (("--renorm-min", 2), "'2': Input should be less than or equal to 1"),
+        (("--points", "many"), "'many': Input should be a valid integer"),
         (("--steps", 3, "--points", 3), "3 time points and 3 steps: expected one of the two"),
         (("--shift", 0), "timestep shift 0.0: expected a number above 0"),
         (("--top-p", 0), "top_p 0.0: expected a number above 0"),

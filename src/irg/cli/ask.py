@@ -55,6 +55,7 @@ def ask(
         raise ValueError(f"{question} is a file: expected a question after it")
     from dataclasses import asdict, replace
 
+    from irg.cli.duration import told_of_answer
     from irg.cli.view import Paragraph
     from irg.core.events import ThoughtDone
     from irg.core.reading import read_image
@@ -64,6 +65,11 @@ def ask(
     given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     wanted = {name: value for name, value in given.items() if value is not None}
     sampling = replace(choice.checkpoint.settings.answer_sampling(), **wanted)
+    checkpoint = choice.checkpoint
+    if checkpoint.torch_device.type == "cpu":
+        line = told_of_answer(sampling.max_tokens, checkpoint.folder.config, checkpoint.torch_dtype)
+        if line is not None:
+            err.print(line, style="yellow", markup=False, soft_wrap=True)
     pipeline = choice.load(err)
     paragraph = Paragraph(out, indent=0)
     done = None
