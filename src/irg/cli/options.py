@@ -267,6 +267,15 @@ class Overrides:
         ),
     ] = None
     guiding: Guiding = field(default_factory=Guiding)
+    lookup: Annotated[
+        int,
+        thought_option(
+            "Guess up to N tokens of a thought at once, by what was written before. The texts stay the same.",
+            metavar="N",
+            least=0,
+            most=64,
+        ),
+    ] = 0
     preview_every: Annotated[
         int,
         output_option(
@@ -284,6 +293,8 @@ class Overrides:
             saving = Saving(self.every or 1, Solver(self.solver or Solver.EULER))
         plan = self.guiding.apply(plan).with_drawing(self.points, self.shift, self.steps, saving)
         plan = plan.with_text(self.temperature, self.top_p, self.max_thought_tokens)
+        if self.lookup:
+            plan = replace(plan, text=replace(plan.text, lookup=self.lookup))
         if self.system_prompt is not None:
             plan = replace(plan, system_prompt=self.system_prompt)
         return replace(plan, preview_every=self.preview_every)
