@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -72,3 +74,20 @@ def test_a_line_that_is_no_record_is_told_by_its_number(tmp_path: Path) -> None:
     store.path.write_bytes(store.path.read_bytes() + b'{"prompt": 3}\n')
     with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of a model"):
         SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+
+
+def test_of_large_records_what_is_kept_is_light_and_the_rest_is_read_again(tmp_path: Path) -> None:
+    again: dict[Any, Callable[[], PromptRecord]] = {}
+
+    def lighten(record: PromptRecord, read: Callable[[], PromptRecord]) -> PromptRecord:
+        again[record.key] = read
+        return replace(record, prompt="")
+
+    made = records(4, (0,))
+    for some in (made[:1], made[1:]):  # those that are added to a new file, and to one that is there
+        store = SeriesStore(tmp_path, "model", HEADER, PromptRecord, lighten=lighten)
+        store.add(some, {})
+        assert {record.prompt for record in store.records.values()} == {""}
+    for _ in range(2):  # as they were added, and as another process finds them
+        assert [again[record.key]() for record in made] == made
+        SeriesStore(tmp_path, "model", HEADER, PromptRecord, lighten=lighten)

@@ -5,7 +5,9 @@ incomplete, and is tried again the next time.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from irg.bench.harness import Progress
 from irg.bench.items import Item
@@ -19,6 +21,37 @@ _TOGETHER = 64
 """Hearings that a judge is given at once."""
 _SECONDS = 1.0
 """After which what was found is saved, if it is not much by then."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredEvidence(Mapping[str, Any]):
+    """The evidence of a row where it lies, to be read when it is asked for: that of all pictures together may
+    be larger than the memory."""
+
+    hearing: Callable[[], Hearing]
+    row: int
+
+    @property
+    def _content(self) -> Mapping[str, Any]:
+        return self.hearing().rows[self.row].evidence
+
+    def __getitem__(self, name: str) -> Any:
+        return self._content[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+
+def without_evidence(hearing: Hearing, again: Callable[[], Hearing]) -> Hearing:
+    """The hearing, with the evidence of what is well answered left where it lies."""
+    rows = [
+        replace(row, evidence=StoredEvidence(again, number)) if row.status is Status.OK else row
+        for number, row in enumerate(hearing.rows)
+    ]
+    return replace(hearing, rows=tuple(rows))
 
 
 def hear_missing(

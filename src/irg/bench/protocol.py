@@ -55,7 +55,7 @@ class EvidenceRow:
 
     picture: int | None
     question: str
-    evidence: dict[str, Any]
+    evidence: Mapping[str, Any]
     status: Status = Status.OK
     judge: dict[str, Any] = field(default_factory=dict)
 

@@ -18,7 +18,7 @@ from irg import __version__
 from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
 from irg.bench.harness import Progress, draw_missing
 from irg.bench.items import Item, fingerprint
-from irg.bench.judging import hear_missing, hearings
+from irg.bench.judging import hear_missing, hearings, without_evidence
 from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
@@ -164,7 +164,8 @@ class BenchRun:
     def evidence(self, judge: Mapping[str, Any]) -> SeriesStore[Hearing]:
         """What a judge of this identity has found."""
         header = {name: self.about[name] for name in ("benchmark", "version")} | {"judge": dict(judge)}
-        return SeriesStore(self.folder, f"{_EVIDENCE}{digest_of(header)[:8]}", header, Hearing)
+        name = f"{_EVIDENCE}{digest_of(header)[:8]}"
+        return SeriesStore(self.folder, name, header, Hearing, lighten=without_evidence)
 
     @property
     def judges(self) -> list[dict[str, Any]]:
