@@ -9,6 +9,7 @@ that it did, imports included. It ends with 1 where one takes more than 10 s or 
 
 import json
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from irg.bench.oneig.items import questions_of
 from irg.bench.oneig.judge import ALIGNMENT
 from irg.bench.protocol import EvidenceRow, Hearing
 from irg.bench.runs import BenchRun, of_trees, result_of, summarised
+from irg.bench.tree import TurnFolder
 from irg.bench.wise.benchmark import OF_2025, OF_2026
 from tests.bench.genai import samples as genai
 from tests.bench.geneval import samples as geneval
@@ -45,7 +47,7 @@ Evidence = Callable[[Item, int | None], Mapping[str, Mapping[str, Any]]]
 def _objects(item: Item, picture: int | None) -> dict[str, Mapping[str, Any]]:
     def one(number: int) -> dict[str, Any]:
         found = {"class": _chance.randrange(80), "box": [_chance.uniform(0, 512) for _ in range(4)]}
-        found["score"] = _chance.random()
+        found["score"] = _chance.random() ** 3  # a third of them are sure enough to count
         colours = {"colour": "red", "colours": [round(_chance.uniform(0, 30), 4) for _ in range(10)]}
         return found | (colours if number < 10 else {})
 
@@ -117,7 +119,7 @@ def made(name: str, folder: Path, rows: int) -> int:
         shown = {at: f"{number:060x}{at:04x}" for at in range(len(item.seeds))}
         hearings.append(Hearing(items[-1].id, 1, shown, {}, tuple(found)))
     (folder / "run").mkdir()
-    facts = {**of_trees({1: folder}, "made up"), "sources": {"hashes": {}, "modified": []}}
+    facts = {**of_trees({1: TurnFolder(folder)}, "made up"), "sources": {"hashes": {}, "modified": []}}
     run = BenchRun.begin(folder / "run", benchmark(name), items, len(items), facts)
     some = iter(hearings)
     store = run.evidence(JUDGE)
@@ -138,7 +140,9 @@ def summarise(folder: Path) -> dict[str, float]:
     result = result_of(run, JUDGE, summarised(run.benchmark, run, run.evidence(JUDGE)))
     assert result["complete"], "every row that was made counts"
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"seconds": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1024}
+    # Not `ru_maxrss`, which is at least that of the process that began this one.
+    (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return {"seconds": used.ru_utime + used.ru_stime, "megabytes": int(peak) / 1024}
 
 
 def main(rows: int, names: Sequence[str]) -> int:

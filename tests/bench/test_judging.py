@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from irg.bench.items import Item
-from irg.bench.judging import hear_missing, hearings, without_evidence
+from irg.bench.judging import LIGHT, hear_missing, hearings
 from irg.bench.pictures import Look, ShownPicture
 from irg.bench.protocol import EvidenceRow, Hearing, Shown, Status, missing_pictures
 from irg.bench.store import SeriesStore
@@ -99,7 +99,7 @@ def test_evidence_stays_where_it_lies_until_it_is_asked_for(tmp_path: Path) -> N
     store(tmp_path).add(made, {})
     tracemalloc.start()
     try:
-        light = SeriesStore(tmp_path, "evidence", {}, Hearing, lighten=without_evidence)
+        light = SeriesStore(tmp_path, "evidence", {}, Hearing, light=LIGHT)
         assert tracemalloc.get_traced_memory()[0] < 200 * 3_000, "of 100 boxes alone it is 20,000 bytes"
     finally:
         tracemalloc.stop()
@@ -107,3 +107,6 @@ def test_evidence_stays_where_it_lies_until_it_is_asked_for(tmp_path: Path) -> N
     kept = light.records["7", 1].rows
     assert len(kept[0].evidence) == 1 and kept[0].evidence["boxes"][0] == [7, 0.5, 0.5, 0.5]
     assert kept[1].fault == "judge error: too large"
+    light.path.write_bytes(light.path.read_bytes().replace(b'{"reason": "too large"}', b"1"))
+    with pytest.raises(ValueError, match="'1' is no evidence: expected an object"):
+        next(iter(SeriesStore(tmp_path, "evidence", {}, Hearing, light=LIGHT).records.values())).failure(1)

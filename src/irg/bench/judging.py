@@ -6,14 +6,14 @@ incomplete, and is tried again the next time.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from irg.bench.harness import Progress
 from irg.bench.items import Item
 from irg.bench.pictures import Look, ShownPicture
-from irg.bench.protocol import Hearing, Judge, Shown, Status
-from irg.bench.store import SeriesStore
+from irg.bench.protocol import EvidenceRow, Hearing, Judge, Shown, Status
+from irg.bench.store import Lightening, SeriesStore
 from irg.core.reading import ImageError
 
 UNREADABLE = "picture cannot be read"
@@ -28,12 +28,16 @@ class StoredEvidence(Mapping[str, Any]):
     """The evidence of a row where it lies, to be read when it is asked for: that of all pictures together may
     be larger than the memory."""
 
-    hearing: Callable[[], Hearing]
+    hearing: Callable[[], Any]
     row: int
 
     @property
     def _content(self) -> Mapping[str, Any]:
-        return self.hearing().rows[self.row].evidence
+        """Raises ValueError for what is none."""
+        found = self.hearing()["rows"][self.row].get("evidence")
+        if not isinstance(found, dict):
+            raise ValueError(f"{str(found)[:100]!r} is no evidence: expected an object")
+        return found
 
     def __getitem__(self, name: str) -> Any:
         return self._content[name]
@@ -45,13 +49,36 @@ class StoredEvidence(Mapping[str, Any]):
         return len(self._content)
 
 
-def without_evidence(hearing: Hearing, again: Callable[[], Hearing]) -> Hearing:
-    """The hearing, with the evidence of what is well answered left where it lies."""
-    rows = [
-        replace(row, evidence=StoredEvidence(again, number)) if row.status is Status.OK else row
-        for number, row in enumerate(hearing.rows)
-    ]
-    return replace(hearing, rows=tuple(rows))
+@dataclass(frozen=True, slots=True)
+class LightRow:
+    """An `EvidenceRow` but for the evidence."""
+
+    picture: int | None
+    question: str
+    status: Status = Status.OK
+    judge: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LightHearing:
+    """A `Hearing` of such rows."""
+
+    item: str
+    turn: int
+    shown: dict[int, str]
+    absent: dict[int, str]
+    rows: tuple[LightRow, ...]
+
+
+def _hearing_of(found: LightHearing | Hearing, again: Callable[[], Any]) -> Hearing:
+    rows = tuple(
+        EvidenceRow(row.picture, row.question, StoredEvidence(again, number), row.status, row.judge)
+        for number, row in enumerate(found.rows)
+    )
+    return Hearing(found.item, found.turn, found.shown, found.absent, rows)
+
+
+LIGHT = Lightening(LightHearing, _hearing_of)
 
 
 def hear_missing(

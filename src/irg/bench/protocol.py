@@ -16,6 +16,7 @@ from irg.bench.pictures import NOT_DRAWN, ShownPicture
 from irg.bench.tree import OfficialTree
 from irg.pipeline import Plan
 
+_HASH_LENGTH = 64
 BASE_TURN = 0
 """The turn of what is drawn at once, without a thought; turns with thoughts count from 1."""
 
@@ -31,6 +32,11 @@ class OfficialFile:
     path: str
     address: str
     sha256: str | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """No other file can be taken for it."""
+        return self.sha256 is not None and len(self.sha256) == _HASH_LENGTH
 
     def fits(self, found: str) -> bool:
         """Whether a file of this hash may be it."""

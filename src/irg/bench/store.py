@@ -4,12 +4,14 @@ import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from PIL import Image
 from pydantic import PlainSerializer, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from irg.core.files import write_atomically
 from irg.core.reading import read_image
@@ -26,8 +28,6 @@ class StoredRecord(Protocol):
 
 
 RecordT = TypeVar("RecordT", bound=StoredRecord)
-Lighten = Callable[[RecordT, Callable[[], RecordT]], RecordT]
-"""What is kept in memory of a record that lies in its file, given how all of it can be read again."""
 Rounded = Annotated[float, PlainSerializer(lambda value: round(value, 4))]
 """A number of which four digits are kept."""
 _adapter = cache(TypeAdapter)
@@ -38,18 +38,27 @@ def as_line(record: StoredRecord) -> str:
     return json.dumps(_adapter(type(record)).dump_python(record, mode="json", exclude_defaults=True))
 
 
-class StoredLines(Generic[RecordT]):
+@dataclass(frozen=True)
+class Lightening(Generic[RecordT]):
+    """How records are kept that are too large for the memory: a line is read as `kind`, which leaves out what
+    is large, and `record` makes one of it, given how all that the line says can be read again."""
+
+    kind: type
+    record: Callable[[Any, Callable[[], Any]], RecordT]
+
+
+class StoredLines:
     """The lines of a file, which is open as long as this lives. What the last one said is kept, since who
     asks for a part of it will ask for another."""
 
-    def __init__(self, path: Path, adapter: TypeAdapter[Any]) -> None:
-        self._file, self._adapter = os.open(path, os.O_RDONLY), adapter
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
-        self._last: tuple[int, RecordT] | None = None
+        self._last: tuple[int, Any] | None = None
 
-    def read(self, start: int, length: int) -> RecordT:
+    def read(self, start: int, length: int) -> Any:
         if self._last is None or self._last[0] != start:
-            self._last = start, self._adapter.validate_json(os.pread(self._file, length, start))
+            self._last = start, from_json(os.pread(self._file, length, start))
         return self._last[1]
 
 
@@ -59,7 +68,7 @@ class SeriesStore(Generic[RecordT]):
 
     The header says what has to agree for two runs to be one. Each process that adds to the same series has a
     number of its own, and all but the first a folder for it; all of them find everything. Records are in
-    memory, of large ones what `lighten` leaves of them.
+    memory, of large ones what `light` leaves of them.
     """
 
     def __init__(
@@ -69,7 +78,7 @@ class SeriesStore(Generic[RecordT]):
         header: Mapping[str, Any],
         kind: type[RecordT],
         process: int = 0,
-        lighten: Lighten[RecordT] | None = None,
+        light: Lightening[RecordT] | None = None,
     ) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
@@ -77,13 +86,13 @@ class SeriesStore(Generic[RecordT]):
         self.records: dict[Key, RecordT] = {}
         self._whole_bytes = 0
         """Of the file that this process adds to, up to the end of its last whole line."""
-        self._adapter: TypeAdapter[Any] = _adapter(kind)
-        self._lighten = lighten
-        self._lines: dict[Path, StoredLines[RecordT]] = {}
+        self._light = light
+        self._lines: dict[Path, StoredLines] = {}
+        adapter: TypeAdapter[Any] = _adapter(kind if light is None else light.kind)
         for path in (folder / f"{name}.jsonl", *sorted(folder.glob(f"process*/{name}.jsonl"))):
             for number, (start, line) in enumerate(self._read(path), start=2):
                 try:
-                    record: RecordT = self._adapter.validate_json(line)
+                    record = adapter.validate_json(line)
                 except ValidationError as wrong:
                     raise ValueError(f"{path}, line {number}: no record of a {name}: {wrong}") from wrong
                 self._keep(record, path, start, len(line))
@@ -113,11 +122,11 @@ class SeriesStore(Generic[RecordT]):
         """Raises ImageError if it is not there, or is no picture."""
         return read_image(self.path_of(name))
 
-    def _keep(self, record: RecordT, path: Path, start: int, length: int) -> None:
-        if self._lighten is not None:
+    def _keep(self, record: Any, path: Path, start: int, length: int) -> None:
+        if self._light is not None:
             if path not in self._lines:
-                self._lines[path] = StoredLines(path, self._adapter)
-            record = self._lighten(record, partial(self._lines[path].read, start, length))
+                self._lines[path] = StoredLines(path)
+            record = self._light.record(record, partial(self._lines[path].read, start, length))
         self.records[record.key] = record
 
     def _append(self, content: bytes) -> None:

@@ -17,7 +17,8 @@ PATHS_FILE = "image_paths.json"
 """By prompt the picture's path, as the official script is told it; the name is ours."""
 _PROMPTS = OfficialFile(
     PROMPTS_FILE,
-    "https://raw.githubusercontent.com/facebookresearch/GenEval2/main/geneval2_data.jsonl",
+    "https://raw.githubusercontent.com/facebookresearch/GenEval2/a6e82d2289e8d418f27f0adee77908b07060eea3/"
+    "geneval2_data.jsonl",
     "09233adbc9f877fba205f1a20efa4a8640e7e62a91dfd55893562bed8a928e43",
 )
 
