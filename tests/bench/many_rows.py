@@ -46,7 +46,7 @@ Evidence = Callable[[Item, int | None], Mapping[str, Mapping[str, Any]]]
 
 def _objects(item: Item, picture: int | None) -> dict[str, Mapping[str, Any]]:
     def one(number: int) -> dict[str, Any]:
-        found = {"class": _chance.randrange(80), "box": [_chance.uniform(0, 512) for _ in range(4)]}
+        found = {"class": _chance.randrange(80), "box": [float(_chance.randrange(512)) for _ in range(4)]}
         found["score"] = _chance.random() ** 3  # a third of them are sure enough to count
         colours = {"colour": "red", "colours": [round(_chance.uniform(0, 30), 4) for _ in range(10)]}
         return found | (colours if number < 10 else {})

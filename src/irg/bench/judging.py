@@ -87,10 +87,12 @@ def hear_missing(
     judge: Judge,
     store: SeriesStore[Hearing],
     progress: Progress | None = None,
+    together: int | None = _TOGETHER,
 ) -> None:
     """Have the pictures of items, each in a turn, judged, as far as that has not been done.
 
-    All pictures are read before the judge is asked for the first time. What was found of other pictures than
+    So many hearings are brought before the judge `together` (None: all). All pictures are read before it is
+    asked for the first time. What was found of other pictures than
     are there now does not count. Whatever the judge raises ends it; what it had told of by then is kept.
     """
     wanted = dict(_wanted(asked, look, store))
@@ -98,10 +100,11 @@ def hear_missing(
     if progress is not None:
         progress(done, len(asked))
     todo = [(item, turn) for item, turn in asked if (item.id, turn) in wanted]
-    for start in range(0, len(todo), _TOGETHER):
+    together = together or len(todo) or 1
+    for start in range(0, len(todo), together):
         shown = [
             Shown(item, turn, _readable(look(item, turn), wanted[item.id, turn]))
-            for item, turn in todo[start : start + _TOGETHER]
+            for item, turn in todo[start : start + together]
         ]
         store.add((_hearing(one, wanted, ()) for one in shown if not one.pictures), {})
         for count in _heard(judge, [one for one in shown if one.pictures], wanted, store):

@@ -21,6 +21,7 @@ from irg.bench.items import Item, fingerprint
 from irg.bench.judging import LIGHT, hear_missing, hearings
 from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
+from irg.bench.program import ProgramJudge
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
 from irg.bench.store import SeriesStore
@@ -254,10 +255,11 @@ def _drawn_picture(
 def judge_run(
     run: BenchRun, look: Look, judge: Judge, progress: Progress | None = None
 ) -> SeriesStore[Hearing]:
-    """Have all pictures of the run judged that have not been."""
+    """Have all pictures of the run judged that have not been; by official code all of them at once."""
     store = run.evidence(judge.identity)
     asked = [(item, turn) for turn in run.turns for item in run.items]
-    hear_missing(asked, look, judge, store, progress)
+    together = {"together": None} if isinstance(judge, ProgramJudge) else {}
+    hear_missing(asked, look, judge, store, progress, **together)
     return store
 
 

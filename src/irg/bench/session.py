@@ -10,6 +10,7 @@ from typing import Any
 from irg.bench.harness import Progress
 from irg.bench.items import Item, some_of
 from irg.bench.pictures import Look, ShownPicture
+from irg.bench.program import judge_of
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions
 from irg.bench.remote import RemoteJudge
 from irg.bench.runs import (
@@ -93,7 +94,8 @@ class BenchSession:
                     f"--judge {beside[0]}=... beside {_SCORER}: the process has its settings already"
                 )
             return nullcontext(RemoteJudge(address, self.benchmark.name, self.benchmark.version))
-        return self.benchmark.judge(JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge))
+        options = JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge)
+        return judge_of(self.benchmark, options)
 
     def _begin(self, items: Sequence[Item], facts: Mapping[str, Any]) -> BenchRun:
         sources = {"hashes": self.files.hashes, "modified": list(self.files.modified)}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from irg.bench.geneval2.official import PROGRAM
 from irg.bench.geneval2.prompts import BENCHMARK, PROMPTS_FILE, read_prompts
 from irg.bench.geneval2.summary import SUMMARIES
 from irg.bench.items import Item
@@ -56,5 +57,6 @@ GENEVAL2 = Benchmark(
     summaries=SUMMARIES,
     tree=OfficialTree(files_of, r"\d+", (".png", ".jpg", ".jpeg", ".webp"), texts_of),
     sources=(_PROMPTS,),
+    program=PROGRAM,
     scale=100.0,
 )
