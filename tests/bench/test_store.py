@@ -93,3 +93,18 @@ def test_of_large_records_what_is_kept_is_light_and_the_rest_is_read_again(tmp_p
     for _ in range(2):  # as they were added, and as another process finds them
         assert [again[record.key]()["prompt"] for record in made] == [record.prompt for record in made]
         SeriesStore(tmp_path, "model", HEADER, PromptRecord, light=light)
+
+
+def test_no_name_of_a_picture_leads_out_of_the_run(tmp_path: Path) -> None:
+    store = SeriesStore(tmp_path, "ours", {"version": 1}, PromptRecord)
+    with pytest.raises(ValueError, match="lies outside of this folder"):
+        store.path_of("/../../mine")
+    with pytest.raises(ValueError, match="lies outside of this folder"):
+        SeriesStore(tmp_path, "../ours", {"version": 1}, PromptRecord)
+
+
+@pytest.mark.parametrize("line", ["5", "{", '"' * 3])
+def test_a_first_line_that_says_nothing_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "ours.jsonl").write_text(line + "\n")
+    with pytest.raises(ValueError, match=r"ours\.jsonl, line 1"):
+        SeriesStore(tmp_path, "ours", {"version": 1}, PromptRecord)

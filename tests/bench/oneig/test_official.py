@@ -87,7 +87,10 @@ def test_each_dimension_has_a_program_of_its_own(tmp_path: Path) -> None:
 
 def test_tables_of_others_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "style_prompt_score_EN_1.csv"
-    for text, said in ((",other\n001,0.5\n", "has no column irg"), (",irg\n001,x\n", "001: 'x' is no score")):
+    for text, said in (
+        (",other\n001,0.5\n", "has no column irg"),
+        (",irg\n001,true\n", "001: 'true' is no score"),
+    ):
         path.write_text(text)
         with pytest.raises(ValueError, match=said):
             PROGRAM.read(tmp_path, [])

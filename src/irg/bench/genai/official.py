@@ -21,6 +21,8 @@ def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
         scores = torch.load(files[0], map_location="cpu", weights_only=True)
     except Exception as broken:  # whatever a file that is none makes torch raise
         raise ValueError(f"{files[0].name} cannot be read: {broken}") from broken
+    if not isinstance(scores, torch.Tensor) or not scores.ndim or scores.is_complex():
+        raise ValueError(f"{files[0].name} holds no scores")
     if len(scores) != len(shown):
         raise ValueError(f"{files[0].name} has {len(scores):,} scores, expected {len(shown):,}")
     values = scores.float().reshape(len(scores), -1).mean(dim=1).tolist()

@@ -2,7 +2,6 @@
 be here.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,17 +13,20 @@ _RESULTS = "results.jsonl"
 
 
 def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
-    """Verdicts by item; which picture a line is of its path tells."""
+    """Verdicts by item; which picture a line is of its path tells. Raises ValueError for a line that is no
+    result of a picture."""
     found: dict[str, list[EvidenceRow]] = {}
     for number, line in enumerate(read_lines(results / _RESULTS), start=1):
-        row = parse_json(line, f"{_RESULTS}, line {number}")
-        path = Path(row["filename"])
-        verdict = {
-            "correct": bool(row["correct"]),
-            "reason": row["reason"] or "",
-            "details": json.loads(row["details"]),
-        }
-        found.setdefault(path.parts[-3], []).append(EvidenceRow(int(path.stem), VERDICT, verdict))
+        where = f"{_RESULTS}, line {number}"
+        row = parse_json(line, where)
+        try:
+            item, _, name = Path(row["filename"]).parts[-3:]
+            objects = parse_json(row["details"], f"{where}: details")
+            verdict = {"correct": bool(row["correct"]), "reason": row["reason"] or "", "details": objects}
+            picture = int(Path(name).stem)
+        except (LookupError, TypeError, ValueError) as wrong:
+            raise ValueError(f"{where} is no result of a picture: {wrong!r}") from wrong
+        found.setdefault(item, []).append(EvidenceRow(picture, VERDICT, verdict))
     return found
 
 

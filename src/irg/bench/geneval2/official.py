@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from irg.bench.geneval2.prompts import question_of
 from irg.bench.items import Item
 from irg.bench.protocol import EvidenceRow, OfficialProgram, Shown
-from irg.core.files import parse_json, read_text
+from irg.core.files import read_text
 
 _PATHS, _ASKED = "image_paths.json", "asked.jsonl"
 _SOFT, _TIFA = "soft.json", "tifa.json"
+_scores = TypeAdapter(list[list[float]])
 
 
 def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
@@ -29,11 +32,14 @@ def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
     }
 
 
-def _lists(path: Path, shown: Sequence[Shown]) -> list[list[Any]]:
+def _lists(path: Path, shown: Sequence[Shown]) -> list[list[float]]:
     """Raises ValueError unless there is a score for each question."""
-    found = parse_json(read_text(path), path.name)
     wanted = [len(one.item.facts["questions"]) for one in shown]
-    if not isinstance(found, list) or [len(some) for some in found] != wanted:
+    try:
+        found = _scores.validate_json(read_text(path))
+    except ValidationError as wrong:
+        raise ValueError(f"{path.name} holds no lists of scores: {wrong}") from wrong
+    if [len(some) for some in found] != wanted:
         raise ValueError(f"{path.name}: expected a score for each of {sum(wanted):,} questions")
     return found
 

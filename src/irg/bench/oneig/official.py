@@ -1,17 +1,16 @@
 """OneIG by its authors' own code, a program for each dimension, which leaves a table of prompts' scores."""
 
+import csv
 import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from irg.bench.oneig.items import ALIGNED, CLASSES
 from irg.bench.oneig.scores import DIMENSIONS
 from irg.bench.protocol import EvidenceRow, OfficialProgram, Shown
 from irg.bench.tree import MODEL
-from irg.core.files import read_text, table_rows
+from irg.core.files import parse_json, read_text, table_rows
 
 IMPORTED = "official/"
 """What the questions of rows begin with that hold the official score of a prompt, a dimension each."""
@@ -37,28 +36,36 @@ class MeanLettering:
 
 
 def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
-    """By item a row for each dimension that has a score of it."""
+    """By item a row for each dimension that has a score of it. Raises ValueError for tables of others."""
     found: dict[str, list[EvidenceRow]] = {}
     for dimension in DIMENSIONS:
         for path in sorted(results.glob(f"{dimension}_prompt_score_EN_*.csv")):
-            for name, value in _scores(path, dimension):
-                evidence = dict(zip(("ED", "CR", "WAC"), value, strict=True)) if dimension == "text" else {}
-                evidence = evidence or {"score": value}
-                found.setdefault(name, []).append(EvidenceRow(None, f"{IMPORTED}{dimension}", evidence))
+            try:
+                rows = list(table_rows(io.StringIO(read_text(path), newline="")))
+            except csv.Error as broken:
+                raise ValueError(f"{path.name} is no table: {broken}") from broken
+            for row in rows:
+                if MODEL not in row:
+                    raise ValueError(f"{path.name} has no column {MODEL}")
+                name, cell = str(next(iter(row.values()))).replace("_", "-"), row[MODEL]
+                if cell:
+                    item = name if dimension in _CLASS_ITEMS else f"{_CLASS[dimension]}-{name}"
+                    evidence = _evidence(cell, dimension, f"{path.name}, {name}")
+                    question = f"{IMPORTED}{dimension}"
+                    found.setdefault(item, []).append(EvidenceRow(None, question, evidence))
     return found
 
 
-def _scores(path: Path, dimension: str) -> Iterator[tuple[str, Any]]:
-    """By item what its prompt's cell holds. Raises ValueError for a table of other models."""
-    for row in table_rows(io.StringIO(read_text(path), newline="")):
-        if MODEL not in row:
-            raise ValueError(f"{path.name} has no column {MODEL}")
-        name = row[next(iter(row))].replace("_", "-")
-        if row[MODEL]:
-            try:
-                yield name if "-" in name else f"{_CLASS[dimension]}-{name}", json.loads(row[MODEL])
-            except (ValueError, KeyError) as broken:
-                raise ValueError(f"{path.name}, {name}: {row[MODEL]!r} is no score") from broken
+def _evidence(cell: str, dimension: str, where: str) -> dict[str, float]:
+    """Raises ValueError for what is no score of a dimension."""
+    names = ("ED", "CR", "WAC") if dimension == "text" else ("score",)
+    value = parse_json(cell, where)
+    values = value if isinstance(value, list) else [value]
+    if len(values) != len(names) or any(
+        not isinstance(one, int | float) or isinstance(one, bool) for one in values
+    ):
+        raise ValueError(f"{where}: {cell!r} is no score")
+    return dict(zip(names, map(float, values), strict=True))
 
 
 def _command(dimension: str) -> str:

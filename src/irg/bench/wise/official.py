@@ -16,9 +16,11 @@ def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
     for path in sorted(results.glob("*.jsonl")):
         full = path.with_name(path.name.replace("_scores_results.jsonl", "_full_results.json"))
         records = parse_json(read_text(full), full.name) if full != path and full.is_file() else []
+        if not isinstance(records, list):
+            raise ValueError(f"{full.name} holds {type(records).__name__}, expected a list of records")
         files = ResultFiles.read(read_lines(path), records)
         for number, row in files.scores.items():
-            answer = files.full.get(number, {}).get("evaluation", "")
+            answer = str(files.full.get(number, {}).get("evaluation", ""))
             if scores := _scores(row):
                 found[str(number)] = [EvidenceRow(0, SCORES, {**scores, "answer": answer})]
     return found
