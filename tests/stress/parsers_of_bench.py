@@ -32,6 +32,7 @@ from irg.bench.protocol import JudgeOptions, Shown
 from irg.bench.remote import HEAR, RemoteJudge, judge_server
 from irg.bench.runs import BenchRun, of_trees
 from irg.bench.settings import read_settings
+from irg.bench.sources import PINS, official_files
 from irg.bench.speed.report import compared, read_run
 from irg.bench.tiif.answers import read_answers
 from irg.bench.tiif.benchmark import tiif_items
@@ -179,6 +180,16 @@ def _official_results(folder: Path) -> Opened:
     return in_each(sorted(path for path in (folder / "left").rglob("*") if path.is_file()), read)
 
 
+def _first_fetch(folder: Path) -> Opened:
+    """The hashes of files that were not known before they were fetched."""
+    ours = benchmark("geneval-long")
+    (folder / ours.sources[0].path).write_text("{}")
+    path = folder / PINS
+    return [as_json({ours.sources[0].path: "0" * 64})], as_file(
+        path, lambda: official_files(ours, folder, True)
+    )
+
+
 def _runs(folder: Path) -> Opened:
     """All files of a run, which a report is made of."""
     items = geneval.items(folder)[:2]
@@ -317,6 +328,7 @@ PARSERS = (
     Parser("official sources", _sources),
     Parser("official trees", _trees),
     Parser("results of official code", _official_results),
+    Parser("hashes of first fetches", _first_fetch),
     Parser("benchmark runs", _runs),
     Parser("speeds", _speeds),
     Parser("judges' answers", _judges_answers),
