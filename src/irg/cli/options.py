@@ -174,21 +174,22 @@ class ModelChoice:
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
         plan.grid(self.checkpoint.folder.config)
-        self._check_device()
+        self.check_device()
 
     def deciding(self, plan: "Plan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
-        self._check_device()
+        self.check_device()
         identity = self.checkpoint.identity
         quantized = [identity["weights"]] if "weights" in identity else []
         return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
 
     def load(self, console: Console) -> "Pipeline":
-        self._check_device()
+        self.check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
             return self.checkpoint.load()
 
-    def _check_device(self) -> None:
+    def check_device(self) -> None:
+        """Raise ValueError for a device that is not here."""
         from irg.model.device import usable_device
 
         if self.device is not None:
