@@ -9,6 +9,7 @@ import torch
 import irg
 from irg.core.events import Done
 from irg.model.checkpoint import CheckpointError
+from irg.model.low_bit import Quantize
 from irg.model.offload import Offload
 from irg.pipeline import load_pipeline
 from irg.pipeline.load import NamedCheckpoint
@@ -44,6 +45,12 @@ def test_what_is_no_checkpoint_is_told_before_anything_is_loaded(tmp_path: Path)
         NamedCheckpoint(str(tmp_path)).load()
     with pytest.raises(CheckpointError, match="neither a folder nor a hub id"):
         load_pipeline(tmp_path / "nowhere")
+
+
+def test_products_in_float8_are_refused_where_there_are_none(tmp_path: Path) -> None:
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", quantize=Quantize.FP8_MATMUL)
+    with pytest.raises(ValueError, match="multiplies in float8, which cpu cannot"):
+        checkpoint.load()
 
 
 def test_loading_brings_in_no_compiler() -> None:

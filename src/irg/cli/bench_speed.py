@@ -11,8 +11,9 @@ from irg.cli.options import AsJson, Device, Dtype, option
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
-    import torch
     from rich.console import Console
+
+    from irg.pipeline import Pipeline
 
 EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset mid --out speed
@@ -58,6 +59,10 @@ def speed(
     prompts: Annotated[
         int | None, option(f"For --cheaper. Default: {_PROMPTS}.", metavar="N", least=1)
     ] = None,
+    guidance: Annotated[
+        float | None,
+        option("For --cheaper: text guidance of this scale. Default: the model's own plan.", metavar="S"),
+    ] = None,
     as_json: AsJson = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -82,8 +87,10 @@ def speed(
         }
         if unread := [name for name, given in asked.items() if given]:
             raise typer.BadParameter(f"not for {instead}", param_hint=" and ".join(unread))
-    if prompts is not None and instead != "--cheaper":
-        raise typer.BadParameter("it is for --cheaper alone", param_hint="--prompts")
+    if instead != "--cheaper":
+        for name, given in (("--prompts", prompts), ("--guidance", guidance)):
+            if given is not None:
+                raise typer.BadParameter("it is for --cheaper alone", param_hint=name)
     if compare is not None:
         pairs = compared(*map(read_run, compare))
         if as_json:
@@ -98,6 +105,7 @@ def speed(
     from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
     from irg.model.device import usable_device, usual_dtype
+    from irg.pipeline import load_pipeline
 
     place = usable_device(device)
     torch.set_num_threads(threads)
@@ -105,7 +113,8 @@ def speed(
         make_writable(folder)
     console = err if as_json else out
     if cheaper:
-        _cheaper(console, prompts or _PROMPTS, place, dtype, as_json)
+        pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
+        _cheaper(console, pipeline, prompts or _PROMPTS, guidance, as_json)
         return
     with console.status("") as status, torch.inference_mode():
         found = measure(
@@ -125,21 +134,18 @@ def speed(
 
 
 def _cheaper(
-    console: "Console", prompts: int, place: "torch.device", dtype: str | None, as_json: bool
+    console: "Console", pipeline: "Pipeline", prompts: int, guidance: float | None, as_json: bool
 ) -> None:
-    """The embedded model, whose pictures the scene benchmark can judge."""
-    import torch
-
+    """Of the embedded model, whose pictures the scene benchmark can judge."""
     from irg.bench.scene.items import SceneOptions
-    from irg.bench.speed.cheaper import difference, measure_cheaper
-    from irg.pipeline import load_pipeline
+    from irg.bench.speed.cheaper import best, difference, guided, measure_cheaper
 
-    pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
+    options, plan = SceneOptions(prompts, batch=16), pipeline.settings.plan()
+    plan = plan if guidance is None else guided(plan, guidance)
+    device = pipeline.parts.model.device
     with console.status("") as status:
-        found = measure_cheaper(
-            pipeline, SceneOptions(prompts, batch=16), place, lambda step: status.update(f"{step} ...")
-        )
-    exact = found[0]
+        found = measure_cheaper(pipeline, plan, options, device, lambda step: status.update(f"{step} ..."))
+    exact, chosen = found[0], best(found)
     table = Table(
         "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
     )
@@ -166,9 +172,11 @@ def _cheaper(
             "" if way is exact else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})",
         )
     if as_json:
-        print_json({"prompts": prompts, "cheaper": rows})
+        print_json({"prompts": prompts, "guidance": guidance, "cheaper": rows, "best": chosen.options})
     else:
         out.print(table)
+        faster = exact.seconds / chosen.seconds
+        out.print(f"at most a point lower: {chosen.options}, {faster:.1f} times as fast as exact")
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from irg.cli.options import ModelChoice, Out, Overrides, Seed, Telling, check_text, default_folder, option
 from irg.cli.output import EpisodeFolder, report
+from irg.cli.processes import Shared, crew
 
 EXAMPLES = """[bold]Examples[/bold]
   irg edit runs/x/turn2.png "make the square top-right yellow"
@@ -26,6 +28,7 @@ def edit(
             "Write a thought before drawing. Default: as the checkpoint was trained.", "--think/--no-think"
         ),
     ] = None,
+    parallel: Shared = None,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -41,10 +44,15 @@ def edit(
     plan = overrides.apply(settings.edit_plan(*settings.clean.size(*picture.size), think))
     source = hashlib.sha256(picture.tobytes()).hexdigest()
     folder = out or default_folder(instruction, seed, source, choice.deciding(plan))
-    with EpisodeFolder(folder) as episode_folder:
-        from irg.cli.episode import record
+    with crew(choice.device, parallel, is_one=True) as us:
+        if us.follows:
+            for _ in choice.load(Console(quiet=True), us.team).edit(picture, instruction, plan, seed):
+                pass
+            return
+        with EpisodeFolder(folder) as episode_folder:
+            from irg.cli.episode import record
 
-        choice.check(plan)
-        events = choice.load(telling.console).edit(picture, instruction, plan, seed)
-        trace = record(events, episode_folder, lambda image: None, telling.console)
+            choice.check(plan)
+            events = choice.load(telling.console, us.team).edit(picture, instruction, plan, seed)
+            trace = record(events, episode_folder, lambda image: None, telling.console)
     report(folder, trace, telling)

@@ -17,7 +17,12 @@ from irg.model.low_bit import Quantize
 from irg.model.offload import WINDOW, Offload
 from irg.model.unified import skeleton
 
-_BYTES = {Quantize.INT8: 1.0, Quantize.FP8: 1.0, Quantize.NF4: 0.5 + (1 + 4 / 256) / 64}
+_BYTES = {
+    Quantize.INT8: 1.0,
+    Quantize.FP8: 1.0,
+    Quantize.FP8_MATMUL: 1.0,
+    Quantize.NF4: 0.5 + (1 + 4 / 256) / 64,
+}
 """Per value; NF4's scales of 64 values are 8-bit values whose own scales are shared by 256."""
 _WAYS = (
     (Quantize.NONE, Offload.NONE),

@@ -1,14 +1,16 @@
 """`irg generate`: prompt -> thought -> image -> reflection -> better image."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irg.cli.options import Out, Seed, check_text, default_folder, option
-from irg.cli.order import Order, draw
+from irg.cli.options import Out, Seed, Telling, check_text, default_folder, option
+from irg.cli.order import Order, draw, follow
 from irg.cli.output import EpisodeFolder, report
+from irg.cli.processes import crew
 from irg.terminal import out as stdout
 from irg.terminal import print_json
 
@@ -24,6 +26,7 @@ EXAMPLES = """[bold]Examples[/bold]
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
+  torchrun --nproc-per-node 2 -m irg generate "three pink hearts" --parallel sequence
   [dim]# any prompt, with a real checkpoint[/dim]
   irg generate "a fox in the snow" --model ByteDance-Seed/BAGEL-7B-MoT
 
@@ -77,8 +80,12 @@ def generate(
         raise typer.BadParameter("it is for --prompts alone", param_hint="--batch")
     prompt = check_text(prompt or "", "prompt")
     folder = out or default_folder(prompt, seed, order.deciding())
-    with EpisodeFolder(folder) as episode_folder:
-        trace = draw(order, order.load([prompt]), prompt, seed, episode_folder)
+    with crew(order.choice.device, order.parallel, is_one=True) as us:
+        if us.follows:
+            follow(replace(order, telling=Telling(quiet=True)), us.team, prompt, seed)
+            return
+        with EpisodeFolder(folder) as episode_folder:
+            trace = draw(order, order.load([prompt], team=us.team), prompt, seed, episode_folder)
     report(folder, trace, order.telling)
 
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from irg.terminal import err, out
 
 if TYPE_CHECKING:
+    from irg.engine import Team
     from irg.pipeline import Pipeline, Plan
     from irg.pipeline.load import NamedCheckpoint
 
@@ -123,10 +124,10 @@ class ModelChoice:
     device: Device = None
     dtype: Dtype = None
     weights: Annotated[
-        Literal["int8", "fp8", "nf4"] | None,
+        Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
         model_option(
-            "Hold the experts' projections, which are most of a model, in 8 or 4 bits. Default: in the type "
-            "of the arithmetic."
+            "Hold the experts' projections, which are most of a model, in 8 or 4 bits; fp8_matmul also "
+            "multiplies so, on newer GPUs. Default: in the type of the arithmetic."
         ),
     ] = None
 
@@ -166,10 +167,13 @@ class ModelChoice:
         quantized = [identity["weights"]] if "weights" in identity else []
         return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
 
-    def load(self, console: Console) -> "Pipeline":
+    def load(self, console: Console, team: "Team | None" = None) -> "Pipeline":
+        """`team` are the processes that draw together, where there are several."""
+        from irg.engine import ALONE
+
         self._check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
-            return self.checkpoint.load()
+            return self.checkpoint.load(team or ALONE)
 
     def _check_device(self) -> None:
         from irg.model.device import usable_device
@@ -200,6 +204,15 @@ class Overrides:
             most=16,
         ),
     ] = 1
+    reuse: Annotated[
+        float,
+        drawing_option(
+            "Run the model again only when its input has changed by so much since it ran (0.1: by a tenth), "
+            "and use its velocity meanwhile. Not with --every.",
+            metavar="X",
+            least=0.0,
+        ),
+    ] = 0.0
     solver: Annotated[
         Literal["euler", "adams"],
         drawing_option("How steps go on: straight, as the reference does, or by the last two velocities."),
@@ -235,7 +248,7 @@ class Overrides:
     def apply(self, plan: "Plan") -> "Plan":
         from irg.engine import Saving, Solver
 
-        saving = Saving(self.every, Solver(self.solver))
+        saving = Saving(self.every, Solver(self.solver), self.reuse)
         turns, text = tuple(replace(turn, saving=saving) for turn in plan.turns), plan.text
         if self.guided is not None:
             turns = tuple(

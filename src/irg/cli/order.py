@@ -9,10 +9,12 @@ import typer
 
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
+from irg.cli.processes import Shared
 
 if TYPE_CHECKING:
     from irg.cli.episode import Judge
     from irg.core.trace import Trace
+    from irg.engine import Team
     from irg.pipeline import Pipeline, Plan, Settings
 
 Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
@@ -35,6 +37,7 @@ class Order:
     width: Pixels = None
     height: Pixels = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
+    parallel: Shared = None
     overrides: Overrides
     telling: Telling
     choice: ModelChoice
@@ -45,9 +48,9 @@ class Order:
     def deciding(self) -> list[Any]:
         return self.choice.deciding(self.plan(self.choice.checkpoint.settings))
 
-    def load(self, prompts: Sequence[str], episodes: int = 1) -> "Pipeline":
+    def load(self, prompts: Sequence[str], episodes: int = 1, team: "Team | None" = None) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
-        draw, and it is said beforehand if a CPU will take long for them."""
+        draw, and it is said beforehand if a CPU will take long for them. `team`: as `ModelChoice.load`."""
         self.check()
         for prompt in prompts:
             self.check_prompt(prompt)
@@ -55,7 +58,7 @@ class Order:
         from irg.pipeline.scenes import OutsideWorldWarning
 
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
-        return self.choice.load(self.telling.console)
+        return self.choice.load(self.telling.console, team)
 
     def _tell_duration(self, episodes: int) -> None:
         from irg.cli.duration import told
@@ -93,3 +96,10 @@ def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Epi
 
     events = pipeline.generate(prompt, order.plan(pipeline.settings), seed)
     return record(events, folder, order.judge(prompt), order.telling.console)
+
+
+def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
+    """Draw what another process of the team draws and keeps."""
+    pipeline = order.load([prompt], team=team)
+    for _ in pipeline.generate(prompt, order.plan(pipeline.settings), seed):
+        pass

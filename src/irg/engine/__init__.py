@@ -12,15 +12,18 @@ from irg.engine.reading import append
 from irg.engine.sampling import TextSampling
 from irg.engine.saving import EXACT, Saving, Solver
 from irg.engine.strand import Strand, copies, longest_beginning, new_strands
+from irg.engine.team import ALONE, Parallel, Team
 from irg.engine.text import Line, Writing, closed, log_likelihood, write, write_on
 
 __all__ = [
+    "ALONE",
     "EXACT",
     "Branch",
     "Draws",
     "Easel",
     "Guidance",
     "Line",
+    "Parallel",
     "Renorm",
     "Saving",
     "SeededDraws",
@@ -28,6 +31,7 @@ __all__ = [
     "SlotPool",
     "Solver",
     "Strand",
+    "Team",
     "TextSampling",
     "Writing",
     "append",

@@ -15,10 +15,11 @@ import torch
 
 from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
-from irg.engine.attend import StrandAttend, parts_of
+from irg.engine.attend import parts_of
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.engine.saving import EXACT, Known, Saving, with_known
 from irg.engine.strand import Strand, with_room
+from irg.engine.team import ALONE, Team
 from irg.model import UnifiedModel
 
 MOST_POINTS = 1000
@@ -67,6 +68,10 @@ class Sketch:
     saving: Saving = EXACT
     known: Known = ()
     """What is saved by: nothing where nothing is saved."""
+    input_ND: torch.Tensor | None = None
+    """Where velocities are used again, what the model would have been given at the last step."""
+    change: float = 0.0
+    """By how much that has changed since the model was run."""
 
     def __post_init__(self) -> None:
         if len(self.latent_NV) != self.grid.num_tokens:
@@ -75,6 +80,13 @@ class Sketch:
     @property
     def is_done(self) -> bool:
         return self.index == len(self.schedule) - 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next step runs the model."""
+        if not self.saving.reuse:
+            return self.saving.evaluates(self.index)
+        return self.index in (0, len(self.schedule) - 2) or self.change >= self.saving.reuse
 
     @property
     def times(self) -> tuple[float, float]:
@@ -101,18 +113,25 @@ class Sketch:
 class Easel:
     """Takes sketches one step on. It remembers how passes were laid out, while the same rows come again."""
 
-    def __init__(self, model: UnifiedModel, special: SpecialTokens) -> None:
-        self.model, self.special = model, special
+    def __init__(self, model: UnifiedModel, special: SpecialTokens, team: Team = ALONE) -> None:
+        self.model, self.special, self.team = model, special, team
         self._passes: list[_Pass] = []
 
     def step(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
         """Every sketch one step on; the model is run for those that do not save it."""
-        run = [sketch for sketch in sketches if sketch.saving.evaluates(sketch.index)]
+        now = [self._watched(sketch) if sketch.saving.reuse else sketch for sketch in sketches]
+        run = [sketch for sketch in now if sketch.is_due]
         moved = iter(self._evaluated(run) if run else ())
-        return tuple(
-            _saved(sketch, next(moved)) if sketch.saving.evaluates(sketch.index) else _carried(sketch)
-            for sketch in sketches
-        )
+        return tuple(_saved(sketch, next(moved)) if sketch.is_due else _carried(sketch) for sketch in now)
+
+    def _watched(self, sketch: Sketch) -> Sketch:
+        """With by how much the model's input has changed since it was run."""
+        input_ND = self.model.latent_in(sketch.latent_NV.to(self.model.dtype))
+        input_ND = input_ND + _embedded_times(self.model, sketch.times[:1])
+        if (before_ND := sketch.input_ND) is None:
+            return replace(sketch, input_ND=input_ND)
+        change = (input_ND - before_ND).abs().mean() / before_ND.abs().mean()
+        return replace(sketch, input_ND=input_ND, change=sketch.change + change.item())
 
     def _evaluated(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
         """Every sketch one exact step on."""
@@ -144,17 +163,17 @@ class Easel:
             # What was laid out for rows that are gone would hold on to their slots.
             alive = {id(strand) for strand, _ in rows}
             kept = [one for one in self._passes if {id(strand) for strand in one.strands} & alive]
-            found = _Pass(self.model, sketches, rows, self.special)
+            found = _Pass(self.model, sketches, rows, self.special, self.team)
             self._passes = [*kept[-1:], found]
         return found.velocities(sketches)
 
 
 def denoise(
-    model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+    model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens, team: Team = ALONE
 ) -> Iterator[tuple[Sketch, ...]]:
     """Draw all of them, yielding how far they have come after each step. Those that are done leave the
     batch."""
-    easel, now = Easel(model, special), list(sketches)
+    easel, now = Easel(model, special, team), list(sketches)
     while going := [row for row, sketch in enumerate(now) if not sketch.is_done]:
         for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
             now[row] = sketch
@@ -170,20 +189,40 @@ class _Pass:
         sketches: Sequence[Sketch],
         rows: Sequence[tuple[Strand, int]],
         special: SpecialTokens,
+        team: Team,
     ) -> None:
-        self.model = model
+        self.model, self.team = model, team
         self.strands = [strand for strand, _ in rows]
         self.numbers = [number for _, number in rows]
         self.grids = [sketches[number].grid for number in self.numbers]
-        documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in self.grids]
-        ready = with_room(self.strands, [document.num_tokens for document in documents])
+        self.sizes = [grid.num_tokens for grid in self.grids]
+        every = team.spans(self.sizes)
+        self.run = [row for row, (first, last) in enumerate(every) if first < last]
+        """The rows of which this process runs something."""
+        self.drawn = {self.numbers[row]: slice(*every[row]) for row in self.run}
+        """What of which sketches that is."""
+        if self.run:
+            self._lay_out(special)
+
+    def _lay_out(self, special: SpecialTokens) -> None:
+        model, grids = self.model, [self.grids[row] for row in self.run]
+        documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in grids]
+        strands = [self.strands[row] for row in self.run]
+        ready = with_room(strands, [document.num_tokens for document in documents])
         packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
-        self.attend = StrandAttend(ready, [parts_of(document.segments) for document in documents])
-        self.ropes = model.ropes(packed)
+        self.attend = self.team.attend(ready, [parts_of(document.segments) for document in documents])
         self.delimiters_UD = model.embed_understanding(packed)
-        num_drawn = sum(sketch.grid.num_tokens for sketch in sketches)
-        self.place_MD = model.latent_places(packed)[:num_drawn]
-        """Of the main rows, which come first."""
+        ours, theirs = model.ropes(packed)
+        self.ropes = ours, (_joined(self._own(theirs[0])), _joined(self._own(theirs[1])))
+        # An image is embedded once for all of its rows.
+        places = zip(self.run, self._own(model.latent_places(packed)), strict=True)
+        first = {self.numbers[row]: place_ND for row, place_ND in reversed(list(places))}
+        self.place_MD = _joined([first[number] for number in self.drawn])
+
+    def _own(self, values_M: torch.Tensor) -> list[torch.Tensor]:
+        """Of values of all latents of the rows that this process runs, by rows, what it runs of them."""
+        rows = values_M.split([self.sizes[row] for row in self.run])
+        return [values_N[self.drawn[self.numbers[row]]] for row, values_N in zip(self.run, rows, strict=True)]
 
     def is_for(self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]) -> bool:
         return (
@@ -194,29 +233,38 @@ class _Pass:
                     rows, self.strands, self.numbers, self.grids, strict=True
                 )
             )
-            and self.attend.is_current
+            and (not self.run or self.attend.is_current)
         )
 
     def velocities(self, sketches: Sequence[Sketch]) -> tuple[torch.Tensor, ...]:
-        model, latent_MV = self.model, _joined([sketch.latent_NV for sketch in sketches])
-        embedded_MD = model.latents_at(latent_MV, self._times(sketches), self.place_MD)
-        copies = embedded_MD.split([sketch.grid.num_tokens for sketch in sketches])
-        streams = (self.delimiters_UD, _joined([copies[number] for number in self.numbers]))
-        velocity_MV = model.velocity_of(streams, self.ropes, self.attend).to(latent_MV.dtype)
-        return velocity_MV.split([grid.num_tokens for grid in self.grids])
+        own_MV = self._run(sketches) if self.run else sketches[0].latent_NV[:0]
+        return self.team.together(own_MV, self.sizes).split(self.sizes)
 
-    def _times(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+    def _run(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+        """[M, V] of what this process runs."""
+        model, parts = self.model, {n: sketches[n].latent_NV[own] for n, own in self.drawn.items()}
+        latent_MV, sizes = _joined(list(parts.values())), [len(part_NV) for part_NV in parts.values()]
+        embedded_MD = model.latents_at(latent_MV, self._times(sketches, sizes), self.place_MD)
+        copies = dict(zip(parts, embedded_MD.split(sizes), strict=True))
+        streams = (self.delimiters_UD, _joined([copies[self.numbers[row]] for row in self.run]))
+        return model.velocity_of(streams, self.ropes, self.attend).to(latent_MV.dtype)
+
+    def _times(self, sketches: Sequence[Sketch], sizes: Sequence[int]) -> torch.Tensor:
         """Each time that occurs is embedded once; [1, D] if there is only one."""
-        times = [sketch.times[0] for sketch in sketches]
+        times = [sketches[number].times[0] for number in self.drawn]
         distinct = sorted(set(times))
-        rows = torch.tensor(distinct * _LEAST_ROWS, device=self.model.device)
-        time_BD = self.model.timestep(rows)[: len(distinct)]
+        time_BD = _embedded_times(self.model, distinct)
         if len(distinct) == 1:
             return time_BD
-        sizes = [sketch.grid.num_tokens for sketch in sketches]
         return torch.cat(
             [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, sizes, strict=True)]
         )
+
+
+def _embedded_times(model: UnifiedModel, times: Sequence[float]) -> torch.Tensor:
+    """[B, D] of so many times."""
+    rows = torch.tensor(list(times) * _LEAST_ROWS, device=model.device)
+    return model.timestep(rows)[: len(times)]
 
 
 def _noisy(grid: Grid, num_values: int) -> Segment:
@@ -267,7 +315,8 @@ def _saved(before: Sketch, after: Sketch) -> Sketch:
     assert after.velocity_NV is not None
     known, (t, t_next) = with_known(before.known, before.times[0], after.velocity_NV), before.times
     velocity_NV = before.saving.velocity(known, before.times)
-    return replace(after, latent_NV=before.latent_NV - velocity_NV * (t - t_next), known=known)
+    latent_NV = before.latent_NV - velocity_NV * (t - t_next)
+    return replace(after, latent_NV=latent_NV, known=known, change=0.0)
 
 
 def _carried(sketch: Sketch) -> Sketch:

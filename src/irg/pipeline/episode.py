@@ -89,6 +89,7 @@ def think(parts: Parts, states: Sequence[State]) -> Steps:
             if fresh := shown[row].more(line.ids, line.finished):
                 yield row, ThoughtDelta(line.turn, fresh)
     assert writing is not None and writing.strands is not None
+    parts.team.agree("thoughts", [line.ids for line in writing.lines])
     texts = [parts.tokenizer.decode(line.ids) for line in writing.lines]
     again = [parts.tokenizer.encode(text) for text in texts]
     changed = [new != line.ids for new, line in zip(again, writing.lines, strict=True)]
@@ -116,7 +117,7 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     states = _with_image_branches(parts, states, turn_plan)
     blank = tuple(_sketch(parts, state, turn_plan) for state in states)
     sketches, total = blank, turn_plan.num_points - 1
-    for sketches in denoise(parts.model, blank, parts.special):
+    for sketches in denoise(parts.model, blank, parts.special, parts.team):
         index = sketches[0].index
         wanted = [
             row

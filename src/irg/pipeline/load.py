@@ -9,8 +9,10 @@ import torch
 
 from irg import __version__
 from irg.core.values import chosen
+from irg.engine import ALONE, Team
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.device import usual_device, usual_dtype
+from irg.model.float8 import check_float8
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload, check_offload, offload
 from irg.pipeline.pipeline import Pipeline
@@ -67,9 +69,11 @@ class NamedCheckpoint:
             "torch": torch.__version__,
         }
 
-    def load(self) -> Pipeline:
+    def load(self, team: Team = ALONE) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
         check_offload(self.offload, self.quantize)
+        if self.quantize is Quantize.FP8_MATMUL:
+            check_float8(self.torch_device, self.torch_dtype)
         place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
         model = self.folder.load_model(place, self.torch_dtype, self.quantize)
         autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
@@ -77,7 +81,7 @@ class NamedCheckpoint:
             offload(model, autoencoder, self.offload, self.torch_device)
         if self.offload is not Offload.EXPERTS:  # those wait as they are
             model.join()
-        return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
+        return Pipeline(model, autoencoder, tokenizer, settings, self.identity, team)
 
 
 def load_pipeline(

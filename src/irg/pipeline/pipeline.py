@@ -11,7 +11,7 @@ from irg.core import Kind, Role, Segment
 from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
 from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace, Turn
-from irg.engine import Draws, SeededDraws, SlotPool, Strand, append, copies, new_strands
+from irg.engine import ALONE, Draws, SeededDraws, SlotPool, Strand, Team, append, copies, new_strands
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
@@ -26,7 +26,8 @@ class Pipeline:
     """A loaded model, ready to generate, to answer questions about images and to edit them.
 
     One prompt or many: a batch runs in step, and each of its episodes gets what it would get alone with its
-    seed, up to the rounding of batched arithmetic.
+    seed, up to the rounding of batched arithmetic. The processes of a `team` are asked for the same things in
+    the same order, and all come to the same.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Pipeline:
         tokenizer: Tokenizer,
         settings: Settings | None = None,
         identity: dict[str, Any] | None = None,
+        team: Team = ALONE,
     ) -> None:
-        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model))
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model), team)
         self.identity = identity or {}
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from irg.core import SpecialTokens
-from irg.engine import Draws, SlotPool, Strand
+from irg.engine import ALONE, Draws, SlotPool, Strand, Team
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.settings import Plan, Settings
 from irg.prep import Tokenizer
@@ -21,6 +21,8 @@ class Parts:
     tokenizer: Tokenizer
     settings: Settings
     pool: SlotPool
+    team: Team = ALONE
+    """The processes that draw together."""
 
     @property
     def special(self) -> SpecialTokens:
