@@ -5,6 +5,7 @@ import torch
 
 from irg.core import SpecialTokens
 from irg.model import ModelConfig, UnifiedModel, tiny
+from tests.browser import browser as browser
 from tests.samples import Sampler
 
 torch.set_num_threads(1)  # everything here is tiny, and tests may run side by side

@@ -1,5 +1,7 @@
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,6 +9,7 @@ from irg.bench.columns import sections_of
 from irg.bench.page import markdown, page, write_report
 from irg.bench.published import PUBLISHED, PublishedRow
 from tests.bench.drawn import made_run
+from tests.browser import WIDTHS, overflow
 
 pytestmark = pytest.mark.usefixtures("known_colours")
 
@@ -63,3 +66,73 @@ def test_a_report_is_written_whole(tmp_path: Path) -> None:
     assert [path.name for path in written] == ["index.html", "table.md"]
     html = written[0].read_text()
     assert html.count("<article") == 2 and "two: theirs, turn 2 - one: theirs, turn 2" in text(html)
+
+
+@pytest.fixture(params=WIDTHS)
+def opened(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """The page of two runs, one of which has a picture of each fate, in a window of a desktop or a phone."""
+    some = (
+        made_run(tmp_path / "some", "rrb", "bbb"),
+        made_run(tmp_path / "a-run-of-a-long-name", "rbr", "rbb"),
+    )
+    file = tmp_path / "index.html"
+    file.write_text(page(sections_of(some)))
+    with browser.new_page(viewport={"width": WIDTHS[request.param], "height": 800}) as opened:
+        complaints: list[str] = []
+        opened.on("console", lambda said: complaints.append(said.text))
+        opened.goto(file.as_uri())
+        yield opened
+        assert complaints == []
+
+
+def fates(gallery: Any) -> list[str]:
+    """What became of the pictures that are to be seen, in the order in which one sees them."""
+    return gallery.evaluate(
+        """gallery => [...gallery.querySelectorAll("article")]
+            .filter(card => card.offsetParent !== null)
+            .map(card => [card.getBoundingClientRect(), card.querySelector("b").textContent])
+            .sort(([a], [b]) => a.top - b.top || a.left - b.left).map(([_, fate]) => fate)"""
+    )
+
+
+def test_pictures_are_sorted_and_chosen(opened: Any) -> None:
+    gallery, other = opened.locator(".gallery").all()
+    show, category, sort = gallery.locator("select").all()
+    assert fates(gallery) == ["broken", "broken", "mended", "mended", "still wrong", "still wrong"]
+    sort.select_option("most gained first")
+    assert fates(gallery) == ["mended", "mended", "still wrong", "still wrong", "broken", "broken"]
+    sort.select_option("most lost first")
+    assert fates(gallery) == ["broken", "broken", "still wrong", "still wrong", "mended", "mended"]
+    category.select_option("odd (2)")
+    assert fates(gallery) == ["still wrong", "still wrong"]
+    category.select_option("all")
+    show.select_option("mended (2)")
+    assert fates(gallery) == ["mended", "mended"]
+    assert len(fates(other)) == 6
+
+
+def test_it_is_read_by_keyboard(opened: Any) -> None:
+    gallery = opened.locator(".gallery").first
+    show, _, sort = gallery.locator("select").all()
+    show.focus()
+    opened.keyboard.press("ArrowDown")
+    assert fates(gallery) == ["broken", "broken"]
+    opened.keyboard.press("Home")
+    for _ in range(2):
+        opened.keyboard.press("Tab")
+    assert sort.evaluate("select => select === document.activeElement")
+    opened.keyboard.press("m")
+    assert fates(gallery)[0] == "mended"
+
+
+def test_it_fits_its_window_and_pictures_are_there(opened: Any) -> None:
+    assert overflow(opened) == 0
+    pictures = opened.locator("img").all()
+    assert len(pictures) == 24
+    for picture in pictures:
+        picture.scroll_into_view_if_needed()
+        picture.evaluate("picture => picture.decode()")
+        assert picture.evaluate("picture => picture.naturalWidth") == 8
+    for summary in opened.locator("summary").all():
+        summary.click()
+    assert overflow(opened) == 0

@@ -13,6 +13,7 @@ import pytest
 from irg.cli.processes import ProcessCrew, crew
 from irg.core.trace import Trace
 from tests.cli.conftest import ENVIRONMENT, SMALL, Run
+from tests.data.small import write_checkpoint
 
 PROMPTS = ("a red circle", "a blue star", "two hearts", "a dog", "a pink square")
 
@@ -69,8 +70,9 @@ def same_pictures(folder: Path, other: Path) -> bool:
     return thoughts[0] == thoughts[1] and bool((abs(pixels[0] - pixels[1]) <= 1).all())
 
 
-def test_two_processes_draw_the_same_pictures_together(run: Run, work: Path, checkpoint: Path) -> None:
+def test_two_processes_draw_the_same_pictures_together(run: Run, work: Path) -> None:
     """One prompt by latents, then a file of them by guidance branches; the first process keeps them."""
+    checkpoint = write_checkpoint(work / "checkpoint")
     (work / "prompts.txt").write_text("a cat\na tree")
     common = ("--device", "cpu", "--model", str(checkpoint), *SMALL)
     one = ("generate", "a cat", *common)
@@ -100,8 +102,9 @@ def test_two_processes_draw_the_same_pictures_together(run: Run, work: Path, che
         assert same_pictures(work / "many" / name, work / "many-alone" / name)
 
 
-def test_what_goes_wrong_in_one_process_stops_all(work: Path, checkpoint: Path) -> None:
+def test_what_goes_wrong_in_one_process_stops_all(work: Path) -> None:
     """Only the first one writes, so only it finds that there is a file in the place of its folder."""
+    checkpoint = write_checkpoint(work / "checkpoint")
     (work / "taken").write_text("a file")
     launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "irg", "generate")
     options = ("a cat", "--parallel", "guidance", "--device", "cpu", *SMALL, "--out", "taken")

@@ -29,9 +29,11 @@ _CHANGED = (TurnChange.MENDED, TurnChange.BROKEN, TurnChange.BETTER, TurnChange.
 
 @dataclass(frozen=True, eq=False)
 class GalleryStep:
-    """A turn of a card. `right` and `value` are None where there is no evidence of it."""
+    """A turn of a card. `kind` is what the picture follows from: a thought, a reflection, or nothing but the
+    prompt (image). `right` and `value` are None where there is no evidence of it."""
 
     name: str
+    kind: str
     thought: str | None
     picture: Inlined | None
     right: bool | None
@@ -154,11 +156,12 @@ def _step(
     """`seen` is the picture and the thought before it."""
     picture, thought = seen
     name = "base" if turn == BASE_TURN else f"turn {turn}"
+    kind = "image" if thought is None else "thought" if turn == BASE_TURN + 1 else "reflection"
     if sample is None:
         reason = "not drawn" if hearing is None else hearing.failure(number) or "not counted"
-        return GalleryStep(name, thought, picture, None, None, reason)
+        return GalleryStep(name, kind, thought, picture, None, None, reason)
     said = "; ".join(_said(hearing, number)) if hearing is not None else ""
-    return GalleryStep(name, thought, picture, sample.right, sample.value, said)
+    return GalleryStep(name, kind, thought, picture, sample.right, sample.value, said)
 
 
 def _said(hearing: Hearing, number: int | None) -> Iterator[str]:

@@ -78,44 +78,55 @@ def read_images(
 def think(parts: Parts, states: Sequence[State]) -> Steps:
     """Write a thought per episode at the tip of its strand, where it stays."""
     started = time.perf_counter()
-    lines = [
-        Line(state.main, state.plan.text, state.draws, parts.special.text_start, state.turn)
-        for state in states
-    ]
     shown = [GrowingText(parts.tokenizer) for _ in states]
     writing = None
-    for writing in write(parts.model, lines, parts.special):
+    for writing in write(parts.model, lines_of(parts, states), parts.special):
         for row, line in enumerate(writing.lines):
             if fresh := shown[row].more(line.ids, line.finished):
                 yield row, ThoughtDelta(line.turn, fresh)
     assert writing is not None and writing.strands is not None
     parts.team.agree("thoughts", [line.ids for line in writing.lines])
-    texts = [parts.tokenizer.decode(line.ids) for line in writing.lines]
+    thoughts = read_lines(parts, states, writing.lines, writing.strands)
+    seconds = time.perf_counter() - started
+    for row, (_, done) in enumerate(thoughts):
+        yield row, done
+    return tuple(replace(state, drawn=state.drawn.took("thought", seconds)) for state, _ in thoughts)
+
+
+def lines_of(parts: Parts, states: Sequence[State]) -> list[Line]:
+    """The thoughts of the turn that each state is in, before their first words."""
+    start = parts.special.text_start
+    return [Line(state.main, state.plan.text, state.draws, start, state.turn) for state in states]
+
+
+def read_lines(
+    parts: Parts, states: Sequence[State], lines: Sequence[Line], strands: Sequence[Strand]
+) -> list[tuple[State, ThoughtDone]]:
+    """What episodes come to by their finished lines, which the strands have read (`closed`). Tokens that
+    decoding and encoding does not give back are read again."""
+    texts = [parts.tokenizer.decode(line.ids) for line in lines]
     again = [parts.tokenizer.encode(text) for text in texts]
-    changed = [new != line.ids for new, line in zip(again, writing.lines, strict=True)]
+    changed = [new != line.ids for new, line in zip(again, lines, strict=True)]
     reread = [
         (Segment(Kind.TEXT, Role.THOUGHT, ids, turn=state.turn),) if new else ()
         for ids, new, state in zip(again, changed, states, strict=True)
     ]
     kept = [
-        state.main if new else strand
-        for state, new, strand in zip(states, changed, writing.strands, strict=True)
+        state.main if new else strand for state, new, strand in zip(states, changed, strands, strict=True)
     ]
+    after = []
     strands = append(parts.model, kept, reread, parts.special)
-    seconds, after = time.perf_counter() - started, []
-    for state, strand, line, text in zip(states, strands, writing.lines, texts, strict=True):
-        drawn = replace(state.drawn, thought=text, capped=line.capped, num_tokens=len(line.ids))
-        after.append(replace(state, main=strand, drawn=drawn.took("thought", seconds)))
-    for row, line in enumerate(writing.lines):
-        yield row, ThoughtDone(line.turn, texts[row], len(line.ids), line.capped, changed[row])
-    return tuple(after)
+    for row, (state, strand, line) in enumerate(zip(states, strands, lines, strict=True)):
+        drawn = replace(state.drawn, thought=texts[row], capped=line.capped, num_tokens=len(line.ids))
+        done = ThoughtDone(line.turn, texts[row], len(line.ids), line.capped, changed[row])
+        after.append((replace(state, main=strand, drawn=drawn), done))
+    return after
 
 
 def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     """Draw an image per episode."""
     started = time.perf_counter()
-    states = _with_image_branches(parts, states, turn_plan)
-    blank = tuple(_sketch(parts, state, turn_plan) for state in states)
+    states, blank = sketches_of(parts, states, turn_plan)
     sketches, total = blank, turn_plan.num_points - 1
     for sketches in denoise(parts.model, blank, parts.special, parts.team):
         index = sketches[0].index
@@ -124,12 +135,12 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
             for row, state in enumerate(states)
             if state.plan.preview_every and index % state.plan.preview_every == 0 and index < total
         ]
-        estimates = _pictures(parts, [(sketches[row].estimate_NV, sketches[row].grid) for row in wanted])
+        estimates = pictures_of(parts, [(sketches[row].estimate_NV, sketches[row].grid) for row in wanted])
         previews = dict(zip(wanted, estimates, strict=True))
         for row, sketch in enumerate(sketches):
             yield row, DenoisingStep(states[row].turn, index, total, sketch.latent_NV, previews.get(row))
     decoding = time.perf_counter()
-    pictures = _pictures(parts, [(sketch.latent_NV, sketch.grid) for sketch in sketches])
+    pictures = pictures_of(parts, [(sketch.latent_NV, sketch.grid) for sketch in sketches])
     ended, after = time.perf_counter(), []
     for state, sketch, picture in zip(states, sketches, pictures, strict=True):
         evaluations = state.drawn.evaluations + sketch.evaluations
@@ -139,6 +150,29 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     for row, picture in enumerate(pictures):
         yield row, ImageDone(states[row].turn, picture, sketches[row].latent_NV)
     return tuple(after)
+
+
+def sketches_of(
+    parts: Parts, states: Sequence[State], turn_plan: TurnPlan
+) -> tuple[States, tuple[Sketch, ...]]:
+    """The images of the turn that each state is in, before their first steps; and the states, which hold what
+    the image branches have read."""
+    states = _with_image_branches(parts, states, turn_plan)
+    return states, tuple(_sketch(parts, state, turn_plan) for state in states)
+
+
+def pictures_of(parts: Parts, latents: Sequence[tuple[torch.Tensor, Grid]]) -> list[Image.Image]:
+    """Of latents [N, V] and their grids; pictures of one size are decoded together."""
+    pictures: dict[int, Image.Image] = {}
+    for grid in dict.fromkeys(grid for _, grid in latents):
+        rows = [row for row, (_, other) in enumerate(latents) if other == grid]
+        latent_BNV = torch.stack([latents[row][0] for row in rows])
+        latent_BChw = from_tokens(latent_BNV, parts.model.config.latent_patch, grid.rows)
+        pixels_BCHW = parts.autoencoder.decode(latent_BChw.to(parts.model.dtype))
+        if not pixels_BCHW.isfinite().all():
+            raise ValueError("the model drew values that are no numbers: there is no picture to show")
+        pictures.update(zip(rows, map(Image.fromarray, to_uint8(pixels_BCHW)), strict=True))
+    return [pictures[row] for row in range(len(latents))]
 
 
 class GrowingText:
@@ -207,20 +241,6 @@ def _with_image_branches(parts: Parts, states: Sequence[State], turn_plan: TurnP
     for row, branch in zip(kept, branches, strict=True):
         after[row] = replace(states[row], others=(branch,))
     return tuple(after)
-
-
-def _pictures(parts: Parts, latents: Sequence[tuple[torch.Tensor, Grid]]) -> list[Image.Image]:
-    """Of latents [N, V] and their grids; pictures of one size are decoded together."""
-    pictures: dict[int, Image.Image] = {}
-    for grid in dict.fromkeys(grid for _, grid in latents):
-        rows = [row for row, (_, other) in enumerate(latents) if other == grid]
-        latent_BNV = torch.stack([latents[row][0] for row in rows])
-        latent_BChw = from_tokens(latent_BNV, parts.model.config.latent_patch, grid.rows)
-        pixels_BCHW = parts.autoencoder.decode(latent_BChw.to(parts.model.dtype))
-        if not pixels_BCHW.isfinite().all():
-            raise ValueError("the model drew values that are no numbers: there is no picture to show")
-        pictures.update(zip(rows, map(Image.fromarray, to_uint8(pixels_BCHW)), strict=True))
-    return [pictures[row] for row in range(len(latents))]
 
 
 def _clean(parts: Parts, states: Sequence[State], images: Sequence[Image.Image]) -> Iterator[Segment]:
