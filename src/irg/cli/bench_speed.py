@@ -33,6 +33,10 @@ def speed(
     layers: Annotated[
         int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
     ] = None,
+    weights: Annotated[
+        Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
+        _model("How the experts' projections are held. Default: in the type of the arithmetic."),
+    ] = None,
     side: Annotated[
         int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
     ] = None,
@@ -43,6 +47,9 @@ def speed(
         int | None,
         _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
     ] = None,
+    every: Annotated[
+        int, _episode("Steps for each evaluation of the model.", metavar="N", least=1, most=16)
+    ] = 1,
     episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES,
     threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
     folder: Annotated[
@@ -81,6 +88,8 @@ def speed(
             "--side": side is not None,
             "--thought-tokens": thought_tokens is not None,
             "--points": points is not None,
+            "--weights": weights is not None,
+            "--every": every != 1,
             "--episodes": episodes != _EPISODES,
             "--out": folder is not None,
             "--cheaper": cheaper and instead == "--compare",
@@ -105,6 +114,7 @@ def speed(
     from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
     from irg.model.device import usable_device, usual_dtype
+    from irg.model.low_bit import Quantize
     from irg.pipeline import load_pipeline
 
     place = usable_device(device)
@@ -118,7 +128,15 @@ def speed(
         return
     with console.status("") as status, torch.inference_mode():
         found = measure(
-            EpisodeWorkload(preset, layers, side, thought_tokens, points),
+            EpisodeWorkload(
+                preset,
+                layers,
+                side,
+                thought_tokens,
+                points,
+                weights=Quantize(weights or Quantize.NONE),
+                every=every,
+            ),
             place,
             getattr(torch, dtype) if dtype else usual_dtype(place),
             episodes,
@@ -185,8 +203,10 @@ def _show(found: dict[str, Any]) -> None:
     load, machine = found["workload"], found["machine"]
     usual = load["usual"]
     layers = f", {load['layers']} layers" if load["layers"] else ""
+    held = "" if load["weights"] == "none" else f", weights in {load['weights']}"
+    carried = "" if load["every"] == 1 else f", the model at every {load['every']} steps"
     title = (
-        f"{load['preset']}{layers}, {found['dtype']}, "
+        f"{load['preset']}{layers}, {found['dtype']}{held}{carried}, "
         f"{usual['side']} pixels, {usual['points']} points, thoughts of {usual['thought_tokens']}, "
         f"on {found['device']}"
     )
@@ -200,6 +220,7 @@ def _show(found: dict[str, Any]) -> None:
         ("kernels a token, at 28 layers", f"{found['kernel_calls']['per_token']:,.0f}"),
         ("kernels a step of three branches", f"{found['kernel_calls']['per_step']:,.0f}"),
         ("peak memory", f"{found['peak_bytes'] / 2**30:,.2f} GiB"),
+        ("peak memory, planned", f"{found['planned_bytes'] / 2**30:,.2f} GiB"),
         ("best products here", f"{machine['flops_per_second'] / 1e9:,.0f} GFLOP/s"),
         ("best reading here", f"{machine['bytes_per_second'] / 1e9:,.1f} GB/s"),
     ):

@@ -20,8 +20,7 @@ _LEAST_SCALE = 1e-12
 
 def check_float8(device: torch.device, dtype: torch.dtype) -> None:
     """Raise ValueError where products in float8 cannot be had."""
-    capability = torch.cuda.get_device_capability(device) if device.type == "cuda" else (0, 0)
-    if capability < LEAST_CAPABILITY:
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < LEAST_CAPABILITY:
         raise ValueError(
             f"--weights fp8_matmul multiplies in float8, which {device} cannot: expected a GPU of compute "
             "capability 8.9 or newer; fp8 only holds weights so"
@@ -32,6 +31,9 @@ def check_float8(device: torch.device, dtype: torch.dtype) -> None:
 
 class Float8Linear(nn.Module):
     """A linear layer whose product is computed in float8."""
+
+    codes_OI: torch.Tensor
+    scale_1O: torch.Tensor
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
@@ -50,7 +52,7 @@ class Float8Linear(nn.Module):
         # By itself each of its operations would read and write as much as the product does.
         convert = _compiled() if values.is_cuda else as_float8
         codes_NI, scale_N1 = convert(values.flatten(0, -2))
-        product_NO = torch._scaled_mm(
+        product_NO = torch._scaled_mm(  # pyright: ignore[reportPrivateImportUsage]
             codes_NI,
             self.codes_OI.t(),
             scale_a=scale_N1,

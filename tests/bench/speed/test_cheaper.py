@@ -3,10 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from irg.bench.scene.items import SceneOptions
-from irg.bench.speed.cheaper import EXACT, Cheaper, best, difference, guided, measure_cheaper, ways
+from irg.bench.speed.cheaper import EXACT, Cheaper, best, difference, guided, held, measure_cheaper, ways
 from irg.engine import Guidance, Saving, Solver
+from irg.model.float8 import Float8Linear
+from irg.model.low_bit import Quantize
 from irg.pipeline import Pipeline, Settings
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
@@ -46,12 +49,24 @@ def test_every_way_draws_the_same_prompts() -> None:
     told: list[str] = []
     options = SceneOptions(prompts=2, batch=2)
     found = measure_cheaper(pipeline, pipeline.settings.plan(), options, torch.device("cpu"), told.append)
-    assert [way.options for way in found] == list(ways(pipeline.settings.plan())) and len(told) == len(found)
+    few_bits = ["--weights int8", "--weights fp8_matmul"]
+    assert [way.options for way in found] == [*ways(pipeline.settings.plan()), *few_bits]
+    assert len(told) == len(found)
     exact = found[0]
     # Two steps, at 1 and .75: guided by the text branch in the first turn, by both in the second.
     assert exact.evaluations == (2 * 2 + 2 * 3) / 2
     assert all(len(way.right) == 2 and way.seconds > 0 for way in found)
-    assert {way.options: way.evaluations for way in found}["--every 2"] < exact.evaluations
+    evaluations = {way.options: way.evaluations for way in found}
+    assert evaluations["--every 2"] < exact.evaluations == evaluations["--weights int8"]
+
+
+def test_weights_in_few_bits_are_of_a_model_of_their_own() -> None:
+    pipeline = Pipeline(random_model(), random_autoencoder(), tokenizer(), settings(128))
+    layer, twin = (
+        one.parts.model.decoder.layers[0].generation.up
+        for one in (pipeline, held(pipeline, Quantize.FP8_MATMUL))
+    )
+    assert type(layer) is nn.Linear and isinstance(twin, Float8Linear)
 
 
 def test_differences_are_of_pairs() -> None:

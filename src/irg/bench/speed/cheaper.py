@@ -1,10 +1,12 @@
 """What drawing more cheaply saves, and what it costs: a checkpoint of the scene world, its own plan, the same
 prompts and seeds drawn in every way.
 
-All that is cheaper is off unless it is asked for. A way is one change of the plan's turns; its score is that
-of the last turn's pictures, and the difference from the exact drawing's that of the same prompts.
+All that is cheaper is off unless it is asked for. A way is one change of the plan's turns, or of how weights
+are held; its score is that of the last turn's pictures, and the difference from the exact drawing's that of
+the same prompts. Products in float8 are computed on any device here, but only newer GPUs do so quickly.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,9 +20,11 @@ from irg.bench.scene.items import SceneOptions, scene_items
 from irg.bench.speed.clock import Clock
 from irg.core.events import DenoisingStep
 from irg.engine import Saving, SeededDraws, Solver
+from irg.model.low_bit import Quantize, quantize
 from irg.pipeline import Pipeline, Plan, TurnPlan
 
 EXACT = "exact"
+WEIGHTS = (Quantize.INT8, Quantize.FP8_MATMUL)
 MOST_LOST = 0.01
 """Of the score, for what is the best way: one point of a hundred."""
 
@@ -69,6 +73,14 @@ def guided(plan: Plan, scale: float) -> Plan:
     return _changed(plan, lambda turn: replace(turn, guidance=replace(turn.guidance, text_scale=scale)))
 
 
+def held(pipeline: Pipeline, kind: Quantize) -> Pipeline:
+    """The same with weights in few bits."""
+    parts = pipeline.parts
+    model = copy.deepcopy(parts.model)
+    quantize(model, kind)
+    return Pipeline(model, parts.autoencoder, parts.tokenizer, parts.settings)
+
+
 def measure_cheaper(
     pipeline: Pipeline,
     exact: Plan,
@@ -80,13 +92,16 @@ def measure_cheaper(
     the machine does meets them alike."""
     items = scene_items(options)[: options.prompts]
     plans = ways(exact)
+    pipelines = dict.fromkeys(plans, pipeline)
+    for kind in WEIGHTS:
+        plans[f"--weights {kind}"], pipelines[f"--weights {kind}"] = exact, held(pipeline, kind)
     right: dict[str, list[bool]] = {name: [] for name in plans}
     seconds, evaluations = dict.fromkeys(plans, 0.0), dict.fromkeys(plans, 0)
     for start in range(0, len(items), options.batch):
         batch = items[start : start + options.batch]
         for name, plan in plans.items():
             progress(f"prompts {start + 1} to {start + len(batch)} of {len(items)}: {name}")
-            verdicts, taken, num = _drawn(pipeline, plan, batch, Clock(device))
+            verdicts, taken, num = _drawn(pipelines[name], plan, batch, Clock(device))
             right[name] += verdicts
             seconds[name] += taken
             evaluations[name] += num
