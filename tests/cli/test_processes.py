@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from irg.cli.processes import ProcessCrew, crew
 from irg.core.trace import Trace
@@ -71,15 +72,19 @@ def same_pictures(folder: Path, other: Path) -> bool:
 
 
 def test_two_processes_draw_the_same_pictures_together(run: Run, work: Path) -> None:
-    """One prompt by latents, then a file of them by guidance branches; the first process keeps them."""
+    """One prompt by latents, then a file of them by guidance branches, then an edit; the first process keeps
+    them."""
     checkpoint = write_checkpoint(work / "checkpoint")
     (work / "prompts.txt").write_text("a cat\na tree")
     common = ("--device", "cpu", "--model", str(checkpoint), *SMALL)
     one = ("generate", "a cat", *common)
     file = ("generate", "--prompts", "prompts.txt", *common)
+    Image.new("RGB", (64, 64), "red").save(work / "red.png")
+    edit = ("edit", "red.png", "make it blue", *common[:4], *SMALL[4:])
     commands = [
         (free_port(), [*one, "--parallel", "sequence", "--out", "one"]),
         (free_port(), [*file, "--parallel", "guidance", "--out", "many"]),
+        (free_port(), [*edit, "--parallel", "guidance", "--out", "edited"]),
     ]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
     processes = [
@@ -97,6 +102,8 @@ def test_two_processes_draw_the_same_pictures_together(run: Run, work: Path) -> 
     assert "2 made, 0 skipped, 0 failed" in told[0] and told[1] == ""
     run(*one, "--out", "one-alone")
     run(*file, "--out", "many-alone")
+    run(*edit, "--out", "edited-alone")
+    assert same_pictures(work / "edited", work / "edited-alone")
     assert same_pictures(work / "one", work / "one-alone")
     for name in ("0000", "0001"):
         assert same_pictures(work / "many" / name, work / "many-alone" / name)

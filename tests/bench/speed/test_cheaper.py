@@ -22,7 +22,7 @@ def test_ways_are_one_change_each() -> None:
     turns = {name: plan.turns[1] for name, plan in found.items()}
     assert turns["--points 3"] == replace(NINE.turns[1], num_points=3)
     assert turns["--every 2"].saving == Saving(every=2)
-    assert turns["--reuse 0.2"].saving == Saving(reuse=0.2)
+    assert turns["--reuse 0.4"].saving == Saving(reuse=0.4)
     assert turns["--points 5 --solver adams"].saving.solver is Solver.ADAMS
     assert not any("guided" in name for name in found)
     assert len({plan.turns for plan in found.values()}) == len(found)

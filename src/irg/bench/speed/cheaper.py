@@ -59,7 +59,7 @@ def ways(plan: Plan) -> dict[str, Plan]:
             lambda turn, to=number: replace(turn, num_points=to, saving=Saving(solver=Solver.ADAMS)),
         )
     savings = {f"--every {every}": Saving(every) for every in (2, 4)}
-    savings |= {f"--reuse {change}": Saving(reuse=change) for change in (0.2, 0.4)}
+    savings |= {f"--reuse {change}": Saving(reuse=change) for change in (0.4, 0.6)}
     for name, saving in savings.items():
         found[name] = _changed(plan, lambda turn, to=saving: replace(turn, saving=to))
     if any((turn.guidance.text_scale, turn.guidance.image_scale) != (1.0, 1.0) for turn in plan.turns):
