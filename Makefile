@@ -13,7 +13,7 @@ VENV     ?= .venv
 DEV_VENV ?= .venv-dev
 
 # What the tests import: the core, the dev tools, and the extras that have tests.
-DEV_PACKAGES := -e '.[dev,train,curate]'
+DEV_PACKAGES := -e '.[dev,train,curate,serve]'
 
 DEMO_PROMPT := three red stars and two blue hearts
 DEMO_OUT    := runs/demo

@@ -71,5 +71,5 @@ def test_a_missing_extra_is_named() -> None:
 def test_extras_are_those_of_the_package() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra, packages in EXTRAS.items():
-        names = {re.split(r"[\[<>=]", one)[0].removesuffix("_torch") for one in declared[extra]}
+        names = {re.split(r"[\[<>=]", one)[0].replace("-", "_") for one in declared[extra]}
         assert set(packages) <= names, extra

@@ -1,8 +1,10 @@
 from enum import StrEnum
 
+import numpy as np
 import pytest
+import torch
 
-from irg.core.values import check_number, chosen
+from irg.core.values import check_number, chosen, seed_of
 
 
 class Colour(StrEnum):
@@ -36,3 +38,11 @@ def test_choices_are_named_by_themselves_or_their_value() -> None:
     for value in ("blue", None, 3, []):
         with pytest.raises(ValueError, match=r"colour .*: expected one of red, green"):
             chosen("colour", value, Colour)
+
+
+def test_seeds_of_every_kind_of_number() -> None:
+    for seed in (7, np.int64(7), np.uint8(7), torch.tensor(7)):
+        assert seed_of(seed) == 7 and type(seed_of(seed)) is int
+    for wrong in (7.0, "7", None, True, np.bool_(True), 1 << 63, -(1 << 63) - 1):
+        with pytest.raises(ValueError, match="expected a whole number of 64 bits"):
+            seed_of(wrong)

@@ -11,7 +11,7 @@ from irg.core import Grid, Kind
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.reading import ImageError
 from irg.core.trace import Trace, png
-from irg.engine import Guidance, SeededDraws
+from irg.engine import Guidance, SeededDraws, TextSampling
 from irg.model import UnifiedModel
 from irg.model.autoencoder import to_tokens
 from irg.model.config import VisionConfig
@@ -172,15 +172,57 @@ def test_an_answer_is_streamed_and_the_image_only_looked_at(pipeline: Pipeline, 
     assert done.text == "".join(event.text for event in events if isinstance(event, ThoughtDelta))
 
 
-def test_answers_depend_on_the_image_and_on_the_seed_if_warm() -> None:
-    warm = pipeline_with(settings(32).model_copy(update={"temperature": 1.0}))
+def test_answers_depend_on_the_seed_if_warm(pipeline: Pipeline) -> None:
+    def answer(seed: int, sampling: TextSampling | None) -> str:
+        return str(pipeline.answer(photo(), "What?", seed, sampling=sampling))
 
-    def answer(image: Image.Image, seed: int) -> str:
-        *_, done = warm.ask(image, "What?", seed)
-        assert isinstance(done, ThoughtDone)
-        return done.text
+    warm = TextSampling(1.0, max_tokens=9)
+    assert answer(1, warm) == answer(1, warm) != answer(2, warm)
+    assert answer(1, None) == answer(2, None), "greedy unless told otherwise"
+    assert pipeline.answer(photo(), "What?", sampling=TextSampling(max_tokens=3)).num_tokens == 3
 
-    assert answer(photo(), 1) == answer(photo(), 1) != answer(photo(), 2)
+
+def test_a_question_is_about_several_pictures_or_none(pipeline: Pipeline, witness: Witness) -> None:
+    asked = [([photo(seed=1), photo(seed=2)], "What differs?"), ([], "What is a star?"), (photo(), "What?")]
+    together = {row: event.text for row, event in pipeline.ask_batch(asked) if isinstance(event, ThoughtDone)}
+    lines = witness.readings[0]
+    assert [history(line.strand) for line in lines] == ["V1 V1 Q1", "Q1", "V1 Q1"]
+    for row, (shown, question) in enumerate(asked):
+        assert str(pipeline.answer(shown, question)) == together[row]
+
+
+def test_a_thinking_answer_is_told_to_think_first(pipeline: Pipeline, witness: Witness) -> None:
+    pipeline.answer(photo(), "What?", think=True)
+    strand = witness.readings[0][0].strand
+    assert history(strand) == "S V1 Q1"
+    assert strand.history[0].data == tokenizer().encode(pipeline.settings.ask_prompt)
+
+
+def test_a_given_picture_stands_for_that_of_the_first_turn(pipeline: Pipeline, witness: Witness) -> None:
+    events = list(pipeline.reflect(photo(50, 40), PROMPT, seed=3))
+    assert course(events) == "~1 T1 ~2 T2 2:1/2 2:2/2 I2 D"
+    assert history(witness.sketches[0].main) == "S P1 T1 C1 V1 T2"
+    first, second = trace_of(events).turns
+    assert first.given and not second.given and second.image.size == (32, 32)
+    assert first.image.tobytes() == photo(50, 40).resize((32, 32), Image.Resampling.BICUBIC).tobytes()
+    plan = pipeline.settings.plan(3)
+    silent = replace(plan, turns=(replace(plan.turns[0], think=False), *plan.turns[1:]))
+    assert course(pipeline.reflect(photo(), PROMPT, silent)).startswith("~2 T2 2:1/2 2:2/2 I2 ~3 T3")
+    assert history(witness.sketches[1].main) == "S P1 C1 V1 T2"
+    with pytest.raises(ValueError, match="a plan of 1 turn: expected at least 2"):
+        next(pipeline.reflect(photo(), PROMPT, pipeline.settings.plan(1)))
+
+
+def test_seeds_may_be_numpys(pipeline: Pipeline, tmp_path: Path) -> None:
+    seeds = np.arange(2)
+    traces = list(pipeline.many(["a star"] * 2, pipeline.settings.plan(1), seeds, batch=1))  # type: ignore[arg-type]
+    for seed, trace in enumerate(traces):
+        trace.save(str(tmp_path))
+        assert Trace.load(str(tmp_path)).seed == seed
+        assert pictures(trace) == pictures(pipeline("a star", pipeline.settings.plan(1), seed))
+    for wrong in (1 << 64, 0.5):
+        with pytest.raises(ValueError, match="expected a whole number of 64 bits"):
+            pipeline("a star", None, wrong)  # type: ignore[arg-type]
 
 
 def test_questions_in_a_batch_are_answered_as_alone(pipeline: Pipeline) -> None:

@@ -5,6 +5,7 @@ import sys
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
     "bench": ("transformers", "scipy", "rapidocr", "onnxruntime"),
 }
 """Packages that only some commands need, by the extra that installs them."""

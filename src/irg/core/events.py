@@ -1,5 +1,6 @@
 """What a generation streams, in the order in which it happens."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,3 +60,12 @@ class Done:
 
 
 Event = ThoughtDelta | ThoughtDone | DenoisingStep | ImageDone | Done
+
+
+def trace_of(events: Iterable[Event]) -> "Trace":
+    """Run an episode to its end: the trace that its last event holds. Raises ValueError where none does, as
+    of the events of an answer."""
+    *_, last = events
+    if not isinstance(last, Done):
+        raise ValueError(f"the last event is {type(last).__name__}: expected Done, as of an episode")
+    return last.trace

@@ -15,6 +15,7 @@ from irg.core.reading import read_image
 from irg.core.settings import BaseSettings, Seed, checked
 
 VERSION = 1
+FILE = "trace.json"
 _PARTS = ("id", "prompt", "system_prompt", "seed", "model", "settings", "questions", "modes", "provenance")
 """Of a trace, as they are written."""
 
@@ -44,6 +45,10 @@ class Turn:
     """The thought was ended by the length cap."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds of the turn's parts."""
+    given: bool = False
+    """The image was given to begin from, and not drawn."""
+    revised: bool = False
+    """The thought was written by somebody else than the model, who put it in the place of the model's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +72,34 @@ class Trace:
     id: str = ""
     """Names it in a store; empty until it is given one."""
 
-    def save(self, folder: Path) -> None:
+    @property
+    def image(self) -> Image.Image:
+        """The last image. Raises ValueError where there is none."""
+        if not self.turns:
+            raise ValueError("this trace has no turns, and so no image")
+        return self.turns[-1].image
+
+    def save(self, folder: str | Path) -> None:
         """Write `trace.json` and the images; the JSON comes last, so that a folder with it is whole."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if self.source is not None:
             write_atomically(folder / "source.png", png(self.source))
         for number, turn in enumerate(self.turns, start=1):
             write_atomically(folder / f"turn{number}.png", png(turn.image))
         content = json.dumps(self._as_json(), indent=1, ensure_ascii=False)
-        write_atomically(folder / "trace.json", content + "\n")
+        write_atomically(folder / FILE, content + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> "Trace":
-        """Read a saved trace. Raises ValueError when the folder holds none, or one of another version."""
-        path = folder / "trace.json"
+    def load(cls, folder: str | Path) -> "Trace":
+        """Read a saved trace, by its folder or its `trace.json`.
+
+        Raises ValueError when there is none, or one of another version.
+        """
+        folder = Path(folder)
+        if folder.name == FILE and not folder.is_dir():
+            folder = folder.parent
+        path = folder / FILE
         if not path.exists():
             raise ValueError(f"{folder} holds no trace: trace.json is missing")
         content = read_json(path)
@@ -107,6 +126,7 @@ class Trace:
                     "image": f"turn{number}.png",
                     "verdict": turn.verdict and asdict(turn.verdict),
                     "seconds": {name: round(value, 4) for name, value in turn.seconds.items()},
+                    **{name: True for name in ("given", "revised") if getattr(turn, name)},
                 }
                 for number, turn in enumerate(self.turns, start=1)
             ],
@@ -131,11 +151,14 @@ class _SavedTurn(_Saved):
     verdict: _SavedVerdict | None
     capped: bool = False
     seconds: dict[str, float] = Field(default_factory=dict)
+    given: bool = False
+    revised: bool = False
 
     def opened(self, folder: Path) -> Turn:
         said = self.verdict
         verdict = said and Verdict(said.correct, tuple(said.flaws), said.scores)
-        return Turn(self.thought, _open(folder, self.image), verdict, self.capped, self.seconds)
+        image = _open(folder, self.image)
+        return Turn(self.thought, image, verdict, self.capped, self.seconds, self.given, self.revised)
 
 
 class _SavedTrace(_Saved):

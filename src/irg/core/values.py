@@ -1,6 +1,7 @@
 """Values that a user or a file gave, checked where they are made."""
 
 import math
+import operator
 import sys
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -25,6 +26,18 @@ def check_number(
     least = f" above {above:g}" if above is not None else f" of at least {low:g}" if low > -math.inf else ""
     most = f"{' and' if least else ' of'} at most {high:g}" if high < math.inf else ""
     raise ValueError(f"{name} {value!r}: expected a {'whole ' * whole}number{least}{most}")
+
+
+def seed_of(value: Any) -> int:
+    """A seed as generators take it: a whole number of 64 bits, of Python, numpy or torch. Raises ValueError
+    for any other value."""
+    try:
+        seed = operator.index(value)
+    except TypeError:
+        seed = None
+    if seed is None or isinstance(value, bool) or not -(1 << 63) <= seed < 1 << 63:
+        raise ValueError(f"seed {value!r}: expected a whole number of 64 bits")
+    return seed
 
 
 def chosen(name: str, value: Any, kind: type[Choice]) -> Choice:

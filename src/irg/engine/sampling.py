@@ -9,6 +9,7 @@ Shape suffixes: R rows, V vocabulary, B bins, C tokens of one bin.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import ClassVar
 
 import torch
 
@@ -28,6 +29,8 @@ _NUM_BINS = (0x3F80 << 16 >> _DROPPED_BITS) + 1
 @dataclass(frozen=True)
 class TextSampling:
     """How tokens are chosen. Temperature 0 is greedy; `max_tokens` does not count the delimiters."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in traces as it is
 
     temperature: float = 0.3
     top_p: float = 1.0

@@ -8,18 +8,36 @@ import torch
 from PIL import Image
 
 from irg.core import Kind, Role, Segment
-from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone
+from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone, trace_of
 from irg.core.reading import ImageSource, read_image
-from irg.core.trace import Trace, Turn
-from irg.engine import ALONE, Draws, SeededDraws, SlotPool, Strand, Team, append, copies, new_strands
+from irg.core.trace import Trace
+from irg.core.values import check_number, seed_of
+from irg.engine import (
+    ALONE,
+    Draws,
+    SeededDraws,
+    SlotPool,
+    Strand,
+    Team,
+    TextSampling,
+    append,
+    copies,
+    new_strands,
+)
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
+from irg.pipeline.answer import Answered, Shown, pictures_of
 from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
+from irg.pipeline.replay import plan_of, steering_of, warn_of_other_model
 from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.scenes import worded
 from irg.pipeline.settings import Plan, Settings
-from irg.pipeline.state import Drawn, Parts, State
+from irg.pipeline.state import Parts, State
+from irg.pipeline.steering import Revise, Steering, Until, follow, think_of
 from irg.prep import Tokenizer
+
+_TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
+"""Episodes that are drawn together, and of models with over so many parameters."""
 
 
 class Pipeline:
@@ -44,11 +62,75 @@ class Pipeline:
 
     @property
     def settings(self) -> Settings:
+        """How the checkpoint wants to be used; `settings.plan()` is its usual plan."""
         return self.parts.settings
 
-    def generate(self, prompt: str, plan: Plan | None = None, seed: int = 0) -> Iterator[Event]:
-        """Stream one episode; the last event is `Done`, with the trace. Same seed, same bytes."""
-        for _, event in self.generate_batch([prompt], plan, [seed]):
+    @property
+    def usual_batch(self) -> int:
+        """So many episodes are drawn together where nobody says how many."""
+        num = sum(parameter.numel() for parameter in self.parts.model.parameters())
+        return _TOGETHER_LARGE if num > _LARGE else _TOGETHER
+
+    def __call__(
+        self,
+        prompt: str,
+        plan: Plan | None = None,
+        seed: int = 0,
+        image: ImageSource | None = None,
+        revise: Revise | None = None,
+        until: Until | None = None,
+    ) -> Trace:
+        """Draw a prompt, and return all that came of it: `pipeline("a green star").image` is the last image.
+
+        As `generate`; with an `image` to begin from, as `reflect`.
+        """
+        if image is None:
+            return trace_of(self.generate(prompt, plan, seed, revise, until))
+        return trace_of(self.reflect(image, prompt, plan, seed, revise, until))
+
+    def many(
+        self,
+        prompts: Sequence[str],
+        plan: Plan | None = None,
+        seeds: Sequence[int] | None = None,
+        batch: int | None = None,
+        revise: Revise | None = None,
+        until: Until | None = None,
+    ) -> Iterator[Trace]:
+        """The traces of many prompts, in their order, so many drawn together (None: as many as suit the
+        model). Seeds count up from 0 unless given; see `generate_batch`.
+
+        What is drawn together is rounded otherwise than alone, which may change a word, and so a picture:
+        `batch=1` draws each prompt as it is drawn alone.
+        """
+        size = self.usual_batch if batch is None else batch
+        check_number("batch", size, 1, whole=True)
+        seeds = list(range(len(prompts))) if seeds is None else list(seeds)
+        _check_number(prompts, seeds, "seeds")
+        for start in range(0, len(prompts), size):
+            part = slice(start, start + size)
+            events = self.generate_batch(prompts[part], plan, seeds[part], None, revise, until)
+            done = {row: event.trace for row, event in events if isinstance(event, Done)}
+            yield from (done[row] for row in sorted(done))
+
+    def generate(
+        self,
+        prompt: str,
+        plan: Plan | None = None,
+        seed: int = 0,
+        revise: Revise | None = None,
+        until: Until | None = None,
+    ) -> Iterator[Event]:
+        """Stream one episode; the last event is `Done`, with the trace. Same seed, same bytes.
+
+        `plan` None is the checkpoint's own (`settings.plan()`). `revise` is asked after each thought, with
+        the trace so far and the text, for what is to be read in its place; a text that it changes is told
+        again. `until` is asked after each image, with the trace so far, whether the episode ends there.
+
+        Raises ValueError for a prompt that is empty or too long, a size that the model cannot draw, and a
+        seed of more than 64 bits; warns (`OutsideWorldWarning`) of a prompt that means nothing to the model.
+        """
+        for _, event in self.generate_batch([prompt], plan, [seed], None, revise, until):
             yield event
 
     def generate_batch(
@@ -57,122 +139,235 @@ class Pipeline:
         plan: Plan | None = None,
         seeds: Sequence[int] | None = None,
         draws: Sequence[Draws] | None = None,
+        revise: Revise | None = None,
+        until: Until | None = None,
     ) -> Iterator[RowEvent]:
         """Stream several episodes in step: pairs of the episode's place in `prompts` and its event.
 
-        `draws` replaces the seeds' random numbers by given ones.
+        `draws` replaces the seeds' random numbers by given ones. An episode that ends early, as `until`
+        wants it, leaves the batch.
         """
         plan = plan or self.settings.plan()
-        seeds = list(range(len(prompts))) if seeds is None else list(seeds)
-        if len(seeds) != len(prompts):
-            raise ValueError(f"{len(prompts)} prompts but {len(seeds)} seeds")
+        seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))
+        _check_number(prompts, seeds, "seeds")
         draws = [SeededDraws(seed) for seed in seeds] if draws is None else draws
-        _check_draws(prompts, draws)
+        _check_number(prompts, draws, "draws")
         ids = self._all_prompt_ids(prompts)
-        return in_inference_mode(self._generate(prompts, ids, plan, seeds, draws))
+        traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
+        return self._generate(traces, ids, plan, draws, Steering(revise, until))
 
-    def rollout(self, prompts: Sequence[str], plan: Plan, draws: Sequence[Draws]) -> Rollout:
+    def rollout(
+        self,
+        prompts: Sequence[str],
+        plan: Plan,
+        draws: Sequence[Draws] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> Rollout:
         """Episodes that have read their prompts and wait for their first turn, to be taken step by step.
 
         Of the plan the size and the text sampling are binding, and whether there are thoughts at all, which
-        decides on the system prompt.
+        decides on the system prompt. `draws` are their random numbers, by default those of the `seeds`,
+        which count up from 0 unless given.
         """
-        _check_draws(prompts, draws)
+        seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))
+        _check_number(prompts, seeds, "seeds")
+        draws = [SeededDraws(seed) for seed in seeds] if draws is None else draws
+        _check_number(prompts, draws, "draws")
         ids = self._all_prompt_ids(prompts)
         # A size that cannot be drawn is told before anything is thought.
         plan.grid(self.parts.model.config)
-        with torch.inference_mode():
-            return self._begin(ids, plan, draws)
+        traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
+        return self._begin(traces, ids, plan, draws)
 
     def edit(
-        self, image: ImageSource, instruction: str, plan: Plan | None = None, seed: int = 0
+        self,
+        image: ImageSource,
+        instruction: str,
+        plan: Plan | None = None,
+        seed: int = 0,
+        revise: Revise | None = None,
+        until: Until | None = None,
     ) -> Iterator[Event]:
-        """Stream the edit of an image. The instruction is what guidance pushes towards."""
+        """Stream the edit of an image. The instruction is what guidance pushes towards.
+
+        `plan` None is `settings.edit_plan` in the image's size, as the model reads it. Raises as `generate`,
+        and ImageError for an image that cannot be read.
+        """
         image = read_image(image)
         if plan is None:
-            width, height = self.settings.clean.size(*image.size)
-            plan = self.settings.edit_plan(width, height)
+            plan = self.settings.edit_plan(*self.settings.clean.size(*image.size))
         ids = self._prompt_ids(instruction)
-        for _, event in in_inference_mode(self._edit(image, instruction, ids, plan, seed)):
+        trace = replace(self._trace(instruction, seed_of(seed), plan), source=image)
+        for _, event in self._edit(trace, image, ids, plan, Steering(revise, until)):
             yield event
 
-    def ask(self, image: ImageSource, question: str, seed: int = 0) -> Iterator[ThoughtDelta | ThoughtDone]:
-        """Stream the answer to a question about an image."""
-        for _, event in self.ask_batch([(image, question)], [seed]):
+    def reflect(
+        self,
+        image: ImageSource,
+        prompt: str,
+        plan: Plan | None = None,
+        seed: int = 0,
+        revise: Revise | None = None,
+        until: Until | None = None,
+    ) -> Iterator[Event]:
+        """Stream an episode that begins with a given image in the place of the one that its first turn would
+        draw: the model looks at it, reflects, and draws it better. The trace has it as its first image, in
+        the size in which it is read.
+
+        `plan` None is the checkpoint's own, of two turns at least, in the image's size. If the plan's
+        first turn has a thought, it is written before the image is looked at. Raises as `generate`,
+        ImageError for an image that cannot be read, and ValueError for a plan of one turn.
+        """
+        image = self.settings.clean(read_image(image))
+        plan = plan or self.settings.plan(max(2, self.settings.turns), None, *image.size)
+        if len(plan.turns) < 2:
+            raise ValueError("a plan of 1 turn: expected at least 2, of which the first has the given image")
+        (ids,) = self._all_prompt_ids([prompt])
+        trace = self._trace(prompt, seed_of(seed), plan)
+        for _, event in self._reflect(trace, image, ids, plan, Steering(revise, until)):
             yield event
+
+    def replay(self, trace: Trace) -> Iterator[Event]:
+        """Stream the episode of a trace once more: the same bytes, by the same weights on the same machine.
+
+        Texts that somebody changed are changed likewise, and it ends where the trace does. Warns
+        (`OtherModelWarning`) where the trace was made with other weights, in another precision or elsewhere;
+        raises ValueError for a trace that does not say how it was made.
+        """
+        warn_of_other_model(trace, self.identity)
+        plan, steering = plan_of(trace, self.settings), steering_of(trace)
+        asked = trace.prompt, plan, trace.seed, steering.revise, steering.until
+        if trace.source is not None:
+            return self.edit(trace.source, *asked)
+        if trace.turns[0].given:
+            return self.reflect(trace.turns[0].image, *asked)
+        return self.generate(*asked)
+
+    def ask(
+        self,
+        shown: Shown,
+        question: str,
+        seed: int = 0,
+        think: bool = False,
+        sampling: TextSampling | None = None,
+    ) -> Iterator[ThoughtDelta | ThoughtDone]:
+        """Stream the answer to a question about an image, about several (a list, in their order), or about
+        none (an empty list).
+
+        With `think`, it begins with a thought between <think> and </think>. `sampling` None is greedy, up to
+        as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a question
+        that is empty or too long, and ImageError for an image that cannot be read.
+        """
+        for _, event in self.ask_batch([(shown, question)], [seed], think, sampling):
+            yield event
+
+    def answer(
+        self,
+        shown: Shown,
+        question: str,
+        seed: int = 0,
+        think: bool = False,
+        sampling: TextSampling | None = None,
+    ) -> Answered:
+        """The whole answer to a question, as `ask` streams it, its thought apart from it."""
+        *_, done = self.ask(shown, question, seed, think, sampling)
+        assert isinstance(done, ThoughtDone)
+        return Answered.of(done)
 
     def ask_batch(
-        self, questions: Sequence[tuple[ImageSource, str]], seeds: Sequence[int]
+        self,
+        questions: Sequence[tuple[Shown, str]],
+        seeds: Sequence[int] | None = None,
+        think: bool = False,
+        sampling: TextSampling | None = None,
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
-        """Stream the answers to several questions, each about its own image."""
+        """Stream the answers to several questions in step, each about images of its own: pairs of the
+        question's place and its event. See `ask`."""
+        seeds = list(range(len(questions))) if seeds is None else list(map(seed_of, seeds))
+        _check_number(questions, seeds, "seeds", "questions")
         ids = [self._prompt_ids(question) for _, question in questions]
-        return in_inference_mode(self._ask([read_image(image) for image, _ in questions], ids, seeds))
+        images = [pictures_of(shown) for shown, _ in questions]
+        traces = [Trace(question, (), seed) for (_, question), seed in zip(questions, seeds, strict=True)]
+        plan = replace(self.settings.plan(turns=1), text=sampling or self.settings.answer_sampling())
+        plan = replace(plan, system_prompt=self.settings.ask_prompt if think else "")
+        return in_inference_mode(self._ask(traces, images, ids, plan))
 
     def _generate(
         self,
-        prompts: Sequence[str],
+        traces: Sequence[Trace],
         ids: Sequence[tuple[int, ...]],
         plan: Plan,
-        seeds: Sequence[int],
         draws: Sequence[Draws],
+        steering: Steering,
     ) -> Iterator[RowEvent]:
-        rollout = self._begin(ids, plan, draws)
-        traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
-        yield from self._follow(rollout, plan, traces)
+        yield from follow(self._begin(traces, ids, plan, draws), plan.turns, steering)
 
     def _edit(
-        self, image: Image.Image, instruction: str, ids: tuple[int, ...], plan: Plan, seed: int
+        self, trace: Trace, image: Image.Image, ids: tuple[int, ...], plan: Plan, steering: Steering
     ) -> Iterator[RowEvent]:
-        system = self._system(plan)
-        room = room_for(self.parts, plan, system.length + len(ids))
-        states = self._states(system, plan, [SeededDraws(seed)], room)
-        states = self._show(states, [image])
-        states = [replace(state, num_before=len(state.main.history), turn=2) for state in states]
-        states = read_texts(self.parts, states, [ids], Role.PROMPT)
+        with torch.inference_mode():
+            system = self._system(plan)
+            room = room_for(self.parts, plan, system.length + len(ids))
+            states = self._states(system, plan, [trace], [SeededDraws(trace.seed)], room)
+            states = self._show(states, [image])
+            states = [replace(state, num_before=len(state.main.history), turn=2) for state in states]
+            states = read_texts(self.parts, states, [ids], Role.PROMPT)
         rollout = Rollout(self.parts, [replace(state, turn=1) for state in states])
-        trace = replace(self._trace(instruction, seed, plan), source=image)
-        yield from self._follow(rollout, plan, [trace])
+        yield from follow(rollout, plan.turns, steering)
+
+    def _reflect(
+        self, trace: Trace, image: Image.Image, ids: tuple[int, ...], plan: Plan, steering: Steering
+    ) -> Iterator[RowEvent]:
+        rollout = self._begin([trace], [ids], plan, [SeededDraws(trace.seed)])
+        first, *later = plan.turns
+        yield from think_of(rollout, first, steering.revise)
+        rollout.give([image])
+        yield from follow(rollout, later, steering)
 
     def _ask(
-        self, images: Sequence[Image.Image], ids: Sequence[tuple[int, ...]], seeds: Sequence[int]
+        self,
+        traces: Sequence[Trace],
+        images: Sequence[Sequence[Image.Image]],
+        ids: Sequence[tuple[int, ...]],
+        plan: Plan,
     ) -> Iterator[tuple[int, Event]]:
-        plan = self.settings.plan(turns=1)
-        draws = [SeededDraws(seed) for seed in seeds]
-        (empty,) = new_strands(self.parts.pool)
-        states = self._states(empty, plan, draws, GROWTH)
-        states = read_texts(self.parts, self._show(states, images, clean=False), ids, Role.QUESTION)
-        yield from think(self.parts, states)
+        draws = [SeededDraws(trace.seed) for trace in traces]
+        states = list(self._states(self._system(plan), plan, traces, draws, GROWTH))
+        for place in range(max(map(len, images))):
+            rows = [row for row, own in enumerate(images) if place < len(own)]
+            shown = [images[row][place] for row in rows]
+            after = self._show([states[row] for row in rows], shown, clean=False)
+            for row, state in zip(rows, after, strict=True):
+                states[row] = state
+        yield from think(self.parts, read_texts(self.parts, states, ids, Role.QUESTION))
 
-    def _begin(self, ids: Sequence[tuple[int, ...]], plan: Plan, draws: Sequence[Draws]) -> Rollout:
+    @torch.inference_mode()
+    def _begin(
+        self,
+        traces: Sequence[Trace],
+        ids: Sequence[tuple[int, ...]],
+        plan: Plan,
+        draws: Sequence[Draws],
+    ) -> Rollout:
         system = self._system(plan)
         room = room_for(self.parts, plan, system.length + max(map(len, ids)))
-        states = read_texts(self.parts, self._states(system, plan, draws, room), ids, Role.PROMPT)
+        states = read_texts(self.parts, self._states(system, plan, traces, draws, room), ids, Role.PROMPT)
         return Rollout(self.parts, [replace(state, turn=0) for state in states])
 
-    def _states(self, system: Strand, plan: Plan, draws: Sequence[Draws], room: int) -> States:
+    def _states(
+        self, system: Strand, plan: Plan, traces: Sequence[Trace], draws: Sequence[Draws], room: int
+    ) -> States:
         """Episodes in their first turn that share what was read so far, with room for so many tokens each."""
+        strands, num = copies(system, len(draws), room), len(system.history)
         return tuple(
-            State(strand, plan, own, num_before=len(system.history), turn=1)
-            for strand, own in zip(copies(system, len(draws), room), draws, strict=True)
+            State(strand, plan, own, trace, num_before=num, turn=1)
+            for strand, own, trace in zip(strands, draws, traces, strict=True)
         )
-
-    def _follow(self, rollout: Rollout, plan: Plan, traces: list[Trace]) -> Iterator[RowEvent]:
-        """The turns of the plan; then `Done`, each with one of the traces, which begin without turns."""
-        for turn_plan in plan.turns:
-            yield from rollout.turn(turn_plan)
-            pairs = zip(traces, rollout.drawn, strict=True)
-            traces = [replace(trace, turns=(*trace.turns, _turn(drawn))) for trace, drawn in pairs]
-        for row, trace in enumerate(traces):
-            yield row, Done(trace)
-
-    def _system_prompt(self, plan: Plan) -> str:
-        """The system prompt, if the plan has thoughts: it is what tells a model to think."""
-        return self.settings.system_prompt if any(turn.think for turn in plan.turns) else ""
 
     def _system(self, plan: Plan) -> Strand:
         """What has read the system prompt, if there is one."""
         strands, parts = new_strands(self.parts.pool), self.parts
-        if text := self._system_prompt(plan):
+        if text := plan.prompt_before(self.settings):
             segment = Segment(Kind.TEXT, Role.SYSTEM, parts.tokenizer.encode(text))
             strands = append(parts.model, strands, [(segment,)], parts.special)
         return strands[0]
@@ -194,14 +389,10 @@ class Pipeline:
         return self.settings.prompt_ids(prompt, self.parts.tokenizer)
 
     def _trace(self, prompt: str, seed: int, plan: Plan) -> Trace:
-        return Trace(prompt, (), seed, self._system_prompt(plan), plan.as_json(), self.identity)
+        system_prompt = plan.prompt_before(self.settings)
+        return Trace(prompt, (), seed, system_prompt, plan.as_json(), self.identity)
 
 
-def _check_draws(prompts: Sequence[str], draws: Sequence[Draws]) -> None:
-    if len(draws) != len(prompts):
-        raise ValueError(f"{len(prompts)} prompts but {len(draws)} draws")
-
-
-def _turn(drawn: Drawn) -> Turn:
-    assert drawn.image is not None
-    return Turn(drawn.thought, drawn.image, None, drawn.capped, dict(drawn.seconds))
+def _check_number(asked: Sequence[Any], given: Sequence[Any], what: str, name: str = "prompts") -> None:
+    if len(asked) != len(given):
+        raise ValueError(f"{len(asked)} {name} but {len(given)} {what}")

@@ -6,14 +6,16 @@ same turn another way (with another text, without the picture, drawn more slowly
 the new turn itself: what was read up to there is shared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+from PIL import Image
 
 from irg.core import Role
 from irg.core.events import ThoughtDone
+from irg.core.trace import Trace
 from irg.engine import Draws, log_likelihood
 from irg.pipeline.episode import RowEvent, States, Steps, draw, read_images, read_texts, think
 from irg.pipeline.settings import TurnPlan
@@ -35,6 +37,11 @@ class Rollout:
     def drawn(self) -> list[Drawn]:
         """What the turn that was begun last has come to."""
         return [state.drawn for state in self.states]
+
+    @property
+    def traces(self) -> list[Trace]:
+        """Each episode as far as images were drawn."""
+        return [state.trace for state in self.states]
 
     @property
     def draws(self) -> list[Draws]:
@@ -80,7 +87,18 @@ class Rollout:
         states = list(self.states)
         for row, state in zip(seen, after, strict=True):
             states[row] = replace(state, num_before=len(state.main.history))
-        self.states = tuple(replace(state, turn=state.turn + 1, drawn=Drawn()) for state in states)
+        self.states = tuple(
+            replace(state, turn=state.turn + 1, drawn=Drawn(), begun=state.trace) for state in states
+        )
+
+    def give(self, images: Sequence[Image.Image]) -> None:
+        """Take given images for those of this turn, as if they had been drawn."""
+        if len(images) != len(self.states):
+            raise ValueError(f"{len(images)} images for {len(self.states)} episodes")
+        self.states = tuple(
+            replace(state, drawn=replace(state.drawn, image=image, given=True))
+            for state, image in zip(self.states, images, strict=True)
+        )
 
     @torch.inference_mode()
     def log_likelihood(self, text: str) -> list[float]:
@@ -96,40 +114,44 @@ class Rollout:
     def read_thoughts(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
         """Read given texts as the thoughts of this turn."""
         self._check_thoughts(thoughts)
-        return self._following(self._read_thoughts(self.states, thoughts))
+        return self._following(self._read_thoughts(dict(enumerate(self.states)), thoughts))
 
-    def rethink(self, thoughts: Sequence[str]) -> Iterator[RowEvent]:
-        """Read given texts instead of the thoughts that this turn has, before anything is drawn by them."""
+    def rethink(self, thoughts: Sequence[str | None]) -> Iterator[RowEvent]:
+        """Read given texts instead of the thoughts that this turn has, before anything is drawn by them; None
+        leaves an episode's own."""
         self._check_thoughts(thoughts)
-        before = []
+        before = {}
         for row, state in enumerate(self.states):
+            if thoughts[row] is None:
+                continue
             *rest, last = state.main.history
             if state.drawn.image is not None or last.role is not Role.THOUGHT or last.turn != state.turn:
                 raise ValueError(f"episode {row} has no thought that could still be changed in this turn")
-            before.append(replace(state, main=state.main.upto(len(rest))))
-        return self._following(self._read_thoughts(before, thoughts))
+            drawn = replace(state.drawn, revised=True)
+            before[row] = replace(state, main=state.main.upto(len(rest)), drawn=drawn)
+        return self._following(self._read_thoughts(before, [one for one in thoughts if one is not None]))
 
     def draw(self, turn_plan: TurnPlan) -> Iterator[RowEvent]:
         """Draw the pictures of this turn."""
         return self._following(draw(self.parts, self.states, turn_plan))
 
-    def _check_thoughts(self, thoughts: Sequence[str]) -> None:
+    def _check_thoughts(self, thoughts: Sequence[str | None]) -> None:
         if len(thoughts) != len(self.states):
             raise ValueError(f"{len(thoughts)} thoughts for {len(self.states)} episodes")
 
     def _following(self, steps: Steps) -> Iterator[RowEvent]:
         self.states = yield from in_inference_mode(steps)
 
-    def _read_thoughts(self, states: Sequence[State], thoughts: Sequence[str]) -> Steps:
+    def _read_thoughts(self, before: Mapping[int, State], thoughts: Sequence[str]) -> Steps:
+        """Of some rows, which stand where the text is read."""
         ids = [self.parts.tokenizer.encode(text) for text in thoughts]
-        after = read_texts(self.parts, states, ids, Role.THOUGHT)
-        for row, (state, text) in enumerate(zip(states, thoughts, strict=True)):
-            yield row, ThoughtDone(state.turn, text, len(ids[row]), capped=False, reencoded=False)
-        drawn = [
-            replace(state.drawn, thought=text, capped=False, num_tokens=0)
-            for state, text in zip(after, thoughts, strict=True)
-        ]
-        return tuple(replace(state, drawn=one) for state, one in zip(after, drawn, strict=True))
+        read = read_texts(self.parts, list(before.values()), ids, Role.THOUGHT)
+        after = list(self.states)
+        for row, state, text, own in zip(before, read, thoughts, ids, strict=True):
+            drawn = replace(state.drawn, thought=text, capped=False, num_tokens=0)
+            after[row] = replace(state, drawn=drawn)
+            yield row, ThoughtDone(state.turn, text, len(own), capped=False, reencoded=False)
+        return tuple(after)
 
 
 def in_inference_mode(events: Iterator[Any]) -> Any:

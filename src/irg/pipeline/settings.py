@@ -1,9 +1,10 @@
 """How a checkpoint wants to be used: its recipe file `irg.json`, and the plans of episodes made from it."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +13,7 @@ from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.core.values import check_number
 from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling, shifted_schedule
-from irg.engine.flow import check_schedule
+from irg.engine.flow import MOST_POINTS, check_schedule
 from irg.engine.saving import evaluated
 from irg.model import ModelConfig
 from irg.model.checkpoint import CheckpointFolder
@@ -30,12 +31,20 @@ THINK_PROMPT = (
 )
 
 
+ASK_PROMPT = (
+    "Think before you answer. First look at what is asked about and reason about it step by step, between "
+    "<think> and </think>. Then answer, in a few plain words."
+)
+
+
 @dataclass(frozen=True)
 class TurnPlan:
     """One turn: whether it begins with a thought, and how its image is drawn.
 
     `clean` and `view` say as what the image of the turn before is read; as neither, it is not seen at all.
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in traces as it is
 
     think: bool
     guidance: Guidance
@@ -72,11 +81,15 @@ class Plan:
     `preview_every` asks for a preview image with every so many denoising steps (0: none).
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in traces as it is
+
     turns: tuple[TurnPlan, ...]
     width: int
     height: int
     text: TextSampling
     preview_every: int = 0
+    system_prompt: str | None = None
+    """What is read first, in the place of the checkpoint's; empty for nothing."""
 
     def __post_init__(self) -> None:
         if not self.turns:
@@ -96,8 +109,87 @@ class Plan:
             raise ValueError(f"picture size {size}: this model draws up to {limit} pixels a side")
         return Grid(self.height // side, self.width // side)
 
+    def prompt_before(self, settings: "Settings") -> str:
+        """The system prompt: its own, or the checkpoint's if there are thoughts, which that tells a model to
+        write; empty for none."""
+        if self.system_prompt is not None:
+            return self.system_prompt
+        return settings.system_prompt if any(turn.think for turn in self.turns) else ""
+
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
+        """What a trace keeps of it, of which `from_json` makes it again."""
+        content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
+        if self.system_prompt is None:
+            del content["system_prompt"]
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], name: str = "the settings of a trace") -> "Plan":
+        """The plan that a trace's settings tell of. Raises ValueError, beginning with `name`, which says all
+        that is wrong."""
+        return checked(_SavedPlan, {"plan": content}, name).plan
+
+    def with_guidance(
+        self,
+        text_scale: float | None = None,
+        image_scale: float | None = None,
+        interval: tuple[float, float] | None = None,
+        renorm: Renorm | str | None = None,
+        renorm_min: float | None = None,
+    ) -> "Plan":
+        """The plan with this guidance in every turn; None leaves what each has. See `Guidance`.
+
+        Raises ValueError for what is none.
+        """
+        given = {
+            "text_scale": text_scale,
+            "image_scale": image_scale,
+            "interval": interval,
+            "renorm": renorm,
+            "renorm_min": renorm_min,
+        }
+        wanted = _without_nones(given)
+        return self._each(lambda turn: replace(turn, guidance=replace(turn.guidance, **wanted)))
+
+    def with_drawing(
+        self,
+        num_points: int | None = None,
+        shift: float | None = None,
+        steps: int | None = None,
+        saving: Saving | None = None,
+    ) -> "Plan":
+        """The plan with every image drawn so; None leaves what each turn has.
+
+        `num_points` time points are `num_points - 1` steps, of which the model is run at each: `steps` says
+        it that way round. `shift` moves the time points towards the noise, `saving` evaluates fewer of them.
+        Raises ValueError for what makes no schedule, and for both numbers at once.
+        """
+        if steps is not None:
+            if num_points is not None:
+                raise ValueError(f"{num_points} time points and {steps} steps: expected one of the two")
+            check_number("steps of drawing:", steps, 1, MOST_POINTS - 1, whole=True)
+            num_points = steps + 1
+        wanted = _without_nones({"num_points": num_points, "shift": shift, "saving": saving})
+        return self._each(lambda turn: replace(turn, **wanted))
+
+    def with_text(
+        self, temperature: float | None = None, top_p: float | None = None, max_tokens: int | None = None
+    ) -> "Plan":
+        """The plan with thoughts written so; None leaves it. See `TextSampling`. Raises ValueError for what
+        is none."""
+        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        return replace(self, text=replace(self.text, **_without_nones(given)))
+
+    def _each(self, changed: Callable[[TurnPlan], TurnPlan]) -> "Plan":
+        return replace(self, turns=tuple(map(changed, self.turns)))
+
+
+class _SavedPlan(BaseSettings):
+    plan: Plan
+
+
+def _without_nones(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 _LATER = Guidance(image_scale=2.0, interval=(0.0, 1.0), renorm=Renorm.TEXT_CHANNEL)
@@ -115,6 +207,8 @@ class Settings(BaseSettings):
     later: Guidance = _LATER
     edit: Guidance = _LATER
     edit_thinks: bool = False
+    ask_prompt: str = ASK_PROMPT
+    """What tells the model to think before it answers a question, where that is wanted."""
     clean: Resize = Resize(max_side=1024, min_side=512, stride=16)
     """How an image is resized before the autoencoder reads it back in."""
     view: Resize = Resize(max_side=980, min_side=224, stride=14)
@@ -190,6 +284,10 @@ class Settings(BaseSettings):
     def edit_plan(self, width: int, height: int, think: bool | None = None) -> Plan:
         turn = TurnPlan(self.edit_thinks if think is None else think, self.edit, self.num_points, self.shift)
         return Plan((turn,), width, height, self.text_sampling())
+
+    def answer_sampling(self) -> TextSampling:
+        """How answers are written: greedily, as by the reference."""
+        return TextSampling(0.0, self.top_p, self.max_thought_tokens)
 
     def text_sampling(self) -> TextSampling:
         return TextSampling(self.temperature, self.top_p, self.max_thought_tokens)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from PIL import Image
 
 from irg.core import SpecialTokens
+from irg.core.trace import Trace, Turn
 from irg.engine import ALONE, Draws, SlotPool, Strand, Team
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.settings import Plan, Settings
@@ -41,6 +42,17 @@ class Drawn:
     """Tokens of the thought that were written."""
     evaluations: int = 0
     """How often the model was run to draw the image."""
+    given: bool = False
+    """The image was given, and not drawn."""
+    revised: bool = False
+    """The thought was put in the place of the one that the model wrote."""
+
+    @property
+    def turn(self) -> Turn:
+        """As a trace keeps it, once there is an image."""
+        assert self.image is not None
+        seconds = dict(self.seconds)
+        return Turn(self.thought, self.image, None, self.capped, seconds, self.given, self.revised)
 
     def took(self, name: str, seconds: float) -> "Drawn":
         """With so many more seconds of wall-clock time on the account of this name."""
@@ -59,6 +71,8 @@ class State:
     """All that was read."""
     plan: Plan
     draws: Draws
+    begun: Trace
+    """What was asked for, and the turns before the one that was begun last."""
     others: tuple[Strand, ...] = ()
     """What guidance branches have read, so that longer ones go on from there."""
     num_before: int = 0
@@ -67,3 +81,10 @@ class State:
     """The number of the turn that was begun last, 0 before the first."""
     drawn: Drawn = Drawn()
     """What that turn has come to."""
+
+    @property
+    def trace(self) -> Trace:
+        """The episode as far as images were drawn."""
+        if self.drawn.image is None:
+            return self.begun
+        return replace(self.begun, turns=(*self.begun.turns, self.drawn.turn))
