@@ -26,10 +26,10 @@ def test_weights_are_those_of_the_loaded_model(pipeline: Pipeline) -> None:
 
 def test_a_7b_model_in_gpus_of_all_sizes() -> None:
     found = ways(bagel_7b(), Settings(), 2)
-    chosen = {memory: picked(found, memory * 10**9) for memory in (80, 24, 16, 8, 2)}
+    chosen = {memory: picked(found, memory * 10**9) for memory in (80, 24, 16, 10, 2)}
     options = {memory: None if way is None else way.options for memory, way in chosen.items()}
     assert options[80] == "" and options[24] == "--weights int8" and options[16] == "--weights nf4"
-    assert options[8] is not None and "--offload experts" in options[8] and options[2] is None
+    assert options[10] is not None and "--offload experts" in options[10] and options[2] is None
     by_way = {(way.quantize, way.offload): way.total for way in found}
     assert by_way[Quantize.INT8, Offload.NONE] < by_way[Quantize.NONE, Offload.PARTS]
     assert by_way[Quantize.NONE, Offload.PARTS] < by_way[Quantize.NONE, Offload.NONE]
