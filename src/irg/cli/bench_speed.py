@@ -20,7 +20,8 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset bagel_7b --layers 4 --dtype bfloat16
   irg bench speed --json > before.json
   irg bench speed --compare before.json after.json
-  irg bench speed --cheaper --prompts 300"""
+  irg bench speed --cheaper --prompts 300
+  irg bench speed --preset bagel_7b --dtype bfloat16 --weights fp8_matmul --every 3"""
 
 _PRESET, _EPISODES, _PROMPTS = "mid", 3, 120
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))

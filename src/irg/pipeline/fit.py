@@ -10,6 +10,7 @@ What allocators lose comes on top: a tenth is left free.
 """
 
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ _BYTES = {
     Quantize.NF4: 0.5 + (1 + 4 / 256) / 64,
 }
 """Per value; NF4's scales of 64 values are 8-bit values whose own scales are shared by 256."""
+_SCALED = (Quantize.INT8, Quantize.FP8, Quantize.FP8_MATMUL)
+"""With a scale for each output."""
 _WAYS = (
     (Quantize.NONE, Offload.NONE),
     (Quantize.NONE, Offload.PARTS),
@@ -77,13 +80,19 @@ class Way:
         return " ".join(said)
 
 
-def ways(config: ModelConfig, settings: Settings, size: int, process: int = 0) -> list[Way]:
-    """All of them, with values of so many bytes in the arithmetic, in a program that takes `process`."""
+def ways(
+    config: ModelConfig,
+    settings: Settings,
+    size: int,
+    process: int = 0,
+    known: Sequence[tuple[Quantize, Offload]] = _WAYS,
+) -> list[Way]:
+    """The `known` ones, with values of so many bytes in the arithmetic, in a program that takes `process`."""
     parts = _Parts.of(config)
     context, working = _context(config, settings, size), _working(config, settings, size)
     return [
         Way(quantize, offload, parts.held(size, quantize, offload), context, working, process)
-        for quantize, offload in _WAYS
+        for quantize, offload in known
     ]
 
 
@@ -144,7 +153,7 @@ class _Parts:
 
     def held(self, size: int, quantize: Quantize, offload: Offload) -> int:
         """Bytes on the device."""
-        scales = self.outputs * size if quantize in (Quantize.INT8, Quantize.FP8) else 0
+        scales = self.outputs * size if quantize in _SCALED else 0
         experts = self.projections * _BYTES.get(quantize, size) + scales + self.norms * size
         if offload is Offload.EXPERTS:
             experts *= min(1.0, WINDOW / self.num_layers)

@@ -13,6 +13,7 @@ from irg.bench.speed.work import EpisodeWork, NeededWork
 from irg.bench.speed.workload import EpisodeWorkload
 from irg.core.events import DenoisingStep
 from irg.engine import SeededDraws
+from irg.model.offload import Offload
 from irg.pipeline import Pipeline
 from irg.pipeline.episode import RowEvent
 from irg.pipeline.fit import memory_of_process, ways
@@ -78,7 +79,9 @@ def measure(
     clock = Clock(device)
     progress("counting kernels")
     calls = kernel_calls(workload, device, dtype)
-    planned = ways(workload.config, workload.settings, dtype.itemsize, memory_of_process(device))
+    held = [(workload.weights, Offload.NONE)]
+    process = memory_of_process(device)
+    (planned,) = ways(workload.config, workload.settings, dtype.itemsize, process, held)
     progress("making a model")
     pipeline, work = workload.pipeline(device, dtype), EpisodeWork(workload).phases()
     read = work["thought"].values / work["thought"].tokens
@@ -105,7 +108,7 @@ def measure(
         limits=limits,
         calls=calls,
         peak_bytes=peak,
-        planned_bytes=next(way.peak for way in planned if way.quantize is workload.weights),
+        planned_bytes=planned.peak,
     )
 
 
