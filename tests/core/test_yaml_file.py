@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, MOST_VALUES, parse_yaml
+from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, MOST_VALUES, lines_of, parse_yaml
 
 LAUGHS = "a0: &a0 [ha, ha]\n" + "".join(
     f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 30)
@@ -153,3 +153,11 @@ def test_what_aliases_repeat_counts_wherever_it_stands(aliases: int) -> None:
     else:
         with pytest.raises(ValueError, match="x has too many values"):
             parse_yaml(text, "x")
+
+
+def test_lines_of_keys_and_items_are_known() -> None:
+    text = "a: 1\nb:\n- {c: 2}\n- d: 3\n  e: &x [4,\n    5]\nf: *x\n"
+    lines = lines_of(text)
+    assert [lines[place] for place in (("a",), ("b",), ("b", 0, "c"), ("b", 1, "e"))] == [1, 2, 3, 5]
+    assert lines["b", 1, "e", 1] == 6 and lines[("f",)] == 7
+    assert lines_of("") == {}

@@ -21,6 +21,7 @@ from irg.cli import (
     export,
     generate,
     info,
+    plan,
     plot,
     publish,
     recipe,
@@ -119,5 +120,6 @@ for name, group in (
     ("publish", publish.group),
     ("bench", bench.group),
     ("recipe", recipe.group),
+    ("plan", plan.group),
 ):
     app.add_typer(group, name=name)

@@ -31,8 +31,10 @@ class BaseSettings(BaseModel):
 Checked = TypeVar("Checked", bound=BaseSettings)
 
 
-def checked(model: type[Checked], content: Any, name: str) -> Checked:
-    """Settings from the content of a file; `name` says in errors which.
+def checked(
+    model: type[Checked], content: Any, name: str, lines: Mapping[Location, int] | None = None
+) -> Checked:
+    """Settings from the content of a file; `name` says in errors which, and `lines` where what stands.
 
     Raises ValueError with all that is wrong: where it stands, the value, and what is expected.
     """
@@ -40,7 +42,7 @@ def checked(model: type[Checked], content: Any, name: str) -> Checked:
         return model.model_validate(content)
     except ValidationError as wrong:
         errors = wrong.errors(include_url=False)
-        faults = [_fault(error, model, content) for error in errors[:_MOST_FAULTS]]
+        faults = [_fault(error, model, content, lines or {}) for error in errors[:_MOST_FAULTS]]
         if len(errors) > _MOST_FAULTS:
             faults.append(f"and {len(errors) - _MOST_FAULTS} more")
         raise ValueError(f"{name}: {'; '.join(faults)}") from wrong
@@ -58,7 +60,7 @@ def _merged(old: Any, new: Any) -> Any:
     return {**old, **{name: _merged(old.get(name), value) for name, value in new.items()}}
 
 
-def _fault(error: ErrorDetails, model: type, content: Any) -> str:
+def _fault(error: ErrorDetails, model: type, content: Any, lines: Mapping[Location, int]) -> str:
     is_missing = error["type"].startswith("missing")
     location = _without_tags(error["loc"], model)
     place = ".".join(_place(location, content, is_missing))
@@ -71,7 +73,14 @@ def _fault(error: ErrorDetails, model: type, content: Any) -> str:
         said = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
     elif place and not is_missing and not is_secret and not isinstance(error["input"], dict):
         said = f"{shown(error['input'])}: {said}"
-    return f"{place}: {said}" if place else said
+    where = f"line {line}: " if (line := _line(location, lines)) else ""
+    return f"{where}{place}: {said}" if place else f"{where}{said}"
+
+
+def _line(location: Location, lines: Mapping[Location, int]) -> int | None:
+    """On which line a place stands, or what is nearest above it in the file's tree."""
+    known = (lines.get(location[:length]) for length in range(len(location), 0, -1))
+    return next((line for line in known if line), None)
 
 
 def _without_tags(location: Location, model: type) -> Location:

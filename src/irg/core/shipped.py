@@ -1,34 +1,35 @@
-"""The recipes that come with the package, by name: they need no clone of the repository."""
+"""The recipes and plans that come with the package, by name: they need no clone of the repository."""
 
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
 
 ENDING = ".yaml"
+RECIPE, PLAN = "recipe", "plan"
 
 
-def shipped() -> dict[str, Path]:
-    """Each recipe's file by its name, sorted."""
-    folder = Path(str(resources.files("irg") / "assets" / "recipes"))
+def shipped(kind: str = RECIPE) -> dict[str, Path]:
+    """Each one's file by its name, sorted."""
+    folder = Path(str(resources.files("irg") / "assets" / f"{kind}s"))
     return {file.stem: file for file in sorted(folder.glob(f"*{ENDING}"))}
 
 
-def found(path: Path) -> Path:
-    """The file at a path; where there is none, the shipped recipe of this name. Raises ValueError."""
+def found(path: Path, kind: str = RECIPE) -> Path:
+    """The file at a path; where there is none, the shipped one of this name. Raises ValueError."""
     if path.exists() and not path.is_dir():
         return path
-    recipes = shipped()
-    if path.name == str(path) and (file := recipes.get(path.name.removesuffix(ENDING))):
+    known = shipped(kind)
+    if path.name == str(path) and (file := known.get(path.name.removesuffix(ENDING))):
         return file
-    what = "a folder, and no recipe" if path.is_dir() else "no such recipe"
-    raise ValueError(f"{path}: {what}; irg recipe list names those that come with irg")
+    what = f"a folder, and no {kind}" if path.is_dir() else f"no such {kind}"
+    raise ValueError(f"{path}: {what}; irg {kind} list names those that come with irg")
 
 
-def named(name: str) -> Path:
-    """The file of a shipped recipe. Raises ValueError where there is none of this name."""
-    recipes = shipped()
-    if (file := recipes.get(name.removesuffix(ENDING))) is None:
-        raise ValueError(f"{name!r} is no recipe that comes with irg: expected one of {', '.join(recipes)}")
+def named(name: str, kind: str = RECIPE) -> Path:
+    """The file of a shipped one. Raises ValueError where there is none of this name."""
+    known = shipped(kind)
+    if (file := known.get(name.removesuffix(ENDING))) is None:
+        raise ValueError(f"{name!r} is no {kind} that comes with irg: expected one of {', '.join(known)}")
     return file
 
 

@@ -4,6 +4,7 @@ Tags, aliases that multiply or contain themselves, deep nesting, numbers of many
 are errors that say where they stand; none of them takes noticeable time or memory.
 """
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -28,6 +29,24 @@ def parse_yaml(text: str, name: str) -> Any:
     if fault:
         raise ValueError(f"{name} {fault}")
     return content
+
+
+def lines_of(text: str) -> Mapping[tuple[int | str, ...], int]:
+    """The line, counted from 1, on which each key and item of a text stands that `parse_yaml` has read."""
+    root = yaml.compose(text, yaml.SafeLoader)
+    return {} if root is None else dict(_lines(root, ()))
+
+
+def _lines(node: yaml.Node, place: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            yield inner, key.start_mark.line + 1
+            yield from _lines(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*place, index), value.start_mark.line + 1
+            yield from _lines(value, (*place, index))
 
 
 def _fault(loader: yaml.SafeLoader) -> str | None:

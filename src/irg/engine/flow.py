@@ -18,7 +18,7 @@ from irg.core.values import check_number
 from irg.engine.attend import parts_of
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.engine.saving import EXACT, Known, Saving, with_known
-from irg.engine.strand import Strand, with_room
+from irg.engine.strand import Strand, to_draw_behind
 from irg.engine.team import ALONE, Team
 from irg.model import UnifiedModel
 
@@ -208,7 +208,7 @@ class _Pass:
         model, grids = self.model, [self.grids[row] for row in self.run]
         documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in grids]
         strands = [self.strands[row] for row in self.run]
-        ready = with_room(strands, [document.num_tokens for document in documents])
+        ready = to_draw_behind(strands, [document.num_tokens for document in documents])
         packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
         self.attend = self.team.attend(ready, [parts_of(document.segments) for document in documents])
         self.delimiters_UD = model.embed_understanding(packed)

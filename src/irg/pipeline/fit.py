@@ -163,8 +163,8 @@ class _Parts:
 
 
 def _context(config: ModelConfig, settings: Settings, size: int) -> int:
-    """Of the last turn of the usual plan: what the main branch has read and draws, and beside it the others,
-    which lack the newest thought and what shows pictures."""
+    """Of the last turn of the usual plan: what the main branch has read and draws; what the text branch draws
+    behind a beginning of it; and the image branch, which lacks what shows pictures."""
     plan, decoder = settings.plan(), config.decoder
     drawn = plan.grid(config).num_tokens + DELIMITERS
     texts = len(settings.system_prompt) // _SIGNS_PER_TOKEN + _PROMPT_TOKENS + 2 * DELIMITERS
@@ -176,7 +176,7 @@ def _context(config: ModelConfig, settings: Settings, size: int) -> int:
     main = texts + len(plan.turns) * thought + seen + drawn
     guidance = plan.turns[-1].guidance
     slots = main
-    slots += main - thought if guidance.text_scale != 1.0 else 0
+    slots += drawn if guidance.text_scale != 1.0 else 0
     slots += main - seen if guidance.image_scale != 1.0 and seen else 0
     return slots * 2 * decoder.num_layers * decoder.num_kv_heads * decoder.head_width * size
 

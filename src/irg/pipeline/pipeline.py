@@ -27,7 +27,15 @@ from irg.engine import (
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.answer import Answered, Shown, pictures_of
-from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
+from irg.pipeline.episode import (
+    RowEvent,
+    States,
+    margin_for,
+    read_images,
+    read_texts,
+    room_for,
+    think,
+)
 from irg.pipeline.replay import plan_of, steering_of, warn_of_other_model
 from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.scenes import worded
@@ -358,7 +366,8 @@ class Pipeline:
         self, system: Strand, plan: Plan, traces: Sequence[Trace], draws: Sequence[Draws], room: int
     ) -> States:
         """Episodes in their first turn that share what was read so far, with room for so many tokens each."""
-        strands, num = copies(system, len(draws), room), len(system.history)
+        strands = copies(system, len(draws), room, margin_for(self.parts, plan))
+        num = len(system.history)
         return tuple(
             State(strand, plan, own, trace, num_before=num, turn=1)
             for strand, own, trace in zip(strands, draws, traces, strict=True)
