@@ -17,7 +17,7 @@ TINY = {
     "--side": "64",
     "--thought-tokens": "3",
     "--points": "4",
-    "--prompts": "1",
+    "--device": "cpu",
 }
 
 
@@ -32,28 +32,27 @@ def script() -> ModuleType:
 
 def tiny(options: list[str]) -> list[str]:
     """The same, of a shape for tests."""
-    given = dict(zip(options[::2], options[1::2], strict=True)) if "--cheaper" not in options else {}
-    if not given:
-        return [*options[: options.index("--prompts")], "--prompts", TINY["--prompts"], "--json"]
-    shape = {name: TINY[name] for name in ("--preset", "--layers", "--side", "--thought-tokens", "--points")}
-    return [word for pair in (given | shape).items() for word in pair] + ["--device", "cpu"]
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    return [word for pair in (given | TINY).items() for word in pair]
 
 
 def test_every_part_is_measured(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each by the command that the script calls, here within this process."""
+    """Each by the command that the script calls, here within this process; what differs in nothing but the
+    preset once."""
     monkeypatch.setattr(script.torch.cuda, "is_available", lambda: False)
     parts = script.parts(tmp_path)
     assert list(parts) == ["bagel_7b", "bagel_7b_cheaper", "mid", "embedded", "cheaper"]
+    assert parts.pop("cheaper") == ["--cheaper", "--prompts", "48", "--json"]
+    for name in ("mid", "embedded"):
+        own, whole = tiny(parts.pop(name)), tiny(parts["bagel_7b"])
+        assert {*own} - {*whole} == {str(tmp_path / name)}
     for name, options in parts.items():
         done = CliRunner().invoke(app, ["bench", "speed", *tiny(options)])
         assert done.exit_code == 0, done.output
-        if name == "cheaper":
-            assert json.loads(done.stdout)["cheaper"][0]["options"] == "exact"
-        else:
-            found = json.loads((tmp_path / name / "speed.json").read_text())
-            assert (tmp_path / name / "speed.png").exists() and found["peak_bytes"] > 0
-            cheaper = ("int8", 3) if name == "bagel_7b_cheaper" else ("none", 1)
-            assert (found["workload"]["weights"], found["workload"]["every"]) == cheaper
+        found = json.loads((tmp_path / name / "speed.json").read_text())
+        assert (tmp_path / name / "speed.png").exists() and found["peak_bytes"] > 0
+        cheaper = ("int8", 3) if name == "bagel_7b_cheaper" else ("none", 1)
+        assert (found["workload"]["weights"], found["workload"]["every"]) == cheaper
 
 
 def test_what_fails_and_what_there_was_no_time_for_is_named(

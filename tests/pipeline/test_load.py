@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,15 @@ def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -
     assert checkpoint.identity == pipeline.identity and checkpoint.settings == pipeline.settings
     assert pipeline.parts.model.dtype == torch.bfloat16
     assert load_pipeline(tmp_path, "cpu", torch.bfloat16).identity == pipeline.identity
+
+
+def test_types_of_arithmetic_have_names(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path)
+    assert load_pipeline(str(folder), "cpu", "float16").parts.model.dtype == torch.float16
+    with pytest.raises(ValueError, match="dtype 'half': expected one of float32, bfloat16, float16"):
+        load_pipeline(folder, dtype="half")
+    with pytest.raises(ValueError, match="offload 'all': expected one of"):
+        load_pipeline(folder, offload="all")
 
 
 def test_no_name_is_the_embedded_model() -> None:
@@ -74,3 +84,17 @@ def test_what_waits_elsewhere_draws_the_same(tmp_path: Path, kind: Offload) -> N
         assert isinstance(done, Done)
         drawn.append([turn.image.tobytes() for turn in done.trace.turns])
     assert drawn[0] == drawn[1] and len(drawn[0]) == 2
+
+
+@pytest.mark.parametrize("how", [{"offload": Offload.PARTS}, {"quantize": Quantize.INT8}])
+def test_steps_are_compiled_for_weights_that_stay_as_they_are(how: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="compiled steps: expected weights neither in few bits"):
+        NamedCheckpoint(None, "cpu", compiled=True, **how).load()
+
+
+def test_without_a_compiler_no_weights_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match="nothing to compile with"):
+        NamedCheckpoint(None, "cpu", compiled=True).load()
+    assert NamedCheckpoint(None, "cpu", compiled=True).identity["compiled"] is True
+    assert "compiled" not in NamedCheckpoint(None, "cpu").identity

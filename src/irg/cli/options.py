@@ -138,6 +138,13 @@ class ModelChoice:
             "or the experts of all layers too. What is drawn stays the same."
         ),
     ] = None
+    compiled: Annotated[
+        bool,
+        model_option(
+            "Compile steps when their shape is met first, for many episodes: slower to begin with, then "
+            "faster. What was compiled is kept on disk."
+        ),
+    ] = False
 
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
@@ -153,6 +160,7 @@ class ModelChoice:
             getattr(torch, self.dtype) if self.dtype else None,
             Quantize(self.weights or Quantize.NONE),
             Offload(self.offload or Offload.NONE),
+            self.compiled,
         )
 
     def check(self, plan: "Plan") -> None:

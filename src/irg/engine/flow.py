@@ -17,6 +17,7 @@ from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
 from irg.engine.attend import parts_of
 from irg.engine.guidance import Branch, Guidance, guide
+from irg.engine.replay import Replayed
 from irg.engine.saving import EXACT, Known, Saving, with_known
 from irg.engine.strand import Strand, to_draw_behind
 from irg.engine.team import ALONE, Team
@@ -195,34 +196,45 @@ class _Pass:
         self.strands = [strand for strand, _ in rows]
         self.numbers = [number for _, number in rows]
         self.grids = [sketches[number].grid for number in self.numbers]
-        self.sizes = [grid.num_tokens for grid in self.grids]
-        every = team.spans(self.sizes)
-        self.run = [row for row, (first, last) in enumerate(every) if first < last]
+        self.row_sizes = [grid.num_tokens for grid in self.grids]
+        every = team.spans(self.row_sizes)
+        self.own = [row for row, (first, last) in enumerate(every) if first < last]
         """The rows of which this process runs something."""
-        self.drawn = {self.numbers[row]: slice(*every[row]) for row in self.run}
+        self.drawn = {self.numbers[row]: slice(*every[row]) for row in self.own}
         """What of which sketches that is."""
-        if self.run:
-            self._lay_out(special)
+        self.sizes = [own.stop - own.start for own in self.drawn.values()]
+        self._steady = False
+        if self.own:
+            self._lay_out(sketches, special)
 
-    def _lay_out(self, special: SpecialTokens) -> None:
-        model, grids = self.model, [self.grids[row] for row in self.run]
+    def _lay_out(self, sketches: Sequence[Sketch], special: SpecialTokens) -> None:
+        model, grids = self.model, [self.grids[row] for row in self.own]
         documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in grids]
-        strands = [self.strands[row] for row in self.run]
+        strands = [self.strands[row] for row in self.own]
         ready = to_draw_behind(strands, [document.num_tokens for document in documents])
         packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
         self.attend = self.team.attend(ready, [parts_of(document.segments) for document in documents])
         self.delimiters_UD = model.embed_understanding(packed)
         ours, theirs = model.ropes(packed)
-        self.ropes = ours, (_joined(self._own(theirs[0])), _joined(self._own(theirs[1])))
+        self.ropes = ours, (_joined(self._of_own(theirs[0])), _joined(self._of_own(theirs[1])))
         # An image is embedded once for all of its rows.
-        places = zip(self.run, self._own(model.latent_places(packed)), strict=True)
+        places = zip(self.own, self._of_own(model.latent_places(packed)), strict=True)
         first = {self.numbers[row]: place_ND for row, place_ND in reversed(list(places))}
         self.place_MD = _joined([first[number] for number in self.drawn])
+        self._steady = ready[0].slot.slab.pool.compiled
+        if self._steady:
+            # Tensors that stay where they are. Each image has its time, and stands behind so many rows.
+            self._latent_MV = torch.zeros_like(self._latents(sketches))
+            self._time_B = torch.zeros(max(len(self.sizes), _LEAST_ROWS), device=model.device)
+            image_M = torch.arange(len(self.sizes)).repeat_interleave(torch.tensor(self.sizes))
+            self._image_M = image_M.to(model.device)
+            self._replayed = Replayed(self._in_place, model.device)
+            self._replayed.prepare()
 
-    def _own(self, values_M: torch.Tensor) -> list[torch.Tensor]:
-        """Of values of all latents of the rows that this process runs, by rows, what it runs of them."""
-        rows = values_M.split([self.sizes[row] for row in self.run])
-        return [values_N[self.drawn[self.numbers[row]]] for row, values_N in zip(self.run, rows, strict=True)]
+    def _of_own(self, values_M: torch.Tensor) -> list[torch.Tensor]:
+        """Of values of all latents of the rows of which something is run here: what is, by rows."""
+        rows = values_M.split([self.row_sizes[row] for row in self.own])
+        return [values_N[self.drawn[self.numbers[row]]] for row, values_N in zip(self.own, rows, strict=True)]
 
     def is_for(self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]) -> bool:
         return (
@@ -233,31 +245,45 @@ class _Pass:
                     rows, self.strands, self.numbers, self.grids, strict=True
                 )
             )
-            and (not self.run or self.attend.is_current)
+            and (not self.own or self.attend.is_current)
         )
 
     def velocities(self, sketches: Sequence[Sketch]) -> tuple[torch.Tensor, ...]:
-        own_MV = self._run(sketches) if self.run else sketches[0].latent_NV[:0]
-        return self.team.together(own_MV, self.sizes).split(self.sizes)
+        own_MV = self._run(sketches) if self.own else sketches[0].latent_NV[:0]
+        return self.team.together(own_MV, self.row_sizes).split(self.row_sizes)
 
     def _run(self, sketches: Sequence[Sketch]) -> torch.Tensor:
-        """[M, V] of what this process runs."""
-        model, parts = self.model, {n: sketches[n].latent_NV[own] for n, own in self.drawn.items()}
-        latent_MV, sizes = _joined(list(parts.values())), [len(part_NV) for part_NV in parts.values()]
-        embedded_MD = model.latents_at(latent_MV, self._times(sketches, sizes), self.place_MD)
-        copies = dict(zip(parts, embedded_MD.split(sizes), strict=True))
-        streams = (self.delimiters_UD, _joined([copies[self.numbers[row]] for row in self.run]))
-        return model.velocity_of(streams, self.ropes, self.attend).to(latent_MV.dtype)
+        """[M, V] of all that is run here."""
+        latent_MV, times = self._latents(sketches), [sketches[number].times[0] for number in self.drawn]
+        if self._steady:
+            self._latent_MV.copy_(latent_MV)
+            self._time_B[: len(times)].copy_(torch.tensor(times))
+            velocity_MV = self._replayed().clone()
+        else:
+            velocity_MV = self._velocity(latent_MV, self._embedded(times))
+        return velocity_MV.to(latent_MV.dtype)
 
-    def _times(self, sketches: Sequence[Sketch], sizes: Sequence[int]) -> torch.Tensor:
+    def _latents(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+        return _joined([sketches[number].latent_NV[own] for number, own in self.drawn.items()])
+
+    def _in_place(self) -> torch.Tensor:
+        return self._velocity(self._latent_MV, self.model.timestep(self._time_B)[self._image_M])
+
+    def _velocity(self, latent_MV: torch.Tensor, time_MD: torch.Tensor) -> torch.Tensor:
+        """[M, V] of all rows; a single embedded time is that of all of them."""
+        embedded_MD = self.model.latents_at(latent_MV, time_MD, self.place_MD)
+        copies = dict(zip(self.drawn, embedded_MD.split(self.sizes), strict=True))
+        streams = (self.delimiters_UD, _joined([copies[self.numbers[row]] for row in self.own]))
+        return self.model.velocity_of(streams, self.ropes, self.attend)
+
+    def _embedded(self, times: Sequence[float]) -> torch.Tensor:
         """Each time that occurs is embedded once; [1, D] if there is only one."""
-        times = [sketches[number].times[0] for number in self.drawn]
         distinct = sorted(set(times))
         time_BD = _embedded_times(self.model, distinct)
         if len(distinct) == 1:
             return time_BD
         return torch.cat(
-            [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, sizes, strict=True)]
+            [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, self.sizes, strict=True)]
         )
 
 

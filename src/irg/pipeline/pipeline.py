@@ -1,5 +1,6 @@
 """The pipeline: prompt -> thought -> image -> reflection -> better image, streamed as events."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,6 @@ from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace
 from irg.core.values import check_number, seed_of
 from irg.engine import (
-    ALONE,
     Draws,
     SeededDraws,
     SlotPool,
@@ -43,9 +43,12 @@ from irg.pipeline.settings import Plan, Settings
 from irg.pipeline.state import Parts, State
 from irg.pipeline.steering import Revise, Steering, Until, follow, think_of
 from irg.prep import Tokenizer
+from irg.report.page import fill
 
 _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
+
+_EXAMPLE = "a green star above a yellow circle"
 
 
 class Pipeline:
@@ -63,10 +66,21 @@ class Pipeline:
         tokenizer: Tokenizer,
         settings: Settings | None = None,
         identity: dict[str, Any] | None = None,
-        team: Team = ALONE,
+        compiled: bool = False,
     ) -> None:
-        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model), team)
+        """`compiled` steps take their time when a shape is met first, and are faster from then on: the pieces
+        of experts are compiled, and a GPU runs a token, or an evaluation of drawing, as one graph. Raises
+        ValueError where there is no compiler."""
+        if compiled:
+            model.compile_experts()
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model, compiled))
         self.identity = identity or {}
+
+    def drawing_with(self, team: Team) -> "Pipeline":
+        """The same, in one of the processes that draw together."""
+        member = copy.copy(self)
+        member.parts = replace(self.parts, team=team)
+        return member
 
     @property
     def settings(self) -> Settings:
@@ -74,10 +88,27 @@ class Pipeline:
         return self.parts.settings
 
     @property
+    def num_parameters(self) -> int:
+        """How many numbers the model has, without its autoencoder."""
+        return sum(parameter.numel() for parameter in self.parts.model.parameters())
+
+    @property
     def usual_batch(self) -> int:
         """So many episodes are drawn together where nobody says how many."""
-        num = sum(parameter.numel() for parameter in self.parts.model.parameters())
-        return _TOGETHER_LARGE if num > _LARGE else _TOGETHER
+        return _TOGETHER_LARGE if self.num_parameters > _LARGE else _TOGETHER
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        model, settings = self.parts.model, self.settings
+        facts = [
+            ("parameters", f"{self.num_parameters:,}"),
+            ("runs on", f"{model.device}, {str(model.dtype).removeprefix('torch.')}"),
+            ("draws", f"{settings.width} \N{MULTIPLICATION SIGN} {settings.height} pixels"),
+            ("turns", f"{settings.turns}{'' if settings.thinks else ', without thoughts'}"),
+            ("world", "plain shapes only" if settings.world else "open"),
+        ]
+        content = {"name": self.identity.get("name", "a model"), "facts": facts, "example": _EXAMPLE}
+        return fill("pipeline/pipeline.html", content)
 
     def __call__(
         self,
@@ -262,9 +293,9 @@ class Pipeline:
         """Stream the answer to a question about an image, about several (a list, in their order), or about
         none (an empty list).
 
-        With `think`, it begins with a thought between <think> and </think>. `sampling` None is greedy, up to
-        as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a question
-        that is empty or too long, and ImageError for an image that cannot be read.
+        With `think`, it begins with a thought between `<think>` and `</think>`. `sampling` None is greedy, up
+        to as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a
+        question that is empty or too long, and ImageError for an image that cannot be read.
         """
         for _, event in self.ask_batch([(shown, question)], [seed], think, sampling):
             yield event
