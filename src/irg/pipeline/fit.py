@@ -188,6 +188,6 @@ def _working(config: ModelConfig, settings: Settings, size: int) -> int:
     tokens = branches * (pixels // config.pixels_per_latent**2 + DELIMITERS)
     drawing = tokens * (3 * decoder.mlp_width + 8 * decoder.width) * size
     # At full size a block of the decoder holds its input, its output and two in between, of up to the second
-    # width of features.
-    decoding = 4 * pixels * config.autoencoder.channels[1] * size
+    # width of features, and one of them once more as a convolution wants it laid out.
+    decoding = 5 * pixels * config.autoencoder.channels[1] * size
     return max(drawing, decoding)
