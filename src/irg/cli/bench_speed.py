@@ -13,6 +13,8 @@ from irg.terminal import err, out, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from irg.bench.speed.cheaper import Cheaper
+    from irg.bench.speed.lookup import LookedUp
     from irg.pipeline import Pipeline
 
 EXAMPLES = """[bold]Examples[/bold]
@@ -24,6 +26,8 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset bagel_7b --dtype bfloat16 --weights fp8_matmul --every 3"""
 
 _PRESET, _EPISODES, _PROMPTS = "mid", 3, 120
+_MOST_WRITTEN = 24
+"""Prompts whose texts are written one by one."""
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
@@ -157,45 +161,105 @@ def _cheaper(
 ) -> None:
     """Of the embedded model, whose pictures the scene benchmark can judge."""
     from irg.bench.scene.items import SceneOptions
-    from irg.bench.speed.cheaper import best, difference, guided, measure_cheaper
+    from irg.bench.speed.cheaper import best, guided, measure_cheaper
+    from irg.bench.speed.lookup import measure_lookup
 
     options, plan = SceneOptions(prompts, batch=16), pipeline.settings.plan()
     plan = plan if guidance is None else guided(plan, guidance)
     device = pipeline.parts.model.device
     with console.status("") as status:
-        found = measure_cheaper(pipeline, plan, options, device, lambda step: status.update(f"{step} ..."))
+
+        def tell(step: str) -> None:
+            status.update(f"{step} ...")
+
+        found = measure_cheaper(pipeline, plan, options, device, tell)
+        looked_up = measure_lookup(pipeline, SceneOptions(min(prompts, _MOST_WRITTEN)), device, tell)
     exact, chosen = found[0], best(found)
-    table = Table(
-        "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
-    )
-    rows = []
-    for way in found:
+    pictures, texts = _pictures(found), _texts(looked_up)
+    if as_json:
+        print_json(
+            {
+                "prompts": prompts,
+                "guidance": guidance,
+                "cheaper": pictures,
+                "best": chosen.options,
+                "lookup": texts,
+            }
+        )
+        return
+    out.print(_table_of_pictures(pictures))
+    faster = exact.seconds / chosen.seconds
+    out.print(f"at most a point lower: {chosen.options}, {faster:.1f} times as fast as exact")
+    out.print(_table_of_texts(texts))
+
+
+def _pictures(ways: "list[Cheaper]") -> list[dict[str, Any]]:
+    """What came of each way to draw, the exact one first."""
+    from irg.bench.speed.cheaper import difference
+
+    exact, found = ways[0], []
+    for way in ways:
         mean, low, high = difference(exact, way)
-        faster = exact.seconds / way.seconds
-        rows.append(
+        found.append(
             {
                 "options": way.options,
                 "evaluations": way.evaluations,
                 "seconds": way.seconds,
-                "faster": faster,
+                "faster": exact.seconds / way.seconds,
                 "score": way.score,
                 "difference": {"value": mean, "low": low, "high": high},
             }
         )
+    return found
+
+
+def _table_of_pictures(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
+    )
+    for row in rows:
+        difference = row["difference"]
         table.add_row(
-            way.options,
-            f"{way.evaluations:g}",
-            f"{way.seconds:.4f}",
-            f"{faster:.2f}",
-            f"{way.score:.3f}",
-            "" if way is exact else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})",
+            row["options"],
+            f"{row['evaluations']:g}",
+            f"{row['seconds']:.4f}",
+            f"{row['faster']:.2f}",
+            f"{row['score']:.3f}",
+            ""
+            if row is rows[0]
+            else f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})",
         )
-    if as_json:
-        print_json({"prompts": prompts, "guidance": guidance, "cheaper": rows, "best": chosen.options})
-    else:
-        out.print(table)
-        faster = exact.seconds / chosen.seconds
-        out.print(f"at most a point lower: {chosen.options}, {faster:.1f} times as fast as exact")
+    return table
+
+
+def _table_of_texts(rows: list[dict[str, Any]]) -> Table:
+    table = Table("", "first texts, s", "faster", "reflections, s", "faster", "same", title="texts looked up")
+    for row in rows:
+        first, later = row["first"], row["reflections"]
+        table.add_row(
+            row["options"],
+            f"{first['seconds']:.3f}",
+            f"{first['faster']:.2f}",
+            f"{later['seconds']:.3f}",
+            f"{later['faster']:.2f}",
+            f"{row['same']:.0%}",
+        )
+    return table
+
+
+def _texts(ways: "list[LookedUp]") -> list[dict[str, Any]]:
+    """How long texts took by each way, the exact one first, and how many are the same."""
+    from irg.bench.speed.lookup import same
+
+    exact = ways[0]
+    return [
+        {"options": way.options, "same": same(exact, way)}
+        | {
+            name: {"seconds": seconds, "faster": usual / seconds}
+            for name, usual, seconds in zip(("first", "reflections"), exact.seconds, way.seconds, strict=True)
+        }
+        for way in ways
+    ]
 
 
 def _show(found: dict[str, Any]) -> None:

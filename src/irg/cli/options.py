@@ -244,6 +244,15 @@ class Overrides:
         int | None,
         drawing_option("Longest thought, in tokens. Default: the checkpoint's.", metavar="N", least=1),
     ] = None
+    lookup: Annotated[
+        int,
+        drawing_option(
+            "Guess up to N tokens of a thought at once, by what was written before. The texts stay the same.",
+            metavar="N",
+            least=0,
+            most=64,
+        ),
+    ] = 0
     preview_every: Annotated[
         int,
         output_option(
@@ -268,6 +277,8 @@ class Overrides:
             text = replace(text, temperature=self.temperature)
         if self.max_thought_tokens is not None:
             text = replace(text, max_tokens=self.max_thought_tokens)
+        if self.lookup:
+            text = replace(text, lookup=self.lookup)
         return replace(plan, turns=turns, text=text, preview_every=self.preview_every)
 
 

@@ -19,6 +19,7 @@ from irg.engine.draws import Draws
 
 LEAST_TEMPERATURE = 1e-6
 """Logits divided by less may be no numbers any more."""
+MOST_GUESSED = 64
 MOST_SORTED = 1024
 """Vocabularies up to this size are sorted as a whole, which is quicker."""
 _DROPPED_BITS = 16
@@ -43,12 +44,15 @@ class TextSampling:
     """Of the likeliest tokens that have this share together; above 0, 1 leaves none out."""
     max_tokens: int = 1000
     """The longest text; its delimiters do not count."""
+    lookup: int = 0
+    """Tokens at most that are guessed at once, by what was written before; the text stays the same."""
 
     def __post_init__(self) -> None:
         if self.temperature != 0:
             check_number("temperature other than 0 (greedy):", self.temperature, LEAST_TEMPERATURE)
         check_number("top_p", self.top_p, above=0, high=1)
         check_number("max_tokens", self.max_tokens, 1, whole=True)
+        check_number("lookup", self.lookup, 0, MOST_GUESSED, whole=True)
 
 
 def choose(logits_RV: torch.Tensor, samplings: Sequence[TextSampling], draws: Sequence[Draws]) -> list[int]:

@@ -15,6 +15,7 @@ import torch
 from irg.core import Kind, Role, Segment, SpecialTokens, pack_tokens
 from irg.engine.attend import StrandAttend, text_parts
 from irg.engine.line import Line
+from irg.engine.lookup import write_ahead
 from irg.engine.sampling import choose
 from irg.engine.steady import Desk
 from irg.engine.strand import Strand, with_room
@@ -35,13 +36,14 @@ class Writing:
 def write(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
     """Write all of them, yielding after each token, and once more at the end, with the new strands.
 
-    Lines that are finished leave the batch. Where steps are compiled, a few tokens come at once.
+    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, a few tokens may
+    come at once.
     """
     now, writing = list(lines), None
     desk = Desk(model, special) if any(line.strand.slot.slab.pool.compiled for line in lines) else None
     while going := [row for row, line in enumerate(now) if not line.finished]:
         asked = [now[row] for row in going]
-        done = desk.write_on(asked) if desk else None
+        done = write_ahead(model, asked, special) or (desk.write_on(asked) if desk else None)
         written, logits_RV = done or write_on(model, asked, special)
         for row, line in zip(going, written, strict=True):
             now[row] = line

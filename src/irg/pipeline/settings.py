@@ -122,7 +122,10 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """What a trace keeps of it, as JSON, of which `from_json` makes it again."""
-        content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
+        text = asdict(self.text)
+        if not self.text.lookup:
+            del text["lookup"]
+        content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns], "text": text}
         if self.system_prompt is None:
             del content["system_prompt"]
         return content
