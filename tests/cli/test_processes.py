@@ -134,6 +134,8 @@ def test_what_so_many_processes_cannot_do_is_refused(
     assert "--parallel sequence: this is the only process" in refuse(
         "generate", "a red circle", "--parallel", "sequence"
     )
+    again = refuse("generate", "--from", "trace.json", "--parallel", "sequence")
+    assert "--parallel: one process draws the trace of --from" in again
     monkeypatch.setenv("WORLD_SIZE", "2")
     told = "2 processes for one episode: expected --parallel guidance or sequence"
     assert told in refuse("generate", "a red circle")

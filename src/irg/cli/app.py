@@ -27,7 +27,7 @@ from irg.cli import (
     recipe,
     train,
 )
-from irg.cli.errors import explain
+from irg.cli.errors import explain, name_value
 from irg.cli.options import with_groups
 from irg.terminal import err, out
 
@@ -50,6 +50,8 @@ class Guarded(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            raise name_value(wrong) from wrong.__cause__
         except KeyboardInterrupt:
             err.print("\ninterrupted: nothing unfinished was kept", style="yellow")
             raise typer.Exit(130) from None

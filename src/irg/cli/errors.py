@@ -2,6 +2,8 @@
 
 import sys
 
+import typer
+
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
@@ -24,6 +26,19 @@ def explain(error: Exception) -> str | None:
     if is_out_of_memory(error):
         return "out of memory: smaller pictures, fewer turns, --dtype bfloat16 or another --device need less"
     return None
+
+
+def name_value(wrong: typer.BadParameter) -> typer.BadParameter:
+    """The same with the value that was given, where its message lacks it."""
+    from pydantic import ValidationError
+
+    from irg.core.settings import shown
+
+    if isinstance(cause := wrong.__cause__, ValidationError):
+        value = shown(cause.errors()[0]["input"])
+        said = wrong.message.removeprefix("Value error, ")
+        wrong.message = said if value in said else f"{value}: {said}"
+    return wrong
 
 
 def _missing(module: str) -> str | None:

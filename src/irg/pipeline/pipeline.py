@@ -258,7 +258,7 @@ class Pipeline:
         ImageError for an image that cannot be read, and ValueError for a plan of one turn.
         """
         image = self.settings.clean(read_image(image))
-        plan = plan or self.settings.plan(max(2, self.settings.turns), None, *image.size)
+        plan = plan or self.settings.reflect_plan(*image.size)
         if len(plan.turns) < 2:
             raise ValueError("a plan of 1 turn: expected at least 2, of which the first has the given image")
         (ids,) = self._all_prompt_ids([prompt])
