@@ -9,11 +9,11 @@ import torch
 
 import irg
 from irg.engine import Guidance
-from irg.model import tiny
+from irg.model import device, tiny
 from irg.model.config import bagel_7b
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload
-from irg.pipeline import Pipeline, Settings, fit
+from irg.pipeline import Pipeline, Settings
 from irg.pipeline.fit import memory_of, memory_of_process, picked, ways
 
 
@@ -96,6 +96,6 @@ def test_where_nothing_says_what_is_free_it_is_asked_for(
 ) -> None:
     with pytest.raises(ValueError, match="how much memory mps has is not known here: say it with --memory"):
         memory_of(torch.device("mps"))
-    monkeypatch.setattr(fit, "_MACHINE", tmp_path / "missing")
+    monkeypatch.setattr(device, "_MACHINE", tmp_path / "missing")
     with pytest.raises(ValueError, match="how much memory cpu has is not known here"):
         memory_of(torch.device("cpu"))

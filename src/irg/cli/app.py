@@ -25,6 +25,7 @@ from irg.cli import (
     plot,
     publish,
     recipe,
+    serve,
     train,
 )
 from irg.cli.errors import explain, name_value
@@ -101,6 +102,7 @@ for command, examples in (
     (generate.generate, generate.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (edit.edit, edit.EXAMPLES),
+    (serve.serve, serve.EXAMPLES),
     (info.info, info.EXAMPLES),
     (train.train, train.EXAMPLES),
     (export.export, export.EXAMPLES),

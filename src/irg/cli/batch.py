@@ -13,7 +13,6 @@ from rich.text import Text
 
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
-from irg.cli.errors import is_out_of_memory
 from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
@@ -21,6 +20,7 @@ from irg.cli.processes import ProcessCrew, crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_lines
 from irg.core.trace import Trace
+from irg.model.device import is_out_of_memory
 from irg.pipeline.overview import refuse_all_but_episodes, write_overview
 from irg.pipeline.replay import IDENTITY
 from irg.terminal import err

@@ -1,13 +1,11 @@
 """What went wrong, for a user: one message for what was expected to go wrong, None for our own mistakes."""
 
-import sys
-
 import typer
 
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
-    "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
     "bench": ("transformers", "scipy", "rapidocr", "onnxruntime"),
 }
 """Packages that only some commands need, by the extra that installs them."""
@@ -23,6 +21,8 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _missing(error.name or "")
+    from irg.model.device import is_out_of_memory
+
     if is_out_of_memory(error):
         return "out of memory: smaller pictures, fewer turns, --dtype bfloat16 or another --device need less"
     return None
@@ -48,11 +48,3 @@ def _missing(module: str) -> str | None:
         if package in packages:
             return f"this needs {package}, which is not installed: pip install 'irg[{extra}]'"
     return None
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Also of torch and safetensors, which on a CPU have nothing but a RuntimeError for it."""
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)

@@ -175,11 +175,11 @@ class ModelChoice:
     def check(self, plan: "Plan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
         plan.grid(self.checkpoint.folder.config)
-        self._check_device()
+        self.check_device()
 
     def deciding(self, plan: "Plan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
-        self._check_device()
+        self.check_device()
         identity = self.checkpoint.identity
         quantized = [identity["weights"]] if "weights" in identity else []
         return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
@@ -188,11 +188,11 @@ class ModelChoice:
         """`team` are the processes that draw together, where there are several."""
         from irg.engine import ALONE
 
-        self._check_device()
+        self.check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
             return self.checkpoint.load(team or ALONE)
 
-    def _check_device(self) -> None:
+    def check_device(self) -> None:
         from irg.model.device import usable_device
 
         if self.device is not None:

@@ -19,6 +19,7 @@ import torch
 from irg.core import Grid
 from irg.core.segment import DELIMITERS
 from irg.model import Autoencoder, ModelConfig
+from irg.model.device import free_memory
 from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize, is_quantized
 from irg.model.offload import WINDOW, Offload
@@ -45,7 +46,7 @@ _WAYS = (
     (Quantize.INT8, Offload.EXPERTS),
 )
 """From the exact and fast to what is less of either. float8 takes what int8 does, and is further off."""
-_MACHINE, _STATM = Path("/proc/meminfo"), Path("/proc/self/statm")
+_STATM = Path("/proc/self/statm")
 _WASTE = 1.1
 _PROMPT_TOKENS, _SIGNS_PER_TOKEN = 64, 4
 """Of an ordinary prompt, and of a system prompt."""
@@ -105,10 +106,8 @@ def memory_of(device: torch.device) -> int:
     """Bytes that a device has: of a GPU all, of a machine what is free now."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    if device.type == "cpu" and _MACHINE.exists():
-        for line in _MACHINE.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+    if (free := free_memory(device)) is not None:
+        return free
     raise ValueError(f"how much memory {device} has is not known here: say it with --memory")
 
 
