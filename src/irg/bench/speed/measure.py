@@ -1,6 +1,5 @@
 """The measurement: episodes of a random model, phase by phase, and the machine's limits between them."""
 
-import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
@@ -85,7 +84,6 @@ def measure(
     clock = Clock(device)
     progress("counting kernels")
     calls = kernel_calls(workload, device, dtype)
-    gc.collect()  # the models that were counted with do not count
     held = [(workload.weights, Offload.NONE)]
     process = memory_of_process(device)
     (planned,) = ways(workload.config, workload.settings, dtype.itemsize, process, held)
