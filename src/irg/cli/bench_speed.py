@@ -1,5 +1,6 @@
 """`irg bench speed`: how fast episodes are on this machine."""
 
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from irg.cli.options import AsJson, Device, Dtype, option
+from irg.cli.options import AsJson, Device, Dtype, option, with_groups
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
+    import torch
     from rich.console import Console
 
     from irg.bench.speed.cheaper import Cheaper
     from irg.bench.speed.lookup import LookedUp
+    from irg.bench.speed.workload import EpisodeWorkload
     from irg.pipeline import Pipeline
 
 EXAMPLES = """[bold]Examples[/bold]
@@ -31,31 +34,61 @@ _MOST_WRITTEN = 24
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
-def speed(
+@dataclass(frozen=True)
+class SpeedWork:
+    """The model, and the episode that is measured."""
+
     preset: Annotated[
         Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
-    ] = _PRESET,
+    ] = _PRESET
     layers: Annotated[
         int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
-    ] = None,
+    ] = None
     weights: Annotated[
         Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
         _model("How the experts' projections are held. Default: in the type of the arithmetic."),
-    ] = None,
+    ] = None
     side: Annotated[
         int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     thought_tokens: Annotated[
         int | None, _episode("Of each thought. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     points: Annotated[
         int | None,
         _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
-    ] = None,
+    ] = None
     every: Annotated[
         int, _episode("Steps for each evaluation of the model.", metavar="N", least=1, most=16)
-    ] = 1,
-    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES,
+    ] = 1
+    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """By option whether it is not the default."""
+        return {
+            f"--{one.name.replace('_', '-')}": getattr(self, one.name) != one.default for one in fields(self)
+        }
+
+    def workload(self) -> "EpisodeWorkload":
+        from irg.bench.speed.workload import EpisodeWorkload
+        from irg.model.low_bit import Quantize
+
+        return EpisodeWorkload(
+            self.preset,
+            self.layers,
+            self.side,
+            self.thought_tokens,
+            self.points,
+            weights=Quantize(self.weights or Quantize.NONE),
+            every=self.every,
+        )
+
+
+@with_groups
+def speed(
+    work: SpeedWork,
+    *,
     threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
     folder: Annotated[
         Path | None, option("Folder for speed.json, with all details, and speed.png.", "--out")
@@ -84,42 +117,19 @@ def speed(
     Text is compared with the time of reading the weights and caches that every token needs, drawing with
     that of bare products of matrices; 1 is perfect. Calls of kernels are counted, and scaled to 28 layers.
     """
-    from irg.bench.speed.report import compared, read_run
-
+    given = work.given | {"--out": folder is not None}
     if instead := "--compare" if compare is not None else "--cheaper" if cheaper else None:
-        asked = {
-            "--preset": preset != _PRESET,
-            "--layers": layers is not None,
-            "--side": side is not None,
-            "--thought-tokens": thought_tokens is not None,
-            "--points": points is not None,
-            "--weights": weights is not None,
-            "--every": every != 1,
-            "--episodes": episodes != _EPISODES,
-            "--out": folder is not None,
-            "--cheaper": cheaper and instead == "--compare",
-        }
-        if unread := [name for name, given in asked.items() if given]:
-            raise typer.BadParameter(f"not for {instead}", param_hint=" and ".join(unread))
+        _refuse(given | {"--cheaper": cheaper and compare is not None}, f"not for {instead}")
     if instead != "--cheaper":
-        for name, given in (("--prompts", prompts), ("--guidance", guidance)):
-            if given is not None:
-                raise typer.BadParameter("it is for --cheaper alone", param_hint=name)
+        asked = {"--prompts": prompts is not None, "--guidance": guidance is not None}
+        _refuse(asked, "it is for --cheaper alone")
     if compare is not None:
-        pairs = compared(*map(read_run, compare))
-        if as_json:
-            print_json({name: {"before": before, "after": after} for name, before, after in pairs})
-        else:
-            out.print(_comparison(pairs))
+        _compare(*compare, as_json)
         return
     import torch
 
-    from irg.bench.speed.measure import measure
-    from irg.bench.speed.report import details, plot, summary, write
-    from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
-    from irg.model.device import usable_device, usual_dtype
-    from irg.model.low_bit import Quantize
+    from irg.model.device import usable_device
     from irg.pipeline import load_pipeline
 
     place = usable_device(device)
@@ -131,21 +141,46 @@ def speed(
         pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
         _cheaper(console, pipeline, prompts or _PROMPTS, guidance, as_json)
         return
-    with console.status("") as status, torch.inference_mode():
+    _measure(work, (place, dtype), folder, as_json)
+
+
+def _refuse(given: dict[str, bool], said: str) -> None:
+    """The options that are given, which nothing reads then."""
+    if unread := [name for name, is_given in given.items() if is_given]:
+        raise typer.BadParameter(said, param_hint=" and ".join(unread))
+
+
+def _compare(before: Path, after: Path, as_json: bool) -> None:
+    from irg.bench.speed.report import compared, read_run
+
+    pairs = compared(read_run(before), read_run(after))
+    if as_json:
+        print_json({name: {"before": old, "after": new} for name, old, new in pairs})
+        return
+    table = Table("", "before", "after", "after / before")
+    for name, old, new in pairs:
+        table.add_row(name, f"{old:,.4g}", f"{new:,.4g}", f"{new / old:.3f}" if old else "")
+    out.print(table)
+
+
+def _measure(
+    work: SpeedWork, where: "tuple[torch.device, str | None]", folder: Path | None, as_json: bool
+) -> None:
+    import torch
+
+    from irg.bench.speed.measure import measure
+    from irg.bench.speed.report import details, plot, summary, write
+    from irg.model.device import usual_dtype
+
+    place, name = where
+    dtype = getattr(torch, name) if name else usual_dtype(place)
+    with (err if as_json else out).status("") as status, torch.inference_mode():
         found = measure(
-            EpisodeWorkload(
-                preset,
-                layers,
-                side,
-                thought_tokens,
-                points,
-                weights=Quantize(weights or Quantize.NONE),
-                every=every,
-            ),
+            work.workload(),
             place,
-            getattr(torch, dtype) if dtype else usual_dtype(place),
-            episodes,
-            lambda step: status.update(f"{preset}: {step} ..."),
+            dtype,
+            work.episodes,
+            lambda step: status.update(f"{work.preset}: {step} ..."),
         )
     if folder is not None:
         write(details(found), folder / "speed.json")
@@ -290,11 +325,3 @@ def _show(found: dict[str, Any]) -> None:
         ("best reading here", f"{machine['bytes_per_second'] / 1e9:,.1f} GB/s"),
     ):
         out.print(f"{name:34}{value}")
-
-
-def _comparison(pairs: list[tuple[str, float, float]]) -> Table:
-    table = Table("", "before", "after", "after / before")
-    for name, before, after in pairs:
-        ratio = f"{after / before:.3f}" if before else ""
-        table.add_row(name, f"{before:,.4g}", f"{after:,.4g}", ratio)
-    return table

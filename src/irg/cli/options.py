@@ -193,6 +193,7 @@ class ModelChoice:
             return self.checkpoint.load(team or ALONE)
 
     def check_device(self) -> None:
+        """Raise ValueError for a device that is not here."""
         from irg.model.device import usable_device
 
         if self.device is not None:
