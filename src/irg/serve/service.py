@@ -131,8 +131,13 @@ class Service:
         self._is_open = False
 
     @property
+    def num_ready(self) -> int:
+        """Models that are loaded."""
+        return sum(host is not None and host.loaded is not None for host in self.hosts)
+
+    @property
     def is_ready(self) -> bool:
-        return any(host is not None and host.loaded for host in self.hosts)
+        return self.num_ready > 0
 
     @property
     def num_requests(self) -> int:
