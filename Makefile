@@ -42,10 +42,12 @@ lint: $(DEV_VENV)/.installed
 mutants: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.mutants $(MUTANTS)
 
-# Half the time for the parsers, half for the commands. STRESS="--only pictures --seed 1" chooses.
+# Half the time for the parsers, half for the commands; then malformed requests to a server.
+# STRESS="--only pictures --seed 1" chooses.
 MINUTES ?= 10
 stress: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.stress --minutes $(MINUTES) $(STRESS)
+	$(DEV_VENV)/bin/python -m tests.serve.malformed --count 10000
 
 # Every step goes on where an interrupted one stopped.
 TRAIN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train --resume

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,5 +119,22 @@ def test_nobody_waits_for_ever_for_a_model(small_checkpoint: NamedCheckpoint) ->
         with pytest.raises(Refused, match="being loaded") as refused:
             await service.ask(wanted(small_checkpoint))
         assert refused.value.status == 503
+
+    asyncio.run(run())
+
+
+def test_a_model_that_cannot_be_loaded_is_told_of(small_checkpoint: NamedCheckpoint, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(small_checkpoint.folder.path, broken)
+    (broken / "ema.safetensors").write_bytes(b"no weights")
+
+    async def run() -> None:
+        service = Service([NamedCheckpoint(str(broken), "cpu")], Capacity(patience=0.05))
+        await service.start()
+        await until(lambda: service.num_lost > 0)
+        with pytest.raises(Refused, match="cannot be loaded") as refused:
+            await service.ask(wanted(small_checkpoint))
+        assert refused.value.status == 503
+        await service.stop()
 
     asyncio.run(run())

@@ -28,6 +28,7 @@ from irg.serve.protocol import (
     FaultKind,
     Leave,
     ModelLoaded,
+    NotLoaded,
     Pulse,
     Said,
     Submit,
@@ -164,7 +165,8 @@ class Service:
             try:
                 await asyncio.wait_for(self._changed.wait(), end - time.monotonic())
             except TimeoutError:
-                raise later(503, "not_ready", "the model is being loaded", 5) from None
+                words = "the model cannot be loaded" if any(self._failures) else "the model is being loaded"
+                raise later(503, "not_ready", words, 5) from None
 
     async def stop(self) -> None:
         """End all processes. Requests that are still there are told."""
@@ -243,6 +245,8 @@ class Service:
                 host.loaded = message
                 self._failures[self.hosts.index(host)] = 0
                 self._changed.set()
+            case NotLoaded(words=words):
+                tell("not_loaded", {"reason": words}, ERROR)
             case Pulse():
                 host.pulse = message
                 for watcher in self.watchers:
