@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asking import Asker, Contents, Manner
@@ -111,6 +112,16 @@ def test_what_cannot_fit_or_wait_is_refused_at_once(small_checkpoint: NamedCheck
         await second.aclose()
 
     with_service(small_checkpoint, Capacity(1, 1, budget=one.footprint), body)
+
+
+@pytest.mark.parametrize(
+    "device, gpus, expected", [(None, 2, ["cuda:0", "cuda:1"]), (None, 0, [None]), ("cpu", 2, ["cpu"])]
+)
+def test_there_is_a_model_on_every_gpu_unless_a_device_is_named(
+    monkeypatch: pytest.MonkeyPatch, device: str | None, gpus: int, expected: list[str | None]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert [one.device for one in Service([NamedCheckpoint(device=device)]).checkpoints] == expected
 
 
 def test_nobody_waits_for_ever_for_a_model(small_checkpoint: NamedCheckpoint) -> None:
