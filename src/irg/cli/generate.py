@@ -89,7 +89,7 @@ def generate(
       trace.json                  all it takes to make the same again
     """
     if sum(one is not None for one in (prompt, prompts, again)) != 1:
-        raise typer.BadParameter("give a PROMPT, --prompts FILE or --from TRACE", param_hint="PROMPT")
+        raise typer.BadParameter("give either a PROMPT, --prompts FILE or --from TRACE", param_hint="PROMPT")
     if again is not None and (seed is not None or num > 1):
         raise typer.BadParameter("the trace of --from says that itself", param_hint="--seed and --num")
     is_many = prompts is not None or num > 1

@@ -189,6 +189,7 @@ class ModelChoice:
             return self.checkpoint.load()
 
     def check_device(self) -> None:
+        """Raise ValueError for a device that is not here."""
         from irg.model.device import usable_device
 
         if self.device is not None:

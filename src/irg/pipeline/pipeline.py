@@ -304,6 +304,8 @@ class Pipeline:
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions in step, each about images of its own: pairs of the
         question's place and its event. See `ask`."""
+        if not questions:
+            raise ValueError("no questions: expected at least one")
         seeds = list(range(len(questions))) if seeds is None else list(map(seed_of, seeds))
         _check_number(questions, seeds, "seeds", "questions")
         ids = [self._prompt_ids(question) for _, question in questions]
