@@ -143,6 +143,8 @@ def run(
     from irg.bench.runs import DrawingMode, DrawingSettings, plans_of
     from irg.core.values import chosen
 
+    if judging.judge and not score:
+        raise ValueError(f"--judge {judging.judge[0]} beside --no-score: nothing is judged")
     benchmark, how = known(name), chosen("mode", mode, DrawingMode)
     settings = _changed(choice.checkpoint.settings, guidance or [])
     plans = plans_of(settings, how, turns or (1 if how in (DrawingMode.BASE, DrawingMode.COT) else 2))

@@ -1,5 +1,6 @@
 """`irg bench speed`: how fast episodes are on this machine."""
 
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from irg.cli.options import AsJson, Device, Dtype, option
+from irg.cli.options import AsJson, Device, Dtype, option, with_groups
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from irg.bench.speed.lookup import LookedUp
+    from irg.bench.speed.workload import EpisodeWorkload
 
 EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset mid --out speed
@@ -29,24 +31,45 @@ _MOST_WRITTEN = 24
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
-def speed(
+@dataclass(frozen=True)
+class SpeedWork:
+    """The model, and the episode that is measured."""
+
     preset: Annotated[
         Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
-    ] = _PRESET,
+    ] = _PRESET
     layers: Annotated[
         int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
-    ] = None,
+    ] = None
     side: Annotated[
         int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     thought_tokens: Annotated[
         int | None, _episode("Of each thought. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     points: Annotated[
         int | None,
         _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
-    ] = None,
-    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES,
+    ] = None
+    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """By option whether it is not the default."""
+        return {
+            f"--{one.name.replace('_', '-')}": getattr(self, one.name) != one.default for one in fields(self)
+        }
+
+    def workload(self) -> "EpisodeWorkload":
+        from irg.bench.speed.workload import EpisodeWorkload
+
+        return EpisodeWorkload(self.preset, self.layers, self.side, self.thought_tokens, self.points)
+
+
+@with_groups
+def speed(
+    work: SpeedWork,
+    *,
     threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
     folder: Annotated[
         Path | None, option("Folder for speed.json, with all details, and speed.png.", "--out")
@@ -71,37 +94,18 @@ def speed(
     Text is compared with the time of reading the weights and caches that every token needs, drawing with
     that of bare products of matrices; 1 is perfect. Calls of kernels are counted, and scaled to 28 layers.
     """
-    from irg.bench.speed.report import compared, read_run
-
+    given = work.given | {"--out": folder is not None}
     if instead := "--compare" if compare is not None else "--cheaper" if cheaper else None:
-        asked = {
-            "--preset": preset != _PRESET,
-            "--layers": layers is not None,
-            "--side": side is not None,
-            "--thought-tokens": thought_tokens is not None,
-            "--points": points is not None,
-            "--episodes": episodes != _EPISODES,
-            "--out": folder is not None,
-            "--cheaper": cheaper and instead == "--compare",
-        }
-        if unread := [name for name, given in asked.items() if given]:
-            raise typer.BadParameter(f"not for {instead}", param_hint=" and ".join(unread))
-    if prompts is not None and instead != "--cheaper":
-        raise typer.BadParameter("it is for --cheaper alone", param_hint="--prompts")
+        _refuse(given | {"--cheaper": cheaper and compare is not None}, f"not for {instead}")
+    if instead != "--cheaper":
+        _refuse({"--prompts": prompts is not None}, "it is for --cheaper alone")
     if compare is not None:
-        pairs = compared(*map(read_run, compare))
-        if as_json:
-            print_json({name: {"before": before, "after": after} for name, before, after in pairs})
-        else:
-            out.print(_comparison(pairs))
+        _compare(*compare, as_json)
         return
     import torch
 
-    from irg.bench.speed.measure import measure
-    from irg.bench.speed.report import details, plot, summary, write
-    from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
-    from irg.model.device import usable_device, usual_dtype
+    from irg.model.device import usable_device
 
     place = usable_device(device)
     torch.set_num_threads(threads)
@@ -111,13 +115,46 @@ def speed(
     if cheaper:
         _cheaper(console, prompts or _PROMPTS, place, dtype, as_json)
         return
-    with console.status("") as status, torch.inference_mode():
+    _measure(work, (place, dtype), folder, as_json)
+
+
+def _refuse(given: dict[str, bool], said: str) -> None:
+    """The options that are given, which nothing reads then."""
+    if unread := [name for name, is_given in given.items() if is_given]:
+        raise typer.BadParameter(said, param_hint=" and ".join(unread))
+
+
+def _compare(before: Path, after: Path, as_json: bool) -> None:
+    from irg.bench.speed.report import compared, read_run
+
+    pairs = compared(read_run(before), read_run(after))
+    if as_json:
+        print_json({name: {"before": old, "after": new} for name, old, new in pairs})
+        return
+    table = Table("", "before", "after", "after / before")
+    for name, old, new in pairs:
+        table.add_row(name, f"{old:,.4g}", f"{new:,.4g}", f"{new / old:.3f}" if old else "")
+    out.print(table)
+
+
+def _measure(
+    work: SpeedWork, where: "tuple[torch.device, str | None]", folder: Path | None, as_json: bool
+) -> None:
+    import torch
+
+    from irg.bench.speed.measure import measure
+    from irg.bench.speed.report import details, plot, summary, write
+    from irg.model.device import usual_dtype
+
+    place, name = where
+    dtype = getattr(torch, name) if name else usual_dtype(place)
+    with (err if as_json else out).status("") as status, torch.inference_mode():
         found = measure(
-            EpisodeWorkload(preset, layers, side, thought_tokens, points),
+            work.workload(),
             place,
-            getattr(torch, dtype) if dtype else usual_dtype(place),
-            episodes,
-            lambda step: status.update(f"{preset}: {step} ..."),
+            dtype,
+            work.episodes,
+            lambda step: status.update(f"{work.preset}: {step} ..."),
         )
     if folder is not None:
         write(details(found), folder / "speed.json")
@@ -237,11 +274,3 @@ def _show(found: dict[str, Any]) -> None:
         ("best reading here", f"{machine['bytes_per_second'] / 1e9:,.1f} GB/s"),
     ):
         out.print(f"{name:34}{value}")
-
-
-def _comparison(pairs: list[tuple[str, float, float]]) -> Table:
-    table = Table("", "before", "after", "after / before")
-    for name, before, after in pairs:
-        ratio = f"{after / before:.3f}" if before else ""
-        table.add_row(name, f"{before:,.4g}", f"{after:,.4g}", ratio)
-    return table

@@ -240,7 +240,7 @@ class Pipeline:
         ImageError for an image that cannot be read, and ValueError for a plan of one turn.
         """
         image = self.settings.clean(read_image(image))
-        plan = plan or self.settings.plan(max(2, self.settings.turns), None, *image.size)
+        plan = plan or self.settings.reflect_plan(*image.size)
         if len(plan.turns) < 2:
             raise ValueError("a plan of 1 turn: expected at least 2, of which the first has the given image")
         (ids,) = self._all_prompt_ids([prompt])
@@ -304,6 +304,8 @@ class Pipeline:
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions in step, each about images of its own: pairs of the
         question's place and its event. See `ask`."""
+        if not questions:
+            raise ValueError("no questions: expected at least one")
         seeds = list(range(len(questions))) if seeds is None else list(map(seed_of, seeds))
         _check_number(questions, seeds, "seeds", "questions")
         ids = [self._prompt_ids(question) for _, question in questions]
