@@ -33,6 +33,16 @@ def test_images_of_a_batch_do_not_touch_each_other(autoencoder: Autoencoder) -> 
     assert torch.allclose(autoencoder.encode(images), alone, rtol=0, atol=1e-5)
 
 
+def test_it_does_not_matter_how_pixels_lie_in_memory() -> None:
+    """Those of pictures lie channels last, which would be computed less exactly."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        autoencoder = Autoencoder(CONFIGS["kl"]).eval().requires_grad_(False)
+        images = torch.rand(1, 3, 64, 64) * 2 - 1
+    last = images.contiguous(memory_format=torch.channels_last)
+    assert not last.is_contiguous() and torch.equal(autoencoder.encode(last), autoencoder.encode(images))
+
+
 def test_scale_and_shift_come_after_sampling() -> None:
     config = CONFIGS["kl"]
     with torch.random.fork_rng():
@@ -118,3 +128,15 @@ def test_pictures_of_one_size_are_encoded_together_and_to_the_same(
             drawn = noise(index, autoencoder.latent_shape(*sizes[index]))[None]
             alone = to_tokens(autoencoder.encode(pixels, drawn if autoencoder.sampled else None), 2)[0]
             assert torch.allclose(together[index], alone, atol=1e-5)
+
+
+def test_what_comes_with_diffusers_says_nothing() -> None:
+    script = (
+        "import logging\n"
+        "from irg.model import tiny\n"
+        "from irg.model.autoencoder import Autoencoder\n"
+        "Autoencoder(tiny().autoencoder)\n"
+        "logging.getLogger('mine').warning('heard')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "heard\n")
