@@ -141,6 +141,7 @@ WITHOUT: dict[Place, str] = {
     "data/rows.py:check_storage": "a byte, to see that the disk is there",
     "model/device.py:free_memory": "what the kernel says",
     "pipeline/episode.py:think": "lines that a model writes",
+    "pipeline/fit.py:memory_of_process": "what the kernel says",
     "pipeline/overview.py:is_overview": _HASHED,
     "pipeline/plans/course.py:wrote": "a text that a model wrote, and a plan's words take apart",
     "pipeline/plans/systems.py:_fetched": "a text, which is held to its hash",
