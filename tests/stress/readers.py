@@ -150,6 +150,11 @@ WITHOUT: dict[Place, str] = {
     "run/storage.py:sync": "nothing is read: the folder is opened to be written through",
     "scorers/clip_t5.py:from_folder": "a configuration that transformers reads",
     "scorers/weights.py:_ends": _HASHED,
+    "serve/images.py:_put": "a field of a form, which tests/serve/malformed.py sends to a server",
+    "serve/page.py:asset": "files of the package, which are sent as they are",
+    "serve/protocol.py:receive": "what a process of ours says",
+    "serve/responses.py:_keep": "what a process of ours says",
+    "serve/responses.py:asked": "what a process of ours said, and was kept in memory",
     "train/export.py:_check_model": "a state: the reader of it has a fuzzer",
     "train/recipes.py:read_recipe": _OWN,
 }
