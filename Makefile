@@ -44,10 +44,12 @@ lint: $(DEV_VENV)/.installed
 mutants: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.mutants $(MUTANTS)
 
-# Half the time for the parsers, half for the commands. STRESS="--only pictures --seed 1" chooses.
+# Half the time for the parsers, half for the commands; then malformed requests to a server.
+# STRESS="--only pictures --seed 1" chooses.
 MINUTES ?= 10
 stress: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.stress --minutes $(MINUTES) $(STRESS)
+	$(DEV_VENV)/bin/python -m tests.serve.malformed --count 10000
 
 # LOAD="--clients 8 --minutes 1 -- --running 8" changes it; what stands after -- is for irg serve.
 load: $(DEV_VENV)/.installed

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from irg.cli.options import ModelChoice, Out, Overrides, Seed, Telling, check_text, default_folder, option
 from irg.cli.order import tell_duration
 from irg.cli.output import EpisodeFolder, report
+from irg.cli.processes import Shared, crew
 
 EXAMPLES = """[bold]Examples[/bold]
   irg edit runs/x/turn2.png "make the square top-right yellow"
@@ -34,6 +36,7 @@ def edit(
             "Of the result, in pixels. Default: the picture's, as the model reads it.", metavar="WIDTHxHEIGHT"
         ),
     ] = None,
+    parallel: Shared = None,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -50,13 +53,18 @@ def edit(
     plan = overrides.apply(settings.edit_plan(*pixels, think))
     source = hashlib.sha256(picture.tobytes()).hexdigest()
     folder = out or default_folder(instruction, seed, source, choice.deciding(plan))
-    with EpisodeFolder(folder) as episode_folder:
-        from irg.cli.episode import record
+    with crew(choice.device, parallel, is_one=True) as us:
+        if us.follows:
+            for _ in choice.load(Console(quiet=True), us.team).edit(picture, instruction, plan, seed):
+                pass
+            return
+        with EpisodeFolder(folder) as episode_folder:
+            from irg.cli.episode import record
 
-        choice.check(plan)
-        tell_duration(choice, plan, telling.console)
-        events = choice.load(telling.console).edit(picture, instruction, plan, seed)
-        trace = record(events, episode_folder, lambda image: None, telling.console)
+            choice.check(plan)
+            tell_duration(choice, plan, telling.console)
+            events = choice.load(telling.console, us.team).edit(picture, instruction, plan, seed)
+            trace = record(events, episode_folder, lambda image: None, telling.console)
     report(folder, trace, telling)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,15 @@ from rich.console import Console
 
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
+from irg.cli.processes import Shared
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from irg.cli.episode import Judge
+    from irg.core.events import Event
     from irg.core.trace import Trace
+    from irg.engine import Team
     from irg.pipeline import Pipeline, Plan, Settings
 
 Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
@@ -49,6 +52,7 @@ class Order:
         ),
     ] = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
+    parallel: Shared = None
     overrides: Overrides
     telling: Telling
     choice: ModelChoice
@@ -75,9 +79,9 @@ class Order:
             return decided
         return [*decided, hashlib.sha256(self.picture.tobytes()).hexdigest()]
 
-    def load(self, prompts: Sequence[str], episodes: int = 1) -> "Pipeline":
+    def load(self, prompts: Sequence[str], episodes: int = 1, team: "Team | None" = None) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
-        draw, and it is said beforehand if a CPU will take long for them."""
+        draw, and it is said beforehand if a CPU will take long for them. `team`: as `ModelChoice.load`."""
         self.check()
         for prompt in prompts:
             self.check_prompt(prompt)
@@ -85,7 +89,7 @@ class Order:
         from irg.pipeline.scenes import OutsideWorldWarning
 
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
-        return self.choice.load(self.telling.console)
+        return self.choice.load(self.telling.console, team)
 
     def tell_duration(self, plan: "Plan", episodes: int = 1) -> None:
         tell_duration(self.choice, plan, self.telling.console, episodes)
@@ -125,7 +129,16 @@ def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Epi
     """Draw and save one episode."""
     from irg.cli.episode import record
 
+    events, judge = _events(order, pipeline, prompt, seed), order.judge(prompt)
+    return record(events, folder, judge, order.telling.console, given=order.picture is not None)
+
+
+def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
+    """Draw what another process of the team draws and keeps."""
+    for _ in _events(order, order.load([prompt], team=team), prompt, seed):
+        pass
+
+
+def _events(order: Order, pipeline: "Pipeline", prompt: str, seed: int) -> "Iterator[Event]":
     asked, picture = (prompt, order.plan(pipeline.settings), seed), order.picture
-    events = pipeline.generate(*asked) if picture is None else pipeline.reflect(picture, *asked)
-    judge = order.judge(prompt)
-    return record(events, folder, judge, order.telling.console, given=picture is not None)
+    return pipeline.generate(*asked) if picture is None else pipeline.reflect(picture, *asked)

@@ -91,6 +91,7 @@ def think(parts: Parts, states: Sequence[State]) -> Steps:
             if fresh := shown[row].more(line.ids, line.finished):
                 yield row, ThoughtDelta(line.turn, fresh)
     assert writing is not None and writing.strands is not None
+    parts.team.agree("thoughts", [line.ids for line in writing.lines])
     thoughts = read_lines(parts, states, writing.lines, writing.strands)
     seconds = time.perf_counter() - started
     for row, (_, done) in enumerate(thoughts):
@@ -133,7 +134,7 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     started = time.perf_counter()
     states, blank = sketches_of(parts, states, turn_plan)
     sketches, total = blank, turn_plan.num_points - 1
-    for sketches in denoise(parts.model, blank, parts.special):
+    for sketches in denoise(parts.model, blank, parts.special, parts.team):
         index = sketches[0].index
         wanted = [
             row

@@ -109,6 +109,7 @@ class Asker:
             self.sizes.room(plan, count),
             _previews(plan, manner.partial_images),
             manner.stops_at_thought,
+            manner.drawing.stop_when_right,
         )
         return self._asked(episode, manner, owner, keeps, count, is_edit=bool(pictures), notes=notes)
 
@@ -131,6 +132,7 @@ class Asker:
             self.sizes.room(plan, count, is_resumed=True),
             _previews(plan, manner.partial_images),
             manner.stops_at_thought,
+            manner.drawing.stop_when_right,
         )
         return self._asked(episode, manner, owner, keeps, count, is_edit=True)
 

@@ -74,9 +74,9 @@ def _put(content: dict[str, Any], name: str, value: str) -> None:
         content[outer][inner[:-1]] = value
     elif name == "guidance":
         try:
-            content[name] = parse_json(value, "guidance")
+            content[name] = parse_json(value, name)
         except ValueError as wrong:
-            raise invalid(str(wrong), name) from wrong
+            raise invalid(f"guidance {value[:80]!r}: expected JSON", name) from wrong
     else:
         content[name] = value
 
