@@ -154,7 +154,6 @@ WITHOUT: dict[Place, str] = {
     "scorers/weights.py:_ends": _HASHED,
     "serve/page.py:asset": "files of the package",
     "serve/images.py:_put": "a field of a request: the reader of JSON has a fuzzer",
-    "serve/page.py:asset": "files of the package, which are sent as they are",
     "serve/protocol.py:receive": "what processes of one server send to one another",
     "serve/responses.py:_keep": "what the server keeps in its memory",
     "serve/responses.py:asked": "what the server keeps in its memory",
