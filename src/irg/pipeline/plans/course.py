@@ -108,6 +108,13 @@ class Course:
             return self.given.inputs[-1].size
         return self.plan.size if isinstance(self.plan.size, tuple) else self.given.size
 
+    @property
+    def why(self) -> str:
+        """Why it has ended, in words."""
+        last = next((one.text for one in reversed(self.made) if one.text is not None), None)
+        fault = f": {last.fault}" if self.ending is Ending.MALFORMED and last and last.fault else ""
+        return f"{self.ending or ''}{fault}"
+
     def wrote(self, text: str, capped: bool = False) -> "Course":
         """After the next step wrote a text."""
         step = self.step

@@ -27,7 +27,7 @@ def walked(
     systems = {
         name: "system" for name, system in {"": plan.system, **plan.systems}.items() if system != "none"
     }
-    given = Given("prompt", systems, (Image.new("RGB", _BLANK),) * count, _BLANK, world)
+    given = Given("prompt", systems, (Image.new("RGB", _BLANK),) * count, size=_BLANK, world=world)
     course, left, lines = Course.begun(plan, given), list(texts), []
     while (step := course.step) is not None:
         name = f"{step.draw if isinstance(step, DrawStep) else step.write}{course.number or ''}"
