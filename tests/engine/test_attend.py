@@ -4,7 +4,7 @@ import torch
 from irg.core import Document, Kind, Segment, SpecialTokens, dense_mask, pack
 from irg.engine import SlotPool, Strand, append, new_strands
 from irg.engine.attend import Lane, Part, StrandAttend, parts_of, text_parts
-from irg.engine.strand import with_room
+from irg.engine.strand import to_draw_behind, with_room
 from irg.model import ModelConfig, UnifiedModel
 from tests.samples import Sampler
 
@@ -106,6 +106,28 @@ def test_a_pass_knows_when_its_strands_were_written_behind(
     assert not attend.is_current
     with pytest.raises(AssertionError, match="written behind"):
         StrandAttend(before, [text_parts(1)])
+
+
+def test_an_image_is_drawn_in_the_margin_as_in_a_slot_of_its_own(
+    double_model: UnifiedModel, special: SpecialTokens
+) -> None:
+    """Behind a beginning, while the whole strand is drawn behind too; the strand stays what it was."""
+    sampler = Sampler(3, double_model.config)
+    texts, noisy = (sampler.text(3), sampler.text(6)), sampler.image(Kind.NOISY, 2, 2)
+    empty = new_strands(SlotPool(double_model), 2, margin=noisy.num_tokens)
+    mains = append(double_model, empty, [texts, texts], special)
+    before = mains[0].slot.slab.pairs[:, :, 0, : mains[0].length].clone()
+    rows = [*mains, *(strand.upto(1) for strand in mains)]
+    packed = pack([Document((noisy,))] * len(rows), special, [strand.position for strand in rows])
+    velocities = []
+    for ready in (to_draw_behind(rows, [noisy.num_tokens] * 4), with_room(rows, [noisy.num_tokens] * 4)):
+        attend = StrandAttend(ready, [parts_of([noisy])] * 4)
+        assert attend.is_current and [place.num_rows for place in attend.places] == [2] * 4
+        velocities.append(double_model.velocity(packed, attend))
+    assert torch.allclose(*velocities, rtol=0, atol=1e-12)
+    assert torch.equal(mains[0].slot.slab.pairs[:, :, 0, : mains[0].length], before)
+    append(double_model, mains[:1], [(sampler.text(1),)], special)
+    assert not attend.is_current
 
 
 def test_keys_and_values_go_straight_into_the_slots(model: UnifiedModel, special: SpecialTokens) -> None:

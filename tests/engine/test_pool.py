@@ -1,4 +1,7 @@
 import pickle
+import resource
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -82,3 +85,25 @@ def test_a_pool_begins_anew_in_another_process(pool: SlotPool) -> None:
     again = pickle.loads(pickle.dumps(pool))
     assert not list(again) and len(list(pool)) == 1 and slots
     assert again.take(1, 4)[0].slab.pairs.shape[0] == slots[0].slab.pairs.shape[0]
+
+
+def test_a_margin_lies_before_the_first_token(pool: SlotPool) -> None:
+    slots = pool.take(2, GROWTH, margin=5)
+    slab = slots[0].slab
+    assert slots[1].margin == 5 and slots[1].room == GROWTH and slab.whole.shape[3] == GROWTH + 5
+    assert slab.pairs[0, 0, 1, 0].data_ptr() == slab.whole[0, 0, 1, 5].data_ptr()
+    del slots
+    assert pool.take(1, GROWTH)[0].slab is slab, "who needs none takes what is there"
+    assert pool.take(1, GROWTH, margin=6)[0].slab is not slab
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_room_that_nobody_writes_to_takes_no_memory(pool: SlotPool) -> None:
+    before = _resident_bytes()
+    slab = pool.reserve(64, 64 * GROWTH)
+    assert slab.whole.nbytes > 2**26 and slab.whole[-1, -1, -1, -1].eq(0).all()
+    assert _resident_bytes() - before < slab.whole.nbytes / 4
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

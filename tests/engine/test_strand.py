@@ -4,7 +4,7 @@ import torch
 from irg.core import Kind, Segment, SpecialTokens
 from irg.engine import SlotPool, Strand, append, copies, longest_beginning, new_strands
 from irg.engine.pool import GROWTH
-from irg.engine.strand import with_room
+from irg.engine.strand import to_draw_behind, with_room
 from irg.model import UnifiedModel
 from tests.engine.outlook import held, outlook
 from tests.samples import Sampler
@@ -104,3 +104,28 @@ def test_the_longest_beginning_counts_only_the_same_segments(
     assert longest_beginning((), (first,)) is None
     twin = Segment(first.kind, first.role, first.data)
     assert longest_beginning(known, (twin,)) is None, "equal, but read by nobody"
+
+
+def test_images_are_drawn_behind_a_beginning_without_a_copy(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    """One at a time in each slot, and none that is larger than the margin."""
+    empty = new_strands(SlotPool(model), 2, margin=6)
+    texts = [(sampler.text(3), sampler.text(5))] * 2
+    ours, theirs = append(model, empty, texts, special)
+    rows = (ours, ours.upto(1), theirs.upto(1))
+    assert to_draw_behind(rows, [6] * 3) == rows
+    first, second = to_draw_behind([ours.upto(1), ours.upto(0)], [6, 6])
+    assert first.slot is ours.slot and second.slot is not ours.slot and second.is_tip
+    (large,) = to_draw_behind([ours.upto(1)], [7])
+    assert large.slot is not ours.slot and large.is_tip
+
+
+def test_a_slot_that_was_outgrown_is_left_for_one_with_the_same_margin(
+    model: UnifiedModel, sampler: Sampler, special: SpecialTokens
+) -> None:
+    (strand,) = append(model, new_strands(SlotPool(model), margin=6), [(sampler.text(3),)], special)
+    (moved,) = with_room([strand], [GROWTH])
+    assert moved.slot is not strand.slot and moved.slot.margin == 6
+    (fork,) = with_room([strand.upto(0)], [4], spare=4)
+    assert fork.slot.margin == 0, "who says what room is wanted asks for no other"

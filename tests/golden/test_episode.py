@@ -107,7 +107,7 @@ def episode(
     reference_autoencoder: Autoencoder,
     tokenizer: Tokenizer,
 ) -> Episode:
-    """By a plan of turns, by the steps that it stands for, and by those that are written out as the method."""
+    """By a plan of turns, by the steps that it stands for, and by those written out as the method."""
     scalars, result = GOLDEN.scalars, Episode()
     settings = Settings(
         system_prompt=scalars["system_prompt"],

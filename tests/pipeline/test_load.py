@@ -23,6 +23,15 @@ def test_what_it_says_of_a_model_is_what_the_loaded_model_says(tmp_path: Path) -
     assert load_pipeline(tmp_path, "cpu", torch.bfloat16).identity == pipeline.identity
 
 
+def test_types_of_arithmetic_have_names(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path)
+    assert load_pipeline(str(folder), "cpu", "float16").parts.model.dtype == torch.float16
+    with pytest.raises(ValueError, match="dtype 'half': expected one of float32, bfloat16, float16"):
+        load_pipeline(folder, dtype="half")
+    with pytest.raises(ValueError, match="offload 'all': expected one of"):
+        load_pipeline(folder, offload="all")
+
+
 def test_no_name_is_the_embedded_model() -> None:
     nameless, named = NamedCheckpoint(device="cpu"), NamedCheckpoint("embedded", "cpu")
     assert nameless.folder == named.folder

@@ -335,6 +335,15 @@ def test_an_edit_may_have_more_turns(pipeline: Pipeline, witness: Witness) -> No
     assert history(witness.sketches[1].main) == "S C1 V1 P2 T2 C2 V2 T3"
 
 
+def test_a_pipeline_shows_itself(pipeline: Pipeline) -> None:
+    shown = pipeline._repr_html_()
+    assert "small" in shown and f"{pipeline.num_parameters:,}" in shown
+    assert "32 \N{MULTIPLICATION SIGN} 32 pixels" in shown and "open" in shown
+    parts = pipeline.parts
+    sly = Pipeline(parts.model, parts.autoencoder, parts.tokenizer, identity={"name": "<script>"})
+    assert "&lt;script&gt;" in sly._repr_html_() and "<script>" not in sly._repr_html_()
+
+
 # The trace
 
 

@@ -308,3 +308,18 @@ def test_steps_say_how_often_the_model_ran(pipeline: Pipeline) -> None:
     steps = [event for _, event in rollout.turn(GUIDED) if isinstance(event, DenoisingStep)]
     # No image branch in turn 1: without an image it would be the main context.
     assert len(steps) == 4 and [one.evaluations for one in rollout.drawn] == [4, 4]
+
+
+def test_the_text_branch_is_drawn_without_another_slot(pipeline: Pipeline) -> None:
+    """Its beginning is read where it lies, whichever turn it is."""
+    guided = replace(PLAIN, guidance=Guidance(2.0, 1.0, (0.0, 1.0)))
+    rollout = begun(pipeline, replace(PLAN, turns=(guided, guided)))
+    pool = rollout.parts.pool
+    for turn in (guided, guided):
+        rollout.look(turn)
+        list(rollout.think())
+        slots = sum(slab.is_free.count(False) for slab in pool)
+        events = rollout.draw(turn)
+        next(events)
+        assert sum(slab.is_free.count(False) for slab in pool) == slots
+        list(events)

@@ -1,7 +1,6 @@
 """`irg generate --prompts FILE`: an episode for each line, in numbered folders, going on where it stopped."""
 
 import json
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,19 +16,16 @@ from irg.cli.errors import is_out_of_memory
 from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
-from irg.cli.overview import is_overview, write_overview
 from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_lines
 from irg.core.trace import Trace
+from irg.pipeline.overview import refuse_all_but_episodes, write_overview
+from irg.pipeline.replay import IDENTITY
 from irg.terminal import err
 
 if TYPE_CHECKING:
     from irg.pipeline import Pipeline
-
-
-_IDENTITY = ("fingerprint", "dtype", "weights")
-"""What makes a model the same, wherever its folder lies."""
 
 
 @dataclass
@@ -54,8 +50,6 @@ class BatchJob:
 
 _LONG = 90
 """Seconds from which on it is said how long the rest will take."""
-_TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
-"""Episodes that are drawn together, and of models with over so many parameters."""
 
 
 def generate_file(
@@ -77,7 +71,7 @@ def generate_file(
         made, outcome = make_writable(folder) if us.is_first else [], BatchOutcome()
         us.wait()
         try:
-            _refuse_foreign(folder)
+            refuse_all_but_episodes(folder)
             order.check()
             waiting = list(_waiting(order, jobs, outcome))
             us.wait()
@@ -103,7 +97,7 @@ def _draw_all(order: Order, jobs: list[BatchJob], batch: int | None) -> BatchOut
     if not jobs:
         return outcome
     pipeline = order.load([], len(jobs))
-    size, began = batch or _usual_batch(pipeline), time.monotonic()
+    size, began = batch or pipeline.usual_batch, time.monotonic()
     for start in range(0, len(jobs), size):
         if start:
             _tell_time(order, start, len(jobs), time.monotonic() - began)
@@ -172,11 +166,6 @@ def _draw_together(
     return [recorder.trace for recorder in recorders if recorder.trace is not None]
 
 
-def _usual_batch(pipeline: "Pipeline") -> int:
-    size = sum(parameter.numel() for parameter in pipeline.parts.model.parameters())
-    return _TOGETHER_LARGE if size > _LARGE else _TOGETHER
-
-
 def _fail(order: Order, job: BatchJob, error: str, outcome: BatchOutcome) -> None:
     said = Text.assemble(f"{job.folder.name} ", (job.prompt, "bold"), ("\n  failed: ", "bold red"), error)
     order.telling.console.print(said)
@@ -197,15 +186,6 @@ def _tell_time(order: Order, done: int, total: int, seconds: float) -> None:
         order.telling.console.print(said, style="dim")
 
 
-def _refuse_foreign(folder: Path) -> None:
-    ours = (path for path in folder.iterdir() if re.fullmatch(r"\d{4,}", path.name) or is_overview(path))
-    foreign = sorted({path.name for path in folder.iterdir()} - {path.name for path in ours})
-    if foreign:
-        raise ValueError(
-            f"{folder} holds {foreign[0]!r}, which is no numbered episode: choose another folder with --out"
-        )
-
-
 def _is_done(order: Order, job: BatchJob) -> bool:
     """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
     try:
@@ -214,8 +194,8 @@ def _is_done(order: Order, job: BatchJob) -> bool:
         return False  # absent, or not whole: it is drawn, which also replaces what is there
     checkpoint = order.choice.checkpoint
     plan = json.loads(json.dumps(order.plan(checkpoint.settings).as_json()))
-    wanted = job.prompt, job.seed, plan, [checkpoint.identity.get(name) for name in _IDENTITY]
-    return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in _IDENTITY])
+    wanted = job.prompt, job.seed, plan, [checkpoint.identity.get(name) for name in IDENTITY]
+    return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in IDENTITY])
 
 
 def _print_outcome(order: Order, outcome: BatchOutcome) -> None:

@@ -41,6 +41,7 @@ class Turn:
     thought: str | None
     image: Image.Image
     verdict: Verdict | None = None
+    """What a judge said, where there was one."""
     capped: bool = False
     """The thought was ended by the length cap."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -62,7 +63,9 @@ class Trace:
     seed: int
     system_prompt: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    """The plan that it was made by, as JSON (`Plan.from_json`)."""
     model: dict[str, Any] = field(default_factory=dict)
+    """What the model was: its name, the fingerprint of its weights, device, type, versions."""
     source: Image.Image | None = None
     """The image that was edited, if this was an edit."""
     questions: tuple[tuple[str, str], ...] = ()
@@ -86,7 +89,8 @@ class Trace:
         return self.turns[-1].image
 
     def save(self, folder: str | Path) -> None:
-        """Write `trace.json` and the images; the JSON comes last, so that a folder with it is whole."""
+        """Write `trace.json` and the images, as PNG; the JSON comes last, so that a folder with it is whole.
+        The folder is made if need be. Raises OSError where it cannot be written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if self.source is not None:
@@ -100,7 +104,7 @@ class Trace:
     def load(cls, folder: str | Path) -> "Trace":
         """Read a saved trace, by its folder or its `trace.json`.
 
-        Raises ValueError when there is none, or one of another version.
+        Raises ValueError when there is none, or one of another version, and ImageError for a broken image.
         """
         folder = Path(folder)
         if folder.name == FILE and not folder.is_dir():
@@ -121,6 +125,12 @@ class Trace:
             ending=saved.ending,
             **{name: getattr(saved, name) for name in _PARTS if name not in ("questions", "modes")},
         )
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        from irg.core.shown import html_of
+
+        return html_of(self)
 
     def _as_json(self) -> dict[str, Any]:
         return {

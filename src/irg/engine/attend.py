@@ -109,12 +109,14 @@ class StrandAttend:
     """Attention of a pass whose row r goes on from `strands[r]` with the parts `rows[r]`.
 
     The strands are at the tips of slots of their own (`with_room`), and the packed row holds their new tokens
-    in the same order. It can be run any number of times, as drawing does: tips are not moved.
+    in the same order. It can be run any number of times, as drawing does: tips are not moved. An image that
+    is drawn can also go on from a beginning, in the margin of its slot (`to_draw_behind`).
     """
 
     def __init__(self, strands: Sequence[Strand], rows: Sequence[Parts]) -> None:
-        assert all(strand.is_tip for strand in strands), "a strand that has been written behind"
         self.strands = tuple(strands)
+        self.behind = [strand for strand in strands if strand.is_tip]
+        """The others are drawn behind in margins, and stay what they are."""
         counts = [[_count(parts, lane) for lane in Lane] for parts in rows]
         texts = sum(count[Lane.TEXT] for count in counts)
         at = [0, texts, 0]
@@ -127,7 +129,7 @@ class StrandAttend:
     @property
     def is_current(self) -> bool:
         """Whether nobody has written behind the strands since: else running it would overwrite that."""
-        return all(strand.is_tip for strand in self.strands)
+        return all(strand.is_tip for strand in self.behind)
 
     def __call__(
         self, layer: int, understood: Projected | None, generated: Projected | None
@@ -198,7 +200,7 @@ def _alike(strands: Sequence[Strand], rows: Sequence[Parts]) -> Iterator[tuple[i
 
 def _continues(strands: Sequence[Strand], rows: Sequence[Parts], first: int, row: int) -> bool:
     ours, theirs = strands[row], strands[first]
-    if rows[row] != rows[first] or ours.slot.slab is not theirs.slot.slab:
+    if rows[row] != rows[first] or ours.slot.slab is not theirs.slot.slab or ours.is_tip != theirs.is_tip:
         return False
     if ours.slot.row - theirs.slot.row != row - first:
         return False
@@ -213,13 +215,21 @@ def _places(
 ) -> Iterator[_Place]:
     """The parts of rows that are alike; `at` says where their tokens begin in the lanes."""
     slab, row, length = strands[0].slot.slab, strands[0].slot.row, strands[0].length
-    pairs = slab.pairs[:, :, row : row + len(strands)].flatten(0, 1)
+    pairs = slab.whole[:, :, row : row + len(strands)].flatten(0, 1)
+    # New tokens lie behind the strand, or right before it, at the end of the margin.
+    if strands[0].is_tip:
+        pairs, tip = pairs[:, :, slab.margin :], length
+    else:
+        num_new = parts[-1].sees
+        is_image = len(parts) == 2 and parts[-1].lane is Lane.LATENT
+        assert is_image and num_new <= slab.margin, "a strand that has been written behind"
+        pairs, tip = pairs[:, :, slab.margin - num_new :], 0
     if any(strand.length != length for strand in strands):
         yield _ragged(strands, pairs, at[Lane.TEXT])
         return
     offsets = [0, 0, 0]
     for part in parts:
-        first, step = length + part.slots[0], part.slots[1]
+        first, step = tip + part.slots[0], part.slots[1]
         end = length + part.sees
         mask, is_causal = None, False
         if part.causal:

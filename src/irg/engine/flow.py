@@ -18,7 +18,7 @@ from irg.core.values import check_number
 from irg.engine.attend import StrandAttend, parts_of
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.engine.saving import EXACT, Known, Saving, with_known
-from irg.engine.strand import Strand, with_room
+from irg.engine.strand import Strand, to_draw_behind
 from irg.model import UnifiedModel
 
 MOST_POINTS = 1000
@@ -176,7 +176,7 @@ class _Pass:
         self.numbers = [number for _, number in rows]
         self.grids = [sketches[number].grid for number in self.numbers]
         documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in self.grids]
-        ready = with_room(self.strands, [document.num_tokens for document in documents])
+        ready = to_draw_behind(self.strands, [document.num_tokens for document in documents])
         packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
         self.attend = StrandAttend(ready, [parts_of(document.segments) for document in documents])
         self.ropes = model.ropes(packed)

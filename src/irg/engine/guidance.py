@@ -30,15 +30,20 @@ class Renorm(StrEnum):
 
 @dataclass(frozen=True)
 class Guidance:
-    """A scale per branch (1 is off), the times lo < t <= hi at which guidance is on, and the renorm."""
+    """A scale per branch (1 is off), the times lo < t <= hi at which guidance is on, and the renorm. Raises
+    ValueError for what is none of these."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     text_scale: float = 4.0
+    """How far to push away from what would be drawn without the newest text."""
     image_scale: float = 1.0
+    """How far to push away from what would be drawn without the images."""
     interval: tuple[float, float] = (0.4, 1.0)
+    """Times between 0, the image, and 1, the noise."""
     renorm: Renorm = Renorm.GLOBAL
     renorm_min: float = 0.0
+    """To no less than this share of its length is anything scaled."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renorm", chosen("renorm", self.renorm, Renorm))
@@ -55,6 +60,7 @@ class Guidance:
         object.__setattr__(self, "interval", tuple(self.interval))
 
     def is_on(self, timestep: float) -> bool:
+        """Whether there is guidance at this time."""
         return self.interval[0] < timestep <= self.interval[1]
 
 

@@ -4,12 +4,22 @@ A slab is one block of memory of so many rows, and a slot is one of its rows. Ne
 needs more room takes another slot. A slot is given back when nobody holds it any more, and a slab goes when
 none of its slots is held, so nothing is ever closed by hand.
 
-Shape suffixes: L layers, R rows, S slots for tokens, G key/value heads, K head width.
+A slot can have a margin before its first token. Attention does not care in which order keys lie, so an image
+is drawn there behind any beginning of what the slot holds, such as the text branch of guidance, and nothing
+is copied for it.
+
+A pool belongs to one thread, and so does all that goes on in it: strands of one pool are never read, written
+behind or let go by two threads at a time. A server has one worker, which puts the batches together.
+
+Shape suffixes: L layers, R rows, S slots for tokens (with the margin), G key/value heads, K head width, B
+bytes.
 """
 
 from collections.abc import Iterator
+from math import prod
 from weakref import WeakSet
 
+import numpy as np
 import torch
 
 from irg.model import UnifiedModel
@@ -21,13 +31,14 @@ GROWTH = 256
 class Slab:
     """Rows of equal room: keys and values of all layers, [L, 2, R, S, G, K]."""
 
-    def __init__(self, pool: "SlotPool", num_rows: int, room: int) -> None:
-        self.pool, decoder = pool, pool.model.config.decoder
-        # Zeros take no memory on a CPU before they are written to. A plain tensor, in whatever mode it is
-        # made, can be written to in every mode.
+    def __init__(self, pool: "SlotPool", num_rows: int, room: int, margin: int = 0) -> None:
+        self.pool, self.margin, decoder = pool, margin, pool.model.config.decoder
+        shape = (decoder.num_layers, 2, num_rows, margin + room, decoder.num_kv_heads, decoder.head_width)
+        # A plain tensor, in whatever mode it is made, can be written to in every mode.
         with torch.inference_mode(False):
-            shape = (decoder.num_layers, 2, num_rows, room, decoder.num_kv_heads, decoder.head_width)
-            self.pairs = torch.zeros(shape, device=pool.model.device, dtype=pool.model.dtype)
+            self.whole = _zeros(shape, pool.model.dtype, pool.model.device)
+            self.pairs = self.whole[:, :, :, margin:]
+            """Without the margins: where tokens are counted from 0."""
         self.is_free = [True] * num_rows
         self.used = [0] * num_rows
         """How far each row has been written to since it was last clean."""
@@ -54,6 +65,14 @@ class Slab:
         return tuple(Slot(self, row) for row in range(first, first + num))
 
 
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """On a CPU they take no memory before they are written to, which those of torch do."""
+    if device.type != "cpu":
+        return torch.zeros(shape, device=device, dtype=dtype)
+    zero_B = torch.from_numpy(np.zeros(prod(shape) * dtype.itemsize, np.uint8))
+    return zero_B.view(dtype).view(shape)
+
+
 class Slot:
     """A row of a slab, held by the strands that are views of it.
 
@@ -71,9 +90,13 @@ class Slot:
     def room(self) -> int:
         return self.slab.room
 
+    @property
+    def margin(self) -> int:
+        return self.slab.margin
+
 
 class SlotPool:
-    """Slots for the contexts of one model."""
+    """Slots for the contexts of one model, for one thread."""
 
     def __init__(self, model: UnifiedModel) -> None:
         self.model = model
@@ -86,15 +109,17 @@ class SlotPool:
     def __iter__(self) -> Iterator[Slab]:
         return iter(self._slabs)
 
-    def reserve(self, num_rows: int, room: int) -> Slab:
+    def reserve(self, num_rows: int, room: int, margin: int = 0) -> Slab:
         """A slab that is there before it is needed, for as long as the caller holds it."""
-        slab = Slab(self, num_rows, -(-room // GROWTH) * GROWTH)
+        slab = Slab(self, num_rows, -(-room // GROWTH) * GROWTH, margin)
         self._slabs.add(slab)
         return slab
 
-    def take(self, num_rows: int, room: int) -> tuple[Slot, ...]:
-        """Neighbouring slots with room for so many tokens each, of a slab that has them or of a new one."""
-        for slab in sorted(self._slabs, key=lambda slab: slab.room):
-            if slab.room >= room and (first := slab.run_of(num_rows)) is not None:
+    def take(self, num_rows: int, room: int, margin: int = 0) -> tuple[Slot, ...]:
+        """Neighbouring slots with room for so many tokens each, and so many before them, of a slab that has
+        them or of a new one."""
+        for slab in sorted(self._slabs, key=lambda slab: (slab.room, slab.margin)):
+            fits = slab.room >= room and slab.margin >= margin
+            if fits and (first := slab.run_of(num_rows)) is not None:
                 return slab.take(first, num_rows)
-        return self.reserve(num_rows, room).take(0, num_rows)
+        return self.reserve(num_rows, room, margin).take(0, num_rows)

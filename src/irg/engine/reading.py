@@ -16,11 +16,11 @@ def append(
     strands: Sequence[Strand],
     documents: Sequence[tuple[Segment, ...]],
     special: SpecialTokens,
-    spare: int = 0,
+    spare: int | None = None,
 ) -> tuple[Strand, ...]:
     """Let every strand read some more segments; NOISY ones are refused, since nothing may see those later.
 
-    Strands that have to go to another slot for it ask for `spare` room besides.
+    Strands that have to go to another slot for it ask for `spare` room besides (`with_room`).
     """
     if len(documents) != len(strands):
         raise ValueError(f"{len(documents)} documents for {len(strands)} strands")

@@ -28,13 +28,16 @@ _NUM_BINS = (0x3F80 << 16 >> _DROPPED_BITS) + 1
 
 @dataclass(frozen=True)
 class TextSampling:
-    """How tokens are chosen. Temperature 0 is greedy; `max_tokens` does not count the delimiters."""
+    """How tokens are chosen. Raises ValueError for numbers that are none of these."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in traces as it is
 
     temperature: float = 0.3
+    """0 is greedy: always the likeliest token."""
     top_p: float = 1.0
+    """Of the likeliest tokens that have this share together; above 0, 1 leaves none out."""
     max_tokens: int = 1000
+    """The longest text; its delimiters do not count."""
 
     def __post_init__(self) -> None:
         if self.temperature != 0:

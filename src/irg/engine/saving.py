@@ -46,6 +46,7 @@ class Saving:
 
     @property
     def is_exact(self) -> bool:
+        """Whether nothing is saved."""
         return self == EXACT
 
     def evaluates(self, index: int) -> bool:

@@ -4,7 +4,8 @@ A strand is a view of a slot: so many tokens of it. Appending returns a longer s
 what it was, so every beginning of a strand is a fork that costs nothing, and the text branch of guidance is
 simply the strand from before. Whoever goes on from the tip of a slot writes in place. Whoever goes on from
 anywhere else, or runs out of room, or shares the tip with another row of the same batch, goes on in a slot of
-its own, to which the beginning is copied once (`with_room`). So nothing that is held ever becomes invalid.
+its own, to which the beginning is copied once (`with_room`). So nothing that is held ever becomes invalid. An
+image, which is seen by nobody else, is drawn behind a beginning without a copy: in the slot's margin.
 
 A batch is a tuple of strands, put together for each pass; they may have read different things.
 """
@@ -45,14 +46,16 @@ class Strand:
         return Strand(self.slot, self.slot.tip, self.position + advance, self.history + segments)
 
 
-def new_strands(pool: SlotPool, num: int = 1, room: int = GROWTH) -> tuple[Strand, ...]:
-    """So many strands that have read nothing, with room for so many tokens each."""
-    return tuple(Strand(slot) for slot in pool.take(num, room))
+def new_strands(pool: SlotPool, num: int = 1, room: int = GROWTH, margin: int = 0) -> tuple[Strand, ...]:
+    """So many strands that have read nothing, with room for so many tokens each, and for so many before
+    them."""
+    return tuple(Strand(slot) for slot in pool.take(num, room, margin))
 
 
-def copies(strand: Strand, num: int, room: int = GROWTH) -> tuple[Strand, ...]:
-    """So many strands that have read the same, in neighbouring slots with room for so many tokens each."""
-    slots = strand.slot.slab.pool.take(num, max(room, strand.length))
+def copies(strand: Strand, num: int, room: int = GROWTH, margin: int = 0) -> tuple[Strand, ...]:
+    """So many strands that have read the same, in neighbouring slots with room for so many tokens each, and
+    for so many before them."""
+    slots = strand.slot.slab.pool.take(num, max(room, strand.length), margin)
     return tuple(_moved(strand, slot) for slot in slots)
 
 
@@ -69,29 +72,50 @@ def longest_beginning(strands: Sequence[Strand], history: tuple[Segment, ...]) -
     return best
 
 
-def with_room(strands: Sequence[Strand], num_new: Sequence[int], spare: int = 0) -> tuple[Strand, ...]:
+def with_room(
+    strands: Sequence[Strand], num_new: Sequence[int], spare: int | None = None
+) -> tuple[Strand, ...]:
     """The same strands, each at the tip of a slot that no other has, with room for so many more tokens.
 
     Those that have that stay where they are; the others go to neighbouring slots, with a copy of what they
-    hold, and `spare` room besides.
+    hold, and `spare` room besides. Where nothing is said of that, they go on as they began: with a margin.
     """
+    return _placed(strands, num_new, spare, frozenset())
+
+
+def to_draw_behind(strands: Sequence[Strand], num_new: Sequence[int]) -> tuple[Strand, ...]:
+    """The same strands for images of so many tokens, which nobody will see: those that are beginnings stay
+    where they are if the margin of their slot is large enough and nobody else's."""
+    margins: dict[int, int] = {}
+    for row, (strand, num) in enumerate(zip(strands, num_new, strict=True)):
+        if not strand.is_tip and num <= strand.slot.margin:
+            margins.setdefault(id(strand.slot), row)
+    return _placed(strands, num_new, 0, frozenset(margins.values()))
+
+
+def _placed(
+    strands: Sequence[Strand], num_new: Sequence[int], spare: int | None, fixed: frozenset[int]
+) -> tuple[Strand, ...]:
+    """As `with_room`; the `fixed` rows stay as they are."""
     tips = Counter(id(strand.slot) for strand in strands if strand.is_tip)
     needed = [strand.length + num for strand, num in zip(strands, num_new, strict=True)]
-    moving = [
-        row
-        for row, (strand, room) in enumerate(zip(strands, needed, strict=True))
-        if not strand.is_tip or tips[id(strand.slot)] > 1 or room > strand.slot.room
-    ]
+    free = [row for row in range(len(strands)) if row not in fixed]
+    moving = [row for row in free if _must_move(strands[row], tips, needed[row])]
     ready = list(strands)
     if moving:
-        room = max(_room_after(strands[row], needed[row]) for row in moving) + spare
-        slots = strands[0].slot.slab.pool.take(len(moving), room)
+        room = max(_room_after(strands[row], needed[row]) for row in moving) + (spare or 0)
+        margin = max(strands[row].slot.margin for row in moving) if spare is None else 0
+        slots = strands[0].slot.slab.pool.take(len(moving), room, margin)
         for row, slot in zip(moving, slots, strict=True):
             ready[row] = _moved(strands[row], slot)
-    for strand, room in zip(ready, needed, strict=True):
-        slab, row = strand.slot.slab, strand.slot.row
-        slab.used[row] = max(slab.used[row], room)
+    for row in free:
+        slot = ready[row].slot
+        slot.slab.used[slot.row] = max(slot.slab.used[slot.row], needed[row])
     return tuple(ready)
+
+
+def _must_move(strand: Strand, tips: Counter[int], needed: int) -> bool:
+    return not strand.is_tip or tips[id(strand.slot)] > 1 or needed > strand.slot.room
 
 
 def _room_after(strand: Strand, needed: int) -> int:

@@ -52,6 +52,12 @@ def room_for(parts: Parts, plan: Plan, num_tokens: int) -> int:
     return num_tokens + thoughts + (len(plan.turns) - 1) * (clean + view) + drawn
 
 
+def margin_for(parts: Parts, plan: Plan) -> int:
+    """Tokens of an image that is also drawn behind a beginning, as the text branch of guidance is."""
+    is_guided = any(turn.guidance.text_scale != 1.0 for turn in plan.turns)
+    return plan.grid(parts.model.config).num_tokens + DELIMITERS if is_guided else 0
+
+
 def read_texts(parts: Parts, states: Sequence[State], texts: Sequence[tuple[int, ...]], role: Role) -> States:
     """Texts of the turn that each state is in."""
     documents = [

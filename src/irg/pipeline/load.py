@@ -17,6 +17,9 @@ from irg.pipeline.pipeline import Pipeline
 from irg.pipeline.settings import Settings
 from irg.prep import Tokenizer
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""Types of arithmetic by name."""
+
 
 @dataclass(frozen=True)
 class NamedCheckpoint:
@@ -83,10 +86,29 @@ class NamedCheckpoint:
 def load_pipeline(
     model: str | Path | None = None,
     device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     quantize: str = "none",
+    offload: str = "none",
 ) -> Pipeline:
-    """Load a model by folder or hub id, or the embedded one (None); see `NamedCheckpoint`."""
+    """Load a model: a checkpoint folder, one of its files of weights, a hub id (`owner/name`, perhaps with
+    `@revision` or `/model.safetensors`), or the embedded model (None).
+
+    `device` None takes a GPU if there is one; `dtype` ("float32", "bfloat16", "float16") None takes bfloat16
+    there and float32 on a CPU. `quantize` ("int8", "fp8", "nf4") holds the experts' projections in few bits,
+    `offload` ("parts", "experts") lets weights wait in the machine's memory. Raises ValueError for what is no
+    checkpoint, with all that is wrong with it, and for names that are none of these.
+    """
     return NamedCheckpoint(
-        None if model is None else str(model), device, dtype, chosen("quantize", quantize, Quantize)
+        None if model is None else str(model),
+        device,
+        dtype_of(dtype),
+        chosen("quantize", quantize, Quantize),
+        chosen("offload", offload, Offload),
     ).load()
+
+
+def dtype_of(named: torch.dtype | str | None) -> torch.dtype | None:
+    """The type of arithmetic that is named. Raises ValueError for the name of any other."""
+    if isinstance(named, str) and named not in DTYPES:
+        raise ValueError(f"dtype {named!r}: expected one of {', '.join(DTYPES)}")
+    return getattr(torch, named) if isinstance(named, str) else named

@@ -17,7 +17,15 @@ from irg.engine import Draws, SeededDraws, SlotPool, Strand, TextSampling, appen
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.answer import Answered, Shown, pictures_of
-from irg.pipeline.episode import RowEvent, States, read_images, read_texts, room_for, think
+from irg.pipeline.episode import (
+    RowEvent,
+    States,
+    margin_for,
+    read_images,
+    read_texts,
+    room_for,
+    think,
+)
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.runner import PlanRun
 from irg.pipeline.plans.start import PlanOrder, begin, settled, system_prompt_of
@@ -28,11 +36,14 @@ from irg.pipeline.settings import Plan, Settings
 from irg.pipeline.state import Parts, State
 from irg.pipeline.steering import Revise, Steering, Until, follow, think_of
 from irg.prep import Tokenizer
+from irg.report.page import fill
 
 AnyPlan = Plan | StepPlan | str | Path
 """A plan of turns, a plan of steps, the name of one that comes with irg, or its file."""
 _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
+
+_EXAMPLE = "a green star above a yellow circle"
 
 
 class Pipeline:
@@ -59,10 +70,27 @@ class Pipeline:
         return self.parts.settings
 
     @property
+    def num_parameters(self) -> int:
+        """How many numbers the model has, without its autoencoder."""
+        return sum(parameter.numel() for parameter in self.parts.model.parameters())
+
+    @property
     def usual_batch(self) -> int:
         """So many episodes are drawn together where nobody says how many."""
-        num = sum(parameter.numel() for parameter in self.parts.model.parameters())
-        return _TOGETHER_LARGE if num > _LARGE else _TOGETHER
+        return _TOGETHER_LARGE if self.num_parameters > _LARGE else _TOGETHER
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        model, settings = self.parts.model, self.settings
+        facts = [
+            ("parameters", f"{self.num_parameters:,}"),
+            ("runs on", f"{model.device}, {str(model.dtype).removeprefix('torch.')}"),
+            ("draws", f"{settings.width} \N{MULTIPLICATION SIGN} {settings.height} pixels"),
+            ("turns", f"{settings.turns}{'' if settings.thinks else ', without thoughts'}"),
+            ("world", "plain shapes only" if settings.world else "open"),
+        ]
+        content = {"name": self.identity.get("name", "a model"), "facts": facts, "example": _EXAMPLE}
+        return fill("pipeline/pipeline.html", content)
 
     def __call__(
         self,
@@ -294,9 +322,9 @@ class Pipeline:
         """Stream the answer to a question about an image, about several (a list, in their order), or about
         none (an empty list).
 
-        With `think`, it begins with a thought between <think> and </think>. `sampling` None is greedy, up to
-        as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a question
-        that is empty or too long, and ImageError for an image that cannot be read.
+        With `think`, it begins with a thought between `<think>` and `</think>`. `sampling` None is greedy, up
+        to as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a
+        question that is empty or too long, and ImageError for an image that cannot be read.
         """
         for _, event in self.ask_batch([(shown, question)], [seed], think, sampling):
             yield event
@@ -398,7 +426,8 @@ class Pipeline:
         self, system: Strand, plan: Plan, traces: Sequence[Trace], draws: Sequence[Draws], room: int
     ) -> States:
         """Episodes in their first turn that share what was read so far, with room for so many tokens each."""
-        strands, num = copies(system, len(draws), room), len(system.history)
+        strands = copies(system, len(draws), room, margin_for(self.parts, plan))
+        num = len(system.history)
         return tuple(
             State(strand, plan, own, trace, num_before=num, turn=1)
             for strand, own, trace in zip(strands, draws, traces, strict=True)

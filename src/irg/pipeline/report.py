@@ -19,11 +19,14 @@ _SMALL = 448
 """Pictures up to so many pixels wide are not enlarged further than this."""
 
 
-def save_episode(trace: Trace, folder: Path) -> None:
+def save_episode(trace: Trace, folder: str | Path) -> None:
     """Save the trace with its strip and page, in place of the episode that the folder held before, if any.
 
-    All is made in a hidden folder first and then moved, `trace.json` last: whoever sees that sees it all.
+    It then holds trace.json, turn1.png, turn2.png, ..., strip.png and index.html, and source.png of an edit.
+    Raises OSError where it cannot be written. All is made in a hidden folder first
+    and then moved, `trace.json` last: whoever sees that sees it all.
     """
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=_STAGING))
     try:

@@ -50,6 +50,7 @@ class Rollout:
 
     @property
     def place(self) -> States:
+        """Where it stands now, for `back`."""
         return self.states
 
     def back(self, place: States, draws: Sequence[Draws] | None = None) -> None:
@@ -92,7 +93,8 @@ class Rollout:
         )
 
     def give(self, images: Sequence[Image.Image]) -> None:
-        """Take given images for those of this turn, as if they had been drawn."""
+        """Take given images for those of this turn, as if they had been drawn. Raises ValueError unless there
+        is one for each episode."""
         if len(images) != len(self.states):
             raise ValueError(f"{len(images)} images for {len(self.states)} episodes")
         self.states = tuple(

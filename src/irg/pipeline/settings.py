@@ -49,7 +49,9 @@ class TurnPlan:
     think: bool
     guidance: Guidance
     num_points: int
+    """Time points of drawing; as many steps less one."""
     shift: float
+    """How far they lie towards the noise; 1 is evenly."""
     clean: bool = True
     view: bool = True
     saving: Saving = EXACT
@@ -66,7 +68,7 @@ class TurnPlan:
         return sum(1 + branches * self.guidance.is_on(time) for time in times)
 
     def as_json(self) -> dict[str, Any]:
-        """Where nothing is saved that is not said: it is the plan it always was."""
+        """As JSON. Where nothing is saved that is not said: it is the plan it always was."""
         content = asdict(self)
         if self.saving.is_exact:
             del content["saving"]
@@ -85,8 +87,10 @@ class Plan:
 
     turns: tuple[TurnPlan, ...]
     width: int
+    """Of the images, in pixels, as a multiple of what the model draws with a token."""
     height: int
     text: TextSampling
+    """How thoughts are written."""
     preview_every: int = 0
     system_prompt: str | None = None
     """What is read first, in the place of the checkpoint's; empty for nothing."""
@@ -117,7 +121,7 @@ class Plan:
         return settings.system_prompt if any(turn.think for turn in self.turns) else ""
 
     def as_json(self) -> dict[str, Any]:
-        """What a trace keeps of it, of which `from_json` makes it again."""
+        """What a trace keeps of it, as JSON, of which `from_json` makes it again."""
         content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
         if self.system_prompt is None:
             del content["system_prompt"]
@@ -199,14 +203,22 @@ class Settings(BaseSettings):
     """The recipe file of a checkpoint folder. The defaults are those of the BAGEL family."""
 
     system_prompt: str = THINK_PROMPT
+    """What tells the model to think; it is read where there are thoughts."""
     width: int = 1024
+    """Of the images, in pixels."""
     height: int = 1024
     num_points: int = 50
+    """Time points of drawing an image; as many steps less one."""
     shift: float = 3.0
+    """How far the time points lie towards the noise; 1 is evenly."""
     first: Guidance = Guidance()
+    """Of the first turn."""
     later: Guidance = _LATER
+    """Of the turns after it."""
     edit: Guidance = _LATER
+    """Of edits."""
     edit_thinks: bool = False
+    """Whether an edit begins with a thought."""
     ask_prompt: str = ASK_PROMPT
     """What tells the model to think before it answers a question, where that is wanted."""
     clean: Resize = Resize(max_side=1024, min_side=512, stride=16)
@@ -218,9 +230,13 @@ class Settings(BaseSettings):
     thinks: bool = True
     """Whether an episode of one turn begins with a thought; one of more always does."""
     temperature: float = 0.3
+    """Of thoughts; 0 always takes the likeliest token."""
     top_p: float = 1.0
+    """Thoughts are written of the likeliest tokens that have this share together."""
     max_thought_tokens: int = 1000
+    """A longer thought is cut, which `Turn.capped` tells."""
     max_prompt_tokens: int = Field(default=4096, ge=1)
+    """A longer prompt is refused."""
     world: Literal["scenes"] | None = None
     """The closed world of prompts that the model knows, if it knows no other."""
     scores: dict[str, Any] = Field(default_factory=dict)
@@ -234,7 +250,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_folder(cls, folder: Path) -> "Settings":
-        """The folder's own recipe, or the defaults if it has none."""
+        """The folder's own recipe, or the defaults if it has none. Raises ValueError for one that is none."""
         path = folder / FILE
         if not path.exists():
             return cls()
@@ -247,6 +263,7 @@ class Settings(BaseSettings):
         return cls.from_folder(added.path if added and (added.path / FILE).exists() else folder.path)
 
     def save(self, folder: Path) -> None:
+        """Write `irg.json` into a folder that is there, with all that is other than the defaults."""
         content = self.model_dump(mode="json", exclude_defaults=True)
         write_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
@@ -268,7 +285,8 @@ class Settings(BaseSettings):
         width: int | None = None,
         height: int | None = None,
     ) -> Plan:
-        """The checkpoint's usual plan; for so many turns, with or without thoughts, where that is given."""
+        """The checkpoint's usual plan; for so many turns (images), with or without thoughts, in this size in
+        pixels, where that is given. Raises ValueError for what makes none."""
         turns = self.turns if turns is None else turns
         check_number("turns", turns, 1, MOST_TURNS, whole=True)
         think = self.thinks or turns > 1 if think is None else think
@@ -282,6 +300,7 @@ class Settings(BaseSettings):
         )
 
     def edit_plan(self, width: int, height: int, think: bool | None = None) -> Plan:
+        """The usual plan of an edit, whose result has this size in pixels. Raises ValueError for none."""
         turn = TurnPlan(self.edit_thinks if think is None else think, self.edit, self.num_points, self.shift)
         return Plan((turn,), width, height, self.text_sampling())
 
@@ -290,4 +309,5 @@ class Settings(BaseSettings):
         return TextSampling(0.0, self.top_p, self.max_thought_tokens)
 
     def text_sampling(self) -> TextSampling:
+        """How thoughts are written."""
         return TextSampling(self.temperature, self.top_p, self.max_thought_tokens)

@@ -1,7 +1,10 @@
+import time
+
 import pytest
 import torch
 
 from irg.bench.speed import measure
+from irg.bench.speed.clock import Clock
 from irg.bench.speed.measure import DRAWING, TEXT, Speed
 from irg.bench.speed.workload import EpisodeWorkload
 
@@ -41,3 +44,25 @@ def test_peak_memory_is_that_of_episodes_alone(monkeypatch: pytest.MonkeyPatch) 
         found = measure.measure(load, torch.device("cpu"), torch.float32, 2, order.append)
     assert order.count("peak") == 1 and order.index("peak") < order.index("bare products and reading")
     assert found.peak_bytes == order.index("peak") + 1
+
+
+def test_limits_are_measured_between_the_turns_of_all_episodes_but_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    measured = measure.MachineLimits.measure
+    monkeypatch.setattr(
+        measure.MachineLimits, "measure", lambda self: order.append("limit") or measured(self)
+    )
+    load = EpisodeWorkload("tiny", layers=1, thought_tokens=4, points=2, system_tokens=9, prompt_tokens=4)
+    with torch.inference_mode():
+        measure.measure(load, torch.device("cpu"), torch.float32, 2, order.append)
+    first, second = order.index("episode 1 of 2"), order.index("episode 2 of 2")
+    assert order[first:second].count("limit") == 1 and order[second:].count("limit") == 2
+
+
+def test_what_is_left_out_belongs_to_no_phase() -> None:
+    phases = measure._Phases(Clock(torch.device("cpu")))
+    phases.leave_out(lambda: time.sleep(0.2))
+    phases.end("next")
+    assert phases.taken["next"].wall < 0.2

@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import pytest
 import torch
 
@@ -31,12 +33,16 @@ def test_texts_are_as_long_as_they_are_said_to_be() -> None:
     assert tokenizer.special.text_end == 301
 
 
-def test_thoughts_never_end_early() -> None:
+def test_thoughts_hold_no_delimiters_and_never_end_early() -> None:
     pipeline = SMALL.pipeline(CPU, torch.float32)
     rollout = pipeline.rollout([SMALL.prompt], SMALL.plan, [SeededDraws(1)])
     rollout.look(SMALL.plan.turns[0])
     done = [event for _, event in rollout.think() if isinstance(event, ThoughtDone)]
     assert [(one.num_tokens, one.capped, one.reencoded) for one in done] == [(5, True, False)]
+    special = pipeline.parts.special
+    hidden = torch.randn(100, pipeline.parts.model.config.decoder.width)
+    chosen = set(pipeline.parts.model.logits(hidden).argmax(dim=-1).tolist())
+    assert chosen.isdisjoint(astuple(special))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from statistics import median
 from typing import ClassVar
 
 import torch
@@ -12,23 +13,28 @@ from irg.bench.speed.work import NeededWork, Product, packed_together
 
 _ENOUGH = 0.004
 """Seconds that a measurement takes at least: shorter ones are repeated within it."""
-_ROUNDS = 5
+_TIMINGS = 5
 _MOST_VALUES = 1 << 28
 """Of a tensor that is read to measure: some bandwidth is reached with less than a whole model."""
 
 
 @dataclass
 class MachineLimits:
-    """The best of all rounds so far; `measure` makes another."""
+    """Medians of all rounds so far; `measure` makes another.
+
+    What is compared with them are medians too, of times between the rounds: what else the machine does meets
+    both alike.
+    """
 
     clock: Clock
     dtype: torch.dtype
     products: tuple[Product, ...]
     read_values: int
     """How much is read at once: what fits into a cache is read faster."""
-    seconds: dict[Product, float] = field(default_factory=dict)
-    bandwidth: float = 0.0
-    """Bytes per second."""
+    seconds: dict[Product, list[float]] = field(default_factory=dict)
+    """Of every round."""
+    bandwidths: list[float] = field(default_factory=list)
+    """Bytes per second, of every round."""
 
     BRANCHES: ClassVar = (1, 2, 3)
 
@@ -48,21 +54,26 @@ class MachineLimits:
 
     def measure(self) -> None:
         for product in self.products:
-            seconds = self._best(_multiplication(product, self.clock.device, self.dtype))
-            self.seconds[product] = min(seconds, self.seconds.get(product, seconds))
+            run = _multiplication(product, self.clock.device, self.dtype)
+            self.seconds.setdefault(product, []).append(self._typical(run))
         side = 1024
         # A matrix times a vector reads every entry once.
         rows = max(self.read_values // side, 1)
         matrix = torch.ones(rows, side, device=self.clock.device, dtype=self.dtype)
         vector = torch.ones(side, device=self.clock.device, dtype=self.dtype)
         size = matrix.numel() * matrix.element_size()
-        for read in (lambda: matrix.sum(), lambda: torch.mv(matrix, vector)):
-            self.bandwidth = max(self.bandwidth, size / self._best(read))
+        reads = (lambda: matrix.sum(), lambda: torch.mv(matrix, vector))
+        self.bandwidths.append(size / min(map(self._typical, reads)))
+
+    @property
+    def bandwidth(self) -> float:
+        """Bytes per second."""
+        return median(self.bandwidths)
 
     def rate(self, product: Product) -> float:
         """The best FLOP/s of the shape, alone or packed."""
         packed = (packed_together(product, branches) for branches in self.BRANCHES)
-        return max(one.flops / self.seconds[one] for one in (product, *packed) if one in self.seconds)
+        return max(one.flops / median(self.seconds[one]) for one in (product, *packed) if one in self.seconds)
 
     @property
     def best_rate(self) -> float:
@@ -76,13 +87,11 @@ class MachineLimits:
         """Seconds that its bytes take."""
         return work.values * self.dtype.itemsize / self.bandwidth
 
-    def _best(self, run: Callable[[], object]) -> float:
-        repeats, best = 1, float("inf")
+    def _typical(self, run: Callable[[], object]) -> float:
+        repeats = 1
         while (taken := self._timed(run, repeats)) < _ENOUGH:
             repeats = max(2 * repeats, int(repeats * _ENOUGH / max(taken, 1e-6)))
-        for _ in range(_ROUNDS):
-            best = min(best, self._timed(run, repeats) / repeats)
-        return best
+        return median(self._timed(run, repeats) / repeats for _ in range(_TIMINGS))
 
     def _timed(self, run: Callable[[], object], repeats: int) -> float:
         started = self.clock.now()

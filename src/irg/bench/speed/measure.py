@@ -58,6 +58,11 @@ class _Phases:
     def __post_init__(self) -> None:
         self.last = self.clock.now()
 
+    def leave_out(self, work: Callable[[], None]) -> None:
+        """Do what belongs to no phase."""
+        work()
+        self.last = self.clock.now()
+
     def end(self, phase: str) -> None:
         moment = self.clock.now()
         self.taken[phase] = self.taken.get(phase, Moment(0.0, 0.0)) + (moment - self.last)
@@ -85,9 +90,11 @@ def measure(
     taken, peak = [], None
     for number in range(episodes):
         progress(f"episode {number + 1} of {episodes}")
-        taken.append(_episode(pipeline, workload, clock))
         if peak is None:  # later ones are the same, and come after what the machine's limits take
+            taken.append(_episode(pipeline, workload, clock))
             peak = peak_memory(device)
+        else:
+            taken.append(_episode(pipeline, workload, clock, between=limits.measure))
         progress("bare products and reading")
         limits.measure()
     assert peak is not None, "no episodes"
@@ -105,9 +112,14 @@ def measure(
 
 
 def _episode(
-    pipeline: Pipeline, workload: EpisodeWorkload, clock: Clock, short: bool = False
+    pipeline: Pipeline,
+    workload: EpisodeWorkload,
+    clock: Clock,
+    short: bool = False,
+    between: Callable[[], None] = lambda: None,
 ) -> dict[str, Moment]:
-    """The time of each phase of one episode; a `short` one only warms up."""
+    """The time of each phase of one episode, with something else done between its turns; a `short` one only
+    warms up."""
     plan = pipeline.settings.plan(turns=2)
     if short:
         settings = pipeline.settings.model_copy(update={"num_points": 4, "max_thought_tokens": 4})
@@ -116,6 +128,8 @@ def _episode(
     rollout = pipeline.rollout([workload.prompt], plan, [SeededDraws(0)])
     phases.end("prefill")
     for turn, thinking, drawing in zip(plan.turns, TEXT, DRAWING, strict=True):
+        if thinking == "reflection":
+            phases.leave_out(between)
         rollout.look(turn)
         phases.end("re-entry" if thinking == "reflection" else "prefill")
         for _ in rollout.think():

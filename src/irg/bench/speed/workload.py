@@ -1,6 +1,6 @@
 """What is measured: an episode of a random model, of lengths that are known beforehand."""
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 import torch
 from tokenizers import Tokenizer as FastTokenizer
@@ -104,12 +104,14 @@ class EpisodeWorkload:
 def random_pipeline(
     config: ModelConfig, settings: Settings, device: torch.device, dtype: torch.dtype
 ) -> Pipeline:
-    """Random weights; thoughts never end before their length is reached."""
+    """Random weights; thoughts never end before their length is reached, and hold no delimiters, which would
+    make them be read anew."""
     model = random_model(config, device, dtype)
     model.join()
     tokenizer = counting_tokenizer(config.decoder.vocabulary)
     with torch.no_grad():
-        model.decoder.head.weight[tokenizer.special.text_end] = 0.0  # far below the best of all others
+        # Far below the best of all others.
+        model.decoder.head.weight[list(astuple(tokenizer.special))] = 0.0
     with hollow():
         autoencoder = Autoencoder(config.autoencoder)
     autoencoder = randomised(autoencoder.to(dtype), device)

@@ -30,8 +30,6 @@ from irg.pipeline.steering import Steering
 Reader = tuple[bool, int, str]
 """Who has read a strand: a step, by whether it is of `repeat` and its index, and which of its contexts."""
 BEGUN: Reader = (False, -1, "")
-_MOST_SPARE = 1024
-"""Tokens of room that a context asks for beforehand: texts are mostly shorter than they may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +124,7 @@ class PlanRun:
 
     def _written(self, episodes: Sequence[PlanEpisode]) -> Pairs:
         wanted = [episode.course.entries for episode in episodes]
-        spare = min(_MOST_SPARE, *(self._state(one).plan.text.max_tokens for one in episodes))
-        episodes, strands = self._read(episodes, wanted, "main", spare + DELIMITERS)
+        episodes, strands = self._read(episodes, wanted, "main")
         states = [
             replace(self._state(episode), main=strand)
             for episode, strand in zip(episodes, strands, strict=True)
@@ -152,7 +149,7 @@ class PlanRun:
         contexts = [_counting(episode.course.contexts, self._state(episode)) for episode in episodes]
         tokens = [self._state(one).plan.grid(self.parts.model.config).num_tokens for one in episodes]
         spare = max(tokens) + DELIMITERS
-        episodes, mains = self._read(episodes, [one.main for one in contexts], "main", spare)
+        episodes, mains = self._read(episodes, [one.main for one in contexts], "main")
         episodes, texts = self._read(episodes, [one.text for one in contexts], "text", spare)
         episodes, images = self._read(episodes, [one.image for one in contexts], "image", spare)
         states, sketches = [], []
@@ -191,7 +188,11 @@ class PlanRun:
         return State(empty, plan, episode.draws, episode.trace, turn=course.turn)
 
     def _read(
-        self, episodes: Sequence[PlanEpisode], wanted: Sequence[Entries | None], which: str, spare: int
+        self,
+        episodes: Sequence[PlanEpisode],
+        wanted: Sequence[Entries | None],
+        which: str,
+        spare: int | None = None,
     ) -> tuple[list[PlanEpisode], list[Strand | None]]:
         """Let every episode read a list, unless that is None, from the longest strand that began like it."""
         episodes = self._with_segments(episodes, wanted)

@@ -79,15 +79,22 @@ def _shared(
     parts: Parts, courses: Sequence[Course]
 ) -> tuple[dict[ContextEntry, Segment], tuple[Strand, ...]]:
     """What all begin with: segments and strands of a system prompt, if their first step begins with one."""
-    room = max(_room(parts, course) for course in courses)
+    room, margin = (max(of(parts, course) for course in courses) for of in (_room, _margin))
     first = courses[0].contexts.main if isinstance(courses[0].step, DrawStep) else courses[0].entries
     if not first:
         raise ValueError("the first step of the plan reads nothing")
     if first[0].role is not Role.SYSTEM:
-        return {}, new_strands(parts.pool, len(courses), room)
+        return {}, new_strands(parts.pool, len(courses), room, margin)
     segment = Segment(Kind.TEXT, Role.SYSTEM, parts.tokenizer.encode(first[0].text))
     (strand,) = append(parts.model, new_strands(parts.pool), [(segment,)], parts.special)
-    return {first[0]: segment}, copies(strand, len(courses), room)
+    return {first[0]: segment}, copies(strand, len(courses), room, margin)
+
+
+def _margin(parts: Parts, course: Course) -> int:
+    """Tokens of a picture that is also drawn behind a beginning, as a text branch mostly is."""
+    is_guided = any(isinstance(step, DrawStep) and step.text_branch != "none" for step in course.plan.steps)
+    grid = as_drawn(course, parts.settings).grid(parts.model.config)
+    return grid.num_tokens + DELIMITERS if is_guided else 0
 
 
 def _room(parts: Parts, course: Course) -> int:

@@ -1,11 +1,12 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from irg.cli import overview
-from irg.cli.overview import is_overview, write_overview
 from irg.core.trace import Trace, Turn, Verdict
+from irg.pipeline import overview
+from irg.pipeline.overview import is_overview, save_all, write_overview
 
 
 def saved(folder: Path, prompt: str, *flaws: str) -> None:
@@ -47,3 +48,25 @@ def test_its_own_pages_are_told_from_others(tmp_path: Path) -> None:
     assert not is_overview(tmp_path / "other.html") and not is_overview(tmp_path / "index.html")
     (tmp_path / "index.html").write_text("<p>mine</p>")
     assert not is_overview(tmp_path / "index.html")
+
+
+def test_traces_are_saved_as_they_come(tmp_path: Path) -> None:
+    def traces() -> Iterator[Trace]:
+        for prompt in ("a star", "a heart"):
+            yield Trace(prompt, (Turn(None, Image.new("RGB", (64, 48), "red")),), seed=0)
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "many"
+    with pytest.raises(KeyboardInterrupt):
+        save_all(traces(), str(folder))
+    assert [Trace.load(folder / name).prompt for name in ("0000", "0001")] == ["a star", "a heart"]
+    assert (folder / "0001" / "strip.png").exists() and "2 prompts" in (folder / "index.html").read_text()
+    again = save_all((trace for trace, _ in zip(traces(), range(1), strict=False)), folder)
+    assert again == folder / "index.html" and "1 prompt<" in again.read_text()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds 'notes\.txt', which is no numbered episode"):
+        save_all(traces(), folder)
+    with pytest.raises(ValueError, match=r"holds 'index\.html' and no episode that irg made"):
+        (tmp_path / "other" / "0000").mkdir(parents=True)
+        (tmp_path / "other" / "0000" / "index.html").write_text("mine")
+        save_all(traces(), tmp_path / "other")
