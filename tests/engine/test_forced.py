@@ -31,7 +31,8 @@ def test_given_tokens_are_read_as_if_they_had_been_written(model: UnifiedModel) 
     with torch.inference_mode():
         given, other = given_tokens(model, [line(model), line(model)], [GIVEN, ()])
         assert given.ids == GIVEN and not given.finished and other.ids == ()
-        (whole,) = closed(model, [replace(given, ended=True)], SPECIAL)
+        full = replace(given, sampling=TextSampling(0.0, max_tokens=len(GIVEN)))
+        (whole,) = closed(model, [full], SPECIAL)
         start = line(model).strand
         (read,) = append(model, [start], [(Segment(Kind.TEXT, Role.THOUGHT, GIVEN),)], SPECIAL)
         assert (whole.length, whole.position) == (read.length, read.position)

@@ -24,6 +24,9 @@ EXAMPLES = """[bold]Examples[/bold]
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
+  [dim]# by another plan than the checkpoint's; until a reflection finds nothing wrong[/dim]
+  irg generate "three pink hearts" --plan mine.yaml --turns 4
+  irg generate "three pink hearts" --turns 4 --stop-when-right
   [dim]# any prompt, with a real checkpoint[/dim]
   irg generate "a fox in the snow" --model ByteDance-Seed/BAGEL-7B-MoT
 

@@ -6,7 +6,7 @@ A command's options that go together are a frozen dataclass, whose fields are op
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -19,6 +19,7 @@ from irg.terminal import err, out
 if TYPE_CHECKING:
     from irg.pipeline import Pipeline, Plan
     from irg.pipeline.load import NamedCheckpoint
+    from irg.pipeline.plans import StepPlan
 
 
 def option(
@@ -154,12 +155,12 @@ class ModelChoice:
             Offload(self.offload or Offload.NONE),
         )
 
-    def check(self, plan: "Plan") -> None:
+    def check(self, plan: "Plan | StepPlan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
         plan.grid(self.checkpoint.folder.config)
         self._check_device()
 
-    def deciding(self, plan: "Plan") -> list[Any]:
+    def deciding(self, plan: "Plan | StepPlan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
         self._check_device()
         identity = self.checkpoint.identity
@@ -232,22 +233,13 @@ class Overrides:
         ),
     ] = 0
 
-    def apply(self, plan: "Plan") -> "Plan":
+    def apply(self, plan: "Plan | StepPlan") -> "Plan | StepPlan":
         from irg.engine import Saving, Solver
 
         saving = Saving(self.every, Solver(self.solver))
-        turns, text = tuple(replace(turn, saving=saving) for turn in plan.turns), plan.text
-        if self.guided is not None:
-            turns = tuple(
-                replace(turn, guidance=replace(turn.guidance, interval=self.guided)) for turn in turns
-            )
-        if self.points is not None:
-            turns = tuple(replace(turn, num_points=self.points) for turn in turns)
-        if self.temperature is not None:
-            text = replace(text, temperature=self.temperature)
-        if self.max_thought_tokens is not None:
-            text = replace(text, max_tokens=self.max_thought_tokens)
-        return replace(plan, turns=turns, text=text, preview_every=self.preview_every)
+        plan = plan.with_guidance(interval=self.guided).with_drawing(self.points, saving=saving)
+        plan = plan.with_text(self.temperature, max_tokens=self.max_thought_tokens)
+        return plan.with_previews(self.preview_every)
 
 
 def default_folder(text: str, seed: int, *others: object) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from irg.cli.episode import Judge
     from irg.core.trace import Trace
     from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.plans import StepPlan
 
 Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
 
@@ -35,12 +37,18 @@ class Order:
     width: Pixels = None
     height: Pixels = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
+    by_plan: PlanChoice
     overrides: Overrides
     telling: Telling
     choice: ModelChoice
 
-    def plan(self, settings: "Settings") -> "Plan":
-        return self.overrides.apply(settings.plan(self.turns, self.think, self.width, self.height))
+    def plan(self, settings: "Settings") -> "Plan | StepPlan":
+        if (steps := self.by_plan.steps(settings, self.turns)) is not None:
+            if self.think is not None:
+                raise ValueError("--think or --no-think beside a plan of steps, which says what is written")
+            return self.overrides.apply(steps.with_size(self.width, self.height))
+        plan = settings.plan(self.turns, self.think, self.width, self.height)
+        return self.overrides.apply(self.by_plan.with_stop(plan, settings))
 
     def deciding(self) -> list[Any]:
         return self.choice.deciding(self.plan(self.choice.checkpoint.settings))
@@ -69,7 +77,9 @@ class Order:
 
     def check(self) -> None:
         """Raise ValueError for a plan or a device that loading the weights would only delay."""
-        self.choice.check(self.plan(self.choice.checkpoint.settings))
+        plan = self.plan(self.choice.checkpoint.settings)
+        self.by_plan.check_pictures(plan, num_given=0)
+        self.choice.check(plan)
 
     def check_prompt(self, prompt: str) -> None:
         """Raise ValueError for a prompt that the model does not take."""

@@ -144,9 +144,10 @@ class Pipeline:
     ) -> Iterator[Event]:
         """Stream one episode; the last event is `Done`, with the trace. Same seed, same bytes.
 
-        `plan` None is the checkpoint's own (`settings.plan()`). `revise` is asked after each thought, with
-        the trace so far and the text, for what is to be read in its place; a text that it changes is told
-        again. `until` is asked after each image, with the trace so far, whether the episode ends there.
+        `plan` None is the checkpoint's own (`settings.follows`, else `settings.plan()`); one of steps may be
+        given by its name or file. `revise` is asked after each thought, with the trace so far and the text,
+        for what is to be read in its place; a text that it changes is told again. `until` is asked after
+        each image, with the trace so far, whether the episode ends there.
 
         Raises ValueError for a prompt that is empty or too long, a size that the model cannot draw, and a
         seed of more than 64 bits; warns (`OutsideWorldWarning`) of a prompt that means nothing to the model.
@@ -168,7 +169,7 @@ class Pipeline:
         `draws` replaces the seeds' random numbers by given ones. An episode that ends early, as `until`
         wants it, leaves the batch.
         """
-        plan = plan or self.settings.plan()
+        plan = plan or self.settings.follows or self.settings.plan()
         if not isinstance(plan, Plan):
             return self.planned(plan, prompts, None, seeds, draws, Steering(revise, until)).follow()
         seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))

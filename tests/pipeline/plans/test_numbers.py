@@ -6,8 +6,8 @@ from PIL import Image
 from irg.engine import Guidance, Renorm, Saving, Solver, TextSampling
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.context import Given
-from irg.pipeline.plans.course import Course
-from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling, turn_plan
+from irg.pipeline.plans.course import PlanCourse
+from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling, turn_plan, written_out
 from irg.pipeline.plans.reading import read_plan
 from irg.pipeline.plans.steps import DrawStep, WriteStep
 from irg.pipeline.settings import Settings
@@ -44,8 +44,21 @@ def test_texts_of_later_attempts_are_warmer_and_shorter_up_to_a_limit() -> None:
     made = plan(retry=retry)
     step = made.steps[0]
     assert isinstance(step, WriteStep)
-    found = [sampling(step, Course(made, Given("p"), attempt=attempt), SETTINGS) for attempt in range(3)]
+    found = [sampling(step, made, SETTINGS, attempt) for attempt in range(3)]
     assert found == [TextSampling(0.4, 1.0, 1000), TextSampling(0.7, 1.0, 50), TextSampling(0.9, 1.0, 50)]
+
+
+def test_a_plan_that_is_written_out_needs_no_checkpoint_for_its_numbers() -> None:
+    other = Settings(num_points=3, temperature=0.9, width=64, height=64)
+    for name in ("irg", "embedded", "uni-cot", "umm-reflection", "vbvr-thinkmorph"):
+        before = read_plan(name)
+        after = written_out(before, SETTINGS)
+        assert written_out(after, other) == after == written_out(after, SETTINGS)
+        for one, told in zip(before.steps, after.steps, strict=True):
+            if isinstance(one, DrawStep) and isinstance(told, DrawStep):
+                assert turn_plan(told, after, other) == turn_plan(one, before, SETTINGS)
+            elif isinstance(one, WriteStep) and isinstance(told, WriteStep):
+                assert sampling(told, after, other) == sampling(one, before, SETTINGS)
 
 
 def test_pictures_are_resized_as_the_plan_says() -> None:
@@ -54,7 +67,7 @@ def test_pictures_are_resized_as_the_plan_says() -> None:
 
 
 def test_what_an_episode_is_asked_for_is_that_of_its_next_step() -> None:
-    course = Course.begun(plan(size=[32, 16], preview_every=3), Given("p"))
+    course = PlanCourse.begun(plan(size=[32, 16], preview_every=3), Given("p"))
     asked = as_drawn(course, SETTINGS)
     assert (asked.width, asked.height, asked.text.temperature, asked.preview_every) == (32, 16, 0.4, 3)
     (turn,) = as_drawn(course.wrote("a"), SETTINGS).turns

@@ -20,7 +20,7 @@ from irg.engine.forced import given_tokens, one_of
 from irg.engine.pool import Slot
 from irg.pipeline.episode import RowEvent, clean_segments, draw_sketches, lines_of, think, view_segment
 from irg.pipeline.plans.context import ContextEntry, Entries
-from irg.pipeline.plans.course import Course, DrawContexts, Ending
+from irg.pipeline.plans.course import DrawContexts, Ending, PlanCourse
 from irg.pipeline.plans.numbers import as_drawn
 from irg.pipeline.plans.steps import WriteStep
 from irg.pipeline.rollout import in_inference_mode
@@ -37,7 +37,7 @@ class PlanEpisode:
     """What one episode of a plan has come to. `strands` are what its contexts have read, the newest of
     each."""
 
-    course: Course
+    course: PlanCourse
     draws: Draws
     trace: Trace
     """The turns that have an image."""
@@ -288,7 +288,7 @@ def _after_text(before: PlanEpisode, state: State, text: str, revised: bool) -> 
     return replace(episode, segments=segments, strands={**episode.strands, reader: state.main})
 
 
-def _again(before: PlanEpisode, course: Course) -> PlanEpisode:
+def _again(before: PlanEpisode, course: PlanCourse) -> PlanEpisode:
     """Another attempt, with other random numbers where they come from a seed."""
     retry, draws = course.plan.retry, before.draws
     assert retry is not None

@@ -12,8 +12,8 @@ from irg.core.segment import DELIMITERS
 from irg.core.trace import Trace
 from irg.engine import Draws, Strand, append, copies, new_strands
 from irg.pipeline.plans.context import ContextEntry, Given
-from irg.pipeline.plans.course import Course
-from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling
+from irg.pipeline.plans.course import PlanCourse
+from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling, written_out
 from irg.pipeline.plans.plan_file import StepPlan
 from irg.pipeline.plans.reading import read_plan
 from irg.pipeline.plans.runner import BEGUN, PlanEpisode, PlanRun
@@ -39,9 +39,10 @@ class PlanOrder:
 
 
 def settled(plan: StepPlan | str | Path, settings: Settings) -> StepPlan:
-    """A plan, or the one of this name or file, with the texts of its system prompts. Raises ValueError."""
+    """A plan, or the one of this name or file, with the texts of its system prompts, and the numbers that it
+    leaves to the checkpoint: what a trace keeps of it. Raises ValueError."""
     plan = plan if isinstance(plan, StepPlan) else read_plan(plan)
-    return with_texts(plan, system_texts(plan, settings.system_prompt))
+    return written_out(with_texts(plan, system_texts(plan, settings.system_prompt)), settings)
 
 
 def system_prompt_of(plan: StepPlan, settings: Settings) -> str:
@@ -55,7 +56,7 @@ def begin(parts: Parts, plan: StepPlan, orders: Sequence[PlanOrder], steering: S
     parts = replace(parts, settings=resized(plan, parts.settings))
     settings, texts = parts.settings, system_texts(plan, parts.settings.system_prompt)
     size = check_sizes(plan, settings)
-    courses = [Course.begun(plan, _given(order, plan, texts, size, settings)) for order in orders]
+    courses = [PlanCourse.begun(plan, _given(order, plan, texts, size, settings)) for order in orders]
     for course in courses:
         as_drawn(course, settings).grid(parts.model.config)
     (segments, strands) = _shared(parts, courses)
@@ -76,7 +77,7 @@ def _given(
 
 @torch.inference_mode()
 def _shared(
-    parts: Parts, courses: Sequence[Course]
+    parts: Parts, courses: Sequence[PlanCourse]
 ) -> tuple[dict[ContextEntry, Segment], tuple[Strand, ...]]:
     """What all begin with: segments and strands of a system prompt, if their first step begins with one."""
     room, margin = (max(of(parts, course) for course in courses) for of in (_room, _margin))
@@ -90,14 +91,14 @@ def _shared(
     return {first[0]: segment}, copies(strand, len(courses), room, margin)
 
 
-def _margin(parts: Parts, course: Course) -> int:
+def _margin(parts: Parts, course: PlanCourse) -> int:
     """Tokens of a picture that is also drawn behind a beginning, as a text branch mostly is."""
     is_guided = any(isinstance(step, DrawStep) and step.text_branch != "none" for step in course.plan.steps)
     grid = as_drawn(course, parts.settings).grid(parts.model.config)
     return grid.num_tokens + DELIMITERS if is_guided else 0
 
 
-def _room(parts: Parts, course: Course) -> int:
+def _room(parts: Parts, course: PlanCourse) -> int:
     """Tokens that an episode may need, if all of it is kept: as many as are given to it beforehand."""
     plan, config, settings = course.plan, parts.model.config, parts.settings
     drawn = as_drawn(course, settings)
@@ -112,6 +113,6 @@ def _room(parts: Parts, course: Course) -> int:
         for step in steps:
             length = clean + view
             if isinstance(step, WriteStep):
-                length = sampling(step, course, settings).max_tokens + DELIMITERS
+                length = sampling(step, plan, settings).max_tokens + DELIMITERS
             read += times * length
     return min(read, MOST_ROOM)
