@@ -44,6 +44,8 @@ def test_what_is_cheaper_is_judged(run: Run) -> None:
     assert (content["prompts"], exact["options"], exact["evaluations"], exact["faster"]) == (1, "exact", 8, 1)
     fewer = next(way for way in others if way["options"] == "--points 3")
     assert fewer["evaluations"] == 2 and set(fewer["difference"]) == {"value", "low", "high"}
+    assert [way["options"] for way in content["lookup"]] == ["exact", "--lookup 4", "--lookup 16"]
+    assert all(way["same"] == 1 and way["reflections"]["seconds"] > 0 for way in content["lookup"])
 
 
 def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:

@@ -270,3 +270,23 @@ def test_who_else_is_in_a_pass_changes_no_byte(model: UnifiedModel, special: Spe
     *_, again = denoise(model, [first, *changed], special)
     assert torch.equal(once[0].latent_NV, again[0].latent_NV)
     assert not torch.equal(once[2].latent_NV, again[2].latent_NV)
+
+
+def test_steps_from_tensors_that_stay_in_place_draw_the_same(
+    double_model: UnifiedModel, special: SpecialTokens
+) -> None:
+    """Of images of different sizes, at different times, of which some leave."""
+    wanted = [(shifted_schedule(4, 3.0), GUIDANCES[1]), (shifted_schedule(3, 1.0), GUIDANCES[2])]
+    drawn = []
+    for compiled in (False, True):
+        now = [sketches(double_model, special, *how, rows=(row,))[0] for row, how in enumerate(wanted)]
+        for sketch in now:
+            sketch.main.slot.slab.pool.compiled = compiled
+        easel = Easel(double_model, special)
+        for going in ((0,), (0, 1), (0, 1)):
+            for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
+                now[row] = sketch
+        assert all(sketch.is_done for sketch in now)
+        drawn.append(now)
+    for ours, theirs in zip(*drawn, strict=True):
+        assert torch.allclose(ours.latent_NV, theirs.latent_NV, rtol=0, atol=1e-6)

@@ -1,8 +1,10 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 
 from irg.engine import SeededDraws, TextSampling
-from irg.engine.sampling import MOST_SORTED, choose
+from irg.engine.sampling import MOST_SORTED, NO_TOKEN, RowSampling, checked_tokens, choose
 
 
 class Fixed(SeededDraws):
@@ -112,7 +114,28 @@ def test_a_large_vocabulary_is_chosen_from_as_if_it_had_been_sorted(
     sampling = TextSampling(temperature, top_p)
     for number in (0.0, 1e-9, 0.1, 0.37, 0.5, 0.77, 0.999, 1 - 1e-9):
         (token,) = choose(logits_V[None], [sampling], [Fixed(number)])
-        assert token == naive(logits_V, sampling, number)
+        assert token == naive(logits_V, sampling, number) == picked(logits_V[None], [sampling], [number])[0]
+
+
+def picked(logits_RV: torch.Tensor, samplings: Sequence[TextSampling], numbers: Sequence[float]) -> list[int]:
+    """As devices do that are not to wait for the host."""
+    manner = RowSampling.of(samplings, logits_RV.device)
+    return manner.pick(logits_RV, torch.tensor(numbers, dtype=torch.double)).tolist()
+
+
+def test_tokens_are_picked_on_a_device_as_on_the_host() -> None:
+    """Also where shares are so small that they are 0."""
+    logits_V = torch.tensor([0.0, 3.0, -200.0, 3.0, 1.0, -200.0])
+    for top_p in (1.0, 0.5, 0.05):
+        sampling = TextSampling(1.0, top_p)
+        for number in torch.linspace(0, 1 - 1e-6, 101).tolist():
+            expected = naive(logits_V, sampling, number)
+            assert picked(logits_V[None], [sampling], [number]) == [expected]
+    assert picked(logits_V[None], [TextSampling(0)], [0.9]) == [1]
+    broken = torch.stack([logits_V, logits_V.index_fill(0, torch.tensor(2), float("nan"))])
+    assert picked(broken, [TextSampling(0), TextSampling(1.0)], [0.0, 0.0]) == [1, NO_TOKEN]
+    with pytest.raises(ValueError, match="no numbers"):
+        checked_tokens([3, NO_TOKEN])
 
 
 def test_rows_are_chosen_as_each_is_to_be() -> None:
@@ -123,6 +146,7 @@ def test_rows_are_chosen_as_each_is_to_be() -> None:
         *(int(logits_RV[0].argmax()), naive(logits_RV[1], samplings[1], 0.8)),
         *(int(logits_RV[2].argmax()), naive(logits_RV[3], samplings[3], 0.6)),
     ]
+    assert picked(logits_RV, samplings, [0.9, 0.8, 0.7, 0.6]) == choose(logits_RV, samplings, draws)
 
 
 def test_a_greedy_row_draws_nothing() -> None:

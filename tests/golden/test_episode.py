@@ -1,9 +1,10 @@
 """Group f: a whole episode of two turns, through the pipeline."""
 
+import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -40,6 +41,9 @@ class RecordedDraws:
 
     def uniform(self) -> float:
         raise AssertionError("greedy text draws nothing")
+
+    def fork(self) -> Self:
+        return copy.copy(self)
 
 
 @dataclass

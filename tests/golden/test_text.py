@@ -1,7 +1,9 @@
 """Group d: prefilled caches and written text."""
 
+import copy
 import re
 from dataclasses import replace
+from typing import Self
 
 import pytest
 import torch
@@ -151,6 +153,9 @@ class Fixed:
 
     def normal(self, *shape: int) -> torch.Tensor:
         raise AssertionError("text takes no normal numbers")
+
+    def fork(self) -> Self:
+        return copy.copy(self)
 
 
 @pytest.mark.parametrize("name", GOLDEN.claim(r"decode\.probs_T[\d.]+_step\d+"))

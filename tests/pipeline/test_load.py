@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ import torch
 import irg
 from irg.core.events import Done
 from irg.model.checkpoint import CheckpointError
+from irg.model.low_bit import Quantize
 from irg.model.offload import Offload
 from irg.pipeline import load_pipeline
 from irg.pipeline.load import NamedCheckpoint
@@ -76,3 +78,17 @@ def test_what_waits_elsewhere_draws_the_same(tmp_path: Path, kind: Offload) -> N
         assert isinstance(done, Done)
         drawn.append([turn.image.tobytes() for turn in done.trace.turns])
     assert drawn[0] == drawn[1] and len(drawn[0]) == 2
+
+
+@pytest.mark.parametrize("how", [{"offload": Offload.PARTS}, {"quantize": Quantize.INT8}])
+def test_steps_are_compiled_for_weights_that_stay_as_they_are(how: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="compiled steps: expected weights neither in few bits"):
+        NamedCheckpoint(None, "cpu", compiled=True, **how).load()
+
+
+def test_without_a_compiler_no_weights_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match="nothing to compile with"):
+        NamedCheckpoint(None, "cpu", compiled=True).load()
+    assert NamedCheckpoint(None, "cpu", compiled=True).identity["compiled"] is True
+    assert "compiled" not in NamedCheckpoint(None, "cpu").identity

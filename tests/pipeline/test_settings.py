@@ -12,7 +12,7 @@ import irg
 from irg.core import Grid
 from irg.engine import Guidance, Renorm, TextSampling
 from irg.model import ModelConfig, bagel_7b
-from irg.pipeline import Settings
+from irg.pipeline import Plan, Settings
 from irg.pipeline.settings import FILE, THINK_PROMPT, TurnPlan
 from irg.prep import Resize
 from tests.data.small import settings
@@ -236,3 +236,11 @@ def test_plans_of_the_python_api_are_checked_where_they_are_made() -> None:
     for name, value in (("num_points", 1), ("num_points", 2.5), ("shift", float("nan")), ("shift", -1.0)):
         with pytest.raises(ValueError, match="expected a"):
             TurnPlan(**{"think": True, "guidance": Guidance(), "num_points": 4, "shift": 3.0, name: value})
+
+
+def test_texts_that_are_looked_up_are_told_of_and_read_again() -> None:
+    plan = Settings().plan()
+    assert "lookup" not in plan.as_json()["text"]
+    looked_up = replace(plan, text=replace(plan.text, lookup=8))
+    assert looked_up.as_json()["text"]["lookup"] == 8
+    assert Plan.from_json(looked_up.as_json()) == looked_up and Plan.from_json(plan.as_json()) == plan

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
+    from irg.bench.speed.lookup import LookedUp
+
 EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset mid --out speed
   irg bench speed --preset bagel_7b --layers 4 --dtype bfloat16
@@ -22,6 +24,8 @@ EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --cheaper --prompts 300"""
 
 _PRESET, _EPISODES, _PROMPTS = "mid", 3, 120
+_MOST_WRITTEN = 24
+"""Prompts whose texts are written one by one."""
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
@@ -132,12 +136,19 @@ def _cheaper(
 
     from irg.bench.scene.items import SceneOptions
     from irg.bench.speed.cheaper import difference, measure_cheaper
+    from irg.bench.speed.lookup import measure_lookup
     from irg.pipeline import load_pipeline
 
     pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
     with console.status("") as status:
         found = measure_cheaper(
             pipeline, SceneOptions(prompts, batch=16), place, lambda step: status.update(f"{step} ...")
+        )
+        looked_up = measure_lookup(
+            pipeline,
+            SceneOptions(min(prompts, _MOST_WRITTEN)),
+            place,
+            lambda step: status.update(f"{step} ..."),
         )
     exact = found[0]
     table = Table(
@@ -165,10 +176,40 @@ def _cheaper(
             f"{way.score:.3f}",
             "" if way is exact else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})",
         )
+    texts = _texts(looked_up)
     if as_json:
-        print_json({"prompts": prompts, "cheaper": rows})
-    else:
-        out.print(table)
+        print_json({"prompts": prompts, "cheaper": rows, "lookup": texts})
+        return
+    out.print(table)
+    written = Table(
+        "", "first texts, s", "faster", "reflections, s", "faster", "same", title="texts looked up"
+    )
+    for row in texts:
+        first, later = row["first"], row["reflections"]
+        written.add_row(
+            row["options"],
+            f"{first['seconds']:.3f}",
+            f"{first['faster']:.2f}",
+            f"{later['seconds']:.3f}",
+            f"{later['faster']:.2f}",
+            f"{row['same']:.0%}",
+        )
+    out.print(written)
+
+
+def _texts(ways: "list[LookedUp]") -> list[dict[str, Any]]:
+    """How long texts took by each way, the exact one first, and how many are the same."""
+    from irg.bench.speed.lookup import same
+
+    exact = ways[0]
+    return [
+        {"options": way.options, "same": same(exact, way)}
+        | {
+            name: {"seconds": seconds, "faster": usual / seconds}
+            for name, usual, seconds in zip(("first", "reflections"), exact.seconds, way.seconds, strict=True)
+        }
+        for way in ways
+    ]
 
 
 def _show(found: dict[str, Any]) -> None:

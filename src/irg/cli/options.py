@@ -138,6 +138,13 @@ class ModelChoice:
             "or the experts of all layers too. What is drawn stays the same."
         ),
     ] = None
+    compiled: Annotated[
+        bool,
+        model_option(
+            "Compile steps when their shape is met first, for many episodes: slower to begin with, then "
+            "faster. What was compiled is kept on disk."
+        ),
+    ] = False
 
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
@@ -153,6 +160,7 @@ class ModelChoice:
             getattr(torch, self.dtype) if self.dtype else None,
             Quantize(self.weights or Quantize.NONE),
             Offload(self.offload or Offload.NONE),
+            self.compiled,
         )
 
     def check(self, plan: "Plan | StepPlan") -> None:
@@ -224,6 +232,15 @@ class Overrides:
         int | None,
         drawing_option("Longest thought, in tokens. Default: the checkpoint's.", metavar="N", least=1),
     ] = None
+    lookup: Annotated[
+        int,
+        drawing_option(
+            "Guess up to N tokens of a thought at once, by what was written before. The texts stay the same.",
+            metavar="N",
+            least=0,
+            most=64,
+        ),
+    ] = 0
     preview_every: Annotated[
         int,
         output_option(
@@ -238,7 +255,7 @@ class Overrides:
 
         saving = Saving(self.every, Solver(self.solver))
         plan = plan.with_guidance(interval=self.guided).with_drawing(self.points, saving=saving)
-        plan = plan.with_text(self.temperature, max_tokens=self.max_thought_tokens)
+        plan = plan.with_text(self.temperature, None, self.max_thought_tokens, self.lookup or None)
         return plan.with_previews(self.preview_every)
 
 

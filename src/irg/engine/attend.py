@@ -72,7 +72,7 @@ def parts_of(segments: Sequence[Segment]) -> Parts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
+class Place:
     """Where a part of a group's rows is found in its stream, and, per layer, what it writes and reads."""
 
     is_latent: bool
@@ -105,31 +105,18 @@ class _Place:
         return rows if self.num == self.per_row else rows[:, self.offset : self.offset + self.num]
 
 
-class StrandAttend:
-    """Attention of a pass whose row r goes on from `strands[r]` with the parts `rows[r]`.
+class PlacedAttend:
+    """Attention of a pass whose places are known."""
 
-    The strands are at the tips of slots of their own (`with_room`), and the packed row holds their new tokens
-    in the same order. It can be run any number of times, as drawing does: tips are not moved. An image that
-    is drawn can also go on from a beginning, in the margin of its slot (`to_draw_behind`).
-    """
-
-    def __init__(self, strands: Sequence[Strand], rows: Sequence[Parts]) -> None:
-        self.strands = tuple(strands)
-        self.behind = [strand for strand in strands if strand.is_tip]
-        """The others are drawn behind in margins, and stay what they are."""
-        counts = [[_count(parts, lane) for lane in Lane] for parts in rows]
-        texts = sum(count[Lane.TEXT] for count in counts)
-        at = [0, texts, 0]
-        self.places: list[_Place] = []
-        for first, last in _alike(strands, rows):
-            self.places += _places(strands[first:last], rows[first], at, counts[first])
-            for lane in Lane:
-                at[lane] += (last - first) * counts[first][lane]
-
-    @property
-    def is_current(self) -> bool:
-        """Whether nobody has written behind the strands since: else running it would overwrite that."""
-        return all(strand.is_tip for strand in self.behind)
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = tuple(places)
+        in_order = sorted(places, key=lambda place: place.first)
+        self._of_stream = tuple(
+            [place for place in in_order if place.is_latent == is_latent] for is_latent in (False, True)
+        )
+        self._is_even = tuple(
+            all(place.num == place.per_row for place in stream) for stream in self._of_stream
+        )
 
     def __call__(
         self, layer: int, understood: Projected | None, generated: Projected | None
@@ -146,12 +133,11 @@ class StrandAttend:
         """[T, A], or None of a stream that asks nothing."""
         if stream is None or (query_THK := stream.query_THK) is None:
             return None
-        places = [place for place in self.places if place.is_latent == is_latent]
+        places = self._of_stream[is_latent]
         seen = [_attend(place, layer, query_THK) for place in places]
         width = query_THK.shape[1] * query_THK.shape[2]
-        if all(place.num == place.per_row for place in places):
-            in_order = [seen[index] for index in sorted(range(len(seen)), key=lambda i: places[i].first)]
-            flat = [one.reshape(-1, width) for one in in_order]
+        if self._is_even[is_latent]:
+            flat = [one.reshape(-1, width) for one in seen]
             if len(flat) == 1:
                 return flat[0]
             return torch.cat(flat) if flat else query_THK.new_empty(0, width)
@@ -161,7 +147,35 @@ class StrandAttend:
         return attended_TA
 
 
-def _attend(place: _Place, layer: int, query_THK: torch.Tensor) -> torch.Tensor:
+class StrandAttend(PlacedAttend):
+    """Attention of a pass whose row r goes on from `strands[r]` with the parts `rows[r]`.
+
+    The strands are at the tips of slots of their own (`with_room`), and the packed row holds their new tokens
+    in the same order. It can be run any number of times, as drawing does: tips are not moved. An image that
+    is drawn can also go on from a beginning, in the margin of its slot (`to_draw_behind`).
+    """
+
+    def __init__(self, strands: Sequence[Strand], rows: Sequence[Parts]) -> None:
+        self.strands = tuple(strands)
+        self.behind = [strand for strand in strands if strand.is_tip]
+        """The others are drawn behind in margins, and stay what they are."""
+        counts = [[_count(parts, lane) for lane in Lane] for parts in rows]
+        texts = sum(count[Lane.TEXT] for count in counts)
+        at = [0, texts, 0]
+        places: list[Place] = []
+        for first, last in _alike(strands, rows):
+            places += _places(strands[first:last], rows[first], at, counts[first])
+            for lane in Lane:
+                at[lane] += (last - first) * counts[first][lane]
+        super().__init__(places)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nobody has written behind the strands since: else running it would overwrite that."""
+        return all(strand.is_tip for strand in self.behind)
+
+
+def _attend(place: Place, layer: int, query_THK: torch.Tensor) -> torch.Tensor:
     """[R, N, H, K]"""
     query_RNHK = place.of(query_THK)
     key_RGSK, value_RGSK = place.seen[2 * layer], place.seen[2 * layer + 1]
@@ -212,7 +226,7 @@ def _continues(strands: Sequence[Strand], rows: Sequence[Parts], first: int, row
 
 def _places(
     strands: Sequence[Strand], parts: Parts, at: Sequence[int], counts: Sequence[int]
-) -> Iterator[_Place]:
+) -> Iterator[Place]:
     """The parts of rows that are alike; `at` says where their tokens begin in the lanes."""
     slab, row, length = strands[0].slot.slab, strands[0].slot.row, strands[0].length
     pairs = slab.whole[:, :, row : row + len(strands)].flatten(0, 1)
@@ -235,7 +249,7 @@ def _places(
         if part.causal:
             is_causal = end == part.num
             mask = None if is_causal else _lower_right(part.num, end, pairs)
-        yield _Place(
+        yield Place(
             part.lane is Lane.LATENT,
             at[part.lane],
             counts[part.lane],
@@ -250,24 +264,35 @@ def _places(
         offsets[part.lane] += part.num
 
 
-def _ragged(strands: Sequence[Strand], pairs: torch.Tensor, first: int) -> _Place:
+def _ragged(strands: Sequence[Strand], pairs: torch.Tensor, first: int) -> Place:
     """A single token of each row, behind rows of different lengths."""
     lengths = [strand.length for strand in strands]
     length_R = torch.tensor(lengths, device=pairs.device)
-    end = max(lengths) + 1
-    mask_R11S = (torch.arange(end, device=pairs.device) <= length_R[:, None])[:, None, None]
-    return _Place(
+    return token_place(pairs, length_R, seen_slots(length_R, max(lengths) + 1), first)
+
+
+def seen_slots(length_R: torch.Tensor, num: int) -> torch.Tensor:
+    """[R, 1, 1, num]: which slots a token sees that comes behind so many others."""
+    return (torch.arange(num, device=length_R.device) <= length_R[:, None])[:, None, None]
+
+
+def token_place(
+    pairs: torch.Tensor, length_R: torch.Tensor, mask_R11S: torch.Tensor, first: int = 0
+) -> Place:
+    """A single token of each row of `pairs` [L * 2, R, S, G, K], behind so many others, under the mask."""
+    num_rows, num_slots = len(length_R), mask_R11S.shape[-1]
+    return Place(
         False,
         first,
         1,
         0,
         1,
-        len(strands),
+        num_rows,
         pairs.unbind(0),
-        pairs[:, :, :end].transpose(2, 3).unbind(0),
+        pairs[:, :, :num_slots].transpose(2, 3).unbind(0),
         mask_R11S,
         False,
-        (torch.arange(len(strands), device=pairs.device), length_R),
+        (torch.arange(num_rows, device=pairs.device), length_R),
     )
 
 

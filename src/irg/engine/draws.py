@@ -16,6 +16,10 @@ class Draws(Protocol):
         """One number in [0, 1)."""
         ...
 
+    def fork(self) -> "Draws":
+        """Draws of their own that go on as these would."""
+        ...
+
 
 class SeededDraws:
     """Draws from a private generator; the global one is never touched."""

@@ -17,6 +17,7 @@ from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
 from irg.engine.attend import StrandAttend, parts_of
 from irg.engine.guidance import Branch, Guidance, guide
+from irg.engine.replay import Replayed
 from irg.engine.saving import EXACT, Known, Saving, with_known
 from irg.engine.strand import Strand, to_draw_behind
 from irg.model import UnifiedModel
@@ -181,9 +182,18 @@ class _Pass:
         self.attend = StrandAttend(ready, [parts_of(document.segments) for document in documents])
         self.ropes = model.ropes(packed)
         self.delimiters_UD = model.embed_understanding(packed)
-        num_drawn = sum(sketch.grid.num_tokens for sketch in sketches)
-        self.place_MD = model.latent_places(packed)[:num_drawn]
+        self.sizes = [sketch.grid.num_tokens for sketch in sketches]
+        self.place_MD = model.latent_places(packed)[: sum(self.sizes)]
         """Of the main rows, which come first."""
+        self._steady = ready[0].slot.slab.pool.compiled
+        if self._steady:
+            # Tensors that stay where they are. Each image has its time, and stands behind so many rows.
+            self._latent_MV = torch.zeros_like(_joined([sketch.latent_NV for sketch in sketches]))
+            self._time_B = torch.zeros(max(len(sketches), _LEAST_ROWS), device=model.device)
+            image_M = torch.arange(len(sketches)).repeat_interleave(torch.tensor(self.sizes))
+            self._image_M = image_M.to(model.device)
+            self._replayed = Replayed(self._in_place, model.device)
+            self._replayed.prepare()
 
     def is_for(self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]) -> bool:
         return (
@@ -198,12 +208,25 @@ class _Pass:
         )
 
     def velocities(self, sketches: Sequence[Sketch]) -> tuple[torch.Tensor, ...]:
-        model, latent_MV = self.model, _joined([sketch.latent_NV for sketch in sketches])
-        embedded_MD = model.latents_at(latent_MV, self._times(sketches), self.place_MD)
-        copies = embedded_MD.split([sketch.grid.num_tokens for sketch in sketches])
+        latent_MV = _joined([sketch.latent_NV for sketch in sketches])
+        if self._steady:
+            times = [sketch.times[0] for sketch in sketches]
+            self._latent_MV.copy_(latent_MV)
+            self._time_B[: len(times)].copy_(torch.tensor(times))
+            velocity_MV = self._replayed().clone()
+        else:
+            velocity_MV = self._velocity(latent_MV, self._times(sketches))
+        return velocity_MV.to(latent_MV.dtype).split([grid.num_tokens for grid in self.grids])
+
+    def _in_place(self) -> torch.Tensor:
+        return self._velocity(self._latent_MV, self.model.timestep(self._time_B)[self._image_M])
+
+    def _velocity(self, latent_MV: torch.Tensor, time_MD: torch.Tensor) -> torch.Tensor:
+        """[M, V] of all rows; a single embedded time is that of all of them."""
+        embedded_MD = self.model.latents_at(latent_MV, time_MD, self.place_MD)
+        copies = embedded_MD.split(self.sizes)
         streams = (self.delimiters_UD, _joined([copies[number] for number in self.numbers]))
-        velocity_MV = model.velocity_of(streams, self.ropes, self.attend).to(latent_MV.dtype)
-        return velocity_MV.split([grid.num_tokens for grid in self.grids])
+        return self.model.velocity_of(streams, self.ropes, self.attend)
 
     def _times(self, sketches: Sequence[Sketch]) -> torch.Tensor:
         """Each time that occurs is embedded once; [1, D] if there is only one."""
@@ -213,9 +236,8 @@ class _Pass:
         time_BD = self.model.timestep(rows)[: len(distinct)]
         if len(distinct) == 1:
             return time_BD
-        sizes = [sketch.grid.num_tokens for sketch in sketches]
         return torch.cat(
-            [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, sizes, strict=True)]
+            [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, self.sizes, strict=True)]
         )
 
 

@@ -10,9 +10,9 @@ import torch
 
 from irg.core import SpecialTokens, pack_tokens
 from irg.engine.attend import StrandAttend, text_parts
+from irg.engine.line import Line
 from irg.engine.sampling import choose
 from irg.engine.strand import with_room
-from irg.engine.text import Line
 from irg.model import UnifiedModel, WantedStreams
 
 Tokens = tuple[int, ...]

@@ -98,13 +98,14 @@ class Slot:
 class SlotPool:
     """Slots for the contexts of one model, for one thread."""
 
-    def __init__(self, model: UnifiedModel) -> None:
-        self.model = model
+    def __init__(self, model: UnifiedModel, compiled: bool = False) -> None:
+        self.model, self.compiled = model, compiled
+        """And whether steps in it have tensors that stay in place, which a GPU runs as graphs."""
         self._slabs: WeakSet[Slab] = WeakSet()
 
-    def __reduce__(self) -> tuple[type["SlotPool"], tuple[UnifiedModel]]:
+    def __reduce__(self) -> tuple[type["SlotPool"], tuple[UnifiedModel, bool]]:
         """In another process it begins anew: slots are held by what stays in this one."""
-        return SlotPool, (self.model,)
+        return SlotPool, (self.model, self.compiled)
 
     def __iter__(self) -> Iterator[Slab]:
         return iter(self._slabs)

@@ -14,34 +14,12 @@ import torch
 
 from irg.core import Kind, Role, Segment, SpecialTokens, pack_tokens
 from irg.engine.attend import StrandAttend, text_parts
-from irg.engine.draws import Draws
-from irg.engine.sampling import TextSampling, choose
+from irg.engine.line import Line
+from irg.engine.lookup import write_ahead
+from irg.engine.sampling import choose
+from irg.engine.steady import Desk
 from irg.engine.strand import Strand, with_room
 from irg.model import UnifiedModel, WantedStreams
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A text that is being written: the strand that has read all of it but the newest token."""
-
-    strand: Strand
-    sampling: TextSampling
-    draws: Draws
-    unread: int
-    """The newest token; at the beginning the start delimiter."""
-    turn: int = 0
-    ids: tuple[int, ...] = ()
-    ended: bool = False
-    """Whether it came to its end by itself."""
-
-    @property
-    def capped(self) -> bool:
-        """Whether the length cap stopped it."""
-        return not self.ended and len(self.ids) >= self.sampling.max_tokens
-
-    @property
-    def finished(self) -> bool:
-        return self.ended or self.capped
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +28,7 @@ class Writing:
 
     lines: tuple[Line, ...]
     logits_RV: torch.Tensor
-    """Of the lines that got a token in this step."""
+    """Of the lines that got a token in this step; of the last, if those were several."""
     strands: tuple[Strand, ...] | None = None
     """On the last one: what has read the finished texts, each closed as a TEXT segment."""
 
@@ -58,11 +36,15 @@ class Writing:
 def write(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
     """Write all of them, yielding after each token, and once more at the end, with the new strands.
 
-    Lines that are finished leave the batch.
+    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, a few tokens may
+    come at once.
     """
     now, writing = list(lines), None
+    desk = Desk(model, special) if any(line.strand.slot.slab.pool.compiled for line in lines) else None
     while going := [row for row, line in enumerate(now) if not line.finished]:
-        written, logits_RV = write_on(model, [now[row] for row in going], special)
+        asked = [now[row] for row in going]
+        done = write_ahead(model, asked, special) or (desk.write_on(asked) if desk else None)
+        written, logits_RV = done or write_on(model, asked, special)
         for row, line in zip(going, written, strict=True):
             now[row] = line
         writing = Writing(tuple(now), logits_RV)

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from irg.model.attention import Attend, Projected
+from irg.model.compiling import compiled_whole
 from irg.model.config import DecoderConfig
 
 _ROPE_STEP = 1024
@@ -48,7 +49,8 @@ class RMSNorm(nn.Module):
 
     def scaled(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """Normed, and scaled by another weight than one's own, such as one per head."""
-        if hidden.is_cuda and not torch.is_grad_enabled():
+        fuses = hidden.is_cuda or torch.compiler.is_compiling()
+        if fuses and not torch.is_grad_enabled():
             return _product(functional.rms_norm(hidden, hidden.shape[-1:], None, self.eps), weight)
         exact_type = torch.promote_types(hidden.dtype, torch.float32)
         if torch.is_grad_enabled():
@@ -81,12 +83,14 @@ class Expert(nn.Module):
         self.up = nn.Linear(width, config.mlp_width, bias=False)
         self.down = nn.Linear(config.mlp_width, width, bias=False)
         self.joined: Joined | None = None
+        self.compiled = False
+        """Whether what is done without gradients is compiled (`irg.model.compiling`)."""
 
     def project(self, hidden_TD: torch.Tensor, rope: Rope) -> Projected:
         """Queries [T, H, K], keys and values [T, G, K], queries and keys normed and rotated."""
-        normed_TD = self.attention_norm(hidden_TD)
         if self.joined is not None and self.joined.is_current(self) and not torch.is_grad_enabled():
-            return self._project_joined(self.joined, normed_TD, rope)
+            return self._project_joined(self.joined, hidden_TD, rope)
+        normed_TD = self.attention_norm(hidden_TD)
         query_THK, key_TGK, value_TGK = (
             layer(normed_TD).unflatten(-1, (-1, self.head_width))
             for layer in (self.query, self.key, self.value)
@@ -99,10 +103,8 @@ class Expert(nn.Module):
             hidden_TD = hidden_TD + self.output(attended_TA)
             normed_TD = self.mlp_norm(hidden_TD)
             return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
-        hidden_TD = _sum(self.output(attended_TA), hidden_TD)
-        normed_TD = self.mlp_norm(hidden_TD)
-        gated_TF = functional.silu(self.gate(normed_TD), inplace=True).mul_(self.up(normed_TD))
-        return _sum(self.down(gated_TF), hidden_TD)
+        finished = compiled_whole(_finished) if self.compiled else _finished
+        return finished(self, hidden_TD, attended_TA)
 
     def join(self) -> None:
         """Hold the weights of queries, keys and values as one tensor, of which they become views, so that
@@ -111,15 +113,34 @@ class Expert(nn.Module):
         if all(type(layer) is nn.Linear and type(layer.weight.data) is torch.Tensor for layer in layers):
             self.joined = Joined.of(self)
 
-    def _project_joined(self, joined: "Joined", normed_TD: torch.Tensor, rope: Rope) -> Projected:
+    def _project_joined(self, joined: "Joined", hidden_TD: torch.Tensor, rope: Rope) -> Projected:
         if (scaled := joined.scaled_as(self)) is not joined:
             self.joined = joined = scaled
-        all_TA = functional.linear(normed_TD, joined.weight, joined.bias)
-        all_TJK = all_TA.unflatten(-1, (-1, self.head_width))
-        asked = self.query.out_features // self.head_width
-        both = len(joined.scale_JK)
-        turned_TJK = rotate(self.query_norm.scaled(all_TJK[:, :both], joined.scale_JK), rope)
-        return Projected(turned_TJK[:, :asked], turned_TJK[:, asked:], all_TJK[:, both:])
+        offered = compiled_whole(_offered) if self.compiled else _offered
+        return Projected(*offered(self, (joined.weight, joined.bias, joined.scale_JK), hidden_TD, rope))
+
+
+def _offered(
+    expert: Expert,
+    joined: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    hidden_TD: torch.Tensor,
+    rope: Rope,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`Expert.project` without gradients, by the tensors of `Joined`."""
+    weight, bias, scale_JK = joined
+    all_TA = functional.linear(expert.attention_norm(hidden_TD), weight, bias)
+    all_TJK = all_TA.unflatten(-1, (-1, expert.head_width))
+    asked, both = expert.query.out_features // expert.head_width, len(scale_JK)
+    turned_TJK = rotate(expert.query_norm.scaled(all_TJK[:, :both], scale_JK), rope)
+    return turned_TJK[:, :asked], turned_TJK[:, asked:], all_TJK[:, both:]
+
+
+def _finished(expert: Expert, hidden_TD: torch.Tensor, attended_TA: torch.Tensor) -> torch.Tensor:
+    """`Expert.finish` without gradients."""
+    hidden_TD = _sum(expert.output(attended_TA), hidden_TD)
+    normed_TD = expert.mlp_norm(hidden_TD)
+    gated_TF = functional.silu(expert.gate(normed_TD), inplace=True).mul_(expert.up(normed_TD))
+    return _sum(expert.down(gated_TF), hidden_TD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,19 +291,23 @@ class Decoder(nn.Module):
     def rope_of(self, positions: Sequence[int]) -> Rope:
         """The same of positions that the host knows, as it does of single tokens: from a table that is made
         once."""
-        weight = self.embedding.weight
-        known = self._ropes
-        if known is None or known[0].dtype != weight.dtype or known[0].device != weight.device:
-            known = None
-        if known is None or len(known[0]) <= max(positions):
-            num = -(-(max(positions) + 1) // _ROPE_STEP) * _ROPE_STEP
-            with torch.inference_mode(False), torch.no_grad():
-                known = self._ropes = self.rope(torch.arange(num, device=weight.device))
+        known = self.known_rope(max(positions) + 1)
         if len(positions) == 1:
             row = slice(positions[0], positions[0] + 1)
             return known[0][row], known[1][row]
-        place_T = torch.tensor(list(positions), device=weight.device)
+        place_T = torch.tensor(list(positions), device=known[0].device)
         return known[0][place_T], known[1][place_T]
+
+    def known_rope(self, num: int) -> Rope:
+        """That table, of at least so many positions."""
+        weight, known = self.embedding.weight, self._ropes
+        if known is None or (known[0].dtype, known[0].device) != (weight.dtype, weight.device):
+            known = None
+        if known is None or len(known[0]) < num:
+            num = -(-num // _ROPE_STEP) * _ROPE_STEP
+            with torch.inference_mode(False), torch.no_grad():
+                known = self._ropes = self.rope(torch.arange(num, device=weight.device))
+        return known
 
 
 def rope_table(

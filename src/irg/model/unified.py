@@ -12,6 +12,7 @@ from torch import nn
 
 from irg.core import Packed
 from irg.model.attention import Attend
+from irg.model.compiling import check_compiler, keep_compiled
 from irg.model.config import ModelConfig
 from irg.model.decoder import Decoder, Expert, Rope, WantedStreams
 from irg.model.embeddings import PositionTable, TimestepEmbedding
@@ -65,6 +66,14 @@ class UnifiedModel(nn.Module):
         moved, adapted and held in few bits."""
         for expert in (module for module in self.modules() if isinstance(module, Expert)):
             expert.join()
+
+    def compile_experts(self) -> None:
+        """Compile what experts do without gradients, from the next time they are run. Raises ValueError where
+        there is no compiler."""
+        check_compiler(self.device)
+        keep_compiled()
+        for expert in (module for module in self.modules() if isinstance(module, Expert)):
+            expert.compiled = True
 
     def read_tokens(
         self, token_N: torch.Tensor, positions: Sequence[int], attend: Attend, wanted: WantedStreams

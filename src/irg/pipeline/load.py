@@ -10,6 +10,7 @@ import torch
 from irg import __version__
 from irg.core.values import chosen
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
+from irg.model.compiling import check_compiler
 from irg.model.device import usual_device, usual_dtype
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload, check_offload, offload
@@ -36,6 +37,8 @@ class NamedCheckpoint:
     """How the experts' projections are held, which are most of the weights."""
     offload: Offload = Offload.NONE
     """What waits in the machine's memory while the device does not need it."""
+    compiled: bool = False
+    """Whether steps are compiled, see `Pipeline`."""
 
     @cached_property
     def folder(self) -> CheckpointFolder:
@@ -66,6 +69,7 @@ class NamedCheckpoint:
             "device": str(self.torch_device),
             "dtype": str(self.torch_dtype).removeprefix("torch."),
             **({} if self.quantize is Quantize.NONE else {"weights": str(self.quantize)}),
+            **({"compiled": True} if self.compiled else {}),
             "irg": __version__,
             "torch": torch.__version__,
         }
@@ -73,6 +77,7 @@ class NamedCheckpoint:
     def load(self) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
         check_offload(self.offload, self.quantize)
+        self._check_compiled()
         place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
         model = self.folder.load_model(place, self.torch_dtype, self.quantize)
         autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
@@ -80,7 +85,15 @@ class NamedCheckpoint:
             offload(model, autoencoder, self.offload, self.torch_device)
         if self.offload is not Offload.EXPERTS:  # those wait as they are
             model.join()
-        return Pipeline(model, autoencoder, tokenizer, settings, self.identity)
+        return Pipeline(model, autoencoder, tokenizer, settings, self.identity, self.compiled)
+
+    def _check_compiled(self) -> None:
+        """Raise ValueError, before weights are loaded, where nothing can be compiled."""
+        if not self.compiled:
+            return
+        if self.offload is not Offload.NONE or self.quantize is not Quantize.NONE:
+            raise ValueError("compiled steps: expected weights neither in few bits nor offloaded")
+        check_compiler(self.torch_device)
 
 
 def load_pipeline(
@@ -89,14 +102,16 @@ def load_pipeline(
     dtype: torch.dtype | str | None = None,
     quantize: str = "none",
     offload: str = "none",
+    compiled: bool = False,
 ) -> Pipeline:
     """Load a model: a checkpoint folder, one of its files of weights, a hub id (`owner/name`, perhaps with
     `@revision` or `/model.safetensors`), or the embedded model (None).
 
     `device` None takes a GPU if there is one; `dtype` ("float32", "bfloat16", "float16") None takes bfloat16
     there and float32 on a CPU. `quantize` ("int8", "fp8", "nf4") holds the experts' projections in few bits,
-    `offload` ("parts", "experts") lets weights wait in the machine's memory. Raises ValueError for what is no
-    checkpoint, with all that is wrong with it, and for names that are none of these.
+    `offload` ("parts", "experts") lets weights wait in the machine's memory. `compiled` steps are for many
+    episodes (`Pipeline`). Raises ValueError for what is no checkpoint, with all that is wrong with it, and
+    for names that are none of these.
     """
     return NamedCheckpoint(
         None if model is None else str(model),
@@ -104,6 +119,7 @@ def load_pipeline(
         dtype_of(dtype),
         chosen("quantize", quantize, Quantize),
         chosen("offload", offload, Offload),
+        compiled,
     ).load()
 
 

@@ -60,8 +60,14 @@ class Pipeline:
         tokenizer: Tokenizer,
         settings: Settings | None = None,
         identity: dict[str, Any] | None = None,
+        compiled: bool = False,
     ) -> None:
-        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model))
+        """`compiled` steps take their time when a shape is met first, and are faster from then on: the pieces
+        of experts are compiled, and a GPU runs a token, or an evaluation of drawing, as one graph. Raises
+        ValueError where there is no compiler."""
+        if compiled:
+            model.compile_experts()
+        self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model, compiled))
         self.identity = identity or {}
 
     @property

@@ -126,7 +126,10 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """What a trace keeps of it, as JSON, of which `from_json` makes it again."""
-        content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns]}
+        text = asdict(self.text)
+        if not self.text.lookup:
+            del text["lookup"]
+        content = asdict(self) | {"turns": [turn.as_json() for turn in self.turns], "text": text}
         if self.system_prompt is None:
             del content["system_prompt"]
         return content
@@ -181,11 +184,15 @@ class Plan:
         return self._each(lambda turn: replace(turn, **wanted))
 
     def with_text(
-        self, temperature: float | None = None, top_p: float | None = None, max_tokens: int | None = None
+        self,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        lookup: int | None = None,
     ) -> "Plan":
         """The plan with thoughts written so; None leaves it. See `TextSampling`. Raises ValueError for what
         is none."""
-        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "lookup": lookup}
         return replace(self, text=replace(self.text, **_without_nones(given)))
 
     def with_system_prompt(self, text: str) -> "Plan":

@@ -47,7 +47,7 @@ def sampling(step: WriteStep, plan: StepPlan, settings: Settings, attempt: int =
         warmer = temperature + retry.temperature_step * attempt
         temperature = max(temperature, min(retry.temperature_max, warmer))
         max_tokens = min(max_tokens, retry.max_tokens or max_tokens)
-    return TextSampling(temperature, number("top_p"), max_tokens)
+    return TextSampling(temperature, number("top_p"), max_tokens, number("lookup"))
 
 
 def written_out(plan: StepPlan, settings: Settings) -> StepPlan:

@@ -183,10 +183,15 @@ class StepPlan(BaseSettings):
         return self.with_numbers({"points": num_points, "shift": shift, **saved}, {})
 
     def with_text(
-        self, temperature: float | None = None, top_p: float | None = None, max_tokens: int | None = None
+        self,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        lookup: int | None = None,
     ) -> Self:
-        """With every text written so; None leaves what each step has."""
-        return self.with_numbers({}, {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens})
+        """With every text written so; None leaves what each step has. See `TextSampling`."""
+        told = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "lookup": lookup}
+        return self.with_numbers({}, told)
 
     def with_system_prompt(self, text: str) -> Self:
         """With this system prompt in the place of all that it has; empty for none."""
