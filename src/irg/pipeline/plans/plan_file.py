@@ -119,6 +119,7 @@ class StepPlan(BaseSettings):
 
     @property
     def steps(self) -> Steps:
+        """Those that are run once, and those that are repeated."""
         return (*self.first, *self.repeat)
 
     @property
@@ -128,6 +129,7 @@ class StepPlan(BaseSettings):
 
     @property
     def reads_input(self) -> bool:
+        """Whether any step reads given pictures."""
         return any(PieceName.of(piece).name == INPUT for step in self.steps for piece in names_of(step.reads))
 
     def check_inputs(self, num_given: int) -> None:
