@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from irg.bench.protocol import Summary
+from irg.bench.protocol import EvidenceRow, Hearing, Summary
 from irg.bench.ranks import Ranks
 from irg.bench.runs import (
+    ABOUT,
+    ITEMS,
     BenchRun,
     Crew,
     DrawingMode,
@@ -22,7 +24,8 @@ from irg.bench.runs import (
 )
 from irg.core.reading import read_image
 from irg.pipeline import Pipeline
-from tests.bench.small import COLOURS, ITEMS, ColourJudge
+from tests.bench.small import COLOURS, ColourJudge
+from tests.bench.small import ITEMS as PROMPTS
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 MODEL = {"name": "small", "fingerprint": "f", "dtype": "float32"}
@@ -41,7 +44,8 @@ def drawing(
 
 
 def begun(folder: Path, how: DrawingSettings, count: int = 3) -> BenchRun:
-    return BenchRun.begin(folder, COLOURS, how.seeded(ITEMS[:count]), len(ITEMS), of_drawing(how, MODEL))
+    facts = {**of_drawing(how, MODEL), "sources": {"hashes": {}, "modified": []}}
+    return BenchRun.begin(folder, COLOURS, how.seeded(PROMPTS[:count]), len(PROMPTS), facts)
 
 
 def test_modes_are_plans(pipeline: Pipeline) -> None:
@@ -62,7 +66,7 @@ def test_a_picture_is_the_same_in_any_batch_and_any_run(pipeline: Pipeline, tmp_
         draw(run, how, lambda: pipeline, Crew(batch))
         look = looking(run.drawn())
         found.append(
-            {(turn, number): one for turn in how.turns for number, one in look(ITEMS[0], turn).items()}
+            {(turn, number): one for turn in how.turns for number, one in look(PROMPTS[0], turn).items()}
         )
         assert all(not isinstance(one, str) for one in found[-1].values())
     assert list(found[0]) == [(turn, number) for turn in (0, 1, 2) for number in (0, 1)]
@@ -130,8 +134,8 @@ def test_another_run_is_refused_by_what_differs(pipeline: Pipeline, tmp_path: Pa
 
 
 def test_another_seed_draws_other_pictures_of_the_same_items(pipeline: Pipeline) -> None:
-    one, other = (drawing(pipeline, seed=seed).seeded(ITEMS) for seed in (0, 1))
-    assert one == ITEMS and all(
+    one, other = (drawing(pipeline, seed=seed).seeded(PROMPTS) for seed in (0, 1))
+    assert one == PROMPTS and all(
         a.id == b.id and not {*a.seeds} & {*b.seeds} for a, b in zip(one, other, strict=True)
     )
 
@@ -142,6 +146,41 @@ def test_shares_of_processes_make_up_the_whole(pipeline: Pipeline, tmp_path: Pat
     for rank in (0, 1):
         draw(run, how, lambda: pipeline, Crew(2, ranks=Ranks(rank, 2, rank)))
     assert {key for store in run.drawn().values() for key in store.records} == {
-        (item.id, number) for item in ITEMS for number in (0, 1)
+        (item.id, number) for item in PROMPTS for number in (0, 1)
     }
     assert (tmp_path / "turns.jsonl").is_file() and (tmp_path / "process1" / "turns.jsonl").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("turns", [-1]),
+        ("series", "direct"),
+        ("deciding", {"trees": {"1": 5}}),
+        ("sources", {}),
+        ("model", {}),
+    ],
+)
+def test_what_is_no_run_is_told_by_its_place(
+    pipeline: Pipeline, tmp_path: Path, name: str, value: object
+) -> None:
+    begun(tmp_path, drawing(pipeline))
+    about = json.loads((tmp_path / ABOUT).read_text())
+    (tmp_path / ABOUT).write_text(json.dumps(about | {name: value}))
+    with pytest.raises(ValueError, match=rf"run\.json: {name}"):
+        BenchRun.open(tmp_path)
+
+
+def test_items_and_evidence_that_cannot_be_read_are_named(pipeline: Pipeline, tmp_path: Path) -> None:
+    run = begun(tmp_path, drawing(pipeline), 1)
+    store = run.evidence({"name": "x"})
+    rows = (EvidenceRow(0, "colour", {"seen": 5}), EvidenceRow(1, "smell", {}))
+    store.add([Hearing(run.items[0].id, 1, {0: "a", 1: "b"}, {}, rows)], {})
+    with pytest.raises(ValueError, match=rf"{store.path.name} holds no evidence of colours: KeyError"):
+        summarised(COLOURS, run, store)
+    (tmp_path / ITEMS).write_text('{"id": 5}\n')
+    with pytest.raises(ValueError, match=r"items\.jsonl, line 1: no item"):
+        _ = BenchRun.open(tmp_path).items
+    store.path.write_text('{"judge": 5}\n')
+    with pytest.raises(ValueError, match="line 1 names no judge"):
+        _ = run.judges

@@ -72,3 +72,18 @@ def test_a_line_that_is_no_record_is_told_by_its_number(tmp_path: Path) -> None:
     store.path.write_bytes(store.path.read_bytes() + b'{"prompt": 3}\n')
     with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of a model"):
         SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+
+
+def test_no_name_of_a_picture_leads_out_of_the_run(tmp_path: Path) -> None:
+    store = SeriesStore(tmp_path, "ours", {"version": 1}, PromptRecord)
+    with pytest.raises(ValueError, match="lies outside of this folder"):
+        store.path_of("/../../mine")
+    with pytest.raises(ValueError, match="lies outside of this folder"):
+        SeriesStore(tmp_path, "../ours", {"version": 1}, PromptRecord)
+
+
+@pytest.mark.parametrize("line", ["5", "{", '"' * 3])
+def test_a_first_line_that_says_nothing_is_named(line: str, tmp_path: Path) -> None:
+    (tmp_path / "ours.jsonl").write_text(line + "\n")
+    with pytest.raises(ValueError, match=r"ours\.jsonl, line 1"):
+        SeriesStore(tmp_path, "ours", {"version": 1}, PromptRecord)

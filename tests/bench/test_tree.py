@@ -92,6 +92,14 @@ def test_all_that_is_wrong_with_a_folder_is_told(tmp_path: Path) -> None:
     assert "00001/samples/1.jpg" in exact.misnumbered and "00001/samples/00001.png" in exact.missing
 
 
+def test_nothing_is_written_outside_of_the_folder(tmp_path: Path) -> None:
+    tree = OfficialTree(lambda item: [PictureFile(f"../{item.id}")], r"\d+")
+    with pytest.raises(ValueError, match=r"'\.\./0\.png' lies outside of this folder"):
+        picture = ShownPicture(png(Image.new("RGB", (8, 8))))
+        write_tree(tree, [Item("0", "a", (1,))], lambda item, turn: {0: picture}, 1, tmp_path / "tree")
+    assert not list(tmp_path.rglob("*.png"))
+
+
 def test_of_two_files_of_a_picture_one_is_extra(tmp_path: Path) -> None:
     write_tree(TREE, ITEMS, look_at(EVERY), 1, tmp_path)
     (tmp_path / "00000/samples/00000.jpg").write_bytes(EVERY["1", 1])

@@ -16,6 +16,7 @@ import irg.cli
 from irg import __version__
 from irg.cli.app import app
 from irg.cli.compare import Contest
+from irg.cli.guiding import Guiding
 from irg.cli.options import ModelChoice, Overrides, Telling
 from irg.cli.order import Order
 from tests.cli.conftest import ENVIRONMENT, Run
@@ -53,7 +54,7 @@ def test_no_option_goes_unread(name: str) -> None:
     assert parameters <= names_read(callback), f"irg {name}: options that nobody reads"
 
 
-@pytest.mark.parametrize("group", [Contest, ModelChoice, Order, Overrides, Telling])
+@pytest.mark.parametrize("group", [Contest, Guiding, ModelChoice, Order, Overrides, Telling])
 def test_no_option_of_a_group_goes_unread(group: type) -> None:
     sources = Path(irg.cli.__file__).parent.glob("*.py")
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text()))]

@@ -28,3 +28,26 @@ def test_ask_json_holds_the_same_answer(run: Run, scenes_checkpoint: Path, pictu
     )
     assert "".join(content["answer"].split()) == "".join(said.split())
     assert (content["question"], content["seed"], content["capped"]) == ("What is it?", 3, True)
+    assert content["images"] == [str(picture)] and content["thought"] is None
+
+
+def test_several_pictures_none_a_thought_and_how_it_is_written(
+    run: Run, checkpoint: Path, picture: Path
+) -> None:
+    warm = ("--temperature", 1.5, "--max-tokens", 4, "--json", "--model", checkpoint)
+    said = [
+        json.loads(run("ask", *asked, *warm).stdout)
+        for asked in (
+            (picture, picture, "What differs?"),
+            ("What is a star?",),
+            (picture, "What?", "--think", "--top-p", 0.5, "--seed", 1),
+        )
+    ]
+    assert [len(one["images"]) for one in said] == [2, 0, 1]
+    assert all(one["num_tokens"] == 4 for one in said)
+    assert said[2]["sampling"] == {"temperature": 1.5, "top_p": 0.5, "max_tokens": 4}
+
+
+def test_a_picture_alone_is_no_question(refuse, picture: Path) -> None:
+    assert "picture.jpg is a file: expected a question after it" in refuse("ask", picture)
+    assert "is not a picture" in refuse("ask", __file__, "What?")

@@ -70,6 +70,24 @@ def test_a_prompt_is_drawn_by_a_plan_and_again_by_the_api(
     assert [png(turn.image) for turn in again.turns] == [png(turn.image) for turn in trace.turns]
 
 
+def test_a_trace_of_a_plan_is_drawn_again(run: Run, mine: Path, checkpoint: Path) -> None:
+    run("generate", PROMPT, "--plan", mine, "--model", checkpoint, "--out", "a")
+    again = run("generate", "--from", "a", "--out", "b")
+    assert "every picture is that of the trace, byte for byte" in " ".join(again.output.split())
+
+
+def test_a_picture_to_begin_with_is_the_input_of_a_plan(
+    run: Run, mine: Path, checkpoint: Path, work: Path
+) -> None:
+    run("generate", PROMPT, "--plan", mine, "--turns", 1, "--model", checkpoint, "--out", "a")
+    (work / "edit.yaml").write_text(
+        "plan: 1\nsize: input\nfirst:\n- {draw: I, reads: [input:cv, prompt], points: 3}\n"
+    )
+    given = ("--plan", "edit.yaml", "--image", "a/turn1.png", "--model", checkpoint, "--out", "b")
+    assert run("generate", "red", *given).exit_code == 0
+    assert Trace.load(work / "b").source is not None
+
+
 def test_numbers_of_the_command_go_before_those_of_the_plan(
     run: Run, mine: Path, checkpoint: Path, work: Path
 ) -> None:

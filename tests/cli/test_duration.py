@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from irg.cli import duration
-from irg.cli.duration import CpuSpeed, DrawingWork, seconds_of, told
+from irg.cli.duration import CpuSpeed, DrawingWork, seconds_of, told, told_of_answer
 from irg.engine import shifted_schedule
 from irg.model import bagel_7b, embedded
 from irg.pipeline import Settings
@@ -38,6 +38,14 @@ def test_what_takes_long_is_told_and_what_does_not_is_not(monkeypatch: pytest.Mo
     small = replace(plan, width=128, height=128)
     assert told(small, embedded(500), torch.float32) is None
     assert told(small, embedded(500), torch.float32, episodes=10_000) is not None
+
+
+def test_so_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duration.CpuSpeed, "measured", lambda dtype: SLOW)
+    line = told_of_answer(1000, BAGEL, torch.bfloat16)
+    assert line is not None and "up to 24 minutes for 1000 tokens" in line
+    assert told_of_answer(20, BAGEL, torch.bfloat16) is None
+    assert told_of_answer(500, embedded(500), torch.float32) is None
 
 
 def test_measuring_takes_a_moment() -> None:

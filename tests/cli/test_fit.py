@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from irg.cli import fit
 from irg.cli.description import describe
 from irg.cli.fit import memory_of, picked, ways
+from irg.model import device
 from irg.model.config import bagel_7b, write_config
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload
@@ -50,7 +50,7 @@ def test_the_machine_says_what_is_free() -> None:
 def test_where_nothing_says_what_is_free_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, work: Path) -> None:
     with pytest.raises(ValueError, match="how much memory mps has is not known here: say it with --memory"):
         memory_of(torch.device("mps"))
-    monkeypatch.setattr(fit, "_MACHINE", work / "missing")
+    monkeypatch.setattr(device, "_MACHINE", work / "missing")
     with pytest.raises(ValueError, match="how much memory cpu has is not known here"):
         memory_of(torch.device("cpu"))
 

@@ -35,7 +35,31 @@ def test_a_prompt_that_is_too_long_costs_no_load(run: Run, unloadable: Path) -> 
 
 def test_a_batch_is_of_a_file(run: Run, checkpoint: Path) -> None:
     result = run("generate", "dog", "--batch", 4, "--model", checkpoint)
-    assert result.exit_code == 2 and "--prompts alone" in result.stderr
+    assert result.exit_code == 2 and "--prompts and --num alone" in " ".join(result.stderr.split())
+
+
+def test_several_pictures_of_one_prompt(run: Run, checkpoint: Path) -> None:
+    options = ("--num", 2, "--turns", 1, "--seed", 4, "--batch", 1, "--model", checkpoint, *SMALL)
+    assert run("generate", "dog", *options, "--out", "x").exit_code == 0
+    traces = [Trace.load(f"x/000{number}") for number in range(2)]
+    assert [(trace.prompt, trace.seed) for trace in traces] == [("dog", 4), ("dog", 5)]
+    assert "2 prompts" in Path("x/index.html").read_text()
+    Path("prompts.txt").write_text("dog\ncat\n")
+    result = run("generate", "--prompts", "prompts.txt", *options, "--out", "x")
+    assert "2 made, 2 skipped" in result.stdout
+    result = run("generate", "dog", *options, "--image", "x/0000/turn1.png")
+    assert result.exit_code == 2 and "for a single episode" in " ".join(result.stderr.split())
+
+
+def test_a_picture_to_begin_with_is_another_folder(run: Run, checkpoint: Path) -> None:
+    for number in (1, 2):
+        run("generate", "dog", "--turns", number, "--out", f"x{number}", "--model", checkpoint, *SMALL)
+    options = ("--model", checkpoint, *SMALL)
+    for image in ((), ("--image", "x1/turn1.png"), ("--image", "x2/turn2.png"), ("--image", "x1/turn1.png")):
+        assert run("generate", "dog", *image, *options).exit_code == 0
+    assert len(list(Path("runs").iterdir())) == 3
+    result = run("generate", "dog", "--turns", 1, "--image", "x1/turn1.png", *options)
+    assert result.exit_code == 2 and "turns 1: expected at least 2" in result.stderr
 
 
 def test_weights_of_few_bits_are_said_in_the_trace(run: Run, checkpoint: Path) -> None:

@@ -54,6 +54,15 @@ def _write_many(folder: Path, worker: int) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("content", ["{", "5", '{"text": 5}', '{"usage": {}, "served": "m"}', "[" * 5000])
+def test_a_damaged_answer_is_no_answer(database: Database, content: str) -> None:
+    cache = AnswerCache(database)
+    with database.writing() as connection:
+        connection.execute("INSERT INTO answers VALUES ('a', ?)", (content,))
+    assert cache.get("a") is None
+    assert cache.put("a", Stored("new", Cost())).content == "new" and cache.get("a") == Stored("new", Cost())
+
+
 def test_processes_write_at_once(tmp_path: Path) -> None:
     """They all begin with a folder that is not there yet, and agree on every answer in the end."""
     folder = tmp_path / "new"

@@ -63,7 +63,7 @@ def test_peft_adds_the_same(adapters: AdapterFolder) -> None:
         ({"rank_pattern": {"a": 2}}, "rank_pattern is"),
         ({"bias": "all"}, "bias is 'all', expected 'none'"),
         ({"base_model_name_or_path": None}, "base_model_name_or_path is None, expected a folder"),
-        ({"r": 0}, "r is 0 and lora_alpha 1.0, expected numbers"),
+        ({"r": 0}, "r 0: expected a whole number of at least 1"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(adapters: AdapterFolder, settings: dict, said: str) -> None:

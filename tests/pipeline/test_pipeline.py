@@ -381,6 +381,11 @@ def test_an_empty_prompt(prompt: str, pipeline: Pipeline) -> None:
         pipeline.generate_batch([PROMPT, prompt])
 
 
+def test_a_prompt_is_a_text(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match=r"prompt \['a star'\]: expected a text"):
+        pipeline(["a star"])  # type: ignore[arg-type]
+
+
 def test_a_prompt_that_is_too_long_is_told_with_both_numbers(pipeline: Pipeline) -> None:
     just_fits, too_long = "a" + 19 * " red", "a" + 20 * " red"
     next(pipeline.generate(just_fits))

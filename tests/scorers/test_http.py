@@ -106,7 +106,7 @@ def reply(body: bytes, length: int | None = None) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "kind", "expected"),
     [
-        (reply(b"{"), ScorerFailed, "no JSON"),
+        (reply(b"{"), ScorerFailed, "not valid JSON"),
         (reply(b"[]"), ScorerFailed, "list, expected a JSON object"),
         (reply(b"{}", length=50), ScorerGone, "no scorer answers at"),
         (b"", ScorerGone, "no scorer answers at"),

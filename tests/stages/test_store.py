@@ -3,8 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from irg.core.cost import Cost
 from irg.core.picture import Picture
@@ -65,6 +67,26 @@ def test_a_damaged_file_is_named(store: Store, shards: tuple[Shard, Shard]) -> N
     path.unlink()
     with pytest.raises(ValueError, match=f"{path.name} is missing"):
         store.load(3, shards[1].lineage)
+
+
+@pytest.mark.parametrize("record", ["{", "5", '{"id": "a"}', "[" * 5000])
+def test_a_damaged_record_is_named_by_its_file(
+    store: Store, shards: tuple[Shard, Shard], record: str
+) -> None:
+    path = store.path(3, SECOND)
+    table = parquet.read_table(path)
+    texts = pyarrow.array([record] * len(table), pyarrow.string())
+    parquet.write_table(table.set_column(0, "record", texts), path)
+    for read in (
+        lambda: store.load(3, shards[1].lineage),
+        lambda: store.follow(shards[0], SECOND),
+    ):
+        with pytest.raises(ValueError, match=f"{path.name} is damaged: remove it"):
+            read()
+    parquet.write_table(table.replace_schema_metadata({b"irg": b"{}"}), path)
+    for read in (lambda: store.tally(3, SECOND), lambda: store.lineage(3, SECOND)):
+        with pytest.raises(ValueError, match=f"{path.name} is damaged: remove it"):
+            read()
 
 
 def test_what_a_killed_driver_left_half_written_is_no_file(store: Store, shards: tuple[Shard, Shard]) -> None:

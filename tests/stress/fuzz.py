@@ -7,18 +7,28 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from tests.stress.mutation import mutated
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.errors import Flaky
+from hypothesis.strategies import SearchStrategy
+
+from tests.stress.mutation import inputs
 
 MOST_SECONDS, MOST_BYTES = 5.0, 500 << 20
 """Of one input: processor time, and memory beyond what the parser had before."""
 _STUCK_SECONDS = 120
 """After its time a process is given up: it is caught in what no signal reaches."""
+_ROUND = 500
+"""Inputs that hypothesis makes before it forgets which it has made: what it remembers takes memory."""
+_UNWATCHED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+_SHRINKS = 300
+"""Inputs that may be spent on making a finding smaller."""
 
 Reader = Callable[[bytes], object]
 
@@ -45,6 +55,11 @@ class Finding:
     @property
     def kind(self) -> tuple[str, str, str]:
         return self.parser, self.what.split(":")[0], self.where
+
+    @property
+    def is_error(self) -> bool:
+        """Of the kinds that are quick to find again, and so can be made smaller."""
+        return not self.what.startswith(("memory", TooSlow.__name__))
 
     def save(self, folder: Path) -> Path:
         """As a seed, for tests that read it ever after."""
@@ -86,7 +101,7 @@ def fuzz(parser: Parser, seed: int, folder: Path, seconds: float, most_inputs: i
         part = _in_a_process(
             folder / f"{parser.name.replace(' ', '-')}-{number}",
             lambda place, left=left, number=number: _read_many(
-                parser, Random(f"{seed} {parser.name} {number}"), place, deadline, left
+                parser, f"{seed} {parser.name} {number}", place, deadline, left
             ),
             parser,
             max(deadline - time.monotonic(), 0.0),
@@ -108,15 +123,64 @@ def replay(parser: Parser, data: bytes, folder: Path) -> Outcome:
     return _in_a_process(folder / "replayed", once, parser, MOST_SECONDS)
 
 
-def _read_many(parser: Parser, chance: Random, place: Path, deadline: float, most: int | None) -> Outcome:
+def _read_many(parser: Parser, seed: str, place: Path, deadline: float, most: int | None) -> Outcome:
     corpus, read = _opened(parser, place)
-    outcome, watch = Outcome(), _Watch(place)
+    reading = _Reading(parser, read, _Watch(place), deadline, most)
     for data in corpus:  # what is not changed is read, or nothing here says anything
         read(data)
-    while time.monotonic() < deadline and (most is None or outcome.inputs < most):
-        if not watch.read(parser, read, mutated(chance, corpus), outcome):
-            break
-    return outcome
+    number = 0
+    while not reading.is_over:
+        reading.round(inputs(corpus), int(sha256(f"{seed} {number}".encode()).hexdigest()[:8], 16))
+        number += 1
+    return reading.outcome
+
+
+class _NotStood(Exception):
+    """What hypothesis makes smaller."""
+
+
+class _Reading:
+    """Reads what hypothesis makes, until there was enough of it. A finding is made smaller before more."""
+
+    def __init__(
+        self, parser: Parser, read: Reader, watch: "_Watch", deadline: float, most: int | None
+    ) -> None:
+        self.outcome = Outcome()
+        self._parser, self._read, self._watch = parser, read, watch
+        self._deadline, self._most, self._is_fit = deadline, most, True
+
+    @property
+    def is_over(self) -> bool:
+        is_enough = self._most is not None and self.outcome.inputs >= self._most
+        return not self._is_fit or is_enough or time.monotonic() > self._deadline
+
+    def round(self, strategy: SearchStrategy[bytes], seed: int) -> None:
+        known, shrinks = {*self.outcome.findings}, 0
+        smaller: tuple[str, str, str] | None = None
+
+        def stands(data: bytes) -> None:
+            nonlocal smaller, shrinks
+            shrinks += smaller is not None
+            if self.is_over or shrinks > _SHRINKS:
+                return
+            finding = self._watch.read(self._parser, self._read, data, self.outcome)
+            self._is_fit = self._watch.is_fit
+            if finding is None or not finding.is_error or finding.kind in known:
+                return
+            smaller = smaller or finding.kind
+            if finding.kind == smaller:  # the shortest of a kind is what an outcome keeps
+                raise _NotStood
+
+        left = _ROUND if self._most is None else min(_ROUND, self._most - self.outcome.inputs)
+        made = hypothesis.settings(
+            max_examples=left,
+            deadline=None,
+            database=None,
+            suppress_health_check=_UNWATCHED,
+            phases=(Phase.generate, Phase.shrink),
+        )(hypothesis.given(strategy)(stands))
+        with suppress(_NotStood, Flaky):  # the latter of what ran out of its shrinks
+            hypothesis.seed(seed)(made)()
 
 
 def _opened(parser: Parser, place: Path) -> tuple[list[bytes], Reader]:
@@ -131,16 +195,19 @@ class _Watch:
     def __init__(self, place: Path) -> None:
         self._noted = os.open(place / "input", os.O_RDWR | os.O_CREAT)
         self._memory = _peak()
+        self.is_fit = True
+        """Whether the process may go on: once too much was taken, its memory is no measure any more."""
         held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         # What asks for many times what is allowed is not to be given it.
         resource.setrlimit(resource.RLIMIT_AS, (held + 4 * MOST_BYTES, resource.RLIM_INFINITY))
         signal.signal(signal.SIGPROF, _stop)
 
-    def read(self, parser: Parser, read: Reader, data: bytes, outcome: Outcome) -> bool:
-        """False where the process is not to go on: its memory is no measure any more."""
+    def read(self, parser: Parser, read: Reader, data: bytes, outcome: Outcome) -> Finding | None:
+        """What the parser did not stand of it."""
         os.ftruncate(self._noted, 0)
         os.pwrite(self._noted, data, 0)
         outcome.inputs += 1
+        found = None
         try:
             signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)
             try:
@@ -150,12 +217,13 @@ class _Watch:
         except parser.documented:
             outcome.refused += 1
         except (Exception, TooSlow) as error:
-            what = f"{type(error).__name__}: {error}"[:300]
-            outcome.found(Finding(parser.name, what, _where(error), data.hex()))
+            found = Finding(parser.name, f"{type(error).__name__}: {error}"[:300], _where(error), data.hex())
         if (grown := _peak() - self._memory) > MOST_BYTES:
-            outcome.found(Finding(parser.name, f"memory: {grown >> 20} MiB more", "", data.hex()))
-            return False
-        return True
+            self.is_fit = False
+            found = Finding(parser.name, f"memory: {grown >> 20} MiB more", "", data.hex())
+        if found is not None:
+            outcome.found(found)
+        return found
 
 
 def _stop(number: int, frame: object) -> None:

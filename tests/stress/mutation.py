@@ -1,10 +1,11 @@
-"""Inputs that nobody meant: what parsers read, changed in ways that break formats, decided by a generator."""
+"""Inputs that nobody meant, by hypothesis: what parsers read, changed in ways that break formats."""
 
 import json
 import re
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Any
+
+from hypothesis import strategies as st
 
 MOST_BYTES = 1 << 20
 NASTY: tuple[Any, ...] = (
@@ -20,97 +21,114 @@ _TOKENS = (
     *(b"</think>", b"```json", b"\x80" * 9, b"\xff" * 8, b"\x7f\xff\xff\xff", b"=", b".0.", b"GIF89a"),
 )
 _NUMBERS = (b"0", b"-1", b"99999999999999999999", b"1e400", b"2147483648", b"0.1", b"true", b"", b"65536")
+_TEXT = st.text("a0 .,:-_/\\\"'{}[]<>%~\0\n\t\x1b\x85\u00e9\u0661\u202e\u2028\ufeff\U0001f600", max_size=12)
+_LEAF = st.sampled_from(NASTY) | st.integers() | st.floats() | _TEXT
+_JSON = _LEAF | st.lists(_LEAF, max_size=4) | st.dictionaries(_TEXT, _LEAF, max_size=4)
+_TOKEN = st.sampled_from(_TOKENS) | st.binary(min_size=1, max_size=9)
 
-Way = Callable[[Random, bytes, Sequence[bytes]], bytes]
+Way = Callable[[st.DrawFn, bytes, Sequence[bytes]], bytes]
 
 
-def mutated(chance: Random, corpus: Sequence[bytes]) -> bytes:
+@st.composite
+def inputs(draw: st.DrawFn, corpus: Sequence[bytes]) -> bytes:
     """One of the corpus, changed one to six times; never longer than `MOST_BYTES`."""
-    data = chance.choice(corpus)
-    for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
-        data = chance.choice(_WAYS)(chance, data, corpus)
+    data = draw(st.sampled_from(corpus))
+    for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3, 6)))):
+        data = draw(st.sampled_from(_WAYS))(draw, data, corpus)
     return data[:MOST_BYTES]
 
 
-def _flipped(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
+def _flipped(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
     changed = bytearray(data)
-    for _ in range(chance.choice((1, 1, 4, 16)) if changed else 0):
-        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    for _ in range(draw(st.sampled_from((1, 1, 2, 6))) if changed else 0):
+        bit = draw(_below(8 * len(changed)))
+        changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
 
 
-def _overwritten(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
-    start, _ = _slice(chance, data)
-    token = chance.choice((*_TOKENS, chance.randbytes(chance.randint(1, 9))))
+def _overwritten(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
+    start = draw(_below(len(data) + 1))
+    token = draw(_TOKEN)
     return data[:start] + token + data[start + len(token) :]
 
 
-def _inserted(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
-    start, _ = _slice(chance, data)
-    return data[:start] + chance.choice(_TOKENS) + data[start:]
+def _inserted(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
+    start = draw(_below(len(data) + 1))
+    return data[:start] + draw(_TOKEN) + data[start:]
 
 
-def _cut(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
-    start, end = _slice(chance, data)
-    return chance.choice((data[:start], data[start:], data[:start] + data[end:]))
+def _cut(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
+    start, end = _slice(draw, data)
+    return draw(st.sampled_from((data[:start], data[start:], data[:start] + data[end:])))
 
 
-def _repeated(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
-    start, end = _slice(chance, data)
-    times = chance.choice((2, 2, 3, 30, 1000))
+def _repeated(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
+    start, end = _slice(draw, data)
+    times = draw(st.sampled_from((2, 2, 3, 30, 1000)))
     return data[:start] + data[start:end][: MOST_BYTES // times] * times + data[end:]
 
 
-def _spliced(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
-    other = chance.choice(corpus)
-    return data[: _slice(chance, data)[0]] + other[_slice(chance, other)[0] :]
+def _spliced(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
+    other = draw(st.sampled_from(corpus))
+    return data[: draw(_below(len(data) + 1))] + other[draw(_below(len(other) + 1)) :]
 
 
-def _renumbered(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
+def _renumbered(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
     """Another number for one that stands there in digits."""
     there = list(re.finditer(rb"-?\d+(\.\d+)?", data[:65_536]))
     if not there:
-        return _flipped(chance, data, corpus)
-    found = chance.choice(there)
-    return data[: found.start()] + chance.choice(_NUMBERS) + data[found.end() :]
+        return _flipped(draw, data, corpus)
+    found = there[draw(_below(len(there)))]
+    return data[: found.start()] + draw(st.sampled_from(_NUMBERS)) + data[found.end() :]
 
 
-def _rebuilt(chance: Random, data: bytes, corpus: Sequence[bytes]) -> bytes:
+def _rebuilt(draw: st.DrawFn, data: bytes, corpus: Sequence[bytes]) -> bytes:
     """Of JSON: a value or a key is replaced, left out or put elsewhere. Anything else is flipped."""
     if len(data) > MOST_BYTES // 64:  # of which changes that multiply would make too much
-        return _flipped(chance, data, corpus)
+        return _flipped(draw, data, corpus)
     try:
         content = json.loads(data)
-        return json.dumps(_changed(chance, content)).encode()
     except (ValueError, RecursionError):
-        return _flipped(chance, data, corpus)
+        return _flipped(draw, data, corpus)
+    return json.dumps(_changed(draw, content)).encode()
 
 
-def _changed(chance: Random, content: Any) -> Any:
-    if isinstance(content, dict) and content and chance.random() < 0.85:
-        name = chance.choice(list(content))
-        match chance.randrange(8):
-            case 0:
-                return {key: value for key, value in content.items() if key != name}
-            case 1:
-                return {**content, chance.choice(("", "x", "kind", "\0", *map(str, content))): content[name]}
+def _changed(draw: st.DrawFn, content: Any) -> Any:
+    if content and isinstance(content, dict | list) and draw(_below(7)):
+        names = list(content) if isinstance(content, dict) else range(len(content))
+        name = names[draw(_below(len(names)))]
+        match draw(_below(8)):
+            case 7:
+                return _without(content, name)
+            case 6 if isinstance(content, dict):
+                other = draw(st.sampled_from(("", "x", "kind", "\0", *map(str, content))))
+                return {**content, other: content[name]}
+            case 6 if isinstance(content, list):
+                return content * draw(st.sampled_from((2, 50)))
             case _:
-                return {**content, name: _changed(chance, content[name])}
-    if isinstance(content, list) and content and chance.random() < 0.85:
-        index = chance.randrange(len(content))
-        match chance.randrange(8):
-            case 0:
-                return [*content[:index], *content[index + 1 :]]
-            case 1:
-                return content * chance.choice((2, 50))
-            case _:
-                return [*content[:index], _changed(chance, content[index]), *content[index + 1 :]]
-    return chance.choice((*NASTY, [content], {"a": content}, str(content)))
+                changed = content.copy()
+                changed[name] = _changed(draw, content[name])
+                return changed
+    match draw(_below(8)):
+        case 7:
+            return draw(st.sampled_from(([content], {"a": content}, str(content))))
+        case _:
+            return draw(_JSON)
 
 
-def _slice(chance: Random, data: bytes) -> tuple[int, int]:
-    start = chance.randint(0, len(data))
-    return start, min(len(data), start + chance.choice((1, 4, 30, 1000)))
+def _without(content: Any, name: Any) -> Any:
+    left = content.copy()
+    del left[name]
+    return left
+
+
+def _below(end: int) -> st.SearchStrategy[int]:
+    return st.integers(0, end - 1)
+
+
+def _slice(draw: st.DrawFn, data: bytes) -> tuple[int, int]:
+    start = draw(_below(len(data) + 1))
+    return start, min(len(data), start + draw(st.sampled_from((1, 4, 30, 1000))))
 
 
 _WAYS: tuple[Way, ...] = (

@@ -25,8 +25,10 @@ from irg.train.recipes import KINDS
 from irg.world import OutsideWorld, parse, parse_reflection, parse_thought
 from irg.world.wording import as_phrased
 from tests.stress.fuzz import Parser
+from tests.stress.parsers_of_bench import PARSERS as PARSERS_OF_BENCH
 from tests.stress.parsers_of_data import PARSERS as PARSERS_OF_DATA
 from tests.stress.parsers_of_data import Opened, as_file, as_json, loaded
+from tests.stress.parsers_of_work import PARSERS as PARSERS_OF_WORK
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
@@ -222,6 +224,8 @@ def _worded(folder: Path) -> Opened:
 
 PARSERS = (
     *PARSERS_OF_DATA,
+    *PARSERS_OF_BENCH,
+    *PARSERS_OF_WORK,
     Parser("recipes", _recipes),
     Parser("overrides", _overrides),
     *(

@@ -22,10 +22,12 @@ from irg.data.conversation import ConversationSource
 from irg.data.episodes import EpisodeSource
 from irg.data.findings import Findings, recall, remember
 from irg.data.foreign.source import ForeignReading, ForeignSource
+from irg.data.rows import column_names
 from irg.data.sets import read_manifest
 from irg.data.source import Fault, RowError, RowPlace
 from irg.data.trace_rows import row_of, schema, trace_of
 from irg.data.traces import TraceStore, TraceWriter
+from irg.publish.discretion import public_row
 from tests.data.broken import conversation, trace
 from tests.stress.fuzz import Parser, Reader
 
@@ -143,6 +145,7 @@ def _trace_rows(folder: Path) -> Opened:
             trace_of(values, PLACE, sketch=True)
         finally:
             made = trace_of(values, PLACE)
+        public_row(values)  # which is given rows that can be read
         return made
 
     return [as_json(coded(row, lambda data: base64.b64encode(data).decode()))], read
@@ -159,6 +162,7 @@ def _tables(folder: Path) -> Opened:
 
     def read() -> object:
         store = TraceStore(path)
+        assert len(list(column_names(path))) < 2
         seen = [one for one, _ in zip(store.survey(), range(20))]  # noqa: B905
         for index in range(min(len(store), 4)):
             try:
@@ -206,18 +210,24 @@ def _prompts(folder: Path) -> Opened:
         b'["a", {"prompt": "b"}]',
     )
 
+    table = io.BytesIO()
+    parquet.write_table(pyarrow.table({"prompt": ["a", "b"], "image": ["a.png", None]}), table)
+    (folder / "a.png").write_bytes(png(Image.new("RGB", (8, 8))))
+
     def read(data: bytes) -> object:
         found = []
-        for suffix in (".txt", ".jsonl", ".json", ".csv"):
-            (folder / f"p{suffix}").write_bytes(data)
+        for suffix in (".txt", ".jsonl", ".json", ".csv", ".parquet"):
+            path = folder / f"p{suffix}"
+            path.unlink(missing_ok=True)  # what was read may still be mapped
+            path.write_bytes(data)
             try:
-                found.append(list(read_prompts(folder / f"p{suffix}")))
-                found.append(list(read_pairs(folder / f"p{suffix}", ("prompt",), "image")))
+                found.append(list(read_prompts(path)))
+                found.append(list(read_pairs(path, ("prompt",), "image")))
             except ValueError:
                 continue
         return found
 
-    return list(samples), read
+    return [*samples, table.getvalue()], read
 
 
 def _foreign_lists(folder: Path) -> Opened:
@@ -265,6 +275,16 @@ def _saved_tables(folder: Path) -> Opened:
     return [buffer.getvalue()], as_file(folder / "data.arrow", read)
 
 
+def _captions(folder: Path) -> Opened:
+    """Texts beside pictures."""
+    (folder / "a.png").write_bytes(png(Image.new("RGB", (8, 8))))
+
+    def read() -> object:
+        return [made for made, _ in zip(ForeignSource(folder).read_all(), range(20))]  # noqa: B905
+
+    return [b"a red circle", "größer\n".encode()], as_file(folder / "a.txt", read)
+
+
 def _foreign_tars(folder: Path) -> Opened:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -290,6 +310,7 @@ PARSERS = (
     Parser("parquet files", _tables),
     Parser("foreign lists", _foreign_lists),
     Parser("foreign tars", _foreign_tars),
+    Parser("captions", _captions),
     Parser("saved tables", _saved_tables),
     Parser("pictures", _pictures),
     Parser("base64 pictures", _base64),

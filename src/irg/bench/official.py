@@ -62,7 +62,7 @@ def official_texts(
         raise ValueError(f"{path}: the official file is not there, in which the judge's templates are")
     try:
         found = list(_texts(ast.parse(read_text(path))))
-    except (SyntaxError, ValueError, RecursionError) as broken:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as broken:
         raise ValueError(f"{path} cannot be read as Python: {broken}") from broken
     return {name: _chosen(one, found, path, modified) for name, one in wanted.items()}
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
 
 from irg import __version__
 from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
@@ -23,9 +23,10 @@ from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
-from irg.bench.store import SeriesStore
+from irg.bench.store import SeriesStore, header_of
 from irg.core.digest import digest_of
 from irg.core.files import read_json, read_lines, write_atomically
+from irg.core.settings import BaseSettings, checked
 from irg.pipeline import Pipeline, Plan, Settings
 from irg.pipeline.plans import StepPlan
 from irg.stages.cluster import Cluster
@@ -39,6 +40,46 @@ _DECIDING = ("fingerprint", "dtype", "weights")
 _SEED_STRIDE = 1_000_003
 """Between the seeds of a picture in runs of different seeds."""
 _items = TypeAdapter(Item)
+
+
+class _Counted(BaseSettings):
+    model_config = ConfigDict(extra="allow")
+
+    count: int
+    of: int
+
+
+class _Deciding(BaseSettings):
+    model_config = ConfigDict(extra="allow")
+
+    trees: dict[NonNegativeInt, str] = Field(default_factory=dict)
+
+
+class _Model(BaseSettings):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+
+
+class _Sources(BaseSettings):
+    hashes: dict[str, str]
+    modified: list[str]
+
+
+class _About(BaseSettings):
+    """What every run says of itself, for those that others may have written."""
+
+    model_config = ConfigDict(extra="allow")
+
+    benchmark: str
+    version: int
+    items: _Counted
+    mode: str | None
+    turns: list[NonNegativeInt]
+    series: list[str]
+    deciding: _Deciding
+    model: _Model
+    sources: _Sources
 
 
 class DrawingMode(StrEnum):
@@ -123,6 +164,7 @@ class BenchRun:
             "version": benchmark.version,
             "items": {"count": len(items), "of": of, "fingerprint": fingerprint(items)},
             "irg": __version__,
+            "sources": {"hashes": {}, "modified": []},
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             **json.loads(json.dumps(facts)),
         }
@@ -143,7 +185,9 @@ class BenchRun:
         """Raises ValueError for a folder that holds none."""
         if not (folder / ABOUT).is_file():
             raise ValueError(f"{folder} holds no benchmark run: {ABOUT} is missing")
-        return cls(folder, read_json(folder / ABOUT))
+        about = read_json(folder / ABOUT)
+        checked(_About, about, str(folder / ABOUT))
+        return cls(folder, about)
 
     @cached_property
     def benchmark(self) -> Benchmark:
@@ -158,7 +202,13 @@ class BenchRun:
 
     @cached_property
     def items(self) -> list[Item]:
-        return [_items.validate_json(line) for line in read_lines(self.folder / ITEMS)]
+        path, found = self.folder / ITEMS, []
+        for number, line in enumerate(read_lines(path), start=1):
+            try:
+                found.append(_items.validate_json(line))
+            except ValidationError as wrong:
+                raise ValueError(f"{path}, line {number}: no item: {wrong}") from wrong
+        return found
 
     @property
     def turns(self) -> list[int]:
@@ -189,7 +239,7 @@ class BenchRun:
             with open(path, "rb") as file:
                 head = file.readline()
             if head.endswith(b"\n"):  # else it was killed before it kept anything
-                heads.append(json.loads(head)["judge"])
+                heads.append(_judge_of(path, head))
         return heads
 
 
@@ -273,12 +323,16 @@ def judge_run(
 
 
 def summarised(benchmark: Benchmark, run: BenchRun, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
-    """By turn the summaries of all variants, of rows alone."""
-    return {
-        turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
-        for turn in run.turns
-        for heard in [hearings(store, turn)]
-    }
+    """By turn the summaries of all variants, of rows alone. Raises ValueError for rows that no judge of the
+    benchmark has written."""
+    try:
+        return {
+            turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
+            for turn in run.turns
+            for heard in [hearings(store, turn)]
+        }
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as broken:
+        raise ValueError(f"{store.path} holds no evidence of {benchmark.name}: {broken!r}") from broken
 
 
 def result_of(
@@ -302,6 +356,14 @@ def result_of(
         ],
         "run": dict(run.about),
     }
+
+
+def _judge_of(path: Path, head: bytes) -> dict[str, Any]:
+    """The identity of the judge whose evidence begins with this line."""
+    judge = header_of(path, head).get("judge")
+    if not isinstance(judge, dict):
+        raise ValueError(f"{path}, line 1 names no judge")
+    return judge
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 from PIL import Image
 from pydantic import PlainSerializer, TypeAdapter, ValidationError
 
-from irg.core.files import write_atomically
+from irg.core.files import inside, parse_json, write_atomically
 from irg.core.reading import read_image
+from irg.core.settings import shown
 
 _PICTURES = "pictures"
 Key = tuple[Any, ...]
@@ -35,6 +36,14 @@ def as_line(record: StoredRecord) -> str:
     return json.dumps(_adapter(type(record)).dump_python(record, mode="json", exclude_defaults=True))
 
 
+def header_of(path: Path, line: bytes) -> dict[str, Any]:
+    """What the first line of a series says of its run. Raises ValueError for one that says nothing."""
+    content = parse_json(line.decode(errors="replace"), f"{path}, line 1")
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}, line 1: {shown(content)}: expected what run it is of")
+    return content
+
+
 class SeriesStore(Generic[RecordT]):
     """The records of one series in `folder`, in `NAME.jsonl`: a header, then a line per record. Of several
     records with one key the last one holds.
@@ -48,7 +57,7 @@ class SeriesStore(Generic[RecordT]):
     ) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
-        self.path = (folder / f"process{process}" if process else folder) / f"{name}.jsonl"
+        self.path = inside(folder / f"process{process}" if process else folder, f"{name}.jsonl")
         self.records: dict[Key, RecordT] = {}
         self._whole_bytes = 0
         """Of the file that this process adds to, up to the end of its last whole line."""
@@ -78,7 +87,8 @@ class SeriesStore(Generic[RecordT]):
         return all(key in self.records for key in keys)
 
     def path_of(self, picture: str) -> Path:
-        return self.folder / _PICTURES / f"{self.name}-{picture}.png"
+        """Raises ValueError for a name that leads elsewhere."""
+        return inside(self.folder / _PICTURES, f"{self.name}-{picture}.png")
 
     def picture(self, name: str) -> Image.Image:
         """Raises ImageError if it is not there, or is no picture."""
@@ -101,7 +111,7 @@ class SeriesStore(Generic[RecordT]):
             first = file.readline()
             if not first.endswith(b"\n"):
                 return
-            self._check(path, json.loads(first))
+            self._check(path, header_of(path, first))
             for line in file:
                 if line.endswith(b"\n"):
                     yield line

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from irg.bench.items import Item
 from irg.bench.oneig.grids import TileGrid, joined, split
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
-from irg.core.files import write_atomically
+from irg.core.files import inside, write_atomically
 from irg.core.reading import ImageError, read_image
 from irg.core.trace import png
 
@@ -150,7 +150,7 @@ def write_tree(
     stands for none, or of several sizes."""
     missing: dict[str, int] = {}
     for name, text in tree.texts(items).items():
-        _write(folder / name, text.encode())
+        _write(inside(folder, name), text.encode())
     for item in items:
         there = look(item, turn)
         for one in tree.files(item):
@@ -160,7 +160,7 @@ def write_tree(
                     missing[reason] = missing.get(reason, 0) + 1
             pictures = {place: found for place, found in shown.items() if isinstance(found, ShownPicture)}
             if pictures:
-                _write(folder / (one.path + tree.suffixes[0]), _data(pictures, one))
+                _write(inside(folder, one.path + tree.suffixes[0]), _data(pictures, one))
     return missing
 
 

@@ -25,9 +25,10 @@ from irg.cli import (
     plot,
     publish,
     recipe,
+    serve,
     train,
 )
-from irg.cli.errors import explain
+from irg.cli.errors import explain, name_value
 from irg.cli.options import with_groups
 from irg.terminal import err, out
 
@@ -50,6 +51,8 @@ class Guarded(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as wrong:
+            raise name_value(wrong) from wrong.__cause__
         except KeyboardInterrupt:
             err.print("\ninterrupted: nothing unfinished was kept", style="yellow")
             raise typer.Exit(130) from None
@@ -99,6 +102,7 @@ for command, examples in (
     (generate.generate, generate.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (edit.edit, edit.EXAMPLES),
+    (serve.serve, serve.EXAMPLES),
     (info.info, info.EXAMPLES),
     (train.train, train.EXAMPLES),
     (export.export, export.EXAMPLES),

@@ -1,8 +1,9 @@
-"""`irg generate --prompts FILE`: an episode for each line, in numbered folders, going on where it stopped."""
+"""`irg generate --prompts FILE` and `--num N`: many episodes, in numbered folders. It goes on where it
+stopped."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from rich.text import Text
 
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
-from irg.cli.errors import is_out_of_memory
 from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
@@ -20,6 +20,7 @@ from irg.cli.processes import crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_lines
 from irg.core.trace import Trace
+from irg.model.device import is_out_of_memory
 from irg.pipeline.overview import refuse_all_but_episodes, write_overview
 from irg.pipeline.replay import IDENTITY
 from irg.terminal import err
@@ -52,10 +53,11 @@ _LONG = 90
 """Seconds from which on it is said how long the rest will take."""
 
 
-def generate_file(
-    order: Order, file: Path, seed: int, folder: Path, batch: int | None
+def generate_many(
+    order: Order, prompts: Sequence[str], name: str, seed: int, folder: Path, batch: int | None
 ) -> BatchOutcome | None:
-    """Draw every prompt of a file, `batch` together (None: as many as suit the model).
+    """Draw every prompt, `batch` together (None: as many as suit the model); `name` is what they have in
+    common, as the page over them says it.
 
     A prompt that fails is counted and shown, and does not stop the others. Where nothing is left to draw, no
     model is loaded. Of torchrun's processes each draws its share, and the first tells of all; the others have
@@ -63,7 +65,7 @@ def generate_file(
     """
     jobs = [
         BatchJob(number, prompt, seed + number, folder / f"{number:04d}")
-        for number, prompt in enumerate(_read(file))
+        for number, prompt in enumerate(prompts)
     ]
     with crew(order.choice.device) as us:
         order = order if us.is_first else replace(order, telling=Telling(quiet=True))
@@ -82,7 +84,7 @@ def generate_file(
             outcome.failed.sort(key=lambda one: one["number"])
             if us.is_first and (outcome.made or outcome.skipped):
                 failed = {one["number"]: one["error"] for one in outcome.failed}
-                write_overview(folder, file.name, [job.prompt for job in jobs], failed)
+                write_overview(folder, name, [job.prompt for job in jobs], failed)
         finally:
             remove_empty(made)
         if not us.is_first:
@@ -172,7 +174,8 @@ def _fail(order: Order, job: BatchJob, error: str, outcome: BatchOutcome) -> Non
     outcome.failed.append({"number": job.number, "prompt": job.prompt, "error": error})
 
 
-def _read(file: Path) -> list[str]:
+def read_prompts(file: Path) -> list[str]:
+    """The lines of a file that say something. Raises ValueError where none does."""
     prompts = [line.strip() for line in read_lines(file) if line.strip()]
     if not prompts:
         raise ValueError(f"{file} holds no prompts: expected one on each line")

@@ -8,7 +8,7 @@ this machine does in a moment's measuring. Everything else is left out, so it is
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -51,6 +51,12 @@ class DrawingWork:
             read_weights=entries[ModelPart.UNDERSTANDING] + entries[ModelPart.HEAD],
             drawn_weights=entries[ModelPart.GENERATION],
         )
+
+    @classmethod
+    def of_answer(cls, num_tokens: int, config: ModelConfig) -> "DrawingWork":
+        """That of a text of so many tokens alone."""
+        plan = Settings(width=config.pixels_per_latent, height=config.pixels_per_latent).plan(turns=1)
+        return replace(cls.of(plan, config), written=num_tokens, drawn=0)
 
     @property
     def flops(self) -> float:
@@ -95,14 +101,26 @@ def seconds_of(work: DrawingWork, speed: CpuSpeed, dtype: torch.dtype) -> tuple[
 
 def told(plan: Plan | StepPlan, config: ModelConfig, dtype: torch.dtype, episodes: int = 1) -> str | None:
     """A line that says how long it takes, where that is long."""
-    work = DrawingWork.of(plan, config)
+    if (took := _long(DrawingWork.of(plan, config), dtype, episodes)) is None:
+        return None
+    parts = f"{_minutes(took[1])} for pictures, up to {_minutes(took[0])} for thoughts"
+    return f"on this CPU it takes {parts}: fewer --points, --turns and pixels, or --dtype bfloat16, take less"
+
+
+def told_of_answer(num_tokens: int, config: ModelConfig, dtype: torch.dtype) -> str | None:
+    """The same of an answer that may have so many tokens."""
+    if (took := _long(DrawingWork.of_answer(num_tokens, config), dtype)) is None:
+        return None
+    most = f"up to {_minutes(took[0])} for {num_tokens} tokens"
+    return f"on this CPU it takes {most}: a smaller --max-tokens, or --dtype bfloat16, takes less"
+
+
+def _long(work: DrawingWork, dtype: torch.dtype, episodes: int = 1) -> tuple[float, float] | None:
+    """The seconds of thoughts and of pictures, where they are many."""
     if work.flops * episodes < _FEW_FLOPS:
         return None
     thoughts, pictures = (episodes * one for one in seconds_of(work, CpuSpeed.measured(dtype), dtype))
-    if thoughts + pictures < LONG:
-        return None
-    parts = f"{_minutes(pictures)} for pictures, up to {_minutes(thoughts)} for thoughts"
-    return f"on this CPU it takes {parts}: fewer --points, --turns and pixels, or --dtype bfloat16, take less"
+    return (thoughts, pictures) if thoughts + pictures >= LONG else None
 
 
 def _minutes(seconds: float) -> str:

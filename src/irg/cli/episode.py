@@ -15,10 +15,13 @@ Judge = Callable[[Image.Image], Verdict | None]
 
 
 class Recorder:
-    """Takes the events of one episode, and saves it, with the verdicts on its images, when it is done."""
+    """Takes the events of one episode, and saves it, with the verdicts on its images, when it is done.
 
-    def __init__(self, folder: EpisodeFolder, judge: Judge) -> None:
-        self.folder, self.judge = folder, judge
+    The first image may be a given one, of which there are no events.
+    """
+
+    def __init__(self, folder: EpisodeFolder, judge: Judge, given: bool = False) -> None:
+        self.folder, self.judge, self.num_given = folder, judge, int(given)
         self.verdicts: list[Verdict | None] = []
         self.trace: Trace | None = None
         """What was saved."""
@@ -26,21 +29,24 @@ class Recorder:
     def take(self, event: Event) -> None:
         match event:
             case DenoisingStep() if event.preview is not None:
-                self.folder.preview(len(self.verdicts) + 1, event)
+                self.folder.preview(len(self.verdicts) + self.num_given + 1, event)
             case ImageDone(image=image):
                 self.verdicts.append(self.judge(image))
             case Done(trace=trace):
-                turns = zip(trace.turns, self.verdicts, strict=True)
+                given = [self.judge(turn.image) for turn in trace.turns[: self.num_given]]
+                turns = zip(trace.turns, [*given, *self.verdicts], strict=True)
                 self.trace = replace(
                     trace, turns=tuple(replace(turn, verdict=verdict) for turn, verdict in turns)
                 )
                 self.folder.save(self.trace)
 
 
-def record(events: Iterator[Event], folder: EpisodeFolder, judge: Judge, console: Console) -> Trace:
-    """Show an episode while it happens, and save it."""
-    recorder = Recorder(folder, judge)
-    with EpisodeView(console) as view:
+def record(
+    events: Iterator[Event], folder: EpisodeFolder, judge: Judge, console: Console, given: bool = False
+) -> Trace:
+    """Show an episode while it happens, and save it; the first image may be a given one."""
+    recorder = Recorder(folder, judge, given)
+    with EpisodeView(console, num_images=int(given)) as view:
         for event in events:
             view.show(event)
             recorder.take(event)

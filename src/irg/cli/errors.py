@@ -1,11 +1,11 @@
 """What went wrong, for a user: one message for what was expected to go wrong, None for our own mistakes."""
 
-import sys
+import typer
 
 EXTRAS = {
     "curate": ("openai", "tenacity", "ray"),
     "train": ("peft", "torchao", "bitsandbytes", "tensorboard", "matplotlib"),
-    "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "serve": ("fastapi", "uvicorn", "python_multipart", "prometheus_client"),
     "bench": ("transformers", "scipy", "rapidocr", "onnxruntime"),
 }
 """Packages that only some commands need, by the extra that installs them."""
@@ -21,9 +21,24 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ModuleNotFoundError):
         return _missing(error.name or "")
+    from irg.model.device import is_out_of_memory
+
     if is_out_of_memory(error):
         return "out of memory: smaller pictures, fewer turns, --dtype bfloat16 or another --device need less"
     return None
+
+
+def name_value(wrong: typer.BadParameter) -> typer.BadParameter:
+    """The same with the value that was given, where its message lacks it."""
+    from pydantic import ValidationError
+
+    from irg.core.settings import shown
+
+    if isinstance(cause := wrong.__cause__, ValidationError):
+        value = shown(cause.errors()[0]["input"])
+        said = wrong.message.removeprefix("Value error, ")
+        wrong.message = said if value in said else f"{value}: {said}"
+    return wrong
 
 
 def _missing(module: str) -> str | None:
@@ -33,11 +48,3 @@ def _missing(module: str) -> str | None:
         if package in packages:
             return f"this needs {package}, which is not installed: pip install 'irg[{extra}]'"
     return None
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Also of torch and safetensors, which on a CPU have nothing but a RuntimeError for it."""
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)

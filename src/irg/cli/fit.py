@@ -8,11 +8,11 @@ What allocators lose comes on top: a tenth is left free.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from irg.cli.description import Description
+from irg.model.device import free_memory
 from irg.model.low_bit import Quantize
 from irg.model.offload import WINDOW, Offload
 from irg.model.unified import skeleton
@@ -30,7 +30,6 @@ _WAYS = (
     (Quantize.INT8, Offload.EXPERTS),
 )
 """From the exact and fast to what is less of either. float8 takes what int8 does, and is further off."""
-_MACHINE = Path("/proc/meminfo")
 _WASTE = 1.1
 _BRANCHES = 3
 
@@ -75,10 +74,8 @@ def memory_of(device: torch.device) -> int:
     """Bytes that a device has: of a GPU all, of a machine what is free now."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    if device.type == "cpu" and _MACHINE.exists():
-        for line in _MACHINE.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+    if (free := free_memory(device)) is not None:
+        return free
     raise ValueError(f"how much memory {device} has is not known here: say it with --memory")
 
 

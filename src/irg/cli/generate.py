@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irg.cli.options import Out, Seed, check_text, default_folder, option
+from irg.cli.options import GivenSeed, Out, check_text, default_folder, option
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, report
 from irg.terminal import out as stdout
@@ -21,6 +21,12 @@ EXAMPLES = """[bold]Examples[/bold]
   [dim]# one thought and one image; then an image without a thought[/dim]
   irg generate "a large green star" --turns 1
   irg generate "a large green star" --turns 1 --no-think
+  [dim]# with six steps and guidance of one's own; four pictures of one prompt[/dim]
+  irg generate "a large green star" --steps 6 --text-scale 2 --guided 0.4 1
+  irg generate "a large green star" --num 4 --out runs/four
+  [dim]# begin with a picture; the episode of a trace once more, byte for byte[/dim]
+  irg generate "three pink hearts" --image drawing.png
+  irg generate --from runs/hearts/trace.json
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
@@ -44,10 +50,29 @@ def generate(
             metavar="FILE",
         ),
     ] = None,
+    again: Annotated[
+        Path | None,
+        option(
+            "Draw the episode of a trace once more: its prompt, seed and settings, by its model unless "
+            "--model names another. Says whether the pictures are the same.",
+            "--from",
+            metavar="TRACE",
+        ),
+    ] = None,
+    num: Annotated[
+        int,
+        option(
+            "Episodes of each prompt, with seeds that count up, each in a folder of its own.",
+            "--num",
+            "-n",
+            metavar="N",
+            least=1,
+        ),
+    ] = 1,
     batch: Annotated[
         int | None,
         option(
-            "Prompts of the file that are drawn together; 1 draws each as it is drawn alone, to the bit. "
+            "Of many, so many are drawn together; 1 draws each as it is drawn alone, to the bit. "
             "Default: 16, of models with over a billion parameters 4.",
             metavar="N",
             least=1,
@@ -55,7 +80,7 @@ def generate(
     ] = None,
     *,
     order: Order,
-    seed: Seed = 0,
+    seed: GivenSeed = None,
     out: Out = None,
 ) -> None:
     """Think in words, draw, look at the picture, reflect, and draw it better.
@@ -66,23 +91,47 @@ def generate(
       index.html                  a page that needs nothing else
       trace.json                  all it takes to make the same again
     """
-    if (prompt is None) == (prompts is None):
-        raise typer.BadParameter("give either a PROMPT or --prompts FILE", param_hint="PROMPT")
-    if prompts is not None:
-        from irg.cli.batch import generate_file
+    if sum(one is not None for one in (prompt, prompts, again)) != 1:
+        raise typer.BadParameter("give a PROMPT, --prompts FILE or --from TRACE", param_hint="PROMPT")
+    if again is not None and (seed is not None or num > 1):
+        raise typer.BadParameter("the trace of --from says that itself", param_hint="--seed and --num")
+    is_many = prompts is not None or num > 1
+    if batch is not None and not is_many:
+        raise typer.BadParameter("it is for --prompts and --num alone", param_hint="--batch")
+    if is_many and order.image is not None:
+        raise typer.BadParameter("it is for a single episode", param_hint="--image")
+    seed = seed or 0
+    if again is not None:
+        from irg.cli.again import draw_again
 
-        lines = hashlib.sha256(prompts.read_bytes()).hexdigest()
-        folder = out or default_folder(prompts.stem, seed, lines, order.deciding())
-        if (outcome := generate_file(order, prompts, seed, folder, batch)) is not None:
-            _report_many(order, outcome, folder)
+        folder, trace = draw_again(again, order, out)
+    elif is_many:
+        _generate_many(prompts or prompt or "", num, order, seed, out, batch)
         return
-    if batch is not None:
-        raise typer.BadParameter("it is for --prompts alone", param_hint="--batch")
-    prompt = check_text(prompt or "", "prompt")
-    folder = out or default_folder(prompt, seed, order.deciding())
-    with EpisodeFolder(folder) as episode_folder:
-        trace = draw(order, order.load([prompt]), prompt, seed, episode_folder)
+    else:
+        prompt = check_text(prompt or "", "prompt")
+        folder = out or default_folder(prompt, seed, order.deciding())
+        with EpisodeFolder(folder) as episode_folder:
+            trace = draw(order, order.load([prompt]), prompt, seed, episode_folder)
     report(folder, trace, order.telling)
+
+
+def _generate_many(
+    asked: str | Path, num: int, order: Order, seed: int, out: Path | None, batch: int | None
+) -> None:
+    """Draw a prompt, or those of a file, so many times each."""
+    from irg.cli.batch import generate_many, read_prompts
+
+    decided: list[object] = [num] if num > 1 else []
+    if isinstance(asked, Path):
+        prompts, name, words = read_prompts(asked), asked.name, asked.stem
+        decided.append(hashlib.sha256(asked.read_bytes()).hexdigest())
+    else:
+        prompts, name, words = [check_text(asked, "prompt")], asked, asked
+    folder = out or default_folder(words, seed, *decided, order.deciding())
+    repeated = [one for one in prompts for _ in range(num)]
+    if (outcome := generate_many(order, repeated, name, seed, folder, batch)) is not None:
+        _report_many(order, outcome, folder)
 
 
 def _report_many(order: Order, outcome: "BatchOutcome", folder: Path) -> None:

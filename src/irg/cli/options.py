@@ -5,8 +5,8 @@ A command's options that go together are a frozen dataclass, whose fields are op
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 from rich.console import Console
 
+from irg.cli.guiding import Guiding
 from irg.terminal import err, out
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def option(
     return typer.Option(*names, help=said, metavar=metavar, rich_help_panel=panel, min=least, max=most)
 
 
-model_option, drawing_option, output_option = (
-    partial(option, panel=panel) for panel in ("Model", "Drawing", "Output")
+model_option, drawing_option, thought_option, output_option = (
+    partial(option, panel=panel) for panel in ("Model", "Drawing", "Thoughts", "Output")
 )
 
 
@@ -83,15 +84,14 @@ Device = Annotated[str | None, model_option("cpu, cuda, cuda:1, mps, ... Default
 _DTYPE = model_option("Arithmetic. Default: bfloat16 on a GPU, float32 on a CPU.")
 TrainingDtype = Annotated[Literal["float32", "bfloat16"] | None, _DTYPE]
 Dtype = Annotated[Literal["float32", "bfloat16", "float16"] | None, _DTYPE]
-Seed = Annotated[
-    int,
-    drawing_option(
-        "The same seed draws the same pictures, in float32 on one machine.",
-        metavar="N",
-        least=0,
-        most=2**32 - 1,
-    ),
-]
+_SEED = drawing_option(
+    "The same seed draws the same pictures, in float32 on one machine. Default: 0.",
+    metavar="N",
+    least=0,
+    most=2**32 - 1,
+)
+Seed = Annotated[int, _SEED]
+GivenSeed = Annotated[int | None, _SEED]
 Out = Annotated[
     Path | None,
     output_option("Folder to write to. Default: runs/<prompt>-<seed>. An episode that is there is replaced."),
@@ -148,39 +148,48 @@ class ModelChoice:
 
     @cached_property
     def checkpoint(self) -> "NamedCheckpoint":
-        import torch
-
         from irg.model.low_bit import Quantize
         from irg.model.offload import Offload
-        from irg.pipeline.load import NamedCheckpoint
+        from irg.pipeline.load import NamedCheckpoint, dtype_of
 
         return NamedCheckpoint(
             self.model,
             self.device,
-            getattr(torch, self.dtype) if self.dtype else None,
+            dtype_of(self.dtype),
             Quantize(self.weights or Quantize.NONE),
             Offload(self.offload or Offload.NONE),
             self.compiled,
         )
 
+    def as_made(self, identity: Mapping[str, Any]) -> "ModelChoice":
+        """The model of this identity, held as it was, in all that was not chosen otherwise."""
+        kept = {name: identity.get(name) for name in ("dtype", "weights")}
+        kept["model"] = identity.get("name")
+        chosen = {
+            name: value
+            for name, value in kept.items()
+            if isinstance(value, str) and getattr(self, name) is None
+        }
+        return replace(self, **chosen)
+
     def check(self, plan: "Plan | StepPlan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
         plan.grid(self.checkpoint.folder.config)
-        self._check_device()
+        self.check_device()
 
     def deciding(self, plan: "Plan | StepPlan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
-        self._check_device()
+        self.check_device()
         identity = self.checkpoint.identity
         quantized = [identity["weights"]] if "weights" in identity else []
         return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
 
     def load(self, console: Console) -> "Pipeline":
-        self._check_device()
+        self.check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
             return self.checkpoint.load()
 
-    def _check_device(self) -> None:
+    def check_device(self) -> None:
         from irg.model.device import usable_device
 
         if self.device is not None:
@@ -200,41 +209,68 @@ class Overrides:
             most=1000,
         ),
     ] = None
-    every: Annotated[
-        int,
+    steps: Annotated[
+        int | None,
         drawing_option(
-            "Run the model at every Nth step only, and carry the velocity on in between.",
+            "Steps of drawing, as diffusers has them: N steps are N + 1 points. Default: the checkpoint's.",
+            metavar="N",
+            least=1,
+            most=999,
+        ),
+    ] = None
+    shift: Annotated[
+        float | None,
+        drawing_option(
+            "How far the time points lie towards the noise, above 0; 1 is evenly. Default: the checkpoint's.",
+            metavar="SHIFT",
+        ),
+    ] = None
+    every: Annotated[
+        int | None,
+        drawing_option(
+            "Run the model at every Nth step only, and carry the velocity on in between. Default: 1.",
             metavar="N",
             least=1,
             most=16,
         ),
-    ] = 1
+    ] = None
     solver: Annotated[
-        Literal["euler", "adams"],
-        drawing_option("How steps go on: straight, as the reference does, or by the last two velocities."),
-    ] = "euler"
-    guided: Annotated[
-        tuple[float, float] | None,
+        Literal["euler", "adams"] | None,
         drawing_option(
-            "Times between 0 (the picture) and 1 (noise) at which guidance is on. Default: the checkpoint's.",
-            metavar="LOW HIGH",
+            "How steps go on: straight, as the reference does, or by the last two velocities. Default: euler."
         ),
     ] = None
     temperature: Annotated[
         float | None,
-        drawing_option(
+        thought_option(
             "Of the thoughts' words; 0 always takes the likeliest. Default: the checkpoint's.",
             metavar="T",
             least=0.0,
         ),
     ] = None
+    top_p: Annotated[
+        float | None,
+        thought_option(
+            "Thoughts of the likeliest words with this share together, above 0. Default: the checkpoint's.",
+            metavar="P",
+            most=1.0,
+        ),
+    ] = None
     max_thought_tokens: Annotated[
         int | None,
-        drawing_option("Longest thought, in tokens. Default: the checkpoint's.", metavar="N", least=1),
+        thought_option("Longest thought, in tokens. Default: the checkpoint's.", metavar="N", least=1),
     ] = None
+    system_prompt: Annotated[
+        str | None,
+        thought_option(
+            "What is read before the prompt. Default: the checkpoint's, if there are thoughts.",
+            metavar="TEXT",
+        ),
+    ] = None
+    guiding: Guiding = field(default_factory=Guiding)
     lookup: Annotated[
         int,
-        drawing_option(
+        thought_option(
             "Guess up to N tokens of a thought at once, by what was written before. The texts stay the same.",
             metavar="N",
             least=0,
@@ -253,9 +289,13 @@ class Overrides:
     def apply(self, plan: "Plan | StepPlan") -> "Plan | StepPlan":
         from irg.engine import Saving, Solver
 
-        saving = Saving(self.every, Solver(self.solver))
-        plan = plan.with_guidance(interval=self.guided).with_drawing(self.points, saving=saving)
-        plan = plan.with_text(self.temperature, None, self.max_thought_tokens, self.lookup or None)
+        saving = None
+        if self.every is not None or self.solver is not None:
+            saving = Saving(self.every or 1, Solver(self.solver or Solver.EULER))
+        plan = self.guiding.apply(plan).with_drawing(self.points, self.shift, self.steps, saving)
+        plan = plan.with_text(self.temperature, self.top_p, self.max_thought_tokens, self.lookup or None)
+        if self.system_prompt is not None:
+            plan = plan.with_system_prompt(self.system_prompt)
         return plan.with_previews(self.preview_every)
 
 

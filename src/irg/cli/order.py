@@ -1,17 +1,23 @@
 """What `irg generate` was asked for, and the drawing of one episode of it."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from irg.cli.episode import Judge
     from irg.core.trace import Trace
     from irg.pipeline import Pipeline, Plan, Settings
@@ -36,22 +42,48 @@ class Order:
     ] = None
     width: Pixels = None
     height: Pixels = None
+    image: Annotated[
+        Path | None,
+        drawing_option(
+            "Begin with this picture in the place of the first: look at it, reflect, and draw it better. The "
+            "pictures have its size, and --turns counts it. To a --plan it is the input.",
+            metavar="FILE",
+        ),
+    ] = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
     by_plan: PlanChoice
     overrides: Overrides
     telling: Telling
     choice: ModelChoice
 
+    @cached_property
+    def picture(self) -> "Image | None":
+        """The one to begin with, in RGB. Raises ImageError where it cannot be read."""
+        from irg.core.reading import read_image
+
+        return None if self.image is None else read_image(self.image)
+
     def plan(self, settings: "Settings") -> "Plan | StepPlan":
+        width, height = self.width, self.height
         if (steps := self.by_plan.steps(settings, self.turns)) is not None:
             if self.think is not None:
                 raise ValueError("--think or --no-think beside a plan of steps, which says what is written")
-            return self.overrides.apply(steps.with_size(self.width, self.height))
-        plan = settings.plan(self.turns, self.think, self.width, self.height)
-        return self.overrides.apply(self.by_plan.with_stop(plan, settings))
+            return self.overrides.apply(steps.with_size(width, height))
+        if self.picture is None:
+            plan = settings.plan(self.turns, self.think, width, height)
+            return self.overrides.apply(self.by_plan.with_stop(plan, settings))
+        if self.by_plan.stop_when_right:
+            raise ValueError("--stop-when-right beside --image: expected a --plan that reads pictures")
+        usual = settings.clean.size(*self.picture.size)
+        size = usual[0] if width is None else width, usual[1] if height is None else height
+        return self.overrides.apply(settings.reflect_plan(*size, self.turns, self.think))
 
     def deciding(self) -> list[Any]:
-        return self.choice.deciding(self.plan(self.choice.checkpoint.settings))
+        """What decides, beside words and seed, on what is drawn."""
+        decided = self.choice.deciding(self.plan(self.choice.checkpoint.settings))
+        if self.picture is None:
+            return decided
+        return [*decided, hashlib.sha256(self.picture.tobytes()).hexdigest()]
 
     def load(self, prompts: Sequence[str], episodes: int = 1) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
@@ -59,26 +91,19 @@ class Order:
         self.check()
         for prompt in prompts:
             self.check_prompt(prompt)
-        self._tell_duration(episodes)
+        self.tell_duration(self.plan(self.choice.checkpoint.settings), episodes)
         from irg.pipeline.scenes import OutsideWorldWarning
 
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console)
 
-    def _tell_duration(self, episodes: int) -> None:
-        from irg.cli.duration import told
-
-        checkpoint = self.choice.checkpoint
-        if checkpoint.torch_device.type != "cpu":
-            return
-        plan, config = self.plan(checkpoint.settings), checkpoint.folder.config
-        if line := told(plan, config, checkpoint.torch_dtype, episodes):
-            self.telling.console.print(line, style="yellow", markup=False, soft_wrap=True)
+    def tell_duration(self, plan: "Plan | StepPlan", episodes: int = 1) -> None:
+        tell_duration(self.choice, plan, self.telling.console, episodes)
 
     def check(self) -> None:
         """Raise ValueError for a plan or a device that loading the weights would only delay."""
         plan = self.plan(self.choice.checkpoint.settings)
-        self.by_plan.check_pictures(plan, num_given=0)
+        self.by_plan.check_pictures(plan, num_given=int(self.picture is not None))
         self.choice.check(plan)
 
     def check_prompt(self, prompt: str) -> None:
@@ -97,9 +122,28 @@ class Order:
         return lambda image: verdict(request, image)
 
 
+def tell_duration(choice: ModelChoice, plan: "Plan | StepPlan", console: Console, episodes: int = 1) -> None:
+    """Say how long it will take, where a CPU takes long."""
+    from irg.cli.duration import told
+
+    checkpoint = choice.checkpoint
+    if checkpoint.torch_device.type != "cpu":
+        return
+    if line := told(plan, checkpoint.folder.config, checkpoint.torch_dtype, episodes):
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+
+
 def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: EpisodeFolder) -> "Trace":
     """Draw and save one episode."""
     from irg.cli.episode import record
+    from irg.pipeline import Plan
 
-    events = pipeline.generate(prompt, order.plan(pipeline.settings), seed)
-    return record(events, folder, order.judge(prompt), order.telling.console)
+    plan, picture = order.plan(pipeline.settings), order.picture
+    begins = picture is not None and isinstance(plan, Plan)
+    if picture is None:
+        events = pipeline.generate(prompt, plan, seed)
+    elif isinstance(plan, Plan):
+        events = pipeline.reflect(picture, prompt, plan, seed)
+    else:
+        events = pipeline.edit(picture, prompt, plan, seed)
+    return record(events, folder, order.judge(prompt), order.telling.console, given=begins)

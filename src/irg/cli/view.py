@@ -20,9 +20,10 @@ _INDENT = 2
 class EpisodeView:
     """Shows events as they come. A context manager: whatever happens, the terminal is left as it was."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, num_images: int = 0) -> None:
+        """`num_images` are there already."""
         self.console = console
-        self.num_images = 0
+        self.num_images = num_images
         self._text: Paragraph | None = None
         self._bar = ExitStack()
         self._move: Callable[..., None] | None = None

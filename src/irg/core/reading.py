@@ -9,6 +9,8 @@ import base64
 import binascii
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +69,16 @@ def image_size(data: bytes, name: str) -> tuple[int, int]:
     return (height, width) if picture.format != "TIFF" and _orientation(picture) > 4 else (width, height)
 
 
+def as_stored(data: bytes, name: str) -> Image.Image:
+    """The picture as it stands in a file, of any mode and decoded, neither turned nor flattened. Raises
+    ImageError where it cannot be used."""
+    picture = _opened(data, name)
+    with _broken(name):
+        picture.load()
+        _check_size(picture.size, name)
+    return picture
+
+
 def from_base64(text: str, name: str) -> bytes:
     """The bytes that a text holds, which may have line breaks. Raises ImageError."""
     try:
@@ -103,6 +115,17 @@ def _opened(data: bytes, name: str) -> Image.Image:
     return picture
 
 
+@contextmanager
+def _broken(name: str) -> Iterator[None]:
+    """Decoders raise whatever a malformed file makes them."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as broken:
+        raise ImageError(f"{name} is a broken picture: {broken}") from broken
+
+
 def _check_size(size: tuple[int, int], name: str) -> None:
     width, height = size
     if not width or not height:
@@ -115,16 +138,12 @@ def _check_size(size: tuple[int, int], name: str) -> None:
 def _seen(picture: Image.Image, name: str) -> Image.Image:
     """The image as it is meant to be seen, decoded."""
     _check_size(picture.size, name)
-    try:
+    with _broken(name):
         picture.load()
         _check_size(picture.size, name)
         flat = _flat(picture, name)
         turn = _TURNS.get(_orientation(picture))
         flat = flat if turn is None else flat.transpose(turn)
-    except ImageError:
-        raise
-    except Exception as broken:  # decoders raise whatever a malformed file makes them
-        raise ImageError(f"{name} is a broken picture: {broken}") from broken
     for key in _DONE:
         flat.info.pop(key, None)
     return flat

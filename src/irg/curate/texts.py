@@ -144,5 +144,7 @@ def _parquet_rows(path: Path, fields: Sequence[str] | None = None) -> Iterator[d
             wanted = names if fields is None else [field for field in fields if field in names]
             for batch in file.iter_batches(batch_size=64, columns=wanted):
                 yield from batch.to_pylist()
-    except pa.ArrowException as broken:
+    except (pa.ArrowException, OSError) as broken:
+        if isinstance(broken, OSError) and broken.errno is not None:  # of the disk, and not of the content
+            raise
         raise ValueError(f"{path} cannot be read as parquet: {broken}") from broken

@@ -9,9 +9,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from sqlite3 import Connection
+from typing import Annotated
+
+from pydantic import Field, ValidationError
 
 from irg.core.cost import Cost
 from irg.core.files import write_atomically
+from irg.core.settings import BaseSettings
 from irg.endpoint.database import Database
 
 
@@ -24,12 +28,21 @@ class Stored:
     served: str = ""
 
 
+class _Fields(BaseSettings):
+    """How it stands in the database."""
+
+    usage: Cost
+    served: str
+    text: str | None = None
+    picture: Annotated[str | None, Field(pattern="^[0-9a-f]{64}$")] = None
+
+
 class AnswerCache:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self, key: str) -> Stored | None:
-        """The answer under this key; None when there is none, or its picture is gone or broken."""
+        """The answer under this key; None when there is none, or it is damaged, or its picture is gone."""
         with self._database.reading() as connection:
             return self._read(connection, key)
 
@@ -56,9 +69,12 @@ class AnswerCache:
         row = connection.execute("SELECT content FROM answers WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        fields = json.loads(row[0])
-        content = fields["text"] if "text" in fields else self._read_picture(fields["picture"])
-        return None if content is None else Stored(content, Cost(**fields["usage"]), fields["served"])
+        try:
+            fields = _Fields.model_validate_json(row[0])
+        except ValidationError:  # it is asked for again
+            return None
+        content = self._read_picture(fields.picture) if fields.text is None else fields.text
+        return None if content is None else Stored(content, fields.usage, fields.served)
 
     def _write_picture(self, data: bytes) -> str:
         name = hashlib.sha256(data).hexdigest()
@@ -67,7 +83,9 @@ class AnswerCache:
         write_atomically(path, data)
         return name
 
-    def _read_picture(self, name: str) -> bytes | None:
+    def _read_picture(self, name: str | None) -> bytes | None:
+        if name is None:
+            return None
         path = self._path(name)
         data = path.read_bytes() if path.exists() else b""
         return data if hashlib.sha256(data).hexdigest() == name else None

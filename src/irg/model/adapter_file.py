@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from irg.core.files import read_json, write_atomically
+from irg.core.values import check_number
 from irg.model.names import unified_name
 from irg.model.weights import CheckpointError, is_finite, read_header, write_tensors
 
@@ -67,9 +68,13 @@ class AdapterFolder:
     @property
     def scale(self) -> float:
         """What the product of the factors is multiplied by."""
-        rank, alpha = self.settings.get("r"), self.settings.get("lora_alpha")
-        if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, int | float):
-            raise self._wrong(CONFIG, f"r is {rank!r} and lora_alpha {alpha!r}, expected numbers")
+        rank: Any = self.settings.get("r")
+        alpha: Any = self.settings.get("lora_alpha")
+        try:
+            check_number("r", rank, 1, whole=True)
+            check_number("lora_alpha", alpha)
+        except ValueError as wrong:
+            raise self._wrong(CONFIG, str(wrong)) from wrong
         return alpha / (rank**0.5 if self.settings.get("use_rslora") else rank)
 
     @cached_property
@@ -81,7 +86,8 @@ class AdapterFolder:
         found: dict[str, dict[str, torch.Tensor]] = {}
         for name, tensor in load_file(self.path / WEIGHTS).items():
             module, _, factor = name.removesuffix(".weight").removesuffix(".default").rpartition(".")
-            if factor not in _FACTORS or not module.startswith(_PREFIX) or not is_finite(tensor):
+            is_one = factor in _FACTORS and module.startswith(_PREFIX) and tensor.ndim == 2
+            if not is_one or not is_finite(tensor):
                 raise self._wrong(WEIGHTS, f"{name} is no factor of an adapter, or not finite")
             found.setdefault(f"{module.removeprefix(_PREFIX)}.weight", {})[factor] = tensor
         if halves := [name for name, pair in found.items() if len(pair) < len(_FACTORS)]:

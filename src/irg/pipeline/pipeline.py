@@ -288,7 +288,7 @@ class Pipeline:
         ImageError for an image that cannot be read, and ValueError for a plan of one turn.
         """
         image = self.settings.clean(read_image(image))
-        plan = plan or self.settings.plan(max(2, self.settings.turns), None, *image.size)
+        plan = plan or self.settings.reflect_plan(*image.size)
         if not isinstance(plan, Plan):
             raise ValueError("a plan of steps: expected one of turns; steps read given pictures as input:cv")
         if len(plan.turns) < 2:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from irg.core import Grid
 from irg.core.files import read_json, write_atomically
-from irg.core.settings import BaseSettings, checked
+from irg.core.settings import BaseSettings, checked, shown
 from irg.core.shipped import PLAN, named
 from irg.core.values import check_number
 from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling, shifted_schedule
@@ -272,9 +272,9 @@ class Settings(BaseSettings):
         return self
 
     @classmethod
-    def from_folder(cls, folder: Path) -> "Settings":
+    def from_folder(cls, folder: str | Path) -> "Settings":
         """The folder's own recipe, or the defaults if it has none. Raises ValueError for one that is none."""
-        path = folder / FILE
+        path = Path(folder) / FILE
         if not path.exists():
             return cls()
         return checked(cls, read_json(path), str(path))
@@ -285,13 +285,16 @@ class Settings(BaseSettings):
         added = folder.adapters
         return cls.from_folder(added.path if added and (added.path / FILE).exists() else folder.path)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write `irg.json` into a folder that is there, with all that is other than the defaults."""
         content = self.model_dump(mode="json", exclude_defaults=True)
-        write_atomically(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(Path(folder) / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def prompt_ids(self, prompt: str, tokenizer: Tokenizer) -> tuple[int, ...]:
-        """The tokens of a prompt. Raises ValueError for one that is empty, or longer than the model takes."""
+        """The tokens of a prompt. Raises ValueError for one that is no text, empty, or longer than the model
+        takes."""
+        if not isinstance(prompt, str):
+            raise ValueError(f"prompt {shown(prompt)}: expected a text")
         if not prompt.strip():
             raise ValueError("the prompt is empty")
         ids = tokenizer.encode(prompt)
@@ -321,6 +324,16 @@ class Settings(BaseSettings):
             self.height if height is None else height,
             self.text_sampling(),
         )
+
+    def reflect_plan(
+        self, width: int, height: int, turns: int | None = None, think: bool | None = None
+    ) -> Plan:
+        """The usual plan that begins with a given image, which counts as that of the first turn; the others
+        have this size in pixels. Raises ValueError for what makes none."""
+        turns = max(2, self.turns) if turns is None else turns
+        if turns < 2:
+            raise ValueError(f"turns {turns}: expected at least 2, of which the first has the given image")
+        return self.plan(turns, think, width, height)
 
     def edit_plan(self, width: int, height: int, think: bool | None = None) -> Plan:
         """The usual plan of an edit, whose result has this size in pixels. Raises ValueError for none."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from irg.core.files import read_json
+from irg.core.files import inside, read_json
 from irg.core.output import MARKER
 from irg.data.shards import MANIFEST, file_hash, verify
 from irg.publish.card import FILE
@@ -96,9 +96,12 @@ def _problems(part: Path) -> Iterator[str]:
     if (part / MANIFEST).is_file():
         yield from verify(part)
     elif (part / INDEX).is_file():
-        for entry in read_json(part / INDEX)["shards"]:
-            path = part / entry["name"]
-            if not path.is_file() or file_hash(path) != entry["sha256"]:
+        shards = read_json(part / INDEX).get("shards")
+        if not isinstance(shards, list) or not all(isinstance(entry, dict) for entry in shards):
+            raise ValueError(f"{part / INDEX} lists no shards")
+        for entry in shards:
+            path = inside(part, entry.get("name"))
+            if not path.is_file() or file_hash(path) != entry.get("sha256"):
                 yield f"{path.name} is missing or not what {INDEX} says"
     else:
         yield f"it has no {MANIFEST} and no {INDEX}"

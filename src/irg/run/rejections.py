@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from irg.core.files import json_line, write_atomically
+from irg.core.values import chosen
 from irg.data.source import Fault
 from irg.data.streams import Rejected
 from irg.run.lines import lines_until
@@ -38,8 +39,8 @@ class Rejections:
         if self.layout.is_first:
             met = [f"{line}\n" for line in _met_until(self.path.parent, step)]
             lines = [_line(one, 0) for one in known] + met
-            for record in map(json.loads, lines):
-                self.counts[record["stream"], Fault(record["reason"])] += 1
+            for line in lines:
+                self.counts[_counted(line, self.path.parent)] += 1
             write_atomically(self.path, "".join(lines))
             for path in _files(self.path.parent):
                 if path != self.path:
@@ -79,6 +80,14 @@ def _met_until(folder: Path, step: int) -> list[str]:
     """
     lines = (line for path in _files(folder) for line in lines_until(path, step, after=0))
     return list(dict.fromkeys(lines))
+
+
+def _counted(line: str, folder: Path) -> tuple[str, Fault]:
+    """What a line is counted by. Raises ValueError for one that names no stream and reason."""
+    record = json.loads(line)
+    if not isinstance(record.get("stream"), str):
+        raise ValueError(f"{folder / FILE} holds {line[:80]!r}: expected the stream of a row, and a reason")
+    return record["stream"], chosen(f"{folder / FILE}: reason", record.get("reason"), Fault)
 
 
 def _line(one: Rejected, step: int) -> str:

@@ -14,7 +14,8 @@ from safetensors import safe_open
 from torch import nn
 
 from irg.core.files import read_json
-from irg.model.weights import CheckpointError, differences
+from irg.model.weights import CheckpointError, differences, read_header
+from irg.scorers.style import read_official
 from irg.scorers.weights import ScorerWeights
 
 _PROJECTOR, _VISION, _VISION_INNER = "mm_projector.", "vision_tower.vision_tower.", "vision_model."
@@ -70,7 +71,7 @@ class ClipFlanT5(nn.Module):
         from transformers import CLIPVisionConfig, CLIPVisionModel, T5Config, T5ForConditionalGeneration
 
         content = read_json(folder / "config.json")
-        if "mm_vision_tower" not in content:
+        if not isinstance(content.get("mm_vision_tower"), str):
             raise CheckpointError(f"{folder} is no CLIP-FlanT5: its config.json names no mm_vision_tower")
         tower = ScorerWeights.find(content["mm_vision_tower"], ("*.json", "*.safetensors")).folder
         with torch.device("meta"):
@@ -99,7 +100,7 @@ def projector_of(language: Any, vision: Any) -> nn.Module:
 def _sorted_out(folder: Path, dtype: torch.dtype) -> tuple[dict[str, torch.Tensor], ...]:
     """The tensors of the language model, of the projector and of the vision tower, by their names there."""
     language, projector, vision = {}, {}, {}
-    for name, tensor in _tensors(folder):
+    for name, tensor in tensors_of(folder):
         tensor = tensor.to(dtype)
         if name.startswith(_PROJECTOR):
             projector[name.removeprefix(_PROJECTOR)] = tensor
@@ -111,10 +112,12 @@ def _sorted_out(folder: Path, dtype: torch.dtype) -> tuple[dict[str, torch.Tenso
     return language, projector, vision
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
-    """Of safetensors, or of PyTorch's own files, of which nothing but tensors is read."""
+def tensors_of(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+    """Of safetensors, or of PyTorch's own files, of which nothing but tensors is read. Raises ValueError for
+    what holds anything else."""
     if files := sorted(folder.glob("*.safetensors")):
         for path in files:
+            read_header(path)
             with safe_open(path, framework="pt") as file:
                 for name in file.keys():  # noqa: SIM118 - the handle is no mapping
                     yield name, file.get_tensor(name)
@@ -122,7 +125,11 @@ def _tensors(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
     if not (files := sorted(folder.glob("pytorch_model*.bin"))):
         raise CheckpointError(f"{folder} holds no weights: expected *.safetensors or pytorch_model*.bin")
     for path in files:
-        yield from torch.load(path, map_location="cpu", mmap=True, weights_only=True).items()
+        content = read_official(path, mapped=True)
+        tensors = content.values() if isinstance(content, dict) else [None]
+        if not all(isinstance(one, torch.Tensor) for one in tensors):
+            raise CheckpointError(f"{path} holds what are no tensors by their names")
+        yield from content.items()
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], folder: Path) -> None:

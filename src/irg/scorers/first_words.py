@@ -46,7 +46,7 @@ class FirstWords:
         model: Any = Qwen3VLForConditionalGeneration.from_pretrained(weights.folder, dtype=usual_dtype(place))
         tokenizer = AutoTokenizer.from_pretrained(weights.folder)
         if tokenizer.chat_template is None:
-            tokenizer.chat_template = _template(weights.folder)
+            tokenizer.chat_template = chat_template(weights.folder)
         prepare = Qwen2VLImageProcessorPil.from_pretrained(weights.folder)
         return cls(model.to(place), tokenizer, prepare, weights.identity)
 
@@ -84,9 +84,12 @@ def messages(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
 
 
-def _template(folder: Path) -> str:
+def chat_template(folder: Path) -> str:
     """The chat template where older checkpoints keep it. Raises ValueError if it is nowhere."""
     path = folder / _TEMPLATE_FILE
     if not path.is_file():
         raise ValueError(f"{folder} holds no chat template: expected one with the tokenizer, or {path.name}")
-    return read_json(path)["chat_template"]
+    template = read_json(path).get("chat_template")
+    if not isinstance(template, str):
+        raise ValueError(f"{path} holds no chat_template: expected a text")
+    return template

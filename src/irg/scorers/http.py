@@ -9,13 +9,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from irg.core.files import parse_json
 
 Answer = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Of a request's object an object. Raises ValueError for a request that makes no sense."""
 _MOST_BYTES = 1 << 30
+"""Of a question, which may hold pictures."""
+_MOST_ANSWERED = 64 << 20
 _SECONDS = 600.0
 _DETAIL = 300
 """Characters that are kept of what a server says went wrong."""
@@ -84,26 +88,27 @@ class ScorerClient:
         self.address, self._seconds = address.rstrip("/"), seconds
         if not self.address.startswith(("http://", "https://")):
             raise ValueError(f"{address}: expected an address such as http://127.0.0.1:8900")
-        self.about = self._exchange("/", None)
+        self.about = self.exchange("/", None)
 
     def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Raises ScorerFailed with what the scorer says went wrong, ScorerGone where it is not there."""
-        return self._exchange(path, json.dumps(body).encode())
+        return self.exchange(path, json.dumps(body).encode())
 
-    def _exchange(self, path: str, data: bytes | None) -> dict[str, Any]:
+    def exchange(self, path: str, data: bytes | None) -> dict[str, Any]:
+        """What is said to this body; to none, of what is there. Raises as `ask` does."""
         headers = {"Content-Type": "application/json"} if data else {}
         try:
             request = urllib.request.Request(self.address + path, data, headers)
             with urllib.request.urlopen(request, timeout=self._seconds) as answer:
-                content = json.load(answer)
+                content = parse_json(_body(answer), "the answer")
         except urllib.error.HTTPError as error:
-            raise ScorerFailed(f"status {error.code}: {_reason(error.read())}") from error
+            raise ScorerFailed(f"status {error.code}: {_reason(error.read(_MOST_BYTES))}") from error
         except TimeoutError as error:
             raise ScorerFailed(f"no answer in {self._seconds:g} s") from error
         except (OSError, HTTPException) as error:  # the latter of an answer that breaks off
             raise ScorerGone(f"no scorer answers at {self.address}: {error}") from error
         except ValueError as error:
-            raise ScorerFailed(f"no JSON: {error}") from error
+            raise ScorerFailed(str(error)) from error
         if not isinstance(content, dict):
             raise ScorerFailed(f"{type(content).__name__}, expected a JSON object")
         return content
@@ -111,7 +116,7 @@ class ScorerClient:
 
 def _answered(answer: Answer, body: bytes) -> tuple[int, Mapping[str, Any]]:
     try:
-        asked = json.loads(body)
+        asked = parse_json(body.decode(), "the question")
         if not isinstance(asked, dict):
             raise ValueError(f"{type(asked).__name__}: expected a JSON object")
         return 200, answer(asked)
@@ -121,6 +126,16 @@ def _answered(answer: Answer, body: bytes) -> tuple[int, Mapping[str, Any]]:
         return 500, {"error": f"{type(error).__name__}: {error}"}
 
 
+def _body(answer: HTTPResponse) -> str:
+    """Raises ValueError for one that is too long, or no text, and HTTPException for one that breaks off."""
+    data = answer.read(_MOST_ANSWERED + 1)
+    if len(data) > _MOST_ANSWERED:
+        raise ValueError(f"an answer of more than {_MOST_ANSWERED:,} bytes")
+    if answer.length:
+        raise IncompleteRead(data, answer.length)
+    return data.decode()
+
+
 def _unknown(path: str, answers: Mapping[str, Answer]) -> tuple[int, Mapping[str, Any]]:
     return 404, {"error": f"{path}: expected / or one of {', '.join(answers)}"}
 
@@ -128,7 +143,7 @@ def _unknown(path: str, answers: Mapping[str, Answer]) -> tuple[int, Mapping[str
 def _reason(body: bytes) -> str:
     text = body.decode(errors="replace")
     try:
-        content = json.loads(text)
+        content = parse_json(text, "the answer")
     except ValueError:
         return text[:_DETAIL]
     return str(content.get("error", content) if isinstance(content, dict) else content)[:_DETAIL]

@@ -125,10 +125,11 @@ def fill_tower(tower: torch.nn.Module, backbone: Mapping[str, torch.Tensor]) -> 
         )
 
 
-def read_official(path: Path) -> Any:
-    """What a file of torch's holds. Raises ValueError for what cannot be read, or would run code."""
+def read_official(path: Path, mapped: bool = False) -> Any:
+    """What a file of torch's holds; `mapped`, its tensors are read when they are used. Raises ValueError for
+    what cannot be read, or would run code."""
     try:
         with torch.serialization.safe_globals(_PLAIN):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as broken:  # torch raises what its readers raise
         raise ValueError(f"{path} cannot be read: {broken}") from broken

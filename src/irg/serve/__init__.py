@@ -1,1 +1,10 @@
-"""The server: an API for every client, a page for people, and what it takes to keep both running."""
+"""The server: an API for every client, a page for people, and what it takes to keep both running.
+
+app         the routes; responses, chat, images are the forms that are asked and answered in
+asking      from what was asked to what the engine is to do
+service     the engine's processes: who is in them, who starts one again
+worker      one such process, a model on a device; it speaks `protocol`
+scheduler   its loop: texts are written while pictures are drawn, each in batches
+course      an episode as a program that says what it needs next
+gate        what every request passes before: `callers`, their `tokens`, bounds, `journal`, `metrics`
+"""

@@ -9,13 +9,15 @@ A file holds every record of its shard as JSON, and the pictures that are new si
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
-from irg.core.cost import Cost
+from pydantic import TypeAdapter
+
 from irg.core.files import PARTIAL, fresh
 from irg.core.output import locked
 from irg.core.picture import Picture, StoredPicture
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _METADATA = b"irg"
+_tallies, _lineages = TypeAdapter(Tally), TypeAdapter(tuple[Mark, ...])
 _ASIDE = ".aside"
 
 Known = dict[str, Picture]
@@ -73,20 +76,23 @@ class Store(Generic[Item]):
         path = self._aside(shard.number, mark)
         if not path.exists():
             return []
-        table = self._table(path, mark, ["record", "pictures"])
         found: list[Item] = []
-        texts = table.column("record").to_pylist()
-        for text, old, new in zip(texts, shard.records, _pictures(table), strict=True):
-            content = json.loads(text)
-            if content["id"] in ids:
-                known = {picture.digest: picture for picture in old.pictures}
-                found.append(self.codec.from_json(content, (known | new).__getitem__))
+        with _damaged(path):
+            table = _table(path, ["record", "pictures"])
+            texts = table.column("record").to_pylist()
+            for text, old, new in zip(texts, shard.records, _pictures(table), strict=True):
+                content = json.loads(text)
+                if content["id"] in ids:
+                    known = {picture.digest: picture for picture in old.pictures}
+                    found.append(self.codec.from_json(content, (known | new).__getitem__))
         return found
 
     def files(self) -> Iterator[tuple[int, Mark, tuple[Mark, ...]]]:
         """All that is here: the shard's number, the stage's mark, and the marks of the way there."""
         for path in sorted(self.folder.glob("*/[0-9]*.parquet")):
             number, _, key = path.stem.partition("-")
+            if not re.fullmatch("[0-9]+", number):
+                raise ValueError(f"{path} is the work of no stage: expected nothing else here")
             mark = Mark(path.parent.name, key)
             yield int(number), mark, self.lineage(int(number), mark)
 
@@ -97,27 +103,31 @@ class Store(Generic[Item]):
         """
         known: list[Known] | None = None
         if pictures:
-            known = _pictures(self._read(number, lineage[0], ["pictures"]))
-            for mark in lineage[1:]:
-                news = _pictures(self._read(number, mark, ["pictures"]))
-                known = [old | new for old, new in zip(known, news, strict=True)]
-        return self._shard(number, lineage, self._read(number, lineage[-1], ["record"]), known)
+            for mark in lineage:
+                with _damaged(self.path(number, mark)):
+                    news = _pictures(self._read(number, mark, ["pictures"]))
+                    olds = known or [{}] * len(news)
+                    known = [old | new for old, new in zip(olds, news, strict=True)]
+        with _damaged(self.path(number, lineage[-1])):
+            return self._shard(number, lineage, self._read(number, lineage[-1], ["record"]), known)
 
     def follow(self, shard: Shard[Item], mark: Mark) -> Shard[Item]:
         """What a stage made of a shard that is in memory."""
-        table = self._read(shard.number, mark, ["record", "pictures"])
         olds = [{picture.digest: picture for picture in record.pictures} for record in shard.records]
-        known = [old | new for old, new in zip(olds, _pictures(table), strict=True)]
-        return self._shard(shard.number, (*shard.lineage, mark), table, known)
+        with _damaged(self.path(shard.number, mark)):
+            table = self._read(shard.number, mark, ["record", "pictures"])
+            known = [old | new for old, new in zip(olds, _pictures(table), strict=True)]
+            return self._shard(shard.number, (*shard.lineage, mark), table, known)
 
     def tally(self, number: int, mark: Mark) -> Tally:
         """What the stage did with the shard when it was made."""
-        content = self._metadata(number, mark)["tally"]
-        return Tally(**{**content, "cost": Cost(**content["cost"])})
+        with _damaged(self.path(number, mark)):
+            return _tallies.validate_python(self._metadata(number, mark)["tally"])
 
     def lineage(self, number: int, mark: Mark) -> tuple[Mark, ...]:
         """The marks of all stages up to this one."""
-        return tuple(Mark(**entry) for entry in self._metadata(number, mark)["lineage"])
+        with _damaged(self.path(number, mark)):
+            return _lineages.validate_python(self._metadata(number, mark)["lineage"])
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -159,18 +169,7 @@ class Store(Generic[Item]):
         return Shard(number, tuple(lineage), records)
 
     def _read(self, number: int, mark: Mark, columns: list[str]) -> "pa.Table":
-        return self._table(self.path(number, mark), mark, columns)
-
-    def _table(self, path: Path, mark: Mark, columns: list[str]) -> "pa.Table":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.ParquetFile(path).read(columns=columns)
-        except FileNotFoundError as missing:
-            raise ValueError(f"{path} is missing: expected what stage {mark.name} made") from missing
-        except pa.ArrowException as broken:
-            raise ValueError(f"{path} is damaged: remove it to have it made again ({broken})") from broken
+        return _table(self.path(number, mark), columns)
 
     def _aside(self, number: int, mark: Mark) -> Path:
         return self.path(number, mark).with_suffix(_ASIDE)
@@ -179,6 +178,27 @@ class Store(Generic[Item]):
         import pyarrow.parquet as pq
 
         return json.loads(pq.read_schema(self.path(number, mark)).metadata[_METADATA])
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Whatever goes wrong with the content of a file in the block is a ValueError that names it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError as missing:
+        raise ValueError(f"{path} is missing: expected what stage {path.parent.name} made") from missing
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, RecursionError) as broken:
+        if isinstance(broken, OSError) and broken.errno is not None:  # of the disk, and not of the content
+            raise
+        raise ValueError(f"{path} is damaged: remove it to have it made again ({broken})") from broken
+
+
+def _table(path: Path, columns: list[str]) -> "pa.Table":
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path).read(columns=columns)
 
 
 def _dumps(content: JSON) -> str:

@@ -25,7 +25,7 @@ def test_each_line_is_an_item(tmp_path: Path) -> None:
         ({"prompt": None}, "expected a prompt with"),
         ({"include": []}, "expected a list of what to include"),
         ({"include": [{"class": "mouse", "count": 1}]}, "class 'mouse': expected one of person"),
-        ({"include": [{"class": "cup", "count": 0}]}, "count 0: expected at least 1"),
+        ({"include": [{"class": "cup", "count": 0}]}, "count 0: expected a whole number of at least 1"),
         ({"include": [{"class": "cup", "count": 1, "color": "grey"}]}, "color 'grey': expected one of red"),
         ({"include": [{"class": "cup", "count": 1, "position": ["on", 0]}]}, "position 'on': expected one"),
         (
@@ -33,6 +33,9 @@ def test_each_line_is_an_item(tmp_path: Path) -> None:
             "number of an earlier object",
         ),
         ({"exclude": [{"class": "mouse", "count": 1}]}, "class 'mouse'"),
+        ({"exclude": 5}, "exclude 5: expected a list"),
+        ({"include": ["cup"]}, "'cup': expected a class with its count"),
+        ({"include": [{"class": "cup", "count": 1, "position": 3}]}, "position 3: expected a relation"),
     ],
 )
 def test_what_cannot_be_scored_is_told_by_its_line(

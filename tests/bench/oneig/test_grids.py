@@ -79,6 +79,8 @@ def test_odd_pixels_belong_to_no_tile() -> None:
 def test_what_is_no_grid_is_told() -> None:
     with pytest.raises(ImageError, match="x is not a picture"):
         split(b"nothing", TileGrid(), "x")
+    with pytest.raises(ImageError, match="x is not a picture that can be read"):
+        split(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n", TileGrid(), "x")
     with pytest.raises(ImageError, match="x is of mode RGBA"):
         split(as_png(noise(0).convert("RGBA")), TileGrid(), "x")
     with pytest.raises(ImageError, match="x of 3x8 has no 4x1 tiles"):

@@ -26,11 +26,11 @@ def test_a_process_says_who_it_is_and_answers() -> None:
     ("instead", "problem"),
     [
         ((500, b"out of memory"), "status 500: out of memory"),
-        ((200, b"{"), "no JSON"),
+        ((200, b"{"), "not valid JSON"),
         ((200, b"[]"), "list, expected a JSON object"),
         ((200, json.dumps({"values": [1]}).encode()), "an answer without a value: {'values'"),
         ((200, b'{"value": "much"}'), "'much' is no"),
-        ((200, b'{"value": NaN}'), "nan is no"),
+        ((200, b'{"value": NaN}'), "it holds NaN"),
         ((200, b'{"value": {"csd": []}}'), "is no n"),
     ],
 )

@@ -17,6 +17,14 @@ def test_a_file_that_a_plan_names_lies_beside_it(tmp_path: Path, monkeypatch: py
     assert isinstance(system, SystemSource) and system.file == tmp_path / "s.txt"
 
 
+@pytest.mark.parametrize("name", ["../s.txt", "/etc/passwd"])
+def test_no_plan_names_a_file_elsewhere(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"plan: 1\nsystem: {{file: {name}}}\nfirst: [{{draw: I, reads: [system]}}]\n")
+    with pytest.raises(ValueError, match=f"'{name}' lies outside of this folder"):
+        read_plan(path)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

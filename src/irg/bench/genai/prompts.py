@@ -1,10 +1,12 @@
 """GenAI-Bench's prompts: one official file of texts, one of the prompts that count for each skill."""
 
+import re
 from pathlib import Path
 
 from irg.bench.genai.skills import skills_of
 from irg.bench.items import Item, seeds_of
 from irg.core.files import read_json
+from irg.core.settings import shown
 
 PROMPTS_FILE, SKILLS_FILE = "genai_image.json", "genai_skills.json"
 
@@ -19,8 +21,8 @@ def read_prompts(folder: Path, benchmark: str) -> list[Item]:
     items = []
     for name, content in read_json(path).items():
         text = content.get("prompt") if isinstance(content, dict) else None
-        if not name.isdecimal() or not isinstance(text, str):
-            raise ValueError(f"{path}: {name!r}: expected a number, and a prompt for it")
+        if not re.fullmatch(r"[0-9]{1,9}", name) or not isinstance(text, str):
+            raise ValueError(f"{path}: {shown(name)}: expected a number, and a prompt for it")
         facts = {"skills": list(skills.pop(int(name), ()))}
         items.append(Item(name, text, seeds_of(benchmark, name, 1), facts))
     if skills:

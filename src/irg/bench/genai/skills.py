@@ -39,7 +39,7 @@ def skills_of(tagged: Mapping[str, Any], name: str) -> dict[int, tuple[str, ...]
         raise ValueError(f"{name}: skills {', '.join(sorted(tagged))}: expected {', '.join(sorted(known))}")
     found: dict[int, list[str]] = {}
     for skill in known:
-        if not isinstance(tagged[skill], list) or not all(isinstance(one, int) for one in tagged[skill]):
+        if not isinstance(tagged[skill], list) or not all(type(one) is int for one in tagged[skill]):
             raise ValueError(f"{name}: {skill}: expected a list of numbers")
         for prompt in tagged[skill]:
             found.setdefault(prompt, []).append(skill)

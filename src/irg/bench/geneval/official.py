@@ -2,7 +2,6 @@
 weights and open_clip are there, and need not be here.
 """
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -74,7 +73,7 @@ class OfficialGeneval:
         if done.returncode or not results.is_file():
             said = "; ".join(done.stderr.strip().splitlines()[-_SHOWN:])
             raise ValueError(f"{self._script} ended with {done.returncode}: {said or 'it says nothing'}")
-        return dict(_read(results, folder / "pictures"))
+        return dict(read_results(results, folder / "pictures"))
 
 
 def _lay_out(folder: Path, shown: Shown) -> None:
@@ -89,15 +88,20 @@ def _lay_out(folder: Path, shown: Shown) -> None:
         place.write_bytes(content)
 
 
-def _read(results: Path, pictures: Path) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
-    for index, line in enumerate(read_lines(results)):
-        row = parse_json(line, f"{results.name}, line {index + 1}")
-        path = Path(row["filename"]).resolve().relative_to(pictures.resolve())
-        objects = json.loads(row["details"])
-        yield (
-            (int(path.parts[0]), int(path.stem)),
-            {"correct": bool(row["correct"]), "reason": row["reason"] or "", "details": objects},
-        )
+def read_results(results: Path, pictures: Path) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+    """What the script says of each picture, by the numbers of its folder and its file. Raises ValueError for
+    a line that is none of its results."""
+    for number, line in enumerate(read_lines(results), start=1):
+        where = f"{results.name}, line {number}"
+        row = parse_json(line, where)
+        try:
+            path = Path(row["filename"]).resolve().relative_to(pictures.resolve())
+            objects = parse_json(row["details"], f"{where}: details")
+            found = {"correct": bool(row["correct"]), "reason": row["reason"] or "", "details": objects}
+            key = int(path.parts[0]), int(path.stem)
+        except (LookupError, TypeError, ValueError, OSError) as wrong:
+            raise ValueError(f"{where} is no result of a picture: {wrong!r}") from wrong
+        yield key, found
 
 
 def _row(picture: int, found: dict[str, Any] | None) -> EvidenceRow:

@@ -1,12 +1,14 @@
 """GenEval's prompts: 553 lines, each a sentence with what has to be in the picture; and names of things."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from irg.bench.geneval.verdict import COLOURS
 from irg.bench.items import Item, seeds_of
 from irg.core.files import parse_json, read_lines
+from irg.core.settings import shown
+from irg.core.values import check_number
 
 PROMPTS_FILE, LONG_FILE = "evaluation_metadata.jsonl", "evaluation_metadata_long.jsonl"
 TAGS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
@@ -52,18 +54,25 @@ def check_facts(facts: Any, where: str) -> None:
         raise ValueError(f"{where}: expected a list of what to include")
     for index, clause in enumerate(clauses):
         _check_clause(clause, index, where)
-    for clause in facts.get("exclude", ()):
+    excluded = facts.get("exclude", [])
+    if not isinstance(excluded, list):
+        raise ValueError(f"{where}: exclude {shown(excluded)}: expected a list")
+    for clause in excluded:
         _check_clause(clause, 0, where)
 
 
-def _check_clause(clause: Mapping[str, Any], index: int, where: str) -> None:
+def _check_clause(clause: Any, index: int, where: str) -> None:
+    if not isinstance(clause, dict):
+        raise ValueError(f"{where}: {shown(clause)}: expected a class with its count")
     _check_one(clause.get("class"), NAMES, f"{where}: class")
-    if not isinstance(clause.get("count"), int) or clause["count"] < 1:
-        raise ValueError(f"{where}: count {clause.get('count')!r}: expected at least 1")
+    check_number(f"{where}: count", clause.get("count"), 1, whole=True)
     if "color" in clause:
         _check_one(clause["color"], COLOURS, f"{where}: color")
     if "position" in clause:
-        relation, target = clause["position"]
+        position = clause["position"]
+        if not isinstance(position, list) or len(position) != 2:
+            raise ValueError(f"{where}: position {shown(position)}: expected a relation and a number")
+        relation, target = position
         _check_one(relation, RELATIONS, f"{where}: position")
         if target not in range(index):
             raise ValueError(f"{where}: position of {target!r}: expected the number of an earlier object")
@@ -71,4 +80,4 @@ def _check_clause(clause: Mapping[str, Any], index: int, where: str) -> None:
 
 def _check_one(value: Any, known: Sequence[str], where: str) -> None:
     if value not in known:
-        raise ValueError(f"{where} {value!r}: expected one of {', '.join(known)}")
+        raise ValueError(f"{where} {shown(value)}: expected one of {', '.join(known)}")

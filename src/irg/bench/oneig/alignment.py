@@ -3,10 +3,12 @@
 Facts of OneIG-Bench/OneIG-Benchmark (41b4983).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from irg.core.files import parse_json
+from irg.core.settings import shown
 
 YES = "Yes"
 """The only answer that counts as one, to the letter."""
@@ -24,11 +26,14 @@ class Questions:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "Questions":
         """Of an entry of the official files, which has JSON in its strings. Raises ValueError for others."""
-        texts, parents = (_numbered(entry[name]) for name in ("question", "dependency"))
+        texts, parents = (_numbered(entry, name) for name in ("question", "dependency"))
         if texts.keys() != parents.keys() or set(texts) != set(range(1, len(texts) + 1)):
             raise ValueError(
                 f"questions {sorted(texts)}, parents of {sorted(parents)}: expected 1 to n of both"
             )
+        known = {ROOT, *texts}
+        if not all(isinstance(some, list) and all(one in known for one in some) for some in parents.values()):
+            raise ValueError(f"parents {shown(parents)}: expected lists of the questions' numbers")
         return cls(texts, parents)
 
     def score(self, answers: Mapping[int, str]) -> float:
@@ -43,6 +48,9 @@ class Questions:
         return sum(right) / len(right)
 
 
-def _numbered(field: str | Mapping[str, Any]) -> dict[int, Any]:
-    content = json.loads(field) if isinstance(field, str) else field
+def _numbered(entry: Any, name: str) -> dict[int, Any]:
+    field = entry.get(name) if isinstance(entry, Mapping) else None
+    content = parse_json(field, name) if isinstance(field, str) else field
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{name} {shown(content)}: expected values by their numbers")
     return {int(number): value for number, value in content.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from irg.core.reading import ImageError
+from irg.core.reading import ImageError, as_stored
 
 _BLACK = (0, 0, 0)
 
@@ -69,11 +69,7 @@ def split(data: bytes, grid: TileGrid, name: str) -> dict[int, Image.Image]:
     Raises ImageError for what is no picture, and for a mode in which the official code stops as well: it
     reads colours, and shades of grey, of which none counts as black.
     """
-    try:
-        whole = Image.open(io.BytesIO(data))
-        whole.load()
-    except (OSError, ValueError, SyntaxError) as broken:
-        raise ImageError(f"{name} is not a picture: {broken}") from broken
+    whole = as_stored(data, name)
     if whole.mode not in ("RGB", "L"):
         raise ImageError(f"{name} is of mode {whole.mode}, expected RGB or grey")
     if min(grid.tile_size(whole.size)) == 0:

@@ -12,7 +12,7 @@ from typing import Any
 from irg.bench.items import Item, seeds_of
 from irg.bench.oneig.alignment import Questions
 from irg.bench.oneig.scores import STYLES, style_of
-from irg.core.files import read_json, read_text
+from irg.core.files import read_json, read_text, table_rows
 
 NAME = "oneig-en"
 PICTURES = 4
@@ -69,6 +69,8 @@ def oneig_items(folder: Path) -> list[Item]:
         if name in items:
             raise ValueError(f"{where}: {name} is there already")
         items[name] = Item(name, row["prompt_en"], seeds_of(NAME, name, PICTURES), facts)
+    if not items:
+        raise ValueError(f"{folder / PROMPTS} holds no prompts")
     return list(items.values())
 
 
@@ -96,8 +98,10 @@ def _of(content: Mapping[str, Any], number: str, where: str) -> Any:
 
 def _rows(path: Path, columns: set[str]) -> Iterator[tuple[dict[str, str], str]]:
     # The official code reads every column as text.
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    if missing := columns - set(reader.fieldnames or ()):
-        raise ValueError(f"{path} has no columns {', '.join(sorted(missing))}")
-    for number, row in enumerate(reader, start=1):
-        yield row, f"{path}, row {number}"
+    try:
+        for number, row in enumerate(table_rows(io.StringIO(read_text(path), newline="")), start=1):
+            if missing := sorted(name for name in columns if not isinstance(row.get(name), str)):
+                raise ValueError(f"{path}, row {number} has no columns {', '.join(missing)}")
+            yield row, f"{path}, row {number}"
+    except csv.Error as broken:
+        raise ValueError(f"{path} is not a table: {broken}") from broken

@@ -77,10 +77,12 @@ def compared(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, f
     pairs = [
         (f"{phase}: {clock} s", taken[clock], after["phases"][phase][clock])
         for phase, taken in before["phases"].items()
+        if phase in after["phases"]
         for clock in ("wall", "cpu")
     ]
     for group in ("kernel_calls", "of_limit"):
-        pairs += [(f"{group}: {name}", value, after[group][name]) for name, value in before[group].items()]
+        both = [name for name in before[group] if name in after[group]]
+        pairs += [(f"{group}: {name}", before[group][name], after[group][name]) for name in both]
     return [*pairs, ("peak bytes", before["peak_bytes"], after["peak_bytes"])]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from irg.bench.asking import AskingJudge, Question
@@ -73,8 +73,8 @@ def tiif_items(folder: Path) -> list[Item]:
             raise ValueError(f"{folder}: {kind} has {len(prompts)} prompts, questions about {len(questions)}")
         for line, ((prompt, where), (asked, _)) in enumerate(zip(prompts, questions, strict=True)):
             texts, answers = asked.get("yn_question_list"), asked.get("yn_answer_list")
-            if not isinstance(texts, list) or not isinstance(answers, list) or len(texts) != len(answers):
-                raise ValueError(f"{where}: expected as many yn_answer_list as yn_question_list")
+            if not _are_texts(texts) or not _are_texts(answers) or len(texts) != len(answers):
+                raise ValueError(f"{where}: expected texts, as many yn_answer_list as yn_question_list")
             for length in LENGTHS:
                 words = prompt.get(f"{length}_description")
                 if not isinstance(words, str) or prompt.get("type") != kind or asked.get("type") != kind:
@@ -83,6 +83,10 @@ def tiif_items(folder: Path) -> list[Item]:
                 facts = {"type": kind, "length": length, "line": line, "questions": texts, "answers": answers}
                 items.append(Item(name, words, seeds_of(NAME, name, 1), facts))
     return items
+
+
+def _are_texts(found: Any) -> TypeGuard[list[str]]:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
 
 
 def _lines(path: Path) -> list[tuple[dict[str, Any], str]]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from irg.core.files import inside
 from irg.core.settings import checked
 from irg.core.shipped import PLAN, found
 from irg.core.yaml_file import MOST_CHARACTERS, lines_of, parse_yaml
@@ -34,5 +35,5 @@ def schema() -> str:
 
 def _beside(path: Path, source: Any) -> Any:
     if isinstance(source, SystemSource) and source.file is not None:
-        return source.model_copy(update={"file": path.parent / source.file})
+        return source.model_copy(update={"file": inside(path.parent, str(source.file))})
     return source

@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from irg.core.digest import digest_of
-from irg.core.files import read_json, write_atomically
+from irg.core.files import read_json, read_text, write_atomically
 from irg.pipeline.plans.plan_file import StepPlan, System, SystemSource
 
 _SECONDS = 60
@@ -52,8 +52,8 @@ def _text_of(system: System, checkpoints: str) -> str | None:
         return _checked(system.text, system, "the plan's own text")
     if system.file is not None:
         try:
-            text = system.file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as failed:
+            text = read_text(system.file)
+        except (OSError, ValueError) as failed:
             raise ValueError(f"the system prompt {system.file} cannot be read: {failed}") from failed
         return _checked(text, system, str(system.file))
     return _published(system)

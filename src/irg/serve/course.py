@@ -1,0 +1,222 @@
+"""An episode as a program: it says what it needs next, and is given the state that comes of it.
+
+Whoever runs programs decides when, and together with which others, their needs are met; a program knows
+nothing of that. Here are those of drawing in turns, from texts and pictures or from where an earlier episode
+stood, and of answering in words.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import torch
+from PIL import Image
+
+from irg.core import Kind, Role, Segment
+from irg.core.trace import Trace
+from irg.engine import SeededDraws, new_strands
+from irg.pipeline import Plan, TurnPlan
+from irg.pipeline.state import Drawn, Parts, State
+
+
+@dataclass(frozen=True, eq=False)
+class ReadNeed:
+    """The state reads these segments."""
+
+    state: State
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ShowNeed:
+    """The state reads a picture as CLEAN latents, as a VIEW, or as both."""
+
+    state: State
+    picture: Image.Image
+    clean: bool
+    view: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ThinkNeed:
+    """The state writes a text."""
+
+    state: State
+
+
+@dataclass(frozen=True, eq=False)
+class DrawNeed:
+    """The state draws a picture, with previews after so many steps."""
+
+    state: State
+    turn_plan: TurnPlan
+    previews: frozenset[int] = frozenset()
+
+
+Need = ReadNeed | ShowNeed | ThinkNeed | DrawNeed
+
+
+@dataclass(frozen=True, eq=False)
+class Milestone:
+    """Where an episode stood at the end of a turn, to go on from there."""
+
+    plan: Plan
+    """How the turn is drawn: a plan of one turn."""
+    num_segments: int
+    """Of the episode's history."""
+    num_before: int
+    turn: int
+    drawn: Drawn
+    generator: torch.Tensor
+    """The state of its random numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What an episode has come to: all that it read and wrote, and where it stood after each turn."""
+
+    history: tuple[Segment, ...]
+    marks: tuple[Milestone, ...]
+
+    @property
+    def num_tokens(self) -> int:
+        return sum(segment.num_tokens for segment in self.history)
+
+
+Program = Generator[Need, State, History]
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What an episode begins with: a system prompt, and texts and pictures in their order, the instruction
+    last."""
+
+    instruction: str
+    before: tuple[str | Image.Image, ...] = ()
+    system: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Resumption:
+    """Going on from a turn of an earlier episode, counted from 0. Given `words` are read in the place of the
+    thought that comes next; after a turn that was left at its thought, in the place of that one."""
+
+    course: History
+    place: int
+    words: str | None = None
+
+    @property
+    def mark(self) -> Milestone:
+        return self.course.marks[self.place]
+
+    @property
+    def is_undrawn(self) -> bool:
+        return self.mark.drawn.image is None
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """What is to be drawn: the turns of a plan, from the beginning or on from where an earlier one stood."""
+
+    plan: Plan
+    seed: int | None
+    """None goes on with the random numbers of the earlier episode."""
+    start: Beginning | Resumption
+    room: int
+    """Tokens that it takes up at most."""
+    previews: tuple[frozenset[int], ...] = ()
+    """The steps of each turn after which its picture is shown as it looks from there."""
+    stops_at_thought: bool = False
+    """The last turn is left at its thought, for a person to change before it is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordsWanted:
+    """What is to be answered in words. The plan says how they are written."""
+
+    plan: Plan
+    seed: int
+    start: Beginning
+    room: int
+
+
+def program(parts: Parts, wanted: Episode | WordsWanted) -> Program:
+    """The program of what is wanted."""
+    (strand,) = new_strands(parts.pool, 1, wanted.room)
+    draws = SeededDraws(wanted.seed or 0)
+    state = State(strand, wanted.plan, draws, Trace("", (), wanted.seed or 0), turn=1)
+    if isinstance(wanted, WordsWanted):
+        state = yield from _read_beginning(parts, wanted.start, state, Role.QUESTION)
+        state = yield ThinkNeed(state)
+        return History(state.main.history, ())
+    if isinstance(wanted.start, Beginning):
+        state = yield from _read_beginning(parts, wanted.start, state, Role.PROMPT)
+        marks: tuple[Milestone, ...] = ()
+    else:
+        if wanted.seed is None:
+            draws.generator.set_state(wanted.start.mark.generator)
+        state = yield from _resumed(wanted.start, state)
+        marks = wanted.start.course.marks[: wanted.start.place + (not wanted.start.is_undrawn)]
+    return (yield from _turns(parts, wanted, state, draws, marks))
+
+
+def _read_beginning(
+    parts: Parts, start: Beginning, state: State, role: Role
+) -> Generator[Need, State, State]:
+    """The state that has read it and waits for its first turn: the instruction is what guidance pushes
+    towards."""
+    if start.system:
+        state = yield _text(parts, state, start.system, Role.SYSTEM)
+    for one in start.before:
+        if isinstance(one, Image.Image):
+            # As the reference looks at what it is given: resized for the autoencoder first.
+            state = yield ShowNeed(state, parts.settings.clean(one), role is Role.PROMPT, view=True)
+        else:
+            state = yield _text(parts, state, one, Role.PROMPT)
+    turn = state.turn
+    if role is Role.PROMPT and any(isinstance(one, Image.Image) for one in start.before):
+        turn += 1  # what is edited is the picture of turn 1
+    state = replace(state, turn=turn, num_before=len(state.main.history))
+    state = yield _text(parts, state, start.instruction, role)
+    return state if role is Role.QUESTION else replace(state, turn=turn - 1)
+
+
+def _resumed(start: Resumption, state: State) -> Generator[Need, State, State]:
+    """The state as it stood there; without the thought, where that is to be another."""
+    num, mark = start.mark.num_segments, start.mark
+    if start.is_undrawn and start.words is not None:
+        num -= 1
+    state = yield ReadNeed(state, start.course.history[:num])
+    return replace(state, num_before=mark.num_before, turn=mark.turn, drawn=mark.drawn)
+
+
+def _turns(
+    parts: Parts, wanted: Episode, state: State, draws: SeededDraws, marks: tuple[Milestone, ...]
+) -> Program:
+    turns, start = wanted.plan.turns, wanted.start
+    is_undrawn = isinstance(start, Resumption) and start.is_undrawn
+    words = start.words if isinstance(start, Resumption) else None
+    for number, turn_plan in enumerate(turns):
+        if not is_undrawn:
+            if state.drawn.image is not None:
+                state = yield ShowNeed(state, state.drawn.image, turn_plan.clean, turn_plan.view)
+                state = replace(state, num_before=len(state.main.history))
+            state = replace(state, turn=state.turn + 1, drawn=Drawn())
+        if words is not None:
+            state = yield _text(parts, state, words, Role.THOUGHT)
+            state = replace(state, drawn=Drawn(thought=words))
+        elif turn_plan.think and not is_undrawn:
+            state = yield ThinkNeed(state)
+        if not (wanted.stops_at_thought and number == len(turns) - 1):
+            previews = wanted.previews[number] if wanted.previews else frozenset()
+            state = yield DrawNeed(state, turn_plan, previews)
+        is_undrawn, words = False, None
+        generator = draws.generator.get_state()
+        own, num = replace(wanted.plan, turns=(turn_plan,)), len(state.main.history)
+        marks += (Milestone(own, num, state.num_before, state.turn, state.drawn, generator),)
+    return History(state.main.history, marks)
+
+
+def _text(parts: Parts, state: State, text: str, role: Role) -> ReadNeed:
+    ids = parts.tokenizer.encode(text)
+    turn = 0 if role is Role.SYSTEM else state.turn
+    return ReadNeed(state, (Segment(Kind.TEXT, role, ids, turn=turn),))

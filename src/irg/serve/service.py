@@ -1,0 +1,291 @@
+"""The engine as the server sees it: processes that each hold a model, who is in them, and who is not yet.
+
+A process that ends takes its own requests with it, which are told so, and is started again. All of this runs
+in the server's event loop; threads only carry bytes.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from logging import ERROR
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+from uuid import uuid4
+
+from irg.pipeline.load import NamedCheckpoint
+from irg.serve.course import Episode, WordsWanted
+from irg.serve.journal import request_id, tell
+from irg.serve.protocol import (
+    Broke,
+    Cancel,
+    Ended,
+    FaultKind,
+    Leave,
+    ModelLoaded,
+    Pulse,
+    Said,
+    Submit,
+    receive,
+    send,
+)
+from irg.serve.refusals import Refused, invalid, later
+from irg.serve.worker import work
+
+_LONGEST_PAUSE = 30.0
+"""Seconds before a process that ends again and again is started once more."""
+_LEAVING = 5.0
+"""Seconds that a process has to end when it is told to."""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How much is taken on."""
+
+    most_running: int = 32
+    """Requests that are written and drawn together by a model."""
+    most_waiting: int = 256
+    """Requests that wait besides, for all models; one more is refused."""
+    budget: int | None = None
+    """Bytes for the contexts of a model. None: a share of what is free."""
+    patience: float = 60.0
+    """Seconds that a request waits for a model that is being loaded."""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineRequest:
+    """A request for the engine."""
+
+    what: Episode | WordsWanted
+    footprint: int
+    owner: str = ""
+    alone: bool = False
+    keeps: bool = False
+
+
+@dataclass(eq=False)
+class _Host:
+    """A process with a model, while it lives."""
+
+    process: BaseProcess
+    connection: Connection
+    outgoing: queue.SimpleQueue
+    tickets: dict[str, "Listening"] = field(default_factory=dict)
+    loaded: ModelLoaded | None = None
+    pulse: Pulse | None = None
+
+    def send(self, message: Any) -> None:
+        self.outgoing.put(message)
+
+
+class Listening:
+    """What is told of a request, up to its end. Raises Refused when it cannot be done. Whoever listens no
+    more closes it, which cancels it."""
+
+    def __init__(self, host: _Host) -> None:
+        self.ticket, self._host = uuid4().hex, host
+        self._told: asyncio.Queue[Said] = asyncio.Queue()
+        self._is_over = False
+
+    def tell(self, said: Said) -> None:
+        self._told.put_nowait(said)
+
+    def __aiter__(self) -> "Listening":
+        return self
+
+    async def __anext__(self) -> Said:
+        if self._is_over:
+            raise StopAsyncIteration
+        said = await self._told.get()
+        self._is_over = isinstance(said, Ended | Broke)
+        if isinstance(said, Broke):
+            raise _refused(said)
+        return said
+
+    async def aclose(self) -> None:
+        self._is_over = True
+        if self._host.tickets.pop(self.ticket, None) is not None:
+            self._host.send(Cancel(self.ticket))
+
+
+class Service:
+    """Takes requests, and gives what is told of them. `start` it in the event loop that asks."""
+
+    def __init__(self, checkpoints: Sequence[NamedCheckpoint], capacity: Capacity | None = None) -> None:
+        """A process for each of the checkpoints: the same one, on a device each."""
+        self.checkpoints = tuple(checkpoints)
+        self.capacity = capacity or Capacity()
+        self.hosts: list[_Host | None] = [None] * len(self.checkpoints)
+        self.watchers: list[Callable[[Pulse], None]] = []
+        """Called with every word about how a model stands."""
+        self.num_lost = 0
+        """Processes that ended without being told to."""
+        self._failures = [0] * len(self.checkpoints)
+        self._changed = asyncio.Event()
+        self._restarts: set[asyncio.Task] = set()
+        self._is_open = False
+
+    @property
+    def is_ready(self) -> bool:
+        return any(host is not None and host.loaded for host in self.hosts)
+
+    @property
+    def num_requests(self) -> int:
+        """That run or wait."""
+        return sum(len(host.tickets) for host in self.hosts if host)
+
+    @property
+    def num_running(self) -> int:
+        """Requests that models were at when they last said how they stand."""
+        return sum(host.pulse.running for host in self.hosts if host and host.pulse)
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes that contexts may take up on the model that has most, if one is loaded."""
+        found = [host.loaded.budget for host in self.hosts if host and host.loaded]
+        return max(found, default=None)
+
+    async def start(self) -> None:
+        """Begin to load the models; `until_ready` waits for one."""
+        self._is_open = True
+        for number in range(len(self.checkpoints)):
+            self._begin(number)
+
+    async def until_ready(self, seconds: float) -> None:
+        """Raises Refused when no model is loaded by then."""
+        end = time.monotonic() + seconds
+        while not self.is_ready:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), end - time.monotonic())
+            except TimeoutError:
+                raise later(503, "not_ready", "the model is being loaded", 5) from None
+
+    async def stop(self) -> None:
+        """End all processes. Requests that are still there are told."""
+        self._is_open = False
+        for task in self._restarts:
+            task.cancel()
+        hosts = [host for host in self.hosts if host]
+        for host in hosts:
+            host.send(Leave())
+        for host in hosts:
+            await asyncio.to_thread(host.process.join, _LEAVING)
+            if host.process.is_alive():
+                host.process.kill()
+                await asyncio.to_thread(host.process.join)
+            host.outgoing.put(None)
+
+    def check(self, wanted: EngineRequest) -> None:
+        """Raise Refused for what is not taken on: it never fits, or too many wait."""
+        budget = self.budget
+        if budget is not None and wanted.footprint > budget:
+            needs, has = wanted.footprint / 1e6, budget / 1e6
+            words = f"the request needs {needs:.0f} MB of memory and this server gives {has:.0f} MB: ask for"
+            raise Refused(413, "too_large", f"{words} a smaller picture, fewer turns or shorter texts")
+        most = self.capacity.most_running * len(self.checkpoints) + self.capacity.most_waiting
+        if self.num_requests >= most:
+            raise later(429, "queue_full", f"{most} requests run and wait already", 5)
+
+    async def ask(self, wanted: EngineRequest) -> "Listening":
+        """Give a request to a model. Raises Refused when it is not taken on."""
+        await self.until_ready(self.capacity.patience)
+        self.check(wanted)
+        host = min((one for one in self.hosts if one and one.loaded), key=lambda one: len(one.tickets))
+        telling = Listening(host)
+        host.tickets[telling.ticket] = telling
+        what = wanted.what
+        host.send(Submit(telling.ticket, wanted.owner, what, wanted.footprint, wanted.alone, wanted.keeps))
+        return telling
+
+    def _begin(self, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        # Only what it was given: what was read of it here it reads again there.
+        arguments = (
+            theirs,
+            replace(self.checkpoints[number]),
+            self.capacity.most_running,
+            self.capacity.budget,
+        )
+        process = context.Process(target=work, args=arguments, name=f"irg-model-{number}", daemon=True)
+        process.start()
+        theirs.close()  # so that its end is the end of what comes from it
+        host = self.hosts[number] = _Host(process, ours, queue.SimpleQueue())
+        loop = asyncio.get_running_loop()
+        for target in (self._listen, self._speak):
+            threading.Thread(target=target, args=(number, host, loop), daemon=True).start()
+
+    def _listen(self, number: int, host: _Host, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread: what the process says."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            try:
+                while True:
+                    loop.call_soon_threadsafe(self._take, host, receive(host.connection))
+            except (EOFError, OSError):
+                host.process.join()
+                loop.call_soon_threadsafe(self._lost, number, host)
+
+    def _speak(self, number: int, host: _Host, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread: what is said to the process, which may take its time to hear it."""
+        with contextlib.suppress(OSError):  # the process is gone, as `_listen` hears too
+            while (message := host.outgoing.get()) is not None:
+                send(host.connection, message)
+
+    def _take(self, host: _Host, message: Any) -> None:
+        match message:
+            case ModelLoaded():
+                host.loaded = message
+                self._failures[self.hosts.index(host)] = 0
+                self._changed.set()
+            case Pulse():
+                host.pulse = message
+                for watcher in self.watchers:
+                    watcher(message)
+            case (str(ticket), said):
+                if (told := host.tickets.get(ticket)) is not None:
+                    told.tell(said)
+                    if isinstance(said, Ended | Broke):
+                        del host.tickets[ticket]
+
+    def _lost(self, number: int, host: _Host) -> None:
+        host.outgoing.put(None)
+        self.hosts[number] = None
+        what = f"the process that ran the model has ended ({_how(host.process.exitcode)})"
+        for told in host.tickets.values():
+            told.tell(Broke(FaultKind.LOST, f"{what}: ask again, it is being started again"))
+        host.tickets.clear()
+        if not self._is_open:
+            return
+        self.num_lost += 1
+        pause = min(_LONGEST_PAUSE, 0.0 if host.loaded else 2.0 ** self._failures[number])
+        self._failures[number] += 1
+        task = asyncio.get_running_loop().create_task(self._begin_after(number, pause))
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    async def _begin_after(self, number: int, pause: float) -> None:
+        await asyncio.sleep(pause)
+        if self._is_open:
+            self._begin(number)
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def _refused(broke: Broke) -> Refused:
+    match broke.fault:
+        case FaultKind.REFUSED:
+            return invalid(broke.words)
+        case FaultKind.MEMORY:
+            return later(503, "out_of_memory", broke.words, 5)
+        case FaultKind.LOST:
+            return later(503, "worker_lost", broke.words, 1)
+    tell("failed", {"traceback": broke.traceback}, ERROR)
+    return Refused(500, "internal_error", f"{broke.words}; request {request_id.get()}")

@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+
+import pytest
+
+from irg.pipeline import Pipeline
+from irg.pipeline.load import NamedCheckpoint
+from irg.serve.app import ServeSettings, make_app
+from irg.serve.service import Service
+from tests.data.small import settings, write_checkpoint
+from tests.pipeline.watching import pipeline_with
+from tests.serve.servers import eventually, serving
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Pipeline:
+    return pipeline_with(settings(32))
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> NamedCheckpoint:
+    """Random weights that draw 32 pixels in two steps, after six tokens of thought."""
+    folder = write_checkpoint(tmp_path_factory.mktemp("small") / "checkpoint")
+    settings(32).model_copy(update={"max_prompt_tokens": 96}).save(folder)
+    return NamedCheckpoint(str(folder), "cpu")
+
+
+@pytest.fixture(scope="session")
+def small_service(small_checkpoint: NamedCheckpoint) -> Service:
+    """The engine of `small_server`, which starts and stops it."""
+    return Service([small_checkpoint])
+
+
+@pytest.fixture(scope="session")
+def small_server(small_service: Service) -> Iterator[str]:
+    """The address of a server of that model, which is loaded."""
+    with serving(make_app(small_service, ServeSettings(model="small"))) as address:
+        eventually(lambda: small_service.is_ready, 200)
+        yield address

@@ -1,0 +1,127 @@
+"""Generated and edited pictures, by the official client, at a server of the small model."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from irg.core.events import ImageDone
+from irg.core.picture import Picture
+from irg.core.reading import from_base64
+from irg.pipeline.load import NamedCheckpoint
+
+openai = pytest.importorskip("openai", reason="openai is not installed: pip install irg[curate]")
+
+PROMPT = "two red circles left of a blue square"
+
+
+@pytest.fixture
+def client(small_server: str) -> Any:
+    return openai.OpenAI(base_url=f"{small_server}/v1", api_key="none", max_retries=0)
+
+
+def generate(client: Any, extra: dict[str, Any] | None = None, **fields: Any) -> Any:
+    return client.images.generate(model="small", prompt=PROMPT, extra_body=extra, **fields)
+
+
+def data(image: Any) -> bytes:
+    return from_base64(image.b64_json, "it")
+
+
+def opened(image: Any) -> np.ndarray:
+    return np.asarray(Picture(data(image)).open(), np.int16)
+
+
+def test_the_last_picture_is_the_answer(client: Any, small_checkpoint: NamedCheckpoint) -> None:
+    answer = generate(client, {"seed": 5, "deterministic": True})
+    plan = small_checkpoint.settings.plan()
+    drawn = [
+        event.image
+        for event in small_checkpoint.load().generate(PROMPT, plan, 5)
+        if isinstance(event, ImageDone)
+    ]
+    (image,) = answer.data
+    assert np.array_equal(opened(image), np.asarray(drawn[-1])) and image.revised_prompt
+    assert answer.usage.output_tokens_details.image_tokens == 8 and answer.size == "32x32"
+
+
+def test_several_have_seeds_that_count_up(client: Any) -> None:
+    three = generate(client, {"seed": 5}, n=3)
+    last = generate(client, {"seed": 7})
+    assert len(three.data) == 3 and np.abs(opened(three.data[2]) - opened(last.data[0])).max() <= 1
+    assert three.usage.output_tokens > 2 * last.usage.output_tokens
+    assert not np.array_equal(opened(three.data[0]), opened(three.data[1]))
+
+
+@pytest.mark.parametrize("num, turns, steps", [(0, 2, 4), (1, 2, 4), (3, 2, 4), (2, 1, 4)])
+def test_a_stream_shows_earlier_pictures_and_previews(client: Any, num: int, turns: int, steps: int) -> None:
+    extra = {"turns": turns, "steps": steps}
+    *shown, done = generate(client, extra, stream=True, partial_images=num)
+    assert [event.partial_image_index for event in shown] == list(range(num))
+    assert {event.type for event in shown} <= {"image_generation.partial_image"}
+    assert done.type == "image_generation.completed" and done.usage.total_tokens > 0
+    whole = generate(client, extra).data[0]
+    assert np.abs(opened(done) - opened(whole)).max() <= 1
+    if num and turns > 1:
+        first = generate(client, {"turns": 1, "steps": steps}).data[0]
+        assert np.abs(opened(shown[0]) - opened(first)).max() <= 1, "the first picture is the first preview"
+
+
+@pytest.mark.parametrize("name, kind", [("jpeg", "jpeg"), ("webp", "webp"), ("png", "png")])
+def test_pictures_come_in_the_format_that_was_asked_for(client: Any, name: str, kind: str) -> None:
+    answer = generate(client, {"turns": 1}, output_format=name, response_format="b64_json", size="64x32")
+    assert Picture(data(answer.data[0])).kind == kind and answer.output_format == name
+    assert opened(answer.data[0]).shape == (32, 64, 3)
+
+
+def test_a_picture_is_edited(client: Any) -> None:
+    drawn = data(generate(client, {"turns": 1}).data[0])
+    fields = {"model": "small", "prompt": "make the square red"}
+    extra = {"seed": 3, "guidance": {"text_scale": 2.0}, "deterministic": True}
+    one = client.images.edit(image=("a.png", drawn), extra_body=extra, **fields)
+    again = client.images.edit(image=[drawn], extra_body=extra, **fields)
+    assert data(one.data[0]) == data(again.data[0])
+    other = client.images.edit(image=drawn, extra_body=extra | {"guidance": {"text_scale": 4.0}}, **fields)
+    assert data(other.data[0]) != data(one.data[0]), "guidance is read from the form"
+    *_, done = client.images.edit(image=drawn, stream=True, extra_body=extra, **fields)
+    assert done.type == "image_edit.completed" and data(done) == data(one.data[0])
+    two = client.images.edit(image=[drawn, drawn], extra_body=extra, **fields)
+    assert data(two.data[0]) != data(one.data[0])
+
+
+@pytest.mark.parametrize(
+    "fields, param",
+    [
+        ({"image": b"no picture"}, "image"),
+        ({"image": b"", "prompt": "a"}, "image"),
+        ({"image": None, "extra_body": {"nonsense": 1}}, "nonsense"),
+        ({"image": None, "mask": b"mask"}, "mask"),
+        ({"image": None, "n": 11}, "n"),
+        ({"image": None, "extra_body": {"guidance": "{"}}, "guidance"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_told(client: Any, fields: dict[str, Any], param: str) -> None:
+    good = data(generate(client, {"turns": 1, "steps": 1}).data[0])
+    fields = {
+        "prompt": "make it red",
+        **fields,
+        "image": good if fields["image"] is None else fields["image"],
+    }
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.images.edit(model="small", **fields)
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    "fields, param",
+    [
+        ({"size": "1024x1024"}, "size"),
+        ({"response_format": "url"}, "response_format"),
+        ({"background": "transparent"}, "background"),
+        ({"n": 2, "stream": True}, "n"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_told(client: Any, fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        generate(client, **fields)
+    assert refused.value.param == param

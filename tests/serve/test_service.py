@@ -1,0 +1,121 @@
+"""Processes of the small model, killed and started again."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from irg.pipeline.load import NamedCheckpoint
+from irg.serve.asking import Asker, Contents, Manner
+from irg.serve.fields import DrawingFields, TextFields
+from irg.serve.protocol import Ended, PictureProgress, Pulse
+from irg.serve.refusals import Refused
+from irg.serve.service import Capacity, EngineRequest, Service
+
+LOADING = 200.0
+
+
+def wanted(checkpoint: NamedCheckpoint, **fields: Any) -> EngineRequest:
+    manner = Manner(DrawingFields(**fields), TextFields())
+    return Asker(checkpoint).episode(Contents(("a star",)), manner, "me").wanted
+
+
+def with_service(
+    checkpoint: NamedCheckpoint, capacity: Capacity, body: Callable[[Service], Coroutine[Any, Any, None]]
+) -> None:
+    async def run() -> None:
+        service = Service([checkpoint], capacity)
+        await service.start()
+        try:
+            await service.until_ready(LOADING)
+            await body(service)
+        finally:
+            await service.stop()
+        assert not [host for host in service.hosts if host and host.process.is_alive()]
+
+    asyncio.run(run())
+
+
+async def drawn(service: Service, what: EngineRequest) -> list[Any]:
+    return [said async for said in await service.ask(what)]
+
+
+async def drawing(service: Service, what: EngineRequest) -> Any:
+    """A request whose picture has been begun."""
+    telling = await service.ask(what)
+    async for said in telling:
+        if isinstance(said, PictureProgress):
+            return telling
+    raise AssertionError("it ended before it was drawn")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LOADING):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+def test_a_killed_process_fails_its_requests_and_comes_back(small_checkpoint: NamedCheckpoint) -> None:
+    async def body(service: Service) -> None:
+        telling = await drawing(service, wanted(small_checkpoint, steps=900))
+        (host,) = service.hosts
+        assert host is not None and host.process.pid is not None
+        os.kill(host.process.pid, signal.SIGKILL)
+        with pytest.raises(Refused, match=r"signal 9.*started again") as refused:
+            async for _ in telling:
+                pass
+        assert (refused.value.status, refused.value.code) == (503, "worker_lost")
+        assert isinstance((await drawn(service, wanted(small_checkpoint)))[-1], Ended), (
+            "it waits for the next"
+        )
+        assert service.num_lost == 1
+
+    with_service(small_checkpoint, Capacity(), body)
+
+
+def test_who_stops_listening_frees_the_model(small_checkpoint: NamedCheckpoint) -> None:
+    async def body(service: Service) -> None:
+        pulses: list[Pulse] = []
+        service.watchers.append(pulses.append)
+        telling = await drawing(service, wanted(small_checkpoint, steps=900))
+        await until(lambda: bool(pulses) and pulses[-1].running == 1)
+        assert pulses[-1].taken > 0
+        await telling.aclose()
+        await until(lambda: pulses[-1].running == 0)
+        assert pulses[-1].taken == 0 and service.num_requests == 0
+
+    with_service(small_checkpoint, Capacity(), body)
+
+
+def test_what_cannot_fit_or_wait_is_refused_at_once(small_checkpoint: NamedCheckpoint) -> None:
+    one = wanted(small_checkpoint)
+
+    async def body(service: Service) -> None:
+        with pytest.raises(Refused, match=r"needs .* MB") as too_large:
+            await service.ask(replace(one, footprint=one.footprint + 1))
+        assert too_large.value.status == 413
+        slow = wanted(small_checkpoint, steps=900)
+        slow = replace(slow, footprint=one.footprint)
+        first, second = await drawing(service, slow), await service.ask(slow)
+        with pytest.raises(Refused, match="2 requests run and wait already") as full:
+            await service.ask(slow)
+        assert full.value.status == 429 and "retry-after" in full.value.headers
+        await first.aclose()
+        assert isinstance(await anext(second), object), "who waited runs"
+        await second.aclose()
+
+    with_service(small_checkpoint, Capacity(1, 1, budget=one.footprint), body)
+
+
+def test_nobody_waits_for_ever_for_a_model(small_checkpoint: NamedCheckpoint) -> None:
+    async def run() -> None:
+        service = Service([small_checkpoint], Capacity(patience=0.05))
+        with pytest.raises(Refused, match="being loaded") as refused:
+            await service.ask(wanted(small_checkpoint))
+        assert refused.value.status == 503
+
+    asyncio.run(run())
