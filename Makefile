@@ -3,6 +3,8 @@
 # make lint   style, types, layers
 # make mutants  how many small changes of core, engine and the plan of the data their tests notice: ten minutes
 # make stress MINUTES=10  inputs that nobody meant, kills, full disks, for so long; findings are kept as seeds of the tests
+# make load  a server under 32 streaming clients for three minutes, against one at a time: a table and a plot
+# make malformed REQUESTS=10000  so many requests that nobody meant, for a server with random weights
 # make embedded  train the embedded model from nothing: about four hours on two cores, into runs/embedded
 # make clean  remove what the targets above have made
 #
@@ -22,7 +24,7 @@ DEMO_OUT    := runs/demo
 export PIP_CONSTRAINT       := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 
-.PHONY: demo test lint mutants stress embedded clean
+.PHONY: demo test lint mutants stress load malformed embedded clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -42,10 +44,21 @@ lint: $(DEV_VENV)/.installed
 mutants: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.mutants $(MUTANTS)
 
-# Half the time for the parsers, half for the commands. STRESS="--only pictures --seed 1" chooses.
+# Half the time for the parsers, half for the commands; then malformed requests to a server.
+# STRESS="--only pictures --seed 1" chooses.
 MINUTES ?= 10
 stress: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.stress --minutes $(MINUTES) $(STRESS)
+	$(DEV_VENV)/bin/python -m tests.serve.malformed --count 10000
+
+# LOAD="--clients 8 --minutes 1 -- --running 8" changes it; what stands after -- is for irg serve.
+load: $(DEV_VENV)/.installed
+	$(DEV_VENV)/bin/python -m tests.load $(LOAD)
+
+REQUESTS ?= 10000
+malformed: $(DEV_VENV)/.installed
+	$(DEV_VENV)/bin/python -m tests.serve.malformed --count $(REQUESTS)
+	$(DEV_VENV)/bin/python -m tests.serve.broken_input --requests $(REQUESTS)
 
 # Every step goes on where an interrupted one stopped.
 TRAIN = OMP_NUM_THREADS=1 $(VENV)/bin/torchrun --standalone --nproc-per-node 2 -m irg train --resume

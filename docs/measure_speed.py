@@ -2,9 +2,10 @@
 
     .venv/bin/python docs/measure_speed.py FOLDER
 
-On a GPU the 7B shape in bfloat16, whole where it fits and else cut to as many layers as do; on a CPU one
-layer and small pictures. What is measured lies in FOLDER: a folder for each part, and cheaper.json. Parts
-that fail, or for which no time is left, are named, and the exit code is then 1.
+On a GPU the 7B shape in bfloat16, whole where it fits and else cut to as many layers as do, exactly and then
+with products in float8 and the model at every third step; on a CPU one layer and small pictures, and int8.
+What is measured lies in FOLDER: a folder for each part, and cheaper.json. Parts that fail, or for which no
+time is left, are named, and the exit code is then 1.
 """
 
 import subprocess
@@ -18,33 +19,40 @@ MOST_SECONDS = 9 * 60
 BYTES_PER_LAYER, BYTES_BESIDE = 0.95e9, 6e9
 """Of the 7B shape in bfloat16: both experts of a layer; and all else, caches and passes included."""
 
+Parts = dict[str, list[str]]
+"""The options of `irg bench speed`, by the name of what is measured."""
+
 
 def largest() -> list[str]:
     """The options of the 7B shape as it fits here."""
+    options = ["--preset", "bagel_7b", "--dtype", "bfloat16"]
     if not torch.cuda.is_available():
-        return ["--layers", "1", "--side", "256", "--thought-tokens", "8", "--points", "4"]
+        return [*options, "--layers", "1", "--side", "256", "--thought-tokens", "8", "--points", "4"]
     memory = torch.cuda.get_device_properties(0).total_memory
     layers = int((0.9 * memory - BYTES_BESIDE) / BYTES_PER_LAYER)
-    return [] if layers >= 28 else ["--layers", str(max(layers, 1))]
+    return options if layers >= 28 else [*options, "--layers", str(max(layers, 1))]
 
 
-def parts(folder: Path) -> dict[str, list[str]]:
-    def saved(name: str) -> list[str]:
-        return ["--episodes", "1", "--out", str(folder / name)]
-
-    return {
-        "bagel_7b": ["--preset", "bagel_7b", "--dtype", "bfloat16", *largest(), *saved("bagel_7b")],
-        "mid": ["--preset", "mid", *saved("mid")],
-        "embedded": ["--preset", "embedded", *saved("embedded")],
-        "cheaper": ["--cheaper", "--prompts", "48", "--json"],
+def parts(folder: Path) -> Parts:
+    weights = "fp8_matmul" if torch.cuda.is_available() else "int8"
+    shapes = {
+        "bagel_7b": largest(),
+        "bagel_7b_cheaper": [*largest(), "--weights", weights, "--every", "3"],
+        "mid": ["--preset", "mid"],
+        "embedded": ["--preset", "embedded"],
     }
+    found = {
+        name: [*options, "--episodes", "1", "--out", str(folder / name)] for name, options in shapes.items()
+    }
+    return found | {"cheaper": ["--cheaper", "--prompts", "48", "--json"]}
 
 
-def measure(folder: Path) -> bool:
+def measure(folder: Path, waiting: Parts, most_seconds: float = MOST_SECONDS) -> bool:
     """Whether all was measured."""
     failed: list[str] = []
+    waiting = dict(waiting)
     folder.mkdir(parents=True, exist_ok=True)
-    end, waiting = time.monotonic() + MOST_SECONDS, parts(folder)
+    end = time.monotonic() + most_seconds
     while waiting and (left := end - time.monotonic()) > 0:
         name = next(iter(waiting))
         command = [sys.executable, "-m", "irg", "bench", "speed", *waiting[name]]
@@ -68,4 +76,4 @@ def measure(folder: Path) -> bool:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    sys.exit(0 if measure(Path(sys.argv[1])) else 1)
+    sys.exit(0 if measure(Path(sys.argv[1]), parts(Path(sys.argv[1]))) else 1)

@@ -81,3 +81,14 @@ def test_what_a_single_item_would_vary_by_is_not_told() -> None:
     samples = [Sample("1", 0, "a", 1.0), Sample("2", 0, "b", 0.2), Sample("3", 0, "b", 0.4)]
     found = weighted_figure("x", samples, {"a": 0.5, "b": 0.5}, 3)
     assert found.value == pytest.approx(0.65) and found.interval is None
+
+
+def test_of_very_many_items_the_interval_needs_no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    rows = [tuple(rng.random(2) * rng.random()) for _ in range(2_000)]
+    drawn = mean_figure("all", samples("a", *rows, right=None), 4_000)
+    monkeypatch.setattr("irg.bench.figures._MANY", 1_000)
+    normal = mean_figure("all", samples("a", *rows, right=None), 4_000)
+    assert drawn.value == normal.value and drawn.interval and normal.interval
+    assert normal.interval == pytest.approx(drawn.interval, abs=0.002)
+    assert normal.interval != drawn.interval

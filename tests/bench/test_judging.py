@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -5,9 +6,9 @@ from typing import Any
 import pytest
 
 from irg.bench.items import Item
-from irg.bench.judging import hear_missing, hearings
+from irg.bench.judging import LIGHT, hear_missing, hearings
 from irg.bench.pictures import Look, ShownPicture
-from irg.bench.protocol import EvidenceRow, Hearing, Shown, missing_pictures
+from irg.bench.protocol import EvidenceRow, Hearing, Shown, Status, missing_pictures
 from irg.bench.store import SeriesStore
 from tests.bench.small import BLUE, ITEMS, RED, ColourJudge
 
@@ -86,3 +87,26 @@ def test_what_a_judge_told_of_before_it_failed_is_kept(tmp_path: Path) -> None:
     judge = ColourJudge()
     hear_missing(ASKED, look_at(held()), judge, store(tmp_path))
     assert judge.asked == [("2", 1), ("2", 2)]
+
+
+def test_evidence_stays_where_it_lies_until_it_is_asked_for(tmp_path: Path) -> None:
+    def hearing(number: int) -> Hearing:
+        seen = {"boxes": [[float(place), 0.5, 0.5, 0.5] for place in range(number, number + 100)]}
+        refused = EvidenceRow(1, "boxes", {"reason": "too large"}, Status.JUDGE_ERROR)
+        return Hearing(f"{number}", 1, {0: "a", 1: "b"}, {}, (EvidenceRow(0, "boxes", seen), refused))
+
+    made = [hearing(number) for number in range(200)]
+    store(tmp_path).add(made, {})
+    tracemalloc.start()
+    try:
+        light = SeriesStore(tmp_path, "evidence", {}, Hearing, light=LIGHT)
+        assert tracemalloc.get_traced_memory()[0] < 200 * 3_000, "of 100 boxes alone it is 20,000 bytes"
+    finally:
+        tracemalloc.stop()
+    assert [*light.records.values()] == made
+    kept = light.records["7", 1].rows
+    assert len(kept[0].evidence) == 1 and kept[0].evidence["boxes"][0] == [7, 0.5, 0.5, 0.5]
+    assert kept[1].fault == "judge error: too large"
+    light.path.write_bytes(light.path.read_bytes().replace(b'{"reason": "too large"}', b"1"))
+    with pytest.raises(ValueError, match="'1' is no evidence: expected an object"):
+        next(iter(SeriesStore(tmp_path, "evidence", {}, Hearing, light=LIGHT).records.values())).failure(1)

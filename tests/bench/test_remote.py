@@ -1,6 +1,5 @@
-import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,21 +10,10 @@ from irg.bench.protocol import EvidenceRow, Judge, Shown, Status
 from irg.bench.remote import HEAR, RemoteJudge, judge_server
 from irg.scorers.http import ScorerClient, ScorerFailed, scorer_server
 from tests.bench.small import BLUE, COLOURS, ITEMS, RED, ColourJudge
+from tests.scorers.serving import running
 
 SHOWN = [Shown(item, 1, {0: ShownPicture(RED), 1: ShownPicture(BLUE)}) for item in ITEMS]
 OURS = COLOURS.name, COLOURS.version
-
-
-@contextmanager
-def running(server: Any) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Broken:
@@ -37,6 +25,21 @@ class Broken:
         for one in shown:
             if one.item.id == ITEMS[1].id:
                 raise RuntimeError("out of memory")
+            yield one, [EvidenceRow(number, "size", {}) for number in one.pictures]
+
+
+class Together:
+    """A judge that takes its time, and counts how many items it hears together at most."""
+
+    identity: dict[str, Any] = {"name": "together"}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.most = 0
+
+    def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
+        self.most = max(self.most, len(shown))
+        time.sleep(0.5)  # the others come in the meantime
+        for one in shown:
             yield one, [EvidenceRow(number, "size", {}) for number in one.pictures]
 
 
@@ -64,6 +67,14 @@ def test_what_a_process_fails_at_is_told_and_the_rest_is_judged() -> None:
     assert found[ITEMS[1].id][0].evidence["detail"] == "status 500: RuntimeError: out of memory"
 
 
+def test_items_that_wait_are_heard_together() -> None:
+    judge = Together()
+    with running(judge_server(COLOURS, judge, port=0)) as address:
+        found = rows(RemoteJudge(address, *OURS))
+    assert judge.most >= 2, "while the first was heard the others came"
+    assert all(row.status is Status.OK for some in found.values() for row in some)
+
+
 def test_an_answer_of_another_form_is_no_evidence() -> None:
     about = {"benchmark": COLOURS.name, "version": COLOURS.version, "identity": {}}
     with running(scorer_server(about, {HEAR: lambda asked: {"rows": [{"picture": "x"}]}}, 0)) as address:
@@ -74,10 +85,9 @@ def test_an_answer_of_another_form_is_no_evidence() -> None:
 def test_a_process_that_is_gone_ends_the_run() -> None:
     with running(judge_server(COLOURS, ColourJudge(), port=0)) as address:
         remote = RemoteJudge(address, *OURS)
-        heard = iter(remote.hear(SHOWN))
-        assert next(heard)[0] is SHOWN[0]
+        assert len(rows(remote)) == len(SHOWN)
     with pytest.raises(ValueError, match=f"no scorer answers at {address}"):
-        next(heard)
+        next(iter(remote.hear(SHOWN)))
     with pytest.raises(ValueError, match=f"--judge scorer={address}: no scorer answers"):
         RemoteJudge(address, *OURS)
 

@@ -13,7 +13,7 @@ from irg.bench.session import BenchSession, look_of, looking_in
 from irg.bench.sources import official_files
 from irg.bench.tree import write_tree
 from tests.bench.small import BLUE, COLOURS, ITEMS, RED, ColourJudge
-from tests.bench.test_remote import running
+from tests.scorers.serving import running
 
 
 def session(folder: Path, benchmark: Benchmark = COLOURS, prompts: int | None = None) -> BenchSession:
@@ -52,6 +52,22 @@ def test_trees_of_turns_are_judged_each_for_itself(trees: Path, tmp_path: Path) 
     assert told == {"turn1": {}, "turn2": {"missing": missing}}
     again = look_of(BenchRun.open(tmp_path / "run"), COLOURS)(ITEMS[1], 2)[0]
     assert isinstance(again, ShownPicture) and again.data == BLUE
+
+
+def test_turns_in_one_folder_are_never_pooled(trees: Path, tmp_path: Path) -> None:
+    together = tmp_path / "together"
+    for path in trees.rglob("*.png"):
+        turn, *parts, name = path.relative_to(trees).parts
+        place = together.joinpath(*parts, f"{turn}_{name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    ours = session(tmp_path / "run")
+    run, found = ours.begin_trees(together, "theirs")
+    assert run.turns == [1, 2] and set(found[2].faults) == {"missing"} and not found[1].faults
+    ours.score(run, looking_in(found))
+    look = look_of(BenchRun.open(tmp_path / "run"), COLOURS)
+    seen = [look(ITEMS[1], turn)[0] for turn in (1, 2)]
+    assert [one.data for one in seen if isinstance(one, ShownPicture)] == [RED, BLUE]
 
 
 def test_a_process_takes_the_place_of_any_judge(trees: Path, tmp_path: Path) -> None:

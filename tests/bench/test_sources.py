@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from irg.bench.protocol import OfficialFile
-from irg.bench.sources import download, folder_of, official_files
+from irg.bench.sources import PINS, HashCheck, download, folder_of, official_files
 from tests.bench.small import COLOURS
-from tests.bench.test_remote import running
+from tests.scorers.serving import running
 
 DATA = {"prompts.jsonl": b'{"prompt": "red"}\n', "more/answers.txt": b"yes\n"}
 
@@ -43,8 +43,9 @@ def test_files_are_fetched_once_and_checked(address: str, tmp_path: Path) -> Non
     ):
         official_files(benchmark, tmp_path / "here")
     for _ in range(2):
-        download(benchmark, tmp_path / "here", lambda one, fetched: told.append((one.path, fetched)))
-    assert told == [(name, True) for name in DATA] + [(name, False) for name in DATA]
+        download(benchmark, tmp_path / "here", lambda one, *how: told.append((one.path, *how)))
+    checked = HashCheck.KNOWN
+    assert told == [(name, is_new, checked) for is_new in (True, False) for name in DATA]
     found = official_files(benchmark, tmp_path / "here")
     assert found.hashes == {one.path: one.sha256 for one in benchmark.sources} and not found.modified
     assert sorted(path.name for path in (tmp_path / "here").rglob("*")) == [
@@ -52,6 +53,29 @@ def test_files_are_fetched_once_and_checked(address: str, tmp_path: Path) -> Non
         "more",
         "prompts.jsonl",
     ]
+
+
+def test_of_an_unknown_hash_that_of_the_first_fetch_holds(address: str, tmp_path: Path) -> None:
+    begun = hashlib.sha256(DATA["more/answers.txt"]).hexdigest()[:12]
+    sources = (OfficialFile("prompts.jsonl", f"{address}/prompts.jsonl"),)
+    sources += (OfficialFile("more/answers.txt", f"{address}/more/answers.txt", begun),)
+    benchmark, told = replace(COLOURS, sources=sources), []
+    for _ in range(2):
+        download(benchmark, tmp_path / "here", lambda one, *how: told.append(how))
+    assert told == [(True, HashCheck.PINNED)] * 2 + [(False, HashCheck.AS_BEFORE)] * 2
+    assert not official_files(benchmark, tmp_path / "here").modified
+    (tmp_path / "served" / "prompts.jsonl").write_bytes(b"others")
+    download(benchmark, tmp_path / "here")
+    (tmp_path / "here" / "prompts.jsonl").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"holds other data than colours is known by \(prompts.jsonl is "):
+        official_files(benchmark, tmp_path / "here")
+    with pytest.raises(
+        ValueError, match=rf"prompts.jsonl is .*changed there since .*here/{PINS} was written"
+    ):
+        download(benchmark, tmp_path / "here")
+    (tmp_path / "here" / PINS).write_text('{"prompts.jsonl": 1}')
+    with pytest.raises(ValueError, match=rf"{PINS}: prompts.jsonl: expected a hash"):
+        official_files(benchmark, tmp_path / "here")
 
 
 def test_what_was_changed_there_is_not_put_in_place(address: str, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from irg.bench.scene.records import PromptRecord
-from irg.bench.store import SeriesStore
+from irg.bench.store import Lightening, SeriesStore
 from irg.core.trace import png
 from tests.bench.scene.made import records
 
@@ -72,6 +74,25 @@ def test_a_line_that_is_no_record_is_told_by_its_number(tmp_path: Path) -> None:
     store.path.write_bytes(store.path.read_bytes() + b'{"prompt": 3}\n')
     with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of a model"):
         SeriesStore(tmp_path, "model", HEADER, PromptRecord)
+
+
+def test_of_large_records_what_is_kept_is_light_and_the_rest_is_read_again(tmp_path: Path) -> None:
+    again: dict[Any, Callable[[], Any]] = {}
+
+    def lighten(record: PromptRecord, read: Callable[[], Any]) -> PromptRecord:
+        again[record.key] = read
+        return replace(record, prompt="")
+
+    light = Lightening(PromptRecord, lighten)
+
+    made = records(4, (0,))
+    for some in (made[:1], made[1:]):  # those that are added to a new file, and to one that is there
+        store = SeriesStore(tmp_path, "model", HEADER, PromptRecord, light=light)
+        store.add(some, {})
+        assert {record.prompt for record in store.records.values()} == {""}
+    for _ in range(2):  # as they were added, and as another process finds them
+        assert [again[record.key]()["prompt"] for record in made] == [record.prompt for record in made]
+        SeriesStore(tmp_path, "model", HEADER, PromptRecord, light=light)
 
 
 def test_no_name_of_a_picture_leads_out_of_the_run(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from irg.bench.items import Item
 from irg.bench.oneig.grids import TileGrid
 from irg.bench.pictures import Look, ShownPicture
-from irg.bench.tree import MODEL, OfficialTree, PictureFile, content_of, turns_in, write_tree
+from irg.bench.tree import MODEL, OfficialTree, PictureFile, TurnFolder, content_of, turns_in, write_tree
 from irg.core.trace import png
 
 ITEMS = [Item("0", "red", (1, 2)), Item("1", "blue", (3, 4))]
@@ -118,10 +118,28 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_turns_are_trees_side_by_side(tmp_path: Path) -> None:
-    assert turns_in(tmp_path) == {1: tmp_path}
+    assert turns_in(tmp_path) == {1: TurnFolder(tmp_path)}
     for name in ("turn2", "turn0", "turn10", "turned"):
         (tmp_path / name).mkdir()
-    assert turns_in(tmp_path) == {turn: tmp_path / f"turn{turn}" for turn in (0, 2, 10)}
+    assert turns_in(tmp_path) == {turn: TurnFolder(tmp_path / f"turn{turn}") for turn in (0, 2, 10)}
+
+
+def test_turns_in_one_folder_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    write_tree(TREE, ITEMS, look_at(EVERY), 1, tmp_path)
+    for path in sorted(tmp_path.rglob("*.png")):
+        second = path.with_name(f"turn2_{path.name}")
+        second.write_bytes(path.read_bytes() + b"later")
+        second.with_suffix(".txt").write_text("better")
+        path.rename(path.with_name(f"turn1_{path.name}"))
+    (tmp_path / "00000/samples/turn1_00007.png").write_bytes(b"")
+    (tmp_path / "00001/samples/turn2_00000.png").unlink()
+    found = {turn: one.content(TREE, ITEMS, is_read=False) for turn, one in turns_in(tmp_path).items()}
+    assert [*found] == [1, 2]
+    assert found[1].faults.pop("wrongly numbered") == ("00000/samples/turn1_00007.png",)
+    assert found[2].faults.pop("missing") == ("00001/samples/turn2_00000.png",)
+    for turn, end in ((1, b""), (2, b"later")):
+        one = found[turn].pictures(ITEMS[0])[1]
+        assert isinstance(one, ShownPicture) and one.data == EVERY["0", 1] + end
 
 
 OF_MODELS = OfficialTree(

@@ -14,8 +14,10 @@ from irg.prep import Resize
 from tests.golden.vectors import CHECKPOINT
 
 Run = Callable[..., Result]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(irg.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-"""For the program in a process of its own, in whatever folder that runs."""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(irg.__file__).parents[1]), "OMP_NUM_THREADS": "1"} | {
+    "IRG_TOKENS": "no-such-file"
+}
+"""For the program in a process of its own, in whatever folder that runs, whatever its user has set up."""
 SMALL = ("--width", "64", "--height", "64", "--points", "3", "--max-thought-tokens", "6")
 """A plan that takes a fraction of a second."""
 

@@ -55,5 +55,5 @@ def test_a_trace_says_the_rest_itself(run: Run, checkpoint: Path, refuse) -> Non
     for options in (("--seed", 0), ("--num", 2)):
         assert "the trace of --from says that itself" in refuse("generate", "--from", "dog", *options)
     assert "--turns and --from dog: the trace says that" in refuse("generate", "--from", "dog", "--turns", 2)
-    assert "give a PROMPT, --prompts FILE or --from TRACE" in refuse("generate", "cat", "--from", "dog")
+    assert "give either a PROMPT, --prompts" in refuse("generate", "cat", "--from", "dog")
     assert "nowhere holds no trace" in refuse("generate", "--from", "nowhere")

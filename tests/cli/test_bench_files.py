@@ -18,9 +18,12 @@ def test_the_list_names_every_benchmark(run: Run) -> None:
         "name": "scene",
         "version": 2,
         "files": "none needed",
+        "hashes": "none needed",
         "variants": "scene",
         "words": "prompts of the scene world that training never saw, judged by its oracle",
     }
+    hashes = {one["name"]: one["hashes"] for one in listed}
+    assert hashes["geneval"] == "pinned" and hashes["genai-bench"] == "2 of 2 by first fetch"
     assert "scene" in run("bench", "list").stdout
 
 

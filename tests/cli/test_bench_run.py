@@ -47,6 +47,7 @@ def test_what_was_asked_for_decides_on_the_run(run: Run, work: Path, scenes_chec
         (("--mode", "best"), "mode 'best': expected one of base, cot, irg, all"),
         (("--guidance", "width=64"), "pictures of 64x128: scene reads 128x128"),
         (("--score", "--judge", "model=x"), "--judge model=...: this judge knows no settings"),
+        (("--judge", "model=x", "--no-score"), "--judge model=x beside --no-score"),
         (("--ray", "local"), "--ray local beside --workers or torchrun"),
         (("--judge", "model"), "--judge 'model': expected KEY=VALUE"),
     ):

@@ -16,8 +16,8 @@ from irg.bench.remote import RemoteJudge, judge_server
 from irg.core.picture import Picture
 from irg.world import fulfil, parse, render
 from tests.bench.geneval.samples import PROMPTS, write_prompts
-from tests.bench.test_remote import running
 from tests.cli.conftest import ENVIRONMENT, Run
+from tests.scorers.serving import running
 
 
 def words(text: str) -> str:
@@ -43,7 +43,10 @@ def test_a_process_judges_as_we_would_until_it_is_interrupted() -> None:
         try:
             remote = RemoteJudge(process.stdout.readline().strip(), "scene", scene.version)
             with scene.judge(JudgeOptions(Path(), Path())) as local:
-                assert [rows for _, rows in remote.hear(shown)] == [[*rows] for _, rows in local.hear(shown)]
+                ours, theirs = (
+                    {one.item.id: [*rows] for one, rows in judge.hear(shown)} for judge in (local, remote)
+                )
+                assert theirs == ours
                 assert remote.identity == local.identity
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 130

@@ -43,6 +43,7 @@ def test_what_is_cheaper_is_judged(run: Run) -> None:
     exact, *others = content["cheaper"]
     assert (content["prompts"], exact["options"], exact["evaluations"], exact["faster"]) == (1, "exact", 8, 1)
     fewer = next(way for way in others if way["options"] == "--points 3")
+    assert content["best"] in {way["options"] for way in content["cheaper"]}
     assert fewer["evaluations"] == 2 and set(fewer["difference"]) == {"value", "low", "high"}
     assert [way["options"] for way in content["lookup"]] == ["exact", "--lookup 4", "--lookup 16"]
     assert all(way["same"] == 1 and way["reflections"]["seconds"] > 0 for way in content["lookup"])
@@ -71,6 +72,7 @@ def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
         (("--compare", "a.json", "b.json", "--cheaper"), "Invalid value for --cheaper: not for --compare"),
         (("--compare", "a.json", "b.json", "--prompts", "3"), "--prompts: it is for --cheaper alone"),
         (("--prompts", "3"), "--prompts: it is for --cheaper alone"),
+        (("--guidance", "2"), "--guidance: it is for --cheaper alone"),
     ],
 )
 def test_no_option_is_left_unread(run: Run, work: Path, options: tuple[str, ...], message: str) -> None:

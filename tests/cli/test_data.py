@@ -140,6 +140,14 @@ def test_converting_leaves_a_folder_of_others_alone(run: Run, traces: Path, work
     assert not (work / "new" / ".irg.json").exists()
 
 
+def test_converting_into_what_is_read_is_refused(run: Run, traces: Path, work: Path) -> None:
+    before = sorted(traces.rglob("*"))
+    for target in (traces, traces / "new", work / "x" / ".." / traces.name / "new"):
+        refused = run("data", "convert", traces, target)
+        assert refused.exit_code == 2 and "lies in what is read" in " ".join(refused.stderr.split())
+    assert sorted(traces.rglob("*")) == before
+
+
 def test_converting_nothing_writes_nothing(run: Run, traces: Path, work: Path) -> None:
     result = run("data", "convert", traces, "rows", "--to", "conversation", "--modes", "edit")
     assert result.exit_code == 2 and "none of the 5 rows can be converted" in result.stderr
@@ -165,7 +173,7 @@ def test_verifying_names_every_damaged_file(run: Run, traces: Path) -> None:
     [
         (("inspect", "nowhere"), "nowhere: no such file or folder"),
         (("verify", "nowhere"), "nowhere has no manifest.json"),
-        (("convert", "traces", "traces", "--to", "traces"), "holds a data set already"),
+        (("convert", "traces", "traces", "--to", "traces"), "lies in what is read"),
         (("convert", "traces", "new", "--to", "traces", "--modes", "edit"), "goes with --to conversation"),
         (("convert", "traces", "new", "--to", "conversation", "--jpeg-quality", 90), "goes with --to traces"),
         (("convert", "traces", "new", "--to", "conversation", "--modes", "all"), "'all' is none of direct,"),

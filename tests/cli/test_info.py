@@ -1,8 +1,10 @@
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from irg.model.config import bagel_7b, write_config
 from irg.pipeline import Settings
 from tests.cli.conftest import Run
 
@@ -35,3 +37,23 @@ def test_truncated_weights_are_told(run: Run, checkpoint: Path, work: Path, num_
     path.write_bytes(path.read_bytes()[:num_bytes])
     result = run("info", folder)
     assert result.exit_code == 2 and f"{path} is not a whole safetensors file" in result.stderr
+
+
+@pytest.fixture
+def bagel(work: Path) -> Path:
+    """The sizes of the 7B model, without weights."""
+    folder = work / "bagel"
+    folder.mkdir()
+    write_config(bagel_7b(), folder)
+    return folder
+
+
+def test_it_says_how_a_checkpoint_fits(run: Run, bagel: Path) -> None:
+    result = run("info", bagel, "--fit", "--memory", 24)
+    assert f"irg generate ... --model {bagel} --weights int8" in result.stdout
+    content = json.loads(run("info", bagel, "--fit", "--memory", 1, "--json").stdout)
+    assert content["fit"]["picked"] is None and not any(way["fits"] for way in content["fit"]["ways"])
+    assert "nothing fits" in run("info", bagel, "--fit", "--memory", 1).stdout
+    assert "--fit alone" in run("info", bagel, "--memory", 24).stderr
+    refused = run("info", bagel, "--fit", "--device", "nowhere")
+    assert refused.exit_code == 2 and "device 'nowhere' cannot be used here" in refused.stderr

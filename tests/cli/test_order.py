@@ -81,7 +81,12 @@ def test_what_is_saved_is_asked_for(run: Run, checkpoint: Path) -> None:
     options = ("--turns", 1, "--model", checkpoint, *SMALL)
     run("generate", "dog", "--out", "x", "--every", 2, "--solver", "adams", "--guided", 0.5, 0.9, *options)
     (turn,) = Trace.load(Path("x")).settings["turns"]
-    assert turn["saving"] == {"every": 2, "solver": "adams"} and turn["guidance"]["interval"] == [0.5, 0.9]
+    assert turn["saving"] == {"every": 2, "solver": "adams", "reuse": 0.0}
+    assert turn["guidance"]["interval"] == [0.5, 0.9]
+    run("generate", "dog", "--out", "z", "--reuse", 0.3, *options)
+    assert Trace.load(Path("z")).settings["turns"][0]["saving"]["reuse"] == 0.3
+    result = run("generate", "dog", "--reuse", 0.3, "--every", 2, *options)
+    assert result.exit_code == 2 and "both say when the model is run" in result.stderr
     run("generate", "dog", "--out", "y", *options)
     assert "saving" not in Trace.load(Path("y")).settings["turns"][0]
     result = run("generate", "dog", "--guided", 0.9, 0.5, *options)

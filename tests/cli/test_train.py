@@ -117,6 +117,15 @@ def test_a_plan_for_more_processes_scales_the_batch(run: Run, written: Written) 
     assert int(value(fixed.stdout, "tokens per step").replace(",", "")) == pytest.approx(counts[0], rel=0.1)
 
 
+def test_a_dry_run_fails_on_data_that_a_recipe_of_the_users_own_names(
+    run: Run, written: Written, work: Path
+) -> None:
+    recipe = written(data=[{"path": "no/where", "modes": {"direct": 1.0}}])
+    refused = run("train", recipe, "--dry-run")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"no/where: no such file or folder ({recipe})" in " ".join(refused.stderr.split())
+
+
 def test_a_dry_run_counts_the_broken_rows(run: Run, written: Written, work: Path) -> None:
     reasons = write_broken(work / "data", 45, np.random.default_rng(0), Format.TRACES)
     data = [{"path": "data", "modes": {"improving_full": 1.0}}]

@@ -17,6 +17,7 @@ from irg.core.files import (
     read_json,
     read_lines,
     read_text,
+    refuse_link,
     told_of,
     write_atomically,
 )
@@ -194,3 +195,17 @@ def test_nothing_is_left_where_there_was_no_room(tmp_path: Path) -> None:
         [sys.executable, "-c", FULL, tmp_path / "out"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"{tmp_path / 'out'} File too large\n" and not any(tmp_path.iterdir())
+
+
+def test_a_link_may_lead_no_further_than_its_folder_or_that_of_the_file_that_names_it(tmp_path: Path) -> None:
+    for folder in ("here", "store", "private"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_text("a")
+    here = tmp_path / "here"
+    for name, place in (("in", here), ("kept", tmp_path / "store"), ("out", tmp_path / "private")):
+        (here / name).symlink_to(place / "a.png")
+    (here / "round").symlink_to(here / "round")
+    for name in ("a.png", "in", "kept", "round"):
+        refuse_link(here / name, here, tmp_path / "store")
+    with pytest.raises(ValueError, match="out is a link that leads out of its folder"):
+        refuse_link(here / "out", here, tmp_path / "store")

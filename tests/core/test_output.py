@@ -11,7 +11,16 @@ from types import FrameType
 
 import pytest
 
-from irg.core.output import MARKER, distinct, located, locked, refuse_to_replace, replaced, working
+from irg.core.output import (
+    MARKER,
+    distinct,
+    located,
+    locked,
+    refuse_inside,
+    refuse_to_replace,
+    replaced,
+    working,
+)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -239,3 +248,15 @@ def test_a_lock_is_let_go(tmp_path: Path) -> None:
 def test_other_content_has_another_name() -> None:
     assert distinct("a", 1) == distinct("a", 1) != distinct("a", 2)
     assert distinct("a", 1).startswith("a-")
+
+
+def test_nothing_is_written_into_what_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (tmp_path / "link").symlink_to(source)
+    for inside in (source, source / "out", tmp_path / "link" / "out", source / "a" / ".." / "out"):
+        with pytest.raises(ValueError, match="lies in what is read"):
+            refuse_inside(inside, source)
+    refuse_inside(tmp_path / "source2", source)
+    refuse_inside(tmp_path, source)
+    refuse_inside(tmp_path / "x", tmp_path / "nowhere")

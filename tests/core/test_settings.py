@@ -177,3 +177,18 @@ def test_long_values_are_cut() -> None:
     assert shown("ab") == "'ab'"
     assert len(shown("a" * 78)) == 80 and shown("a" * 78).endswith("a'")
     assert len(shown("a" * 79)) == 80 and shown("a" * 79).endswith("a...")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"pressure": 1e39}, "pressure: 1e+39: expected a number of at most 3.40e+38"),
+        ({"pressure": -1e39}, "pressure: -1e+39: expected a number of at most 3.40e+38"),
+        ({"width": 1 << 63}, f"width: {1 << 63}: expected a whole number of at most {(1 << 63) - 1}"),
+    ],
+)
+def test_numbers_that_no_tensor_holds_are_told(content: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError) as wrong:
+        checked(Brush, content, "it")
+    assert str(wrong.value) == f"it: {said}"
+    checked(Brush, {"pressure": 3.4e38, "width": (1 << 63) - 1}, "it")

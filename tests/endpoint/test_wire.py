@@ -166,6 +166,23 @@ def test_a_redirect_is_told_and_not_followed(server: FakeServer, status: int, dr
     assert NoAnswer.MOVED.stops_run
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_does_not_end_is_not_read_on(server: FakeServer, stream: bool) -> None:
+    server.behaviour = Behaviour(answer=lambda body: "word " * 4_000)
+    wrong = wrong_of(server, stream=stream, most_bytes=10_000)
+    assert (wrong.reason, wrong.served) == (NoAnswer.LONG, True)
+    assert wrong.detail == "more than 10,000 bytes (most_bytes)"
+    assert not NoAnswer.LONG.retried and not NoAnswer.LONG.stops_run
+    assert len(str(run(said(server, stream=stream)).content)) >= 19_999
+
+
+def test_no_answer_may_be_compressed(server: FakeServer) -> None:
+    server.behaviour = Behaviour(status=lambda body: (200, {}, {"Content-Encoding": "gzip"}))
+    wrong = wrong_of(server)
+    assert (wrong.reason, wrong.detail) == (NoAnswer.MALFORMED, "compressed (gzip) without being asked")
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
 def test_a_date_beyond_all_dates_is_no_time_to_wait(server: FakeServer) -> None:
     server.behaviour = Behaviour({Fault.RETRY_AFTER: 1.0}, retry_after="Mon, 01 Jan 0001 00:00:00 -0000")
     assert wrong_of(server).retry_after in (None, 0.0)

@@ -249,6 +249,33 @@ def test_what_is_saved_is_as_by_hand(
         assert torch.allclose(drawn[place].latent_NV, latent, atol=1e-5)
 
 
+def test_a_velocity_is_used_again_until_the_input_has_changed(
+    model: UnifiedModel, special: SpecialTokens
+) -> None:
+    """Against changes that are computed by hand, for each of three images by itself."""
+    schedule, reuse = shifted_schedule(12, 1.0), 0.3
+    made = [replace(one, saving=Saving(reuse=reuse)) for one in sketches(model, special, schedule)]
+    now, easel, change, before = made, Easel(model, special), [0.0] * 3, [torch.empty(0)] * 3
+    runs = [[] for _ in made]
+    for index in range(len(schedule) - 1):
+        inputs = [
+            model.latent_in(one.latent_NV) + model.timestep(torch.tensor([schedule[index]])) for one in now
+        ]
+        after = easel.step(now)
+        for place, one in enumerate(after):
+            if index:
+                difference = (inputs[place] - before[place]).abs().sum() / before[place].abs().sum()
+                change[place] += difference.item()
+            runs[place].append(one.evaluations - now[place].evaluations)
+            assert runs[place][-1] == (index in (0, 10) or change[place] >= reuse)
+            if runs[place][-1]:
+                change[place] = 0.0
+            else:
+                assert one.velocity_NV is not None and one.velocity_NV is now[place].velocity_NV
+        now, before = after, inputs
+    assert all(2 < sum(row) < 11 for row in runs) and len({tuple(row) for row in runs}) > 1
+
+
 def test_sketches_that_save_and_that_do_not_go_together(model: UnifiedModel, special: SpecialTokens) -> None:
     schedule = shifted_schedule(5, 3.0)
     plain = sketches(model, special, schedule)

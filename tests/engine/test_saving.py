@@ -38,6 +38,13 @@ def test_in_between_a_line_is_followed() -> None:
     assert len(with_known(known, 0.4, torch.zeros(1, 1))) == 2
 
 
+def test_a_velocity_that_is_used_again_is_what_it_was() -> None:
+    saving = Saving(reuse=0.1)
+    known = with_known(with_known((), 1.0, torch.tensor([[4.0]])), 0.8, torch.tensor([[2.0]]))
+    for times in ((0.8, 0.6), (0.6, 0.4)):
+        assert saving.velocity(known, times).item() == 2.0
+
+
 def test_adams_is_of_second_order_and_euler_of_first() -> None:
     for solver, order in ((Solver.EULER, 1), (Solver.ADAMS, 2)):
         coarse, fine = (drawn(Saving(solver=solver), points) for points in (33, 65))
@@ -57,6 +64,8 @@ def test_carrying_on_beats_steps_as_long() -> None:
     ("wrong", "message"),
     [
         ({"every": 0}, "steps for each evaluation: 0"),
+        ({"reuse": -0.1}, "change up to which a velocity is used again: -0.1"),
+        ({"reuse": 0.1, "every": 2}, "every 2 and reuse 0.1 both say when the model is run"),
         ({"solver": "heun"}, "solver 'heun': expected one of euler"),
     ],
 )

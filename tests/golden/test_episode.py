@@ -13,7 +13,7 @@ from PIL import Image
 
 from irg.core import Grid, Role, SpecialTokens
 from irg.core.events import ImageDone, ThoughtDone
-from irg.engine import Guidance, Line, Renorm, Sketch, TextSampling, Writing, denoise, write
+from irg.engine import Guidance, Line, Renorm, Sketch, Team, TextSampling, Writing, denoise, write
 from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import from_tokens
 from irg.pipeline import Pipeline, Plan, Settings, TurnPlan
@@ -65,10 +65,10 @@ class Episode:
         yield from write(model, lines, special)
 
     def denoise(
-        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens, team: Team
     ) -> Iterator[tuple[Sketch, ...]]:
         self.sketches.append(list(sketches))
-        for after in denoise(model, sketches, special):
+        for after in denoise(model, sketches, special, team):
             self.sketches[-1] += after
             yield after
 

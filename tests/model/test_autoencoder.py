@@ -118,3 +118,15 @@ def test_pictures_of_one_size_are_encoded_together_and_to_the_same(
             drawn = noise(index, autoencoder.latent_shape(*sizes[index]))[None]
             alone = to_tokens(autoencoder.encode(pixels, drawn if autoencoder.sampled else None), 2)[0]
             assert torch.allclose(together[index], alone, atol=1e-5)
+
+
+def test_what_comes_with_diffusers_says_nothing() -> None:
+    script = (
+        "import logging\n"
+        "from irg.model import tiny\n"
+        "from irg.model.autoencoder import Autoencoder\n"
+        "Autoencoder(tiny().autoencoder)\n"
+        "logging.getLogger('mine').warning('heard')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "heard\n")

@@ -19,7 +19,7 @@ def row(sampler: Sampler, special: SpecialTokens) -> Packed:
 
 
 @pytest.mark.parametrize("kind", list(Offload))
-@pytest.mark.parametrize("held", [Quantize.NONE, Quantize.INT8])
+@pytest.mark.parametrize("held", [Quantize.NONE, Quantize.INT8, Quantize.FP8_MATMUL])
 def test_what_waits_computes_the_same(
     model: UnifiedModel, row: Packed, kind: Offload, held: Quantize
 ) -> None:

@@ -57,6 +57,12 @@ def test_what_is_no_checkpoint_is_told_before_anything_is_loaded(tmp_path: Path)
         load_pipeline(tmp_path / "nowhere")
 
 
+def test_products_in_float8_are_refused_where_there_are_none(tmp_path: Path) -> None:
+    checkpoint = NamedCheckpoint(str(write_checkpoint(tmp_path)), "cpu", quantize=Quantize.FP8_MATMUL)
+    with pytest.raises(ValueError, match="multiplies in float8, which cpu cannot"):
+        checkpoint.load()
+
+
 def test_loading_brings_in_no_compiler() -> None:
     """Torch's compiler, what it computes with and its sharding take longer to import than all else takes."""
     script = (

@@ -191,6 +191,11 @@ def test_a_question_is_about_several_pictures_or_none(pipeline: Pipeline, witnes
         assert str(pipeline.answer(shown, question)) == together[row]
 
 
+def test_no_question_is_no_batch(pipeline: Pipeline) -> None:
+    with pytest.raises(ValueError, match="no questions: expected at least one"):
+        pipeline.ask_batch([])
+
+
 def test_a_thinking_answer_is_told_to_think_first(pipeline: Pipeline, witness: Witness) -> None:
     pipeline.answer(photo(), "What?", think=True)
     strand = witness.readings[0][0].strand

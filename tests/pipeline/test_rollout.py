@@ -7,7 +7,7 @@ import torch
 
 from irg.core import Role, SpecialTokens
 from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDone
-from irg.engine import Guidance, Saving, SeededDraws, Sketch, Strand, TextSampling, denoise
+from irg.engine import Guidance, Saving, SeededDraws, Sketch, Strand, Team, TextSampling, denoise
 from irg.model import UnifiedModel
 from irg.pipeline import Pipeline, Plan, Rollout, TurnPlan, episode
 from tests.data.drawn import drawn
@@ -31,10 +31,10 @@ def sketches(monkeypatch: pytest.MonkeyPatch) -> list[Sketch]:
     seen: list[Sketch] = []
 
     def watched(
-        model: UnifiedModel, blank: Sequence[Sketch], special: SpecialTokens
+        model: UnifiedModel, blank: Sequence[Sketch], special: SpecialTokens, team: Team
     ) -> Iterator[tuple[Sketch, ...]]:
         seen.append(blank[0])
-        return denoise(model, blank, special)
+        return denoise(model, blank, special, team)
 
     monkeypatch.setattr(episode, "denoise", watched)
     return seen

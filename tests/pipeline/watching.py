@@ -9,7 +9,7 @@ from PIL import Image
 from irg.core import SpecialTokens
 from irg.core.events import DenoisingStep, Done, Event, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import Trace
-from irg.engine import Line, Sketch, Strand, Writing, denoise, write
+from irg.engine import Line, Sketch, Strand, Team, Writing, denoise, write
 from irg.model import UnifiedModel
 from irg.pipeline import Pipeline, Settings
 from tests.data.drawn import drawn
@@ -40,10 +40,10 @@ class Witness:
         return [drawing[0] for drawing in self.drawings]
 
     def denoise(
-        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+        self, model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens, team: Team
     ) -> Iterator[tuple[Sketch, ...]]:
         self.drawings.append(sketches)
-        return denoise(model, sketches, special)
+        return denoise(model, sketches, special, team)
 
     def write(self, model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
         self.readings.append(lines)

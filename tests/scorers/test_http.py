@@ -4,25 +4,19 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
 
 from irg.scorers.http import Answer, ScorerClient, ScorerFailed, ScorerGone, scorer_server
+from tests.scorers.serving import running
 
 
-@contextmanager
-def serving(**answers: Answer) -> Iterator[str]:
-    server = scorer_server({"name": "mine"}, {f"/{name}": one for name, one in answers.items()}, port=0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serving(**answers: Answer) -> AbstractContextManager[str]:
+    return running(
+        scorer_server({"name": "mine"}, {f"/{name}": one for name, one in answers.items()}, port=0)
+    )
 
 
 def failing(asked: dict[str, Any]) -> dict[str, Any]:

@@ -85,15 +85,8 @@ def checkpoint(folder: Path, held: dict[str, torch.Tensor], projection: torch.Te
     return path
 
 
-def test_csd_is_openai_s_tower_with_a_projection_of_its_own(tmp_path: Path) -> None:
-    held, projection = weights(), torch.randn((WIDTH, OUT), generator=torch.Generator().manual_seed(1))
-    tower = StyleTower.csd(checkpoint(tmp_path, held, projection), "cpu")
-    expected = functional.normalize(by_hand(held, for_clip(picture(), SIDE)) @ projection, dim=-1)
-    torch.testing.assert_close(tower(picture()), expected, rtol=1e-4, atol=1e-5)
-    assert tower.identity["dtype"] == "float32" and "fingerprint" in tower.identity
-
-
-def test_a_clip_tower_has_its_projection_and_computes_in_bfloat16(tmp_path: Path) -> None:
+def clip_tower(folder: Path) -> str:
+    """A tower with a projection, as transformers saves it, of random weights."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     config = CLIPVisionConfig(
@@ -105,8 +98,20 @@ def test_a_clip_tower_has_its_projection_and_computes_in_bfloat16(tmp_path: Path
         patch_size=PATCH,
         projection_dim=OUT,
     )
-    CLIPVisionModelWithProjection(config).save_pretrained(tmp_path)
-    tower = StyleTower.clip(str(tmp_path), "cpu")
+    CLIPVisionModelWithProjection(config).save_pretrained(folder)
+    return str(folder)
+
+
+def test_csd_is_openai_s_tower_with_a_projection_of_its_own(tmp_path: Path) -> None:
+    held, projection = weights(), torch.randn((WIDTH, OUT), generator=torch.Generator().manual_seed(1))
+    tower = StyleTower.csd(checkpoint(tmp_path, held, projection), "cpu")
+    expected = functional.normalize(by_hand(held, for_clip(picture(), SIDE)) @ projection, dim=-1)
+    torch.testing.assert_close(tower(picture()), expected, rtol=1e-4, atol=1e-5)
+    assert tower.identity["dtype"] == "float32" and "fingerprint" in tower.identity
+
+
+def test_a_clip_tower_has_its_projection_and_computes_in_bfloat16(tmp_path: Path) -> None:
+    tower = StyleTower.clip(clip_tower(tmp_path), "cpu")
     found = tower(picture())
     assert found.shape == (OUT,) and found.dtype == torch.bfloat16
     assert float(found.float().norm()) == pytest.approx(1, abs=0.01)

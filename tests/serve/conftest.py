@@ -1,10 +1,14 @@
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from irg.pipeline import Pipeline
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.app import ServeSettings, make_app
+from irg.serve.callers import Callers
+from irg.serve.front import guarded
+from irg.serve.gate import Gate
 from irg.serve.service import Service
 from tests.data.small import settings, write_checkpoint
 from tests.pipeline.watching import pipeline_with
@@ -30,9 +34,24 @@ def small_service(small_checkpoint: NamedCheckpoint) -> Service:
     return Service([small_checkpoint])
 
 
+@dataclass
+class Front:
+    """A server with all that stands before its API."""
+
+    address: str
+    gate: Gate
+
+
 @pytest.fixture(scope="session")
-def small_server(small_service: Service) -> Iterator[str]:
-    """The address of a server of that model, which is loaded."""
-    with serving(make_app(small_service, ServeSettings(model="small"))) as address:
+def front(small_service: Service) -> Iterator[Front]:
+    """A server of that model, which is loaded and asks for no tokens."""
+    gate = guarded(make_app(small_service, ServeSettings(model="small")), Callers(None, is_local=True))
+    with serving(gate) as address:
         eventually(lambda: small_service.is_ready, 200)
-        yield address
+        yield Front(address, gate)
+
+
+@pytest.fixture(scope="session")
+def small_server(front: Front) -> str:
+    """The address of that server."""
+    return front.address

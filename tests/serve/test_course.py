@@ -9,6 +9,7 @@ from irg.core.events import ImageDone, ThoughtDone
 from irg.pipeline import Pipeline, Plan
 from irg.serve.course import Beginning, Episode, History, Resumption, WordsWanted, program
 from irg.serve.scheduler import Application
+from tests.pipeline.watching import pipeline_with
 from tests.serve.stepping import Stepped, episode
 
 PROMPT = "two red circles left of a blue square"
@@ -112,3 +113,18 @@ def test_all_that_was_said_before_the_instruction_is_read(stepped: Stepped, plan
     said = course(stepped, replace(asked, start=replace(asked.start, before=("on a blue ground",))), "said")
     assert [segment.role for segment in said.history][:3] == ["system", "prompt", "prompt"]
     assert not same(stepped.pictures("said"), stepped.pictures("plain"))
+
+
+@pytest.mark.parametrize("world, num", [(None, 3), ("scenes", 1)])
+def test_a_reflection_that_finds_nothing_wrong_ends_it(
+    pipeline: Pipeline, plan: Plan, world: str, num: int
+) -> None:
+    """To a model of the scene world that is one that cannot be read, as all that random weights write."""
+    known = pipeline.settings.model_copy(update={"world": world})
+    stepped = Stepped(pipeline_with(known))
+    wanted = replace(episode(PROMPT, plan, stepped.pipeline), stops_when_right=True)
+    ended = course(stepped, wanted)
+    assert len(stepped.pictures("it")) == num and len(stepped.texts("it")) == min(num + 1, 3)
+    assert [mark.drawn.image is not None for mark in ended.marks] == (
+        [True] * 3 if num == 3 else [True, False]
+    )

@@ -18,12 +18,12 @@ from fastapi.responses import StreamingResponse
 
 from irg.serve import journal
 from irg.serve.callers import Callers
-from irg.serve.gate import Bounds, Gate
+from irg.serve.gate import Gate, RequestBounds
 from irg.serve.metrics import Metrics
 from irg.serve.tokens import TokenBook, TokenLimits
 from tests.serve.servers import eventually, serving
 
-BOUNDS = Bounds(body_bytes=1000, body_seconds=0.4, seconds=0.8)
+BOUNDS = RequestBounds(body_bytes=1000, body_seconds=0.4, seconds=0.8)
 
 
 def small_app() -> FastAPI:

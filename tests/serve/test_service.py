@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asking import Asker, Contents, Manner
@@ -111,11 +114,38 @@ def test_what_cannot_fit_or_wait_is_refused_at_once(small_checkpoint: NamedCheck
     with_service(small_checkpoint, Capacity(1, 1, budget=one.footprint), body)
 
 
+@pytest.mark.parametrize(
+    "device, gpus, expected", [(None, 2, ["cuda:0", "cuda:1"]), (None, 0, [None]), ("cpu", 2, ["cpu"])]
+)
+def test_there_is_a_model_on_every_gpu_unless_a_device_is_named(
+    monkeypatch: pytest.MonkeyPatch, device: str | None, gpus: int, expected: list[str | None]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert [one.device for one in Service([NamedCheckpoint(device=device)]).checkpoints] == expected
+
+
 def test_nobody_waits_for_ever_for_a_model(small_checkpoint: NamedCheckpoint) -> None:
     async def run() -> None:
         service = Service([small_checkpoint], Capacity(patience=0.05))
         with pytest.raises(Refused, match="being loaded") as refused:
             await service.ask(wanted(small_checkpoint))
         assert refused.value.status == 503
+
+    asyncio.run(run())
+
+
+def test_a_model_that_cannot_be_loaded_is_told_of(small_checkpoint: NamedCheckpoint, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(small_checkpoint.folder.path, broken)
+    (broken / "ema.safetensors").write_bytes(b"no weights")
+
+    async def run() -> None:
+        service = Service([NamedCheckpoint(str(broken), "cpu")], Capacity(patience=0.05))
+        await service.start()
+        await until(lambda: service.num_lost > 0)
+        with pytest.raises(Refused, match="cannot be loaded") as refused:
+            await service.ask(wanted(small_checkpoint))
+        assert refused.value.status == 503
+        await service.stop()
 
     asyncio.run(run())

@@ -28,6 +28,8 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 _SMALL = ("checkpoint.every=2", "batch.tokens=1024", "batch.rows=1", "data.0.required=[]", "steps=8")
 _FLAWED = ("propose.count=24", "think.student=0", "draw.flawed=1", "shard=4", "run.device=1")
 _STUCK_SECONDS = 300
+_ORPHAN_SECONDS = 20
+"""In which the processes of one that was killed have to end."""
 _LEFT_OVER = (".partial", ".replaced", ".deleted")
 """How the names of what is not finished end."""
 
@@ -103,6 +105,14 @@ COMMANDS = (
             *("--out", str(out), "-q"),
         ],
         ("items.jsonl",),
+    ),
+    Command(
+        "bench in processes",
+        lambda site, out: [
+            *("bench", "run", "scene", "--prompts", "4", "--mode", "cot", "--batch", "1", "--workers", "2"),
+            *("--out", str(out), "-q"),
+        ],
+        ("items.jsonl", "pictures/*.png"),
     ),
 )
 
@@ -226,6 +236,30 @@ def _kill(command: Command, site: Site, out: Path, chance: Random, took: float, 
         tally.fault(f"{command.name}: does not end when it is asked to")
     for one in running:
         _ended(one)
+        if left := outliving(one, _ORPHAN_SECONDS):
+            tally.fault(f"{command.name}: {len(left)} processes of it outlive it")
+            for orphan in left:
+                os.kill(orphan, signal.SIGKILL)
+
+
+def outliving(session: int, seconds: float) -> list[int]:
+    """The processes that are left, after so long at most, of the one that began a session."""
+    deadline = time.monotonic() + seconds
+    while (left := _in_session(session)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _in_session(session: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, of = path.read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
+            continue  # it has ended meanwhile
+        if int(of) == session and state not in "ZX":
+            found.append(int(path.parent.name))
+    return found
 
 
 def finish(command: Command, site: Site, out: Path) -> None:

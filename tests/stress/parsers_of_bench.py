@@ -9,16 +9,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from irg.bench.columns import sections_of
 from irg.bench.episodes import DrawnEpisode, PictureCost
 from irg.bench.genai.prompts import read_prompts as genai_prompts
 from irg.bench.geneval.benchmark import GENEVAL
-from irg.bench.geneval.official import read_results
 from irg.bench.geneval.prompts import read_prompts as geneval_prompts
 from irg.bench.geneval2.prompts import read_prompts as geneval2_prompts
 from irg.bench.items import Item
+from irg.bench.known import benchmark
 from irg.bench.official import Wanted, official_texts
 from irg.bench.oneig.benchmark import ONEIG
 from irg.bench.oneig.grids import joined
@@ -31,11 +32,12 @@ from irg.bench.protocol import JudgeOptions, Shown
 from irg.bench.remote import HEAR, RemoteJudge, judge_server
 from irg.bench.runs import BenchRun, of_trees
 from irg.bench.settings import read_settings
+from irg.bench.sources import PINS, official_files
 from irg.bench.speed.report import compared, read_run
 from irg.bench.tiif.answers import read_answers
 from irg.bench.tiif.benchmark import tiif_items
 from irg.bench.tiif.groups import TYPES
-from irg.bench.tree import OfficialTree, content_of
+from irg.bench.tree import OfficialTree, TurnFolder, content_of
 from irg.bench.vlm import vlm_settings
 from irg.bench.wise.answers import without_thoughts
 from irg.bench.wise.benchmark import OF_2025, bagel_value, read_legacy, read_verified
@@ -140,22 +142,58 @@ def _trees(folder: Path) -> Opened:
 
 
 def _official_results(folder: Path) -> Opened:
-    path, pictures = folder / "results.jsonl", folder / "pictures"
-    row = {
-        "filename": str(pictures / "00000" / "samples" / "00001.png"),
-        "correct": False,
-        "reason": "expected a cup",
-        "details": json.dumps({"cup": [[0, 0, 8, 8, 0.9]]}),
+    """What the official code of each benchmark leaves."""
+    objects = json.dumps({"cup": [[0, 0, 8, 8, 0.9]]})
+    verdict = {"filename": "00000/samples/00001.png", "correct": False, "reason": "none", "details": objects}
+    scores = {"prompt_id": 1, "consistency": 2, "realism": 1, "aesthetic_quality": 0}
+    answers = {"gt_answers": ["yes", "no"], "model_pred": ["yes", "no"]}
+    left = {
+        "geneval/results.jsonl": as_json(verdict),
+        "wise/a_scores_results.jsonl": as_json(scores),
+        "wise/a_full_results.json": as_json([{"prompt_id": 1, "evaluation": "Consistency: 2"}]),
+        f"tiif/{TYPES[0]}/irg/short_description/0.json": as_json(answers),
+        "geneval2/soft.json": as_json([[0.5, 0.5, 0.5]]),
+        "geneval2/tifa.json": as_json([[1, 0, 1]]),
+        "oneig-en/text_prompt_score_EN_1.csv": b',irg\n001,"[2.0, 0.5, 0.75]"\n002,\n',
+        "oneig-en/style_prompt_score_EN_1.csv": b",irg\n001,0.5\n",
     }
-    return [as_json(row), as_json(row) + b"\n" + as_json(row)], as_file(
-        path, lambda: dict(read_results(path, pictures))
+    for name, content in left.items():
+        path = folder / "left" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    items = {"geneval2": geneval2.items(folder), "genai-bench": genai.items(folder)}
+    items["tiif"] = tiif_items(tiif.write_sources(folder / "tiif"))
+    place = folder / "left" / "genai-bench"
+    place.mkdir()
+    torch.save(torch.tensor([[0.5]]), place / "x_1600_prompts.pt")
+
+    def read() -> object:
+        found = []
+        for name in sorted(path.name for path in (folder / "left").iterdir()):
+            program = benchmark(name).program
+            assert program is not None
+            found.append(
+                program.read(folder / "left" / name, [Shown(one, 1, {}) for one in items.get(name, [])[:1]])
+            )
+        return found
+
+    return in_each(sorted(path for path in (folder / "left").rglob("*") if path.is_file()), read)
+
+
+def _first_fetch(folder: Path) -> Opened:
+    """The hashes of files that were not known before they were fetched."""
+    ours = benchmark("geneval-long")
+    (folder / ours.sources[0].path).write_text("{}")
+    path = folder / PINS
+    return [as_json({ours.sources[0].path: "0" * 64})], as_file(
+        path, lambda: official_files(ours, folder, True)
     )
 
 
 def _runs(folder: Path) -> Opened:
     """All files of a run, which a report is made of."""
     items = geneval.items(folder)[:2]
-    facts = of_trees({1: folder / "trees"}, "theirs") | {"series": ["direct"]}
+    facts = of_trees({1: TurnFolder(folder / "trees")}, "theirs") | {"series": ["direct"]}
     run = BenchRun.begin(folder, GENEVAL, items, 2, facts)
     run.evidence({"name": "x"}).add([geneval.hearing(one, [geneval.CUP]) for one in items], {})
     cost = PictureCost(0.5, 10, 3)
@@ -289,7 +327,8 @@ PARSERS = (
     Parser("OneIG prompts", _oneig),
     Parser("official sources", _sources),
     Parser("official trees", _trees),
-    Parser("official GenEval results", _official_results),
+    Parser("results of official code", _official_results),
+    Parser("hashes of first fetches", _first_fetch),
     Parser("benchmark runs", _runs),
     Parser("speeds", _speeds),
     Parser("judges' answers", _judges_answers),

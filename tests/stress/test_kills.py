@@ -1,7 +1,11 @@
-"""Commands that are killed, doubled, and run out of disk: two of the seven; `make stress` has them all."""
+"""Commands that are killed, doubled, and run out of disk: two of them; `make stress` has them all."""
 
+import os
+import signal
 import subprocess
 import sys
+
+from tests.stress.kills import outliving
 
 
 def test_commands_stand_kills_and_full_disks() -> None:
@@ -27,3 +31,20 @@ def test_commands_stand_kills_and_full_disks() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+
+
+def test_what_outlives_a_killed_process_is_found() -> None:
+    script = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('begun', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    assert parent.stdout is not None and parent.stdout.readline() == b"begun\n"
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    (orphan,) = outliving(parent.pid, 0.2)
+    os.kill(orphan, signal.SIGKILL)
+    assert not outliving(parent.pid, 30)

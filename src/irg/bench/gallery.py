@@ -52,6 +52,11 @@ class Card:
     gain: float
     steps: tuple[GalleryStep, ...]
 
+    @property
+    def is_graded(self) -> bool:
+        """It gained or lost something that is no verdict."""
+        return self.change in (TurnChange.BETTER, TurnChange.WORSE)
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
@@ -175,7 +180,9 @@ def _said(hearing: Hearing, number: int | None) -> Iterator[str]:
         told = {
             name: value for name, value in row.evidence.items() if value not in _NOTHING and name != "correct"
         }
-        text = ", ".join(f"{name}: {_words(value)}" for name, value in told.items()) or _words(row.evidence)
+        text = ", ".join(f"{name}: {_words(value)}" for name, value in told.items()) or _words(
+            dict(row.evidence)
+        )
         text = f"{question}: {text}" if len(rows) > 1 else text
         yield text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 

@@ -5,13 +5,15 @@ incomplete, and is tried again the next time.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from irg.bench.harness import Progress
 from irg.bench.items import Item
 from irg.bench.pictures import Look, ShownPicture
-from irg.bench.protocol import Hearing, Judge, Shown, Status
-from irg.bench.store import SeriesStore
+from irg.bench.protocol import EvidenceRow, Hearing, Judge, Shown, Status
+from irg.bench.store import Lightening, SeriesStore
 from irg.core.reading import ImageError
 
 UNREADABLE = "picture cannot be read"
@@ -21,16 +23,76 @@ _SECONDS = 1.0
 """After which what was found is saved, if it is not much by then."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredEvidence(Mapping[str, Any]):
+    """The evidence of a row where it lies, to be read when it is asked for: that of all pictures together may
+    be larger than the memory."""
+
+    hearing: Callable[[], Any]
+    row: int
+
+    @property
+    def _content(self) -> Mapping[str, Any]:
+        """Raises ValueError for what is none."""
+        found = self.hearing()["rows"][self.row].get("evidence")
+        if not isinstance(found, dict):
+            raise ValueError(f"{str(found)[:100]!r} is no evidence: expected an object")
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._content[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+
+@dataclass(frozen=True, slots=True)
+class LightRow:
+    """An `EvidenceRow` but for the evidence."""
+
+    picture: int | None
+    question: str
+    status: Status = Status.OK
+    judge: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LightHearing:
+    """A `Hearing` of such rows."""
+
+    item: str
+    turn: int
+    shown: dict[int, str]
+    absent: dict[int, str]
+    rows: tuple[LightRow, ...]
+
+
+def _hearing_of(found: LightHearing | Hearing, again: Callable[[], Any]) -> Hearing:
+    rows = tuple(
+        EvidenceRow(row.picture, row.question, StoredEvidence(again, number), row.status, row.judge)
+        for number, row in enumerate(found.rows)
+    )
+    return Hearing(found.item, found.turn, found.shown, found.absent, rows)
+
+
+LIGHT = Lightening(LightHearing, _hearing_of)
+
+
 def hear_missing(
     asked: Sequence[tuple[Item, int]],
     look: Look,
     judge: Judge,
     store: SeriesStore[Hearing],
     progress: Progress | None = None,
+    together: int | None = _TOGETHER,
 ) -> None:
     """Have the pictures of items, each in a turn, judged, as far as that has not been done.
 
-    All pictures are read before the judge is asked for the first time. What was found of other pictures than
+    So many hearings are brought before the judge `together` (None: all). All pictures are read before it is
+    asked for the first time. What was found of other pictures than
     are there now does not count. Whatever the judge raises ends it; what it had told of by then is kept.
     """
     wanted = dict(_wanted(asked, look, store))
@@ -38,10 +100,11 @@ def hear_missing(
     if progress is not None:
         progress(done, len(asked))
     todo = [(item, turn) for item, turn in asked if (item.id, turn) in wanted]
-    for start in range(0, len(todo), _TOGETHER):
+    together = together or len(todo) or 1
+    for start in range(0, len(todo), together):
         shown = [
             Shown(item, turn, _readable(look(item, turn), wanted[item.id, turn]))
-            for item, turn in todo[start : start + _TOGETHER]
+            for item, turn in todo[start : start + together]
         ]
         store.add((_hearing(one, wanted, ()) for one in shown if not one.pictures), {})
         for count in _heard(judge, [one for one in shown if one.pictures], wanted, store):

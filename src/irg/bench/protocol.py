@@ -17,6 +17,7 @@ from irg.bench.tree import OfficialTree
 from irg.pipeline import Plan
 from irg.pipeline.plans import StepPlan
 
+_HASH_LENGTH = 64
 BASE_TURN = 0
 """The turn of what is drawn at once, without a thought; turns with thoughts count from 1."""
 
@@ -32,6 +33,11 @@ class OfficialFile:
     path: str
     address: str
     sha256: str | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """No other file can be taken for it."""
+        return self.sha256 is not None and len(self.sha256) == _HASH_LENGTH
 
     def fits(self, found: str) -> bool:
         """Whether a file of this hash may be it."""
@@ -56,7 +62,7 @@ class EvidenceRow:
 
     picture: int | None
     question: str
-    evidence: dict[str, Any]
+    evidence: Mapping[str, Any]
     status: Status = Status.OK
     judge: dict[str, Any] = field(default_factory=dict)
 
@@ -184,6 +190,26 @@ class Summary:
         return not self.missing
 
 
+@dataclass(frozen=True)
+class OfficialProgram:
+    """A benchmark's own code, as somebody has it in a folder: how it is run there, and what it leaves.
+
+    `commands` are run one after the other, in that folder and without a shell. They may name {python},
+    {pictures}, a folder in the official layout, {around}, the folder which that is in, {results}, an empty
+    one, {sources}, that of our official files, and `settings`, here with their defaults; $NAME is a variable
+    of the environment, so that no key is ever written down. `texts` are files that it wants beside the
+    pictures' folder, by name, of that folder and what is shown. `leaves` is a folder of the code's own into
+    which it writes: what is new there counts among the results. `read` makes rows of them, by item.
+    """
+
+    script: str
+    commands: tuple[str, ...]
+    read: Callable[[Path, Sequence[Shown]], Mapping[str, Sequence[EvidenceRow]]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    texts: Callable[[Path, Sequence[Shown]], Mapping[str, str]] = lambda pictures, shown: {}
+    leaves: str | None = None
+
+
 def judge_name(identity: Mapping[str, Any]) -> str:
     """What a judge is called beside a number: its name or model, or those of its parts."""
     for name in ("name", "model"):
@@ -206,8 +232,9 @@ class Benchmark:
 
     `judge` makes the judge, for the length of a block. `summaries` has a function for each variant of the
     protocol by its name, the first being the usual one. `digits` is how official tables round, and `scale`
-    what they multiply by. `results` are the official result files of a turn, where they are known. `size` is
-    that of all pictures, and `world` the closed one that a model has to know, where there is but one.
+    what they multiply by. `results` are the official result files of a turn, where they are known, and
+    `program` is the official code. `size` is that of all pictures, and `world` the closed one that a model
+    has to know, where there is but one.
     """
 
     name: str
@@ -221,6 +248,7 @@ class Benchmark:
     digits: int = 2
     scale: float = 1.0
     results: Results | None = None
+    program: OfficialProgram | None = None
     size: tuple[int, int] | None = None
     world: str | None = None
 

@@ -1,9 +1,16 @@
-"""Judges that are processes of their own: any benchmark's judge can be served, and asked at an address."""
+"""Judges that are processes of their own: any benchmark's judge can be served, and asked at an address.
+
+Many items are asked about at once, and what waits is heard together: a judge that asks a model behind an
+address asks about all of it at once, as it does where the benchmark runs.
+"""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from http.server import ThreadingHTTPServer
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,8 +23,11 @@ from irg.core.reading import from_base64
 from irg.scorers.http import ScorerClient, ScorerFailed, ScorerGone, scorer_server
 
 HEAR = "/hear"
+_AT_ONCE = 16
+"""Items that a process is asked about at a time."""
 _FAILED = "scorer"
 """The question of a row that stands for those that a process did not answer."""
+_Asked = tuple[Shown, Future[Sequence[EvidenceRow]]]
 _items, _rows = TypeAdapter(Item), TypeAdapter(list[EvidenceRow])
 
 
@@ -27,12 +37,51 @@ def judge_server(
     """A server of a judge, which says whose it is. Raises ValueError for a port that cannot be had."""
     about = {"benchmark": benchmark.name, "version": benchmark.version, "identity": dict(judge.identity)}
 
-    def hear(asked: dict[str, Any]) -> Mapping[str, Any]:
-        shown = _shown(asked)
-        ((_, rows),) = judge.hear([shown])
-        return {"rows": _rows.dump_python([*rows], mode="json")}
+    desk = _Desk(judge)
 
-    return scorer_server(about, {HEAR: hear}, port, host)
+    def hear(asked: dict[str, Any]) -> Mapping[str, Any]:
+        return {"rows": _rows.dump_python([*desk.rows(_shown(asked))], mode="json")}
+
+    return scorer_server(about, {HEAR: hear}, port, host, at_once=True)
+
+
+class _Desk:
+    """A judge before whom many bring what they have: it hears all that waits together, and nothing beside."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._waiting: SimpleQueue[_Asked] = SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def rows(self, shown: Shown) -> Sequence[EvidenceRow]:
+        """Raises whatever the judge raises about it."""
+        answer = Future[Sequence[EvidenceRow]]()
+        self._waiting.put((shown, answer))
+        return answer.result()
+
+    def _work(self) -> None:
+        while True:
+            together = [self._waiting.get(), *self._others()]
+            self._hear(together)
+            for one in together:  # what ended the hearing was of one of them
+                if not one[1].done():
+                    self._hear([one])
+
+    def _others(self) -> Iterator[_Asked]:
+        try:
+            while True:
+                yield self._waiting.get_nowait()
+        except Empty:
+            return
+
+    def _hear(self, together: Sequence[_Asked]) -> None:
+        answers = {id(shown): answer for shown, answer in together}
+        try:
+            for shown, rows in self._judge.hear([shown for shown, _ in together]):
+                answers[id(shown)].set_result(rows)
+        except Exception as error:  # whatever a model raises: who asked alone is told
+            if len(together) == 1:
+                together[0][1].set_exception(error)
 
 
 class RemoteJudge:
@@ -55,9 +104,15 @@ class RemoteJudge:
         self.identity: Mapping[str, Any] = about["identity"]
 
     def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
-        """What the process cannot tell is a row that says so. Raises ValueError once it is gone."""
-        for one in shown:
-            yield one, self._heard(one)
+        """In the order in which they are answered. What the process cannot tell is a row that says so. Raises
+        ValueError once it is gone."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            asked = {pool.submit(self._heard, one): one for one in shown}
+            try:
+                for answer in as_completed(asked):
+                    yield asked[answer], answer.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def _heard(self, shown: Shown) -> Sequence[EvidenceRow]:
         pictures = {

@@ -18,12 +18,14 @@ from irg import __version__
 from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
 from irg.bench.harness import Progress, draw_missing
 from irg.bench.items import Item, fingerprint
-from irg.bench.judging import hear_missing, hearings
+from irg.bench.judging import LIGHT, hear_missing, hearings
 from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
+from irg.bench.program import ProgramJudge
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
 from irg.bench.ranks import Ranks
 from irg.bench.store import SeriesStore, header_of
+from irg.bench.tree import TurnFolder
 from irg.core.digest import digest_of
 from irg.core.files import read_json, read_lines, write_atomically
 from irg.core.settings import BaseSettings, checked
@@ -228,7 +230,8 @@ class BenchRun:
     def evidence(self, judge: Mapping[str, Any]) -> SeriesStore[Hearing]:
         """What a judge of this identity has found."""
         header = {name: self.about[name] for name in ("benchmark", "version")} | {"judge": dict(judge)}
-        return SeriesStore(self.folder, f"{_EVIDENCE}{digest_of(header)[:8]}", header, Hearing)
+        name = f"{_EVIDENCE}{digest_of(header)[:8]}"
+        return SeriesStore(self.folder, name, header, Hearing, light=LIGHT)
 
     @property
     def judges(self) -> list[dict[str, Any]]:
@@ -254,14 +257,15 @@ def of_drawing(drawing: DrawingSettings, model: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def of_trees(trees: Mapping[int, Path], label: str) -> dict[str, Any]:
+def of_trees(trees: Mapping[int, TurnFolder], label: str) -> dict[str, Any]:
     """What a run says of itself whose pictures lie in official trees, one for each turn."""
-    places = {str(turn): str(path.resolve()) for turn, path in trees.items()}
+    places = {str(turn): str(one.path.resolve()) for turn, one in trees.items()}
+    marks = {str(turn): one.mark for turn, one in trees.items() if one.mark}
     return {
         "mode": None,
         "turns": sorted(trees),
         "series": [],
-        "deciding": {"trees": places},
+        "deciding": {"trees": places} | ({"marks": marks} if marks else {}),
         "model": {"name": label},
     }
 
@@ -315,10 +319,11 @@ def _drawn_picture(
 def judge_run(
     run: BenchRun, look: Look, judge: Judge, progress: Progress | None = None
 ) -> SeriesStore[Hearing]:
-    """Have all pictures of the run judged that have not been."""
+    """Have all pictures of the run judged that have not been; by official code all of them at once."""
     store = run.evidence(judge.identity)
     asked = [(item, turn) for turn in run.turns for item in run.items]
-    hear_missing(asked, look, judge, store, progress)
+    together = {"together": None} if isinstance(judge, ProgramJudge) else {}
+    hear_missing(asked, look, judge, store, progress, **together)
     return store
 
 

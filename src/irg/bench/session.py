@@ -10,6 +10,7 @@ from typing import Any
 from irg.bench.harness import Progress
 from irg.bench.items import Item, some_of
 from irg.bench.pictures import Look, ShownPicture
+from irg.bench.program import judge_of
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions
 from irg.bench.remote import RemoteJudge
 from irg.bench.runs import (
@@ -23,7 +24,7 @@ from irg.bench.runs import (
     summarised,
 )
 from irg.bench.sources import OfficialFiles
-from irg.bench.tree import Content, content_of, turns_in
+from irg.bench.tree import Content, TurnFolder, turns_in
 from irg.core.files import write_atomically
 
 SUMMARY, TREE = "summary.json", "tree.json"
@@ -66,7 +67,7 @@ class BenchSession:
         """A run of pictures that lie in official trees, and what these hold. All that is wrong with them is
         written to `tree.json`."""
         trees = turns_in(pictures)
-        found = {turn: content_of(self.benchmark.tree, self.items, path) for turn, path in trees.items()}
+        found = {turn: one.content(self.benchmark.tree, self.items) for turn, one in trees.items()}
         run = self._begin(self.items, of_trees(trees, label))
         faults = {f"turn{turn}": content.faults for turn, content in found.items()}
         write_atomically(self.folder / TREE, json.dumps(faults, indent=1, ensure_ascii=False) + "\n")
@@ -93,7 +94,8 @@ class BenchSession:
                     f"--judge {beside[0]}=... beside {_SCORER}: the process has its settings already"
                 )
             return nullcontext(RemoteJudge(address, self.benchmark.name, self.benchmark.version))
-        return self.benchmark.judge(JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge))
+        options = JudgeOptions(self.files.folder, self.folder / _ANSWERS, self.judge)
+        return judge_of(self.benchmark, options)
 
     def _begin(self, items: Sequence[Item], facts: Mapping[str, Any]) -> BenchRun:
         sources = {"hashes": self.files.hashes, "modified": list(self.files.modified)}
@@ -104,9 +106,10 @@ def look_of(run: BenchRun, benchmark: Benchmark) -> Look:
     """The pictures of any run, those in trees read from where they lie."""
     if not (trees := run.about["deciding"].get("trees")):
         return looking(run.drawn())
-    tree, items = benchmark.tree, run.items
+    marks = run.about["deciding"].get("marks", {})
+    folders = {turn: TurnFolder(Path(path), marks.get(turn, "")) for turn, path in trees.items()}
     return looking_in(
-        {int(turn): content_of(tree, items, Path(path), is_read=False) for turn, path in trees.items()}
+        {int(turn): one.content(benchmark.tree, run.items, is_read=False) for turn, one in folders.items()}
     )
 
 

@@ -2,25 +2,36 @@
 
 They lie in a folder for each benchmark: in IRG_BENCH_SOURCES, or in the user's cache. Whatever is not what
 the protocol was checked against is refused, unless that is what is asked for, and then named in every result.
+A file whose hash is not known, or not all of it, has the one of its first fetch, which is kept beside it.
 """
 
 import hashlib
+import json
 import os
 import re
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from http.client import HTTPException
 from pathlib import Path
 from shutil import copyfileobj
 
 from irg.bench.protocol import Benchmark, OfficialFile
-from irg.core.files import inside, put_in_place
+from irg.core.files import inside, put_in_place, read_json, write_atomically
 
-VARIABLE = "IRG_BENCH_SOURCES"
+VARIABLE, PINS = "IRG_BENCH_SOURCES", "first-fetch.json"
 _HUB = re.compile(r"hf://datasets/(?P<name>[^/@]+/[^/@]+)@(?P<revision>[^/]+)/(?P<path>.+)")
 _SECONDS = 60
 _CHUNK = 1 << 20
+
+
+class HashCheck(StrEnum):
+    """What the hash of a file was compared with."""
+
+    KNOWN = "hash checked"
+    AS_BEFORE = "hash as when it was first fetched"
+    PINNED = "its hash was not known, and holds from now on"
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,7 @@ def folder_of(benchmark: Benchmark, given: Path | None = None) -> Path:
 
 def official_files(benchmark: Benchmark, folder: Path, allow_modified: bool = False) -> OfficialFiles:
     """Raises ValueError for files that are missing, and for modified ones unless they are allowed."""
+    benchmark = _with_pins(benchmark, folder)
     if missing := [one.path for one in benchmark.sources if not (folder / one.path).is_file()]:
         raise ValueError(
             f"{folder} lacks {', '.join(missing)} of {benchmark.name}: get it with irg bench download "
@@ -63,11 +75,13 @@ def official_files(benchmark: Benchmark, folder: Path, allow_modified: bool = Fa
 
 
 def download(
-    benchmark: Benchmark, folder: Path, told: Callable[[OfficialFile, bool], None] | None = None
+    benchmark: Benchmark,
+    folder: Path,
+    told: Callable[[OfficialFile, bool, HashCheck], None] | None = None,
 ) -> None:
-    """Fetch the files that are not there yet, and tell of each whether it was fetched. Each is put in place
-    when it is whole and what it should be. Raises ValueError for one that is not."""
-    for one in benchmark.sources:
+    """Fetch the files that are not there yet, and tell of each whether it was fetched and how it was checked.
+    Each is put in place when it is whole and what it should be. Raises ValueError for one that is not."""
+    for one, known in zip(_with_pins(benchmark, folder).sources, benchmark.sources, strict=True):
         path = inside(folder, one.path)
         is_there = path.is_file() and one.fits(_hash(path))
         if not is_there:
@@ -76,12 +90,41 @@ def download(
             try:
                 _fetch(one.address, partial)
                 if not one.fits(found := _hash(partial)):
-                    raise ValueError(f"{one.address} is {found}, expected {one.sha256}: it was changed there")
+                    since = "" if known.is_pinned else f" since {folder / PINS} was written"
+                    raise ValueError(
+                        f"{one.address} is {found}, expected {one.sha256}: it was changed there{since}"
+                    )
                 put_in_place(partial, path)
             finally:
                 partial.unlink(missing_ok=True)
+        if not one.is_pinned:
+            _pin(folder, one.path, _hash(path))
         if told is not None:
-            told(one, not is_there)
+            check = HashCheck.KNOWN if known.is_pinned else HashCheck.AS_BEFORE
+            told(one, not is_there, check if one.is_pinned else HashCheck.PINNED)
+
+
+def _with_pins(benchmark: Benchmark, folder: Path) -> Benchmark:
+    """Its files with the hashes of their first fetch, as far as they are not known."""
+    pins = _pins(folder)
+    sources = [
+        one if one.is_pinned else replace(one, sha256=pins.get(one.path, one.sha256))
+        for one in benchmark.sources
+    ]
+    return replace(benchmark, sources=tuple(sources))
+
+
+def _pins(folder: Path) -> dict[str, str]:
+    if not (folder / PINS).is_file():
+        return {}
+    pins = read_json(folder / PINS)
+    if wrong := [name for name, digest in pins.items() if not isinstance(digest, str)]:
+        raise ValueError(f"{folder / PINS}: {wrong[0]}: expected a hash")
+    return pins
+
+
+def _pin(folder: Path, path: str, digest: str) -> None:
+    write_atomically(folder / PINS, json.dumps(_pins(folder) | {path: digest}, indent=1) + "\n")
 
 
 def _fetch(address: str, path: Path) -> None:

@@ -2,13 +2,16 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from PIL import Image
 from pydantic import PlainSerializer, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from irg.core.files import inside, parse_json, write_atomically
 from irg.core.reading import read_image
@@ -36,6 +39,30 @@ def as_line(record: StoredRecord) -> str:
     return json.dumps(_adapter(type(record)).dump_python(record, mode="json", exclude_defaults=True))
 
 
+@dataclass(frozen=True)
+class Lightening(Generic[RecordT]):
+    """How records are kept that are too large for the memory: a line is read as `kind`, which leaves out what
+    is large, and `record` makes one of it, given how all that the line says can be read again."""
+
+    kind: type
+    record: Callable[[Any, Callable[[], Any]], RecordT]
+
+
+class StoredLines:
+    """The lines of a file, which is open as long as this lives. What the last one said is kept, since who
+    asks for a part of it will ask for another."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+        self._last: tuple[int, Any] | None = None
+
+    def read(self, start: int, length: int) -> Any:
+        if self._last is None or self._last[0] != start:
+            self._last = start, from_json(os.pread(self._file, length, start))
+        return self._last[1]
+
+
 def header_of(path: Path, line: bytes) -> dict[str, Any]:
     """What the first line of a series says of its run. Raises ValueError for one that says nothing."""
     content = parse_json(line.decode(errors="replace"), f"{path}, line 1")
@@ -49,11 +76,18 @@ class SeriesStore(Generic[RecordT]):
     records with one key the last one holds.
 
     The header says what has to agree for two runs to be one. Each process that adds to the same series has a
-    number of its own, and all but the first a folder for it; all of them find everything.
+    number of its own, and all but the first a folder for it; all of them find everything. Records are in
+    memory, of large ones what `light` leaves of them.
     """
 
     def __init__(
-        self, folder: Path, name: str, header: Mapping[str, Any], kind: type[RecordT], process: int = 0
+        self,
+        folder: Path,
+        name: str,
+        header: Mapping[str, Any],
+        kind: type[RecordT],
+        process: int = 0,
+        light: Lightening[RecordT] | None = None,
     ) -> None:
         self.folder, self.name = folder, name
         self.header: dict[str, Any] = json.loads(json.dumps(header))
@@ -61,14 +95,16 @@ class SeriesStore(Generic[RecordT]):
         self.records: dict[Key, RecordT] = {}
         self._whole_bytes = 0
         """Of the file that this process adds to, up to the end of its last whole line."""
-        adapter: TypeAdapter[Any] = _adapter(kind)
+        self._light = light
+        self._lines: dict[Path, StoredLines] = {}
+        adapter: TypeAdapter[Any] = _adapter(kind if light is None else light.kind)
         for path in (folder / f"{name}.jsonl", *sorted(folder.glob(f"process*/{name}.jsonl"))):
-            for number, line in enumerate(self._read(path), start=2):
+            for number, (start, line) in enumerate(self._read(path), start=2):
                 try:
-                    record: RecordT = adapter.validate_json(line)
+                    record = adapter.validate_json(line)
                 except ValidationError as wrong:
                     raise ValueError(f"{path}, line {number}: no record of a {name}: {wrong}") from wrong
-                self.records[record.key] = record
+                self._keep(record, path, start, len(line))
 
     def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
         """Keep some more, for good once this returns; pictures first, so that records are never without
@@ -77,11 +113,13 @@ class SeriesStore(Generic[RecordT]):
             path = self.path_of(name)
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, content)
-        lines = [] if self._whole_bytes else [json.dumps(self.header)]
-        for record in records:
-            self.records[record.key] = record
-            lines.append(as_line(record))
-        self._append("".join(f"{line}\n" for line in lines).encode())
+        head = b"" if self._whole_bytes else f"{json.dumps(self.header)}\n".encode()
+        added = [(record, f"{as_line(record)}\n".encode()) for record in records]
+        start = self._whole_bytes + len(head)
+        self._append(head + b"".join(line for _, line in added))
+        for record, line in added:
+            self._keep(record, self.path, start, len(line))
+            start += len(line)
 
     def has(self, keys: Iterable[Key]) -> bool:
         return all(key in self.records for key in keys)
@@ -94,6 +132,13 @@ class SeriesStore(Generic[RecordT]):
         """Raises ImageError if it is not there, or is no picture."""
         return read_image(self.path_of(name))
 
+    def _keep(self, record: Any, path: Path, start: int, length: int) -> None:
+        if self._light is not None:
+            if path not in self._lines:
+                self._lines[path] = StoredLines(path)
+            record = self._light.record(record, partial(self._lines[path].read, start, length))
+        self.records[record.key] = record
+
     def _append(self, content: bytes) -> None:
         self.path.parent.mkdir(exist_ok=True)
         with open(self.path, "ab") as file:
@@ -103,8 +148,9 @@ class SeriesStore(Generic[RecordT]):
             os.fsync(file.fileno())
         self._whole_bytes += len(content)
 
-    def _read(self, path: Path) -> Iterator[bytes]:
-        """The records' lines of a file that is there. Raises ValueError if they are of another run."""
+    def _read(self, path: Path) -> Iterator[tuple[int, bytes]]:
+        """The records' lines of a file that is there, each with where it begins. Raises ValueError if they
+        are of another run."""
         if not path.exists():
             return
         with open(path, "rb") as file:
@@ -112,11 +158,13 @@ class SeriesStore(Generic[RecordT]):
             if not first.endswith(b"\n"):
                 return
             self._check(path, header_of(path, first))
+            start = len(first)
             for line in file:
                 if line.endswith(b"\n"):
-                    yield line
-                    self._whole_bytes += len(line) * (path == self.path)
-            self._whole_bytes += len(first) * (path == self.path)
+                    yield start, line
+                    start += len(line)
+        if path == self.path:
+            self._whole_bytes = start
 
     def _check(self, path: Path, found: Mapping[str, Any]) -> None:
         if found != self.header:

@@ -6,7 +6,7 @@ unchanged, or a grid of several, whose pixels do.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from irg.bench.items import Item
@@ -16,6 +16,7 @@ from irg.core.files import inside, write_atomically
 from irg.core.reading import ImageError, read_image
 from irg.core.trace import png
 
+_MARK = re.compile(r"turn(\d+)_")
 MODEL = "irg"
 """What is written where an official tree has a folder that is named after the model."""
 
@@ -52,6 +53,25 @@ class OfficialTree:
     any_padding: bool = False
     model_part: int | None = None
     """Which part of the paths is `MODEL`: a reader takes any name there, but only one."""
+    mark: str = ""
+    """What stands before the name of every picture, where several turns lie in one folder."""
+
+    def marked(self, mark: str) -> "OfficialTree":
+        """The same with `mark` before the name of every picture; a text beside each may be there."""
+        if not mark:
+            return self
+
+        def files(item: Item) -> Sequence[PictureFile]:
+            return [replace(one, path=_before_name(mark, one.path)) for one in self.files(item)]
+
+        def texts(items: Sequence[Item]) -> Mapping[str, str]:
+            return {f"{one.path}.txt": "" for item in items for one in files(item)}
+
+        return replace(self, files=files, texts=texts, numbered=_before_name(mark, self.numbered), mark=mark)
+
+    def is_another_turns(self, path: Path) -> bool:
+        """A file of a turn that lies in the same folder."""
+        return bool(self.mark) and _MARK.match(path.name) is not None and not path.name.startswith(self.mark)
 
     def stem(self, path: str) -> str:
         if self.model_of(path) is not None:
@@ -109,6 +129,8 @@ def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read:
     found: dict[str, Path] = {}
     misnumbered, extra = [], []
     for path in sorted(_files(folder), key=lambda path: _rank(path, tree)):
+        if tree.is_another_turns(path):
+            continue
         name = path.relative_to(folder).as_posix()
         stem = tree.stem(PurePosixPath(name).with_suffix("").as_posix())
         is_picture = path.suffix.lower() in tree.suffixes
@@ -164,14 +186,33 @@ def write_tree(
     return missing
 
 
-def turns_in(folder: Path) -> dict[int, Path]:
-    """The trees in a folder by their turns: its folders turn0, turn1, ..., or else itself as turn 1."""
+@dataclass(frozen=True)
+class TurnFolder:
+    """Where the pictures of a turn lie: all that is in a folder, or what has a mark before its name there."""
+
+    path: Path
+    mark: str = ""
+
+    def content(self, tree: OfficialTree, items: Sequence[Item], is_read: bool = True) -> Content:
+        return content_of(tree.marked(self.mark), items, self.path, is_read)
+
+
+def turns_in(folder: Path) -> dict[int, TurnFolder]:
+    """The trees in a folder by their turns: its folders turn0, turn1, ...; or itself, where its files are
+    named turn1_0, turn2_0, ..., as by IRG's scripts; or else itself as turn 1."""
     found = {
-        int(match[1]): path
+        int(match[1]): TurnFolder(path)
         for path in sorted(folder.iterdir() if folder.is_dir() else ())
         if path.is_dir() and (match := re.fullmatch(r"turn(\d+)", path.name))
     }
-    return dict(sorted(found.items())) or {1: folder}
+    marks = {} if found else {match[0] for path in _files(folder) if (match := _MARK.match(path.name))}
+    found |= {int(mark[4:-1]): TurnFolder(folder, mark) for mark in marks}
+    return dict(sorted(found.items())) or {1: TurnFolder(folder)}
+
+
+def _before_name(mark: str, path: str) -> str:
+    before, slash, name = path.rpartition("/")
+    return f"{before}{slash}{mark}{name}"
 
 
 def _files(folder: Path) -> Iterator[Path]:

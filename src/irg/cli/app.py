@@ -26,6 +26,7 @@ from irg.cli import (
     publish,
     recipe,
     serve,
+    serve_token,
     train,
 )
 from irg.cli.errors import explain, name_value
@@ -102,7 +103,6 @@ for command, examples in (
     (generate.generate, generate.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (edit.edit, edit.EXAMPLES),
-    (serve.serve, serve.EXAMPLES),
     (info.info, info.EXAMPLES),
     (train.train, train.EXAMPLES),
     (export.export, export.EXAMPLES),
@@ -118,8 +118,12 @@ bench.group.command("download", epilog=bench_files.DOWNLOAD_EXAMPLES)(bench_file
 bench.group.command("export", epilog=bench_files.EXPORT_EXAMPLES)(bench_files.export)
 bench.group.command("scorer", epilog=bench_scorer.EXAMPLES)(bench_scorer.scorer)
 bench.group.command("speed", epilog=bench_speed.EXAMPLES)(bench_speed.speed)
+serving = typer.Typer(invoke_without_command=True, epilog=serve.EXAMPLES)
+serving.callback(epilog=serve.EXAMPLES)(with_groups(serve.serve))
+serving.add_typer(serve_token.group, name="token")
 for name, group in (
     ("data", data.group),
+    ("serve", serving),
     ("curate", curate.group),
     ("publish", publish.group),
     ("bench", bench.group),

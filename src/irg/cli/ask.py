@@ -65,6 +65,7 @@ def ask(
     given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     wanted = {name: value for name, value in given.items() if value is not None}
     sampling = replace(choice.checkpoint.settings.answer_sampling(), **wanted)
+    choice.check_device()
     checkpoint = choice.checkpoint
     if checkpoint.torch_device.type == "cpu":
         line = told_of_answer(sampling.max_tokens, checkpoint.folder.config, checkpoint.torch_dtype)

@@ -16,7 +16,7 @@ from irg.cli.episode import Recorder
 from irg.cli.options import Telling
 from irg.cli.order import Order, draw
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
-from irg.cli.processes import crew
+from irg.cli.processes import ProcessCrew, crew
 from irg.core.events import DenoisingStep
 from irg.core.files import read_lines
 from irg.core.trace import Trace
@@ -61,13 +61,13 @@ def generate_many(
 
     A prompt that fails is counted and shown, and does not stop the others. Where nothing is left to draw, no
     model is loaded. Of torchrun's processes each draws its share, and the first tells of all; the others have
-    None.
+    None; where they share out pictures, all draw the same, and the first one keeps it.
     """
     jobs = [
         BatchJob(number, prompt, seed + number, folder / f"{number:04d}")
         for number, prompt in enumerate(prompts)
     ]
-    with crew(order.choice.device) as us:
+    with crew(order.choice.device, order.parallel) as us:
         order = order if us.is_first else replace(order, telling=Telling(quiet=True))
         # One makes the folder, and all look into it before anything is drawn.
         made, outcome = make_writable(folder) if us.is_first else [], BatchOutcome()
@@ -77,7 +77,7 @@ def generate_many(
             order.check()
             waiting = list(_waiting(order, jobs, outcome))
             us.wait()
-            for drawn in us.gathered(_draw_all(order, list(us.share(waiting)), batch)):
+            for drawn in us.gathered(_draw_all(order, list(us.share(waiting)), batch, us)):
                 outcome.made += drawn.made
                 outcome.failed += drawn.failed
             outcome.made.sort(key=lambda one: one["folder"])
@@ -93,17 +93,23 @@ def generate_many(
     return outcome
 
 
-def _draw_all(order: Order, jobs: list[BatchJob], batch: int | None) -> BatchOutcome:
+def _draw_all(order: Order, jobs: list[BatchJob], batch: int | None, us: ProcessCrew) -> BatchOutcome:
     """Load the model, if there is anything to draw, and draw."""
     outcome = BatchOutcome()
     if not jobs:
         return outcome
-    pipeline = order.load([], len(jobs))
+    pipeline = order.load([], len(jobs), us.team)
     size, began = batch or pipeline.usual_batch, time.monotonic()
     for start in range(0, len(jobs), size):
         if start:
             _tell_time(order, start, len(jobs), time.monotonic() - began)
-        _draw(order, pipeline, jobs[start : start + size], outcome)
+        some = jobs[start : start + size]
+        if us.follows:
+            prompts, seeds = [job.prompt for job in some], [job.seed for job in some]
+            for _ in pipeline.generate_batch(prompts, order.plan(pipeline.settings), seeds):
+                pass
+        else:
+            _draw(order, pipeline, some, outcome)
     return outcome
 
 
@@ -125,7 +131,7 @@ def _waiting(order: Order, jobs: list[BatchJob], outcome: BatchOutcome) -> Itera
 
 def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: BatchOutcome) -> None:
     """Draw some jobs together, or where that fails each by itself, which tells whose fault it is, and needs
-    less memory."""
+    less memory. Processes that draw the same with this one would not know of it: there all stop."""
     console, failure, traces = order.telling.console, None, list[Trace]()
     try:
         with ExitStack() as stack:
@@ -139,7 +145,7 @@ def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: Bat
                 traces = _draw_together(order, pipeline, jobs, folders)
     except (ValueError, MemoryError, RuntimeError) as error:
         too_many = len(jobs) > 1 and is_out_of_memory(error)
-        if not (too_many or isinstance(error, ValueError)):
+        if not (too_many or isinstance(error, ValueError)) or pipeline.parts.team.world > 1:
             raise
         failure = "out of memory: --batch with a smaller number needs less" if too_many else str(error)
     # Outside of the handler, where the error would still hold the memory of what failed.

@@ -25,16 +25,22 @@ EXPORT_EXAMPLES = """[bold]Examples[/bold]
 
 
 def benchmarks(as_json: AsJson = False) -> None:
-    """Name the benchmarks, with their versions and whether their official files are here."""
+    """Name the benchmarks, with their versions and whether their official files are here.
+
+    Hashes are pinned where all of them are known; of other files that of the first fetch holds from then on.
+    """
     from irg.bench.known import PLACES, benchmark
 
     found = [benchmark(name) for name in PLACES]
-    rows = [(one.name, one.version, _state(one), ", ".join(one.summaries), one.words) for one in found]
+    rows = [
+        (one.name, one.version, _state(one), _hashes(one), ", ".join(one.summaries), one.words)
+        for one in found
+    ]
     if as_json:
-        names = ("name", "version", "files", "variants", "words")
+        names = ("name", "version", "files", "hashes", "variants", "words")
         print_json({"benchmarks": [dict(zip(names, row, strict=True)) for row in rows]})
         return
-    table = Table("benchmark", "version", "official files", "variants", "what it is", box=None)
+    table = Table("benchmark", "version", "official files", "hashes", "variants", "what it is", box=None)
     for row in rows:
         table.add_row(*map(str, row))
     out.print(table)
@@ -46,18 +52,21 @@ def download(
         Path | None, option("Folder for its files. Default: IRG_BENCH_SOURCES/NAME, or the user's cache.")
     ] = None,
 ) -> None:
-    """Fetch the official files of a benchmark, whose hashes are checked. Their licences are theirs."""
+    """Fetch the official files of a benchmark, whose hashes are checked. Their licences are theirs.
+
+    Where a hash is not known, that of the first fetch is kept beside the files, and nothing else is taken for
+    them afterwards.
+    """
     from irg.bench.known import benchmark
+    from irg.bench.sources import HashCheck, folder_of
     from irg.bench.sources import download as fetch
-    from irg.bench.sources import folder_of
 
     ours = benchmark(name)
     folder = folder_of(ours, to)
 
-    def tell(one: "OfficialFile", is_new: bool) -> None:
+    def tell(one: "OfficialFile", is_new: bool, check: HashCheck) -> None:
         state = "fetched" if is_new else "here already"
-        hashed = "hash checked" if one.sha256 else "no hash is known"
-        err.print(f"{one.path}: {state}, {hashed}", markup=False, soft_wrap=True)
+        err.print(f"{one.path}: {state}, {check}", markup=False, soft_wrap=True)
 
     fetch(ours, folder, tell)
     if not ours.sources:
@@ -105,6 +114,13 @@ def _write_results(run: "BenchmarkRun", benchmark: "Benchmark", folder: Path) ->
             path = inside(folder / f"results{turn}", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text)
+
+
+def _hashes(benchmark: "Benchmark") -> str:
+    first = sum(not one.is_pinned for one in benchmark.sources)
+    if not benchmark.sources:
+        return "none needed"
+    return f"{first} of {len(benchmark.sources)} by first fetch" if first else "pinned"
 
 
 def _state(benchmark: "Benchmark") -> str:

@@ -146,6 +146,8 @@ def run(
     from irg.core.values import chosen
     from irg.pipeline.plans.convert import steps_of
 
+    if judging.judge and not score:
+        raise ValueError(f"--judge {judging.judge[0]} beside --no-score: nothing is judged")
     benchmark, how = known(name), chosen("mode", mode, DrawingMode)
     settings = _changed(choice.checkpoint.settings, guidance or [])
     usual = turns or (1 if how in (DrawingMode.BASE, DrawingMode.COT) else 2)

@@ -35,6 +35,7 @@ def scorer(
     It says the same as it would say where the benchmark runs, from an environment and a machine of its own.
     """
     from irg.bench.known import benchmark
+    from irg.bench.program import judge_of
     from irg.bench.protocol import JudgeOptions
     from irg.bench.remote import judge_server
     from irg.bench.sources import folder_of
@@ -43,7 +44,7 @@ def scorer(
     settings = Judging(judge=judge).settings
     with TemporaryDirectory(prefix="irg-scorer-") as keep:
         options = JudgeOptions(folder_of(ours, sources), Path(keep), settings)
-        with ours.judge(options) as found, judge_server(ours, found, port, host) as server:
+        with judge_of(ours, options) as found, judge_server(ours, found, port, host) as server:
             address = f"http://{host}:{server.server_address[1]}"
             err.print(f"{name} {ours.version} is judged here; Ctrl-C ends it")
             out.print(address, markup=False)

@@ -1,5 +1,6 @@
 """`irg bench speed`: how fast episodes are on this machine."""
 
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,21 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from irg.cli.options import AsJson, Device, Dtype, option
+from irg.cli.options import AsJson, Device, Dtype, option, with_groups
 from irg.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
+    from irg.bench.speed.cheaper import Cheaper
     from irg.bench.speed.lookup import LookedUp
+    from irg.bench.speed.workload import EpisodeWorkload
+    from irg.pipeline import Pipeline
 
 EXAMPLES = """[bold]Examples[/bold]
   irg bench speed --preset mid --out speed
   irg bench speed --preset bagel_7b --layers 4 --dtype bfloat16
   irg bench speed --json > before.json
   irg bench speed --compare before.json after.json
-  irg bench speed --cheaper --prompts 300"""
+  irg bench speed --cheaper --prompts 300
+  irg bench speed --preset bagel_7b --dtype bfloat16 --weights fp8_matmul --every 3"""
 
 _PRESET, _EPISODES, _PROMPTS = "mid", 3, 120
 _MOST_WRITTEN = 24
@@ -29,24 +34,61 @@ _MOST_WRITTEN = 24
 _model, _episode = (partial(option, panel=panel) for panel in ("Model", "Episode"))
 
 
-def speed(
+@dataclass(frozen=True)
+class SpeedWork:
+    """The model, and the episode that is measured."""
+
     preset: Annotated[
         Literal["bagel_7b", "mid", "embedded", "tiny"], _model("Sizes of the model. Its weights are random.")
-    ] = _PRESET,
+    ] = _PRESET
     layers: Annotated[
         int | None, _model("Decoder layers, where all do not fit. Default: all.", metavar="L", least=1)
-    ] = None,
+    ] = None
+    weights: Annotated[
+        Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
+        _model("How the experts' projections are held. Default: in the type of the arithmetic."),
+    ] = None
     side: Annotated[
         int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     thought_tokens: Annotated[
         int | None, _episode("Of each thought. Default: the preset's.", metavar="N", least=1)
-    ] = None,
+    ] = None
     points: Annotated[
         int | None,
         _episode("Time points of drawing. Default: the preset's.", metavar="N", least=2, most=1000),
-    ] = None,
-    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES,
+    ] = None
+    every: Annotated[
+        int, _episode("Steps for each evaluation of the model.", metavar="N", least=1, most=16)
+    ] = 1
+    episodes: Annotated[int, _episode("Measured; medians count.", metavar="N", least=1)] = _EPISODES
+
+    @property
+    def given(self) -> dict[str, bool]:
+        """By option whether it is not the default."""
+        return {
+            f"--{one.name.replace('_', '-')}": getattr(self, one.name) != one.default for one in fields(self)
+        }
+
+    def workload(self) -> "EpisodeWorkload":
+        from irg.bench.speed.workload import EpisodeWorkload
+        from irg.model.low_bit import Quantize
+
+        return EpisodeWorkload(
+            self.preset,
+            self.layers,
+            self.side,
+            self.thought_tokens,
+            self.points,
+            weights=Quantize(self.weights or Quantize.NONE),
+            every=self.every,
+        )
+
+
+@with_groups
+def speed(
+    work: SpeedWork,
+    *,
     threads: Annotated[int, option("Of a CPU.", metavar="N", least=1)] = 1,
     folder: Annotated[
         Path | None, option("Folder for speed.json, with all details, and speed.png.", "--out")
@@ -62,6 +104,10 @@ def speed(
     prompts: Annotated[
         int | None, option(f"For --cheaper. Default: {_PROMPTS}.", metavar="N", least=1)
     ] = None,
+    guidance: Annotated[
+        float | None,
+        option("For --cheaper: text guidance of this scale. Default: the model's own plan.", metavar="S"),
+    ] = None,
     as_json: AsJson = False,
     device: Device = None,
     dtype: Dtype = None,
@@ -71,37 +117,20 @@ def speed(
     Text is compared with the time of reading the weights and caches that every token needs, drawing with
     that of bare products of matrices; 1 is perfect. Calls of kernels are counted, and scaled to 28 layers.
     """
-    from irg.bench.speed.report import compared, read_run
-
+    given = work.given | {"--out": folder is not None}
     if instead := "--compare" if compare is not None else "--cheaper" if cheaper else None:
-        asked = {
-            "--preset": preset != _PRESET,
-            "--layers": layers is not None,
-            "--side": side is not None,
-            "--thought-tokens": thought_tokens is not None,
-            "--points": points is not None,
-            "--episodes": episodes != _EPISODES,
-            "--out": folder is not None,
-            "--cheaper": cheaper and instead == "--compare",
-        }
-        if unread := [name for name, given in asked.items() if given]:
-            raise typer.BadParameter(f"not for {instead}", param_hint=" and ".join(unread))
-    if prompts is not None and instead != "--cheaper":
-        raise typer.BadParameter("it is for --cheaper alone", param_hint="--prompts")
+        _refuse(given | {"--cheaper": cheaper and compare is not None}, f"not for {instead}")
+    if instead != "--cheaper":
+        asked = {"--prompts": prompts is not None, "--guidance": guidance is not None}
+        _refuse(asked, "it is for --cheaper alone")
     if compare is not None:
-        pairs = compared(*map(read_run, compare))
-        if as_json:
-            print_json({name: {"before": before, "after": after} for name, before, after in pairs})
-        else:
-            out.print(_comparison(pairs))
+        _compare(*compare, as_json)
         return
     import torch
 
-    from irg.bench.speed.measure import measure
-    from irg.bench.speed.report import details, plot, summary, write
-    from irg.bench.speed.workload import EpisodeWorkload
     from irg.cli.output import make_writable
-    from irg.model.device import usable_device, usual_dtype
+    from irg.model.device import usable_device
+    from irg.pipeline import load_pipeline
 
     place = usable_device(device)
     torch.set_num_threads(threads)
@@ -109,15 +138,49 @@ def speed(
         make_writable(folder)
     console = err if as_json else out
     if cheaper:
-        _cheaper(console, prompts or _PROMPTS, place, dtype, as_json)
+        pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
+        _cheaper(console, pipeline, prompts or _PROMPTS, guidance, as_json)
         return
-    with console.status("") as status, torch.inference_mode():
+    _measure(work, (place, dtype), folder, as_json)
+
+
+def _refuse(given: dict[str, bool], said: str) -> None:
+    """The options that are given, which nothing reads then."""
+    if unread := [name for name, is_given in given.items() if is_given]:
+        raise typer.BadParameter(said, param_hint=" and ".join(unread))
+
+
+def _compare(before: Path, after: Path, as_json: bool) -> None:
+    from irg.bench.speed.report import compared, read_run
+
+    pairs = compared(read_run(before), read_run(after))
+    if as_json:
+        print_json({name: {"before": old, "after": new} for name, old, new in pairs})
+        return
+    table = Table("", "before", "after", "after / before")
+    for name, old, new in pairs:
+        table.add_row(name, f"{old:,.4g}", f"{new:,.4g}", f"{new / old:.3f}" if old else "")
+    out.print(table)
+
+
+def _measure(
+    work: SpeedWork, where: "tuple[torch.device, str | None]", folder: Path | None, as_json: bool
+) -> None:
+    import torch
+
+    from irg.bench.speed.measure import measure
+    from irg.bench.speed.report import details, plot, summary, write
+    from irg.model.device import usual_dtype
+
+    place, name = where
+    dtype = getattr(torch, name) if name else usual_dtype(place)
+    with (err if as_json else out).status("") as status, torch.inference_mode():
         found = measure(
-            EpisodeWorkload(preset, layers, side, thought_tokens, points),
+            work.workload(),
             place,
-            getattr(torch, dtype) if dtype else usual_dtype(place),
-            episodes,
-            lambda step: status.update(f"{preset}: {step} ..."),
+            dtype,
+            work.episodes,
+            lambda step: status.update(f"{work.preset}: {step} ..."),
         )
     if folder is not None:
         write(details(found), folder / "speed.json")
@@ -129,64 +192,86 @@ def speed(
 
 
 def _cheaper(
-    console: "Console", prompts: int, place: "torch.device", dtype: str | None, as_json: bool
+    console: "Console", pipeline: "Pipeline", prompts: int, guidance: float | None, as_json: bool
 ) -> None:
-    """The embedded model, whose pictures the scene benchmark can judge."""
-    import torch
-
+    """Of the embedded model, whose pictures the scene benchmark can judge."""
     from irg.bench.scene.items import SceneOptions
-    from irg.bench.speed.cheaper import difference, measure_cheaper
+    from irg.bench.speed.cheaper import best, guided, measure_cheaper
     from irg.bench.speed.lookup import measure_lookup
-    from irg.pipeline import load_pipeline
 
-    pipeline = load_pipeline(None, place, getattr(torch, dtype) if dtype else None)
+    options, plan = SceneOptions(prompts, batch=16), pipeline.settings.plan()
+    plan = plan if guidance is None else guided(plan, guidance)
+    device = pipeline.parts.model.device
     with console.status("") as status:
-        found = measure_cheaper(
-            pipeline, SceneOptions(prompts, batch=16), place, lambda step: status.update(f"{step} ...")
+
+        def tell(step: str) -> None:
+            status.update(f"{step} ...")
+
+        found = measure_cheaper(pipeline, plan, options, device, tell)
+        looked_up = measure_lookup(pipeline, SceneOptions(min(prompts, _MOST_WRITTEN)), device, tell)
+    exact, chosen = found[0], best(found)
+    pictures, texts = _pictures(found), _texts(looked_up)
+    if as_json:
+        print_json(
+            {
+                "prompts": prompts,
+                "guidance": guidance,
+                "cheaper": pictures,
+                "best": chosen.options,
+                "lookup": texts,
+            }
         )
-        looked_up = measure_lookup(
-            pipeline,
-            SceneOptions(min(prompts, _MOST_WRITTEN)),
-            place,
-            lambda step: status.update(f"{step} ..."),
-        )
-    exact = found[0]
-    table = Table(
-        "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
-    )
-    rows = []
-    for way in found:
+        return
+    out.print(_table_of_pictures(pictures))
+    faster = exact.seconds / chosen.seconds
+    out.print(f"at most a point lower: {chosen.options}, {faster:.1f} times as fast as exact")
+    out.print(_table_of_texts(texts))
+
+
+def _pictures(ways: "list[Cheaper]") -> list[dict[str, Any]]:
+    """What came of each way to draw, the exact one first."""
+    from irg.bench.speed.cheaper import difference
+
+    exact, found = ways[0], []
+    for way in ways:
         mean, low, high = difference(exact, way)
-        faster = exact.seconds / way.seconds
-        rows.append(
+        found.append(
             {
                 "options": way.options,
                 "evaluations": way.evaluations,
                 "seconds": way.seconds,
-                "faster": faster,
+                "faster": exact.seconds / way.seconds,
                 "score": way.score,
                 "difference": {"value": mean, "low": low, "high": high},
             }
         )
-        table.add_row(
-            way.options,
-            f"{way.evaluations:g}",
-            f"{way.seconds:.4f}",
-            f"{faster:.2f}",
-            f"{way.score:.3f}",
-            "" if way is exact else f"{mean:+.3f} ({low:+.3f} to {high:+.3f})",
-        )
-    texts = _texts(looked_up)
-    if as_json:
-        print_json({"prompts": prompts, "cheaper": rows, "lookup": texts})
-        return
-    out.print(table)
-    written = Table(
-        "", "first texts, s", "faster", "reflections, s", "faster", "same", title="texts looked up"
+    return found
+
+
+def _table_of_pictures(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "", "evaluations", "s a picture", "faster", "score", "difference, 95%", title="cheaper by choice"
     )
-    for row in texts:
+    for row in rows:
+        difference = row["difference"]
+        table.add_row(
+            row["options"],
+            f"{row['evaluations']:g}",
+            f"{row['seconds']:.4f}",
+            f"{row['faster']:.2f}",
+            f"{row['score']:.3f}",
+            ""
+            if row is rows[0]
+            else f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})",
+        )
+    return table
+
+
+def _table_of_texts(rows: list[dict[str, Any]]) -> Table:
+    table = Table("", "first texts, s", "faster", "reflections, s", "faster", "same", title="texts looked up")
+    for row in rows:
         first, later = row["first"], row["reflections"]
-        written.add_row(
+        table.add_row(
             row["options"],
             f"{first['seconds']:.3f}",
             f"{first['faster']:.2f}",
@@ -194,7 +279,7 @@ def _cheaper(
             f"{later['faster']:.2f}",
             f"{row['same']:.0%}",
         )
-    out.print(written)
+    return table
 
 
 def _texts(ways: "list[LookedUp]") -> list[dict[str, Any]]:
@@ -218,8 +303,10 @@ def _show(found: dict[str, Any]) -> None:
     load, machine = found["workload"], found["machine"]
     usual = load["usual"]
     layers = f", {load['layers']} layers" if load["layers"] else ""
+    held = "" if load["weights"] == "none" else f", weights in {load['weights']}"
+    carried = "" if load["every"] == 1 else f", the model at every {load['every']} steps"
     title = (
-        f"{load['preset']}{layers}, {found['dtype']}, "
+        f"{load['preset']}{layers}, {found['dtype']}{held}{carried}, "
         f"{usual['side']} pixels, {usual['points']} points, thoughts of {usual['thought_tokens']}, "
         f"on {found['device']}"
     )
@@ -233,15 +320,8 @@ def _show(found: dict[str, Any]) -> None:
         ("kernels a token, at 28 layers", f"{found['kernel_calls']['per_token']:,.0f}"),
         ("kernels a step of three branches", f"{found['kernel_calls']['per_step']:,.0f}"),
         ("peak memory", f"{found['peak_bytes'] / 2**30:,.2f} GiB"),
+        ("peak memory, planned", f"{found['planned_bytes'] / 2**30:,.2f} GiB"),
         ("best products here", f"{machine['flops_per_second'] / 1e9:,.0f} GFLOP/s"),
         ("best reading here", f"{machine['bytes_per_second'] / 1e9:,.1f} GB/s"),
     ):
         out.print(f"{name:34}{value}")
-
-
-def _comparison(pairs: list[tuple[str, float, float]]) -> Table:
-    table = Table("", "before", "after", "after / before")
-    for name, before, after in pairs:
-        ratio = f"{after / before:.3f}" if before else ""
-        table.add_row(name, f"{before:,.4g}", f"{after:,.4g}", ratio)
-    return table

@@ -186,6 +186,7 @@ def convert(
     counted and shown; DST/rejected.jsonl lists them.
     """
     from irg.core.files import write_atomically
+    from irg.core.output import refuse_inside
     from irg.data.convert import ConversationWriter, to_conversations, to_traces
     from irg.data.inspect import Finding, lines_of
     from irg.data.learning import Mode
@@ -195,6 +196,7 @@ def convert(
         raise ValueError("--modes chooses what traces become: it goes with --to conversation")
     if to is Target.CONVERSATION and jpeg_quality is not None:
         raise ValueError("--jpeg-quality goes with --to traces")
+    refuse_inside(target_path, source_path)
     source = elsewhere.source(source_path, system_prompt)
     provenance = {"converted_from": source_path.name, "rows": len(source)}
     with _ours(target_path), bars(telling.console, transient=True) as move:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Out, Overrides, Seed, Telling, check_text, default_folder, option
 from irg.cli.order import tell_duration
 from irg.cli.output import EpisodeFolder, report
+from irg.cli.processes import Shared, crew
 
 EXAMPLES = """[bold]Examples[/bold]
   irg edit runs/x/turn2.png "make the square top-right yellow"
@@ -36,6 +38,7 @@ def edit(
             "Of the result, in pixels. Default: the picture's, as the model reads it.", metavar="WIDTHxHEIGHT"
         ),
     ] = None,
+    parallel: Shared = None,
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -64,13 +67,18 @@ def edit(
     by_plan.check_pictures(plan, num_given=1)
     source = hashlib.sha256(picture.tobytes()).hexdigest()
     folder = out or default_folder(instruction, seed, source, choice.deciding(plan))
-    with EpisodeFolder(folder) as episode_folder:
-        from irg.cli.episode import record
+    with crew(choice.device, parallel, is_one=True) as us:
+        if us.follows:
+            for _ in choice.load(Console(quiet=True), us.team).edit(picture, instruction, plan, seed):
+                pass
+            return
+        with EpisodeFolder(folder) as episode_folder:
+            from irg.cli.episode import record
 
-        choice.check(plan)
-        tell_duration(choice, plan, telling.console)
-        events = choice.load(telling.console).edit(picture, instruction, plan, seed)
-        trace = record(events, episode_folder, lambda image: None, telling.console)
+            choice.check(plan)
+            tell_duration(choice, plan, telling.console)
+            events = choice.load(telling.console, us.team).edit(picture, instruction, plan, seed)
+            trace = record(events, episode_folder, lambda image: None, telling.console)
     report(folder, trace, telling)
 
 

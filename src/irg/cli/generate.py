@@ -1,14 +1,16 @@
 """`irg generate`: prompt -> thought -> image -> reflection -> better image."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irg.cli.options import GivenSeed, Out, check_text, default_folder, option
-from irg.cli.order import Order, draw
+from irg.cli.options import GivenSeed, Out, Telling, check_text, default_folder, option
+from irg.cli.order import Order, draw, follow
 from irg.cli.output import EpisodeFolder, report
+from irg.cli.processes import crew
 from irg.terminal import out as stdout
 from irg.terminal import print_json
 
@@ -30,6 +32,7 @@ EXAMPLES = """[bold]Examples[/bold]
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
+  torchrun --nproc-per-node 2 -m irg generate "three pink hearts" --parallel sequence
   [dim]# by another plan than the checkpoint's; until a reflection finds nothing wrong[/dim]
   irg generate "three pink hearts" --plan mine.yaml --turns 4
   irg generate "three pink hearts" --turns 4 --stop-when-right
@@ -92,9 +95,11 @@ def generate(
       trace.json                  all it takes to make the same again
     """
     if sum(one is not None for one in (prompt, prompts, again)) != 1:
-        raise typer.BadParameter("give a PROMPT, --prompts FILE or --from TRACE", param_hint="PROMPT")
+        raise typer.BadParameter("give either a PROMPT, --prompts FILE or --from TRACE", param_hint="PROMPT")
     if again is not None and (seed is not None or num > 1):
         raise typer.BadParameter("the trace of --from says that itself", param_hint="--seed and --num")
+    if again is not None and order.parallel is not None:
+        raise typer.BadParameter("one process draws the trace of --from", param_hint="--parallel")
     is_many = prompts is not None or num > 1
     if batch is not None and not is_many:
         raise typer.BadParameter("it is for --prompts and --num alone", param_hint="--batch")
@@ -111,8 +116,12 @@ def generate(
     else:
         prompt = check_text(prompt or "", "prompt")
         folder = out or default_folder(prompt, seed, order.deciding())
-        with EpisodeFolder(folder) as episode_folder:
-            trace = draw(order, order.load([prompt]), prompt, seed, episode_folder)
+        with crew(order.choice.device, order.parallel, is_one=True) as us:
+            if us.follows:
+                follow(replace(order, telling=Telling(quiet=True)), us.team, prompt, seed)
+                return
+            with EpisodeFolder(folder) as episode_folder:
+                trace = draw(order, order.load([prompt], team=us.team), prompt, seed, episode_folder)
     report(folder, trace, order.telling)
 
 

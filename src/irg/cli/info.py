@@ -91,14 +91,15 @@ def _fitting(description: "Description", memory: float | None, device: str | Non
     """Every way to hold the checkpoint, and the options of the first that fits (None: none does)."""
     from dataclasses import asdict
 
-    from irg.cli.fit import memory_of, picked, ways
     from irg.model.device import usable_device, usual_dtype
+    from irg.pipeline.fit import memory_of, memory_of_process, picked, ways
 
     place = usable_device(device)
     # What is asked for another device is asked for a GPU.
     size = 2 if memory is not None else usual_dtype(place).itemsize
     room = memory_of(place) if memory is None else round(memory * 1e9)
-    found = ways(description, size)
+    process = memory_of_process(place) if memory is None else 0
+    found = ways(description.config, description.settings, size, process)
     first = picked(found, room)
     return {
         "memory": room,

@@ -18,6 +18,7 @@ from irg.cli.guiding import Guiding
 from irg.terminal import err, out
 
 if TYPE_CHECKING:
+    from irg.engine import Team
     from irg.pipeline import Pipeline, Plan
     from irg.pipeline.load import NamedCheckpoint
     from irg.pipeline.plans import StepPlan
@@ -124,10 +125,10 @@ class ModelChoice:
     device: Device = None
     dtype: Dtype = None
     weights: Annotated[
-        Literal["int8", "fp8", "nf4"] | None,
+        Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
         model_option(
-            "Hold the experts' projections, which are most of a model, in 8 or 4 bits. Default: in the type "
-            "of the arithmetic."
+            "Hold the experts' projections, which are most of a model, in 8 or 4 bits; fp8_matmul also "
+            "multiplies so, on newer GPUs. Default: in the type of the arithmetic."
         ),
     ] = None
 
@@ -184,12 +185,16 @@ class ModelChoice:
         quantized = [identity["weights"]] if "weights" in identity else []
         return [plan.as_json(), identity["fingerprint"], identity["dtype"], *quantized]
 
-    def load(self, console: Console) -> "Pipeline":
+    def load(self, console: Console, team: "Team | None" = None) -> "Pipeline":
+        """`team` are the processes that draw together, where there are several."""
+        from irg.engine import ALONE
+
         self.check_device()
         with console.status(f"loading {self.model or 'the embedded model'} ..."):
-            return self.checkpoint.load()
+            return self.checkpoint.load(team or ALONE)
 
     def check_device(self) -> None:
+        """Raise ValueError for a device that is not here."""
         from irg.model.device import usable_device
 
         if self.device is not None:
@@ -232,6 +237,15 @@ class Overrides:
             metavar="N",
             least=1,
             most=16,
+        ),
+    ] = None
+    reuse: Annotated[
+        float | None,
+        drawing_option(
+            "Run the model again only when its input has changed by so much since it ran (0.1: by a tenth), "
+            "and use its velocity meanwhile. Not with --every.",
+            metavar="X",
+            least=0.0,
         ),
     ] = None
     solver: Annotated[
@@ -290,8 +304,8 @@ class Overrides:
         from irg.engine import Saving, Solver
 
         saving = None
-        if self.every is not None or self.solver is not None:
-            saving = Saving(self.every or 1, Solver(self.solver or Solver.EULER))
+        if any(one is not None for one in (self.every, self.solver, self.reuse)):
+            saving = Saving(self.every or 1, Solver(self.solver or Solver.EULER), self.reuse or 0.0)
         plan = self.guiding.apply(plan).with_drawing(self.points, self.shift, self.steps, saving)
         plan = plan.with_text(self.temperature, self.top_p, self.max_thought_tokens, self.lookup or None)
         if self.system_prompt is not None:

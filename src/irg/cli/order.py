@@ -2,7 +2,7 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,15 @@ from rich.console import Console
 from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
+from irg.cli.processes import Shared
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from irg.cli.episode import Judge
+    from irg.core.events import Event
     from irg.core.trace import Trace
+    from irg.engine import Team
     from irg.pipeline import Pipeline, Plan, Settings
     from irg.pipeline.plans import StepPlan
 
@@ -52,6 +55,7 @@ class Order:
     ] = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
     by_plan: PlanChoice
+    parallel: Shared = None
     overrides: Overrides
     telling: Telling
     choice: ModelChoice
@@ -85,9 +89,9 @@ class Order:
             return decided
         return [*decided, hashlib.sha256(self.picture.tobytes()).hexdigest()]
 
-    def load(self, prompts: Sequence[str], episodes: int = 1) -> "Pipeline":
+    def load(self, prompts: Sequence[str], episodes: int = 1, team: "Team | None" = None) -> "Pipeline":
         """Load the model, after a look at all that can be found wrong without it; so many `episodes` it is to
-        draw, and it is said beforehand if a CPU will take long for them."""
+        draw, and it is said beforehand if a CPU will take long for them. `team`: as `ModelChoice.load`."""
         self.check()
         for prompt in prompts:
             self.check_prompt(prompt)
@@ -95,7 +99,7 @@ class Order:
         from irg.pipeline.scenes import OutsideWorldWarning
 
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
-        return self.choice.load(self.telling.console)
+        return self.choice.load(self.telling.console, team)
 
     def tell_duration(self, plan: "Plan | StepPlan", episodes: int = 1) -> None:
         tell_duration(self.choice, plan, self.telling.console, episodes)
@@ -138,12 +142,23 @@ def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: Epi
     from irg.cli.episode import record
     from irg.pipeline import Plan
 
+    events, judge = _events(order, pipeline, prompt, seed), order.judge(prompt)
+    begins = order.picture is not None and isinstance(order.plan(pipeline.settings), Plan)
+    return record(events, folder, judge, order.telling.console, given=begins)
+
+
+def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
+    """Draw what another process of the team draws and keeps."""
+    for _ in _events(order, order.load([prompt], team=team), prompt, seed):
+        pass
+
+
+def _events(order: Order, pipeline: "Pipeline", prompt: str, seed: int) -> "Iterator[Event]":
+    from irg.pipeline import Plan
+
     plan, picture = order.plan(pipeline.settings), order.picture
-    begins = picture is not None and isinstance(plan, Plan)
     if picture is None:
-        events = pipeline.generate(prompt, plan, seed)
-    elif isinstance(plan, Plan):
-        events = pipeline.reflect(picture, prompt, plan, seed)
-    else:
-        events = pipeline.edit(picture, prompt, plan, seed)
-    return record(events, folder, order.judge(prompt), order.telling.console, given=begins)
+        return pipeline.generate(prompt, plan, seed)
+    if isinstance(plan, Plan):
+        return pipeline.reflect(picture, prompt, plan, seed)
+    return pipeline.edit(picture, prompt, plan, seed)

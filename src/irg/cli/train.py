@@ -52,7 +52,7 @@ def train(
 
     chosen = read_recipe(recipe, overrides or [])
     if dry_run:
-        _show_plan(chosen, overrides or [], processes or int(os.environ.get("WORLD_SIZE", "1")))
+        _show_plan(chosen, recipe, overrides or [], processes or int(os.environ.get("WORLD_SIZE", "1")))
         return
     if processes is not None:
         raise ValueError("--processes is for --dry-run; a run has those that torchrun starts")
@@ -65,13 +65,19 @@ def train(
         out.print(f"done: {result}", soft_wrap=True)
 
 
-def _refuse_absent(recipe: "TrainRecipe", overrides: list[str]) -> None:
-    """A path that was typed is one that the run would read, not one that a recipe leaves to be said."""
+def _refuse_absent(recipe: "TrainRecipe", file: Path, overrides: list[str]) -> None:
+    """Data that were typed, or stand in a recipe of the user's own, are what the run would read. A recipe
+    that comes with irg leaves them to be said, or made."""
+    from irg.core.shipped import comes_with_irg
+
+    is_own = not comes_with_irg(file)
     read = (*recipe.data, *(recipe.evaluation.data if recipe.evaluation else ()))
     for path in (one.path for one in read if one.path is not None and not one.path.exists()):
         for key, _, value in (override.partition("=") for override in overrides):
             if key.startswith(("data", "evaluation")) and str(path) in value:
                 raise ValueError(f"{path}: no such file or folder ({key}={value})")
+        if is_own:
+            raise ValueError(f"{path}: no such file or folder ({file})")
 
 
 def _tell_where_it_stands(recipe: "Recipe") -> None:
@@ -84,13 +90,13 @@ def _tell_where_it_stands(recipe: "Recipe") -> None:
     err.print(f"\ninterrupted: {said}", style="yellow")
 
 
-def _show_plan(recipe: "Recipe", overrides: list[str], processes: int) -> None:
+def _show_plan(recipe: "Recipe", file: Path, overrides: list[str], processes: int) -> None:
     from irg.train.preview import Section, describe_run
     from irg.train.settings import TrainRecipe
 
     if not isinstance(recipe, TrainRecipe):
         raise ValueError(f"a dry run plans the training of a model, not a {recipe.kind}")
-    _refuse_absent(recipe, overrides)
+    _refuse_absent(recipe, file, overrides)
     if int(os.environ.get("RANK", "0")) > 0:
         return
     for part in describe_run(recipe, processes):

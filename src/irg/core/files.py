@@ -173,5 +173,14 @@ def inside(folder: Path, name: Any) -> Path:
     return folder / name
 
 
+def refuse_link(path: Path, *homes: Path) -> None:
+    """Raises ValueError for a link that leads out of these folders: whoever made it may have linked to what
+    is not theirs. The hub's cache keeps all files of a folder elsewhere, and links to each: there, the folder
+    in which the file really is that names the others is another home."""
+    real = Path(os.path.realpath(path))  # which stands links that lead to themselves
+    if not any(real.is_relative_to(os.path.realpath(home)) for home in homes):
+        raise ValueError(f"{path} is a link that leads out of its folder: expected the file itself")
+
+
 def _inside(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -72,6 +72,13 @@ def refuse_to_replace(path: Path, kind: str, keep: Iterable[Path] = ()) -> None:
             )
 
 
+def refuse_inside(path: Path, source: Path) -> None:
+    """Raises ValueError for an output that lies in the folder which is read, or is it: what is written there
+    would be read the next time."""
+    if source.is_dir() and located(path).is_relative_to(source.expanduser().resolve()):
+        raise ValueError(f"{path} lies in what is read, {source}: choose a folder outside of it")
+
+
 @contextmanager
 def locked(file: Path) -> Iterator[int]:
     """Holds a file, made if need be, for the length of the block; gives its descriptor.

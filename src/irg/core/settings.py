@@ -7,10 +7,12 @@ from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 _MOST_FAULTS = 10
+_MOST_WHOLE, _MOST_FLOAT = (1 << 63) - 1, (2 - 2**-23) * 2.0**127
+"""What 64 bits, and a float32, hold."""
 _LONGEST = 80
 """Characters of a value that a message repeats."""
 
@@ -22,6 +24,17 @@ Location = tuple[int | str, ...]
 
 class BaseSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_held(cls, value: Any) -> Any:
+        """Numbers end up in tensors, in which larger ones would be infinite, or none."""
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(one, int) and not -_MOST_WHOLE <= one <= _MOST_WHOLE:
+                raise ValueError(f"expected a whole number of at most {_MOST_WHOLE}")
+            if isinstance(one, float) and abs(one) > _MOST_FLOAT:
+                raise ValueError(f"expected a number of at most {_MOST_FLOAT:.2e}")
+        return value
 
     def changed_by(self, given: Mapping[str, Any]) -> Self:
         """These settings with what is given in the place of theirs, however deep. Raises ValidationError."""

@@ -25,6 +25,13 @@ def found(path: Path, kind: str = RECIPE) -> Path:
     raise ValueError(f"{path}: {what}; irg {kind} list names those that come with irg")
 
 
+def comes_with_irg(path: Path, kind: str = RECIPE) -> bool:
+    """Whether a file says what one that comes with the package says, to the letter: it speaks of data that
+    its user has yet to make."""
+    text = found(path, kind).read_bytes()
+    return any(text == file.read_bytes() for file in shipped(kind).values())
+
+
 def named(name: str, kind: str = RECIPE) -> Path:
     """The file of a shipped one. Raises ValueError where there is none of this name."""
     known = shipped(kind)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 from PIL import Image
 from pydantic import ConfigDict, Field
 
-from irg.core.files import inside, read_json, write_atomically
+from irg.core.files import inside, read_json, refuse_link, write_atomically
 from irg.core.reading import read_image
 from irg.core.settings import BaseSettings, Seed, checked
 
@@ -202,15 +201,9 @@ class _SavedTrace(_Saved):
 
 def _open(folder: Path, name: str) -> Image.Image:
     """A picture of a trace. Raises ImageError for a broken one, OSError for a file that cannot be had, and
-    ValueError for one that lies elsewhere: whoever made the trace may have linked to what is not theirs.
-
-    The hub's cache keeps all files of a trace elsewhere, and links to each.
-    """
+    ValueError for one that lies elsewhere."""
     path = inside(folder, name)
-    homes = folder.resolve(), (folder / "trace.json").resolve().parent
-    real = Path(os.path.realpath(path))  # which stands links that lead to themselves
-    if not any(real.is_relative_to(home) for home in homes):
-        raise ValueError(f"{path} is a link that leads out of its folder: expected the picture itself")
+    refuse_link(path, folder, (folder / "trace.json").resolve().parent)
     return read_image(path.read_bytes(), str(path))
 
 

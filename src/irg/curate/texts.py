@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from irg.core.files import BadJson, inside, parse_json, read_text, table_rows
+from irg.core.files import BadJson, inside, parse_json, read_text, refuse_link, table_rows
 from irg.core.picture import Picture
 
 FIELDS = ("prompt", "Prompt", "prompt_en", "short_description", "long_description")
@@ -73,7 +73,9 @@ def read_pairs(path: Path, fields: Sequence[str], image: str) -> Iterator[tuple[
 
 def _picture_file(path: Path, number: int, name: str) -> bytes:
     try:
-        return inside(path.parent, name).read_bytes()
+        picture = inside(path.parent, name)
+        refuse_link(picture, path.parent, path.resolve().parent)
+        return picture.read_bytes()
     except OSError as missing:
         raise ValueError(f"{path}, row {number}: picture {name}: {missing.strerror}") from missing
 

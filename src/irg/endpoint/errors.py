@@ -16,6 +16,7 @@ class NoAnswer(StrEnum):
 
     INVALID = "answer does not fit the schema"
     CUT = "answer cut short"
+    LONG = "answer too long"
     REFUSED = "refused to answer"
     BAD_REQUEST = "request not accepted"
 

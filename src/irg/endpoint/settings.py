@@ -16,7 +16,10 @@ _OURS = {
 }
 """Fields of a request's body that are set here, budgets being reckoned by them."""
 
-_HOW = {"base_url", "key_env", "timeout", "stream", "structured", "limit_name", "send_seed", "ask_base64"}
+_HOW = {
+    *("base_url", "key_env", "timeout", "stream", "structured", "limit_name", "send_seed", "ask_base64"),
+    "most_bytes",
+}
 
 
 class Structured(StrEnum):
@@ -85,6 +88,8 @@ class EndpointSettings(_Settings):
     """Whether the images API has to be asked for image data in its answer (`response_format`)."""
     extra: dict[str, JsonValue] = Field(default_factory=dict)
     """Further fields of the request's body, as they are."""
+    most_bytes: int = Field(default=64 << 20, ge=1)
+    """Of an answer as it comes over the network, pictures included; a longer one is not read to its end."""
     image_tokens: int = Field(default=2000, ge=0)
     """The most tokens that the model counts for one image it is shown; budgets reserve by it."""
     prices: dict[str, Price] = Field(default_factory=dict)

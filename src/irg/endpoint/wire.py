@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -44,6 +44,7 @@ class Wire:
         # What the client would add from the environment by itself was not meant for this address.
         ambient = ("OpenAI-Organization", "OpenAI-Project", *_custom_headers())
         headers: dict[str, str | Omit] = {name: Omit() for name in ambient if name.lower() != "authorization"}
+        headers["Accept-Encoding"] = "identity"  # a few compressed bytes may stand for gigabytes
         if self._secret is not None:  # said here, or it would be taken from the environment as well
             headers["Authorization"] = f"Bearer {self._secret.reveal()}"
         self._keyless: dict[str, Any] = {} if self._secret else {"extra_headers": {"Authorization": Omit()}}
@@ -55,11 +56,19 @@ class Wire:
             max_retries=0,
             default_headers=cast("dict[str, str]", headers),
             # Where an address points to, nobody has said that prompts and pictures may go.
-            http_client=DefaultAsyncHttpxClient(follow_redirects=False),
+            http_client=DefaultAsyncHttpxClient(
+                follow_redirects=False, event_hooks={"response": [self._bound]}
+            ),
         )
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def _bound(self, response: Any) -> None:
+        """Have an answer end where it is longer than allowed. Raises AttemptError."""
+        if (coding := response.headers.get("content-encoding", "identity")) != "identity":
+            raise AttemptError(NoAnswer.MALFORMED, f"compressed ({coding}) without being asked", served=True)
+        response.stream = _bounded(response.stream, self._settings.most_bytes)
 
     async def chat(self, body: dict[str, Any]) -> Response:
         """One chat completion. Raises AttemptError."""
@@ -118,6 +127,8 @@ class Wire:
     def _named(self, error: Exception) -> AttemptError:
         import openai
 
+        if isinstance(error.__cause__, AttemptError):  # the client wraps what ends an answer
+            error = error.__cause__
         detail = self._redact(str(error))[:DETAIL]
         match error:
             case AttemptError():
@@ -159,6 +170,27 @@ class Wire:
         """What a server says without the key, and as text that can be stored: surrogates have no encoding."""
         text = text.encode(errors="replace").decode()
         return self._secret.redact(text) if self._secret else text
+
+
+def _bounded(stream: Any, most: int) -> Any:
+    """The stream of a response, of whatever library, which ends in an AttemptError after so many bytes."""
+
+    class Bounded(type(stream)):
+        def __init__(self) -> None:
+            """Another's is read, and closed."""
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            taken = 0
+            async for piece in stream:
+                taken += len(piece)
+                if taken > most:
+                    raise AttemptError(NoAnswer.LONG, f"more than {most:,} bytes (most_bytes)", served=True)
+                yield piece
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    return Bounded()
 
 
 def _as_png(encoded: str) -> bytes:

@@ -14,9 +14,11 @@ from irg.engine.sampling import TextSampling
 from irg.engine.saving import EXACT, Saving, Solver
 from irg.engine.steady import Desk
 from irg.engine.strand import Strand, copies, longest_beginning, new_strands
+from irg.engine.team import ALONE, Parallel, Team
 from irg.engine.text import Writing, closed, log_likelihood, write, write_on
 
 __all__ = [
+    "ALONE",
     "EXACT",
     "Branch",
     "Desk",
@@ -24,6 +26,7 @@ __all__ = [
     "Easel",
     "Guidance",
     "Line",
+    "Parallel",
     "Renorm",
     "Saving",
     "SeededDraws",
@@ -31,6 +34,7 @@ __all__ = [
     "SlotPool",
     "Solver",
     "Strand",
+    "Team",
     "TextSampling",
     "Writing",
     "append",

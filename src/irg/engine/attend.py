@@ -121,13 +121,16 @@ class PlacedAttend:
     def __call__(
         self, layer: int, understood: Projected | None, generated: Projected | None
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        streams = (understood, generated)
-        for place in self.places:
-            stream = streams[place.is_latent]
-            assert stream is not None
-            place.store(2 * layer, stream.key_TGK)
-            place.store(2 * layer + 1, stream.value_TGK)
+        self.store(layer, understood, generated)
         return self._attended(layer, understood, False), self._attended(layer, generated, True)
+
+    def store(self, layer: int, understood: Projected | None, generated: Projected | None) -> None:
+        """Write keys and values of a layer; those of a stream that is None are written by others, or are
+        none."""
+        for place in self.places:
+            if (stream := generated if place.is_latent else understood) is not None:
+                place.store(2 * layer, stream.key_TGK)
+                place.store(2 * layer + 1, stream.value_TGK)
 
     def _attended(self, layer: int, stream: Projected | None, is_latent: bool) -> torch.Tensor | None:
         """[T, A], or None of a stream that asks nothing."""

@@ -15,11 +15,12 @@ import torch
 
 from irg.core import Document, Grid, Kind, Role, Segment, SpecialTokens, pack
 from irg.core.values import check_number
-from irg.engine.attend import StrandAttend, parts_of
+from irg.engine.attend import parts_of
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.engine.replay import Replayed
 from irg.engine.saving import EXACT, Known, Saving, with_known
 from irg.engine.strand import Strand, to_draw_behind
+from irg.engine.team import ALONE, Team
 from irg.model import UnifiedModel
 
 MOST_POINTS = 1000
@@ -68,6 +69,10 @@ class Sketch:
     saving: Saving = EXACT
     known: Known = ()
     """What is saved by: nothing where nothing is saved."""
+    input_ND: torch.Tensor | None = None
+    """Where velocities are used again, what the model would have been given at the last step."""
+    change: float = 0.0
+    """By how much that has changed since the model was run."""
 
     def __post_init__(self) -> None:
         if len(self.latent_NV) != self.grid.num_tokens:
@@ -76,6 +81,13 @@ class Sketch:
     @property
     def is_done(self) -> bool:
         return self.index == len(self.schedule) - 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next step runs the model."""
+        if not self.saving.reuse:
+            return self.saving.evaluates(self.index)
+        return self.index in (0, len(self.schedule) - 2) or self.change >= self.saving.reuse
 
     @property
     def times(self) -> tuple[float, float]:
@@ -102,18 +114,25 @@ class Sketch:
 class Easel:
     """Takes sketches one step on. It remembers how passes were laid out, while the same rows come again."""
 
-    def __init__(self, model: UnifiedModel, special: SpecialTokens) -> None:
-        self.model, self.special = model, special
+    def __init__(self, model: UnifiedModel, special: SpecialTokens, team: Team = ALONE) -> None:
+        self.model, self.special, self.team = model, special, team
         self._passes: list[_Pass] = []
 
     def step(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
         """Every sketch one step on; the model is run for those that do not save it."""
-        run = [sketch for sketch in sketches if sketch.saving.evaluates(sketch.index)]
+        now = [self._watched(sketch) if sketch.saving.reuse else sketch for sketch in sketches]
+        run = [sketch for sketch in now if sketch.is_due]
         moved = iter(self._evaluated(run) if run else ())
-        return tuple(
-            _saved(sketch, next(moved)) if sketch.saving.evaluates(sketch.index) else _carried(sketch)
-            for sketch in sketches
-        )
+        return tuple(_saved(sketch, next(moved)) if sketch.is_due else _carried(sketch) for sketch in now)
+
+    def _watched(self, sketch: Sketch) -> Sketch:
+        """With by how much the model's input has changed since it was run."""
+        input_ND = self.model.latent_in(sketch.latent_NV.to(self.model.dtype))
+        input_ND = input_ND + _embedded_times(self.model, sketch.times[:1])
+        if (before_ND := sketch.input_ND) is None:
+            return replace(sketch, input_ND=input_ND)
+        change = (input_ND - before_ND).abs().mean() / before_ND.abs().mean()
+        return replace(sketch, input_ND=input_ND, change=sketch.change + change.item())
 
     def _evaluated(self, sketches: Sequence[Sketch]) -> tuple[Sketch, ...]:
         """Every sketch one exact step on."""
@@ -145,17 +164,17 @@ class Easel:
             # What was laid out for rows that are gone would hold on to their slots.
             alive = {id(strand) for strand, _ in rows}
             kept = [one for one in self._passes if {id(strand) for strand in one.strands} & alive]
-            found = _Pass(self.model, sketches, rows, self.special)
+            found = _Pass(self.model, sketches, rows, self.special, self.team)
             self._passes = [*kept[-1:], found]
         return found.velocities(sketches)
 
 
 def denoise(
-    model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens
+    model: UnifiedModel, sketches: Sequence[Sketch], special: SpecialTokens, team: Team = ALONE
 ) -> Iterator[tuple[Sketch, ...]]:
     """Draw all of them, yielding how far they have come after each step. Those that are done leave the
     batch."""
-    easel, now = Easel(model, special), list(sketches)
+    easel, now = Easel(model, special, team), list(sketches)
     while going := [row for row, sketch in enumerate(now) if not sketch.is_done]:
         for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
             now[row] = sketch
@@ -171,29 +190,51 @@ class _Pass:
         sketches: Sequence[Sketch],
         rows: Sequence[tuple[Strand, int]],
         special: SpecialTokens,
+        team: Team,
     ) -> None:
-        self.model = model
+        self.model, self.team = model, team
         self.strands = [strand for strand, _ in rows]
         self.numbers = [number for _, number in rows]
         self.grids = [sketches[number].grid for number in self.numbers]
-        documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in self.grids]
-        ready = to_draw_behind(self.strands, [document.num_tokens for document in documents])
+        self.row_sizes = [grid.num_tokens for grid in self.grids]
+        every = team.spans(self.row_sizes)
+        self.own = [row for row, (first, last) in enumerate(every) if first < last]
+        """The rows of which this process runs something."""
+        self.drawn = {self.numbers[row]: slice(*every[row]) for row in self.own}
+        """What of which sketches that is."""
+        self.sizes = [own.stop - own.start for own in self.drawn.values()]
+        self._steady = False
+        if self.own:
+            self._lay_out(sketches, special)
+
+    def _lay_out(self, sketches: Sequence[Sketch], special: SpecialTokens) -> None:
+        model, grids = self.model, [self.grids[row] for row in self.own]
+        documents = [Document((_noisy(grid, model.config.latent_values),)) for grid in grids]
+        strands = [self.strands[row] for row in self.own]
+        ready = to_draw_behind(strands, [document.num_tokens for document in documents])
         packed = pack(documents, special, [strand.position for strand in ready]).to(model.device)
-        self.attend = StrandAttend(ready, [parts_of(document.segments) for document in documents])
-        self.ropes = model.ropes(packed)
+        self.attend = self.team.attend(ready, [parts_of(document.segments) for document in documents])
         self.delimiters_UD = model.embed_understanding(packed)
-        self.sizes = [sketch.grid.num_tokens for sketch in sketches]
-        self.place_MD = model.latent_places(packed)[: sum(self.sizes)]
-        """Of the main rows, which come first."""
+        ours, theirs = model.ropes(packed)
+        self.ropes = ours, (_joined(self._of_own(theirs[0])), _joined(self._of_own(theirs[1])))
+        # An image is embedded once for all of its rows.
+        places = zip(self.own, self._of_own(model.latent_places(packed)), strict=True)
+        first = {self.numbers[row]: place_ND for row, place_ND in reversed(list(places))}
+        self.place_MD = _joined([first[number] for number in self.drawn])
         self._steady = ready[0].slot.slab.pool.compiled
         if self._steady:
             # Tensors that stay where they are. Each image has its time, and stands behind so many rows.
-            self._latent_MV = torch.zeros_like(_joined([sketch.latent_NV for sketch in sketches]))
-            self._time_B = torch.zeros(max(len(sketches), _LEAST_ROWS), device=model.device)
-            image_M = torch.arange(len(sketches)).repeat_interleave(torch.tensor(self.sizes))
+            self._latent_MV = torch.zeros_like(self._latents(sketches))
+            self._time_B = torch.zeros(max(len(self.sizes), _LEAST_ROWS), device=model.device)
+            image_M = torch.arange(len(self.sizes)).repeat_interleave(torch.tensor(self.sizes))
             self._image_M = image_M.to(model.device)
             self._replayed = Replayed(self._in_place, model.device)
             self._replayed.prepare()
+
+    def _of_own(self, values_M: torch.Tensor) -> list[torch.Tensor]:
+        """Of values of all latents of the rows of which something is run here: what is, by rows."""
+        rows = values_M.split([self.row_sizes[row] for row in self.own])
+        return [values_N[self.drawn[self.numbers[row]]] for row, values_N in zip(self.own, rows, strict=True)]
 
     def is_for(self, sketches: Sequence[Sketch], rows: Sequence[tuple[Strand, int]]) -> bool:
         return (
@@ -204,19 +245,26 @@ class _Pass:
                     rows, self.strands, self.numbers, self.grids, strict=True
                 )
             )
-            and self.attend.is_current
+            and (not self.own or self.attend.is_current)
         )
 
     def velocities(self, sketches: Sequence[Sketch]) -> tuple[torch.Tensor, ...]:
-        latent_MV = _joined([sketch.latent_NV for sketch in sketches])
+        own_MV = self._run(sketches) if self.own else sketches[0].latent_NV[:0]
+        return self.team.together(own_MV, self.row_sizes).split(self.row_sizes)
+
+    def _run(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+        """[M, V] of all that is run here."""
+        latent_MV, times = self._latents(sketches), [sketches[number].times[0] for number in self.drawn]
         if self._steady:
-            times = [sketch.times[0] for sketch in sketches]
             self._latent_MV.copy_(latent_MV)
             self._time_B[: len(times)].copy_(torch.tensor(times))
             velocity_MV = self._replayed().clone()
         else:
-            velocity_MV = self._velocity(latent_MV, self._times(sketches))
-        return velocity_MV.to(latent_MV.dtype).split([grid.num_tokens for grid in self.grids])
+            velocity_MV = self._velocity(latent_MV, self._embedded(times))
+        return velocity_MV.to(latent_MV.dtype)
+
+    def _latents(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+        return _joined([sketches[number].latent_NV[own] for number, own in self.drawn.items()])
 
     def _in_place(self) -> torch.Tensor:
         return self._velocity(self._latent_MV, self.model.timestep(self._time_B)[self._image_M])
@@ -224,21 +272,25 @@ class _Pass:
     def _velocity(self, latent_MV: torch.Tensor, time_MD: torch.Tensor) -> torch.Tensor:
         """[M, V] of all rows; a single embedded time is that of all of them."""
         embedded_MD = self.model.latents_at(latent_MV, time_MD, self.place_MD)
-        copies = embedded_MD.split(self.sizes)
-        streams = (self.delimiters_UD, _joined([copies[number] for number in self.numbers]))
+        copies = dict(zip(self.drawn, embedded_MD.split(self.sizes), strict=True))
+        streams = (self.delimiters_UD, _joined([copies[self.numbers[row]] for row in self.own]))
         return self.model.velocity_of(streams, self.ropes, self.attend)
 
-    def _times(self, sketches: Sequence[Sketch]) -> torch.Tensor:
+    def _embedded(self, times: Sequence[float]) -> torch.Tensor:
         """Each time that occurs is embedded once; [1, D] if there is only one."""
-        times = [sketch.times[0] for sketch in sketches]
         distinct = sorted(set(times))
-        rows = torch.tensor(distinct * _LEAST_ROWS, device=self.model.device)
-        time_BD = self.model.timestep(rows)[: len(distinct)]
+        time_BD = _embedded_times(self.model, distinct)
         if len(distinct) == 1:
             return time_BD
         return torch.cat(
             [time_BD[distinct.index(t)].expand(size, -1) for t, size in zip(times, self.sizes, strict=True)]
         )
+
+
+def _embedded_times(model: UnifiedModel, times: Sequence[float]) -> torch.Tensor:
+    """[B, D] of so many times."""
+    rows = torch.tensor(list(times) * _LEAST_ROWS, device=model.device)
+    return model.timestep(rows)[: len(times)]
 
 
 def _noisy(grid: Grid, num_values: int) -> Segment:
@@ -289,7 +341,8 @@ def _saved(before: Sketch, after: Sketch) -> Sketch:
     assert after.velocity_NV is not None
     known, (t, t_next) = with_known(before.known, before.times[0], after.velocity_NV), before.times
     velocity_NV = before.saving.velocity(known, before.times)
-    return replace(after, latent_NV=before.latent_NV - velocity_NV * (t - t_next), known=known)
+    latent_NV = before.latent_NV - velocity_NV * (t - t_next)
+    return replace(after, latent_NV=latent_NV, known=known, change=0.0)
 
 
 def _carried(sketch: Sketch) -> Sketch:

@@ -33,15 +33,26 @@ class Saving:
 
     The model is run at every `every`-th step, counted from the first; in between the velocity is carried on
     along the line through the last two that are known, or as it was while there is only one.
+
+    With `reuse` it is run when its input has changed by so much since it ran last, and at the last step;
+    until then the velocity stays as it was. That is TeaCache (arXiv 2411.19108), without the polynomial that
+    it fits to a model: the change is the sum over steps of how much embedded latents and times differ from
+    those of the step before, relative to them.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}  # it stands in settings as it is
 
     every: int = 1
     solver: Solver = Solver.EULER
+    reuse: float = 0.0
 
     def __post_init__(self) -> None:
         check_number("steps for each evaluation:", self.every, 1, MOST_EVERY, whole=True)
+        check_number("change up to which a velocity is used again:", self.reuse, 0)
+        if self.reuse and self.every > 1:
+            raise ValueError(
+                f"every {self.every} and reuse {self.reuse} both say when the model is run: expected one"
+            )
         object.__setattr__(self, "solver", chosen("solver", self.solver, Solver))
 
     @property
@@ -50,7 +61,7 @@ class Saving:
         return self == EXACT
 
     def evaluates(self, index: int) -> bool:
-        """Whether the model is run at this step, counted from 0."""
+        """Whether the model is run at this step, counted from 0, whatever has changed."""
         return index % self.every == 0
 
     def velocity(self, known: Known, times: tuple[float, float]) -> torch.Tensor:
@@ -58,7 +69,8 @@ class Saving:
         was evaluated."""
         begin, end = times
         (last_time, last_NV) = known[-1]
-        if len(known) < MOST_KNOWN or (last_time == begin and self.solver is Solver.EULER):
+        straight = self.solver is Solver.EULER if last_time == begin else self.reuse > 0
+        if len(known) < MOST_KNOWN or straight:
             return last_NV
         (before_time, before_NV) = known[-2]
         # The mean of a line over the step is its value in the middle.
@@ -75,5 +87,5 @@ def with_known(known: Known, time: float, velocity_NV: torch.Tensor) -> Known:
 
 
 def evaluated(saving: Saving, times: Sequence[float]) -> list[float]:
-    """The times of a schedule at which the model is run."""
+    """The times of a schedule at which the model is run; where a velocity is used again, all."""
     return [time for index, time in enumerate(times[:-1]) if saving.evaluates(index)]

@@ -59,7 +59,7 @@ class LoraSettings(BaseSettings):
     @field_validator("quantize")
     @classmethod
     def _adaptable(cls, kind: Quantize) -> Quantize:
-        if kind is Quantize.FP8:
+        if kind in (Quantize.FP8, Quantize.FP8_MATMUL):
             raise ValueError("adapters are trained over nf4 or int8 weights, not over fp8")
         return kind
 

@@ -4,7 +4,9 @@ Shape suffixes: B images, H and W pixels, C latent channels, h and w latent cell
 of a token.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +120,8 @@ def _build(config: AutoencoderConfig) -> "PatchAutoencoder | AutoencoderKL":
     if config.kind == "patch":
         fine, coarse = config.channels
         return PatchAutoencoder(fine, coarse, config.num_blocks, config.latent_channels)
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    with _unheard():
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     depth = len(config.channels)
     sizes: dict[str, Any] = {
@@ -129,3 +132,15 @@ def _build(config: AutoencoderConfig) -> "PatchAutoencoder | AutoencoderKL":
         "latent_channels": config.latent_channels,
     }
     return AutoencoderKL(**sizes, use_quant_conv=False, use_post_quant_conv=False)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """diffusers imports every library of few bits that there is, none of which an autoencoder needs, with
+    whatever these warn of."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from irg.model.decoder import Expert
+from irg.model.float8 import Float8Linear
 
 _PROJECTION = re.compile(r"decoder\.layers\.\d+\.\w+\.(query|key|value|output|gate|up|down)\.weight")
 
@@ -25,6 +26,8 @@ class Quantize(StrEnum):
     """8 bits, and a scale per output."""
     FP8 = "fp8"
     """Numbers of 8 bits, 4 of them for the exponent, and a scale per output."""
+    FP8_MATMUL = "fp8_matmul"
+    """The same, and products are computed in it (`irg.model.float8`)."""
 
 
 def quantize(model: nn.Module, kind: Quantize, device: torch.device | None = None) -> None:
@@ -111,4 +114,9 @@ def _to_fp8(layer: nn.Linear) -> nn.Linear:
     return layer
 
 
-_CONVERT = {Quantize.NF4: _to_nf4, Quantize.INT8: _to_int8, Quantize.FP8: _to_fp8}
+_CONVERT = {
+    Quantize.NF4: _to_nf4,
+    Quantize.INT8: _to_int8,
+    Quantize.FP8: _to_fp8,
+    Quantize.FP8_MATMUL: Float8Linear,
+}

@@ -92,6 +92,7 @@ def think(parts: Parts, states: Sequence[State], lines: Sequence[Line] | None = 
             if fresh := shown[row].more(line.ids, line.finished):
                 yield row, ThoughtDelta(line.turn, fresh)
     assert writing is not None and writing.strands is not None
+    parts.team.agree("thoughts", [line.ids for line in writing.lines])
     thoughts = read_lines(parts, states, writing.lines, writing.strands)
     seconds = time.perf_counter() - started
     for row, (_, done) in enumerate(thoughts):
@@ -140,7 +141,7 @@ def draw_sketches(parts: Parts, states: Sequence[State], blank: Sequence[Sketch]
     """Draw the images of these sketches, an image per episode, all in as many steps. The time since `started`
     is on the account of drawing."""
     sketches, total = tuple(blank), len(blank[0].schedule) - 1
-    for sketches in denoise(parts.model, blank, parts.special):
+    for sketches in denoise(parts.model, blank, parts.special, parts.team):
         index = sketches[0].index
         wanted = [
             row

@@ -9,9 +9,11 @@ import torch
 
 from irg import __version__
 from irg.core.values import chosen
+from irg.engine import ALONE, Parallel, Team
 from irg.model.checkpoint import EMBEDDED, CheckpointFolder
 from irg.model.compiling import check_compiler
 from irg.model.device import usual_device, usual_dtype
+from irg.model.float8 import check_float8
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload, check_offload, offload
 from irg.pipeline.pipeline import Pipeline
@@ -74,10 +76,12 @@ class NamedCheckpoint:
             "torch": torch.__version__,
         }
 
-    def load(self) -> Pipeline:
+    def load(self, team: Team = ALONE) -> Pipeline:
         tokenizer, settings = self.tokenizer, self.settings
         check_offload(self.offload, self.quantize)
-        self._check_compiled()
+        if self.quantize is Quantize.FP8_MATMUL:
+            check_float8(self.torch_device, self.torch_dtype)
+        self._check_compiled(team)
         place = self.torch_device if self.offload is Offload.NONE else torch.device("cpu")
         model = self.folder.load_model(place, self.torch_dtype, self.quantize)
         autoencoder = self.folder.load_autoencoder(place, self.torch_dtype)
@@ -85,14 +89,17 @@ class NamedCheckpoint:
             offload(model, autoencoder, self.offload, self.torch_device)
         if self.offload is not Offload.EXPERTS:  # those wait as they are
             model.join()
-        return Pipeline(model, autoencoder, tokenizer, settings, self.identity, self.compiled)
+        pipeline = Pipeline(model, autoencoder, tokenizer, settings, self.identity, self.compiled)
+        return pipeline.drawing_with(team)
 
-    def _check_compiled(self) -> None:
+    def _check_compiled(self, team: Team) -> None:
         """Raise ValueError, before weights are loaded, where nothing can be compiled."""
         if not self.compiled:
             return
         if self.offload is not Offload.NONE or self.quantize is not Quantize.NONE:
             raise ValueError("compiled steps: expected weights neither in few bits nor offloaded")
+        if team.parallel is Parallel.SEQUENCE:
+            raise ValueError("compiled steps: expected processes that share out no latents of a picture")
         check_compiler(self.torch_device)
 
 

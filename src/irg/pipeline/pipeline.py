@@ -1,5 +1,6 @@
 """The pipeline: prompt -> thought -> image -> reflection -> better image, streamed as events."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,17 @@ from irg.core.events import Done, Event, ThoughtDelta, ThoughtDone, trace_of
 from irg.core.reading import ImageSource, read_image
 from irg.core.trace import Trace
 from irg.core.values import check_number, seed_of
-from irg.engine import Draws, SeededDraws, SlotPool, Strand, TextSampling, append, copies, new_strands
+from irg.engine import (
+    Draws,
+    SeededDraws,
+    SlotPool,
+    Strand,
+    Team,
+    TextSampling,
+    append,
+    copies,
+    new_strands,
+)
 from irg.engine.pool import GROWTH
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.answer import Answered, Shown, pictures_of
@@ -50,7 +61,8 @@ class Pipeline:
     """A loaded model, ready to generate, to answer questions about images and to edit them.
 
     One prompt or many: a batch runs in step, and each of its episodes gets what it would get alone with its
-    seed, up to the rounding of batched arithmetic.
+    seed, up to the rounding of batched arithmetic. The processes of a `team` are asked for the same things in
+    the same order, and all come to the same.
     """
 
     def __init__(
@@ -69,6 +81,12 @@ class Pipeline:
             model.compile_experts()
         self.parts = Parts(model, autoencoder, tokenizer, settings or Settings(), SlotPool(model, compiled))
         self.identity = identity or {}
+
+    def drawing_with(self, team: Team) -> "Pipeline":
+        """The same, in one of the processes that draw together."""
+        member = copy.copy(self)
+        member.parts = replace(self.parts, team=team)
+        return member
 
     @property
     def settings(self) -> Settings:
@@ -358,6 +376,8 @@ class Pipeline:
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
         """Stream the answers to several questions in step, each about images of its own: pairs of the
         question's place and its event. See `ask`."""
+        if not questions:
+            raise ValueError("no questions: expected at least one")
         seeds = list(range(len(questions))) if seeds is None else list(map(seed_of, seeds))
         _check_number(questions, seeds, "seeds", "questions")
         ids = [self._prompt_ids(question) for _, question in questions]

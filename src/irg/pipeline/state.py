@@ -7,7 +7,7 @@ from PIL import Image
 
 from irg.core import SpecialTokens
 from irg.core.trace import Trace, Turn
-from irg.engine import Draws, SlotPool, Strand
+from irg.engine import ALONE, Draws, SlotPool, Strand, Team
 from irg.model import Autoencoder, UnifiedModel
 from irg.pipeline.settings import Plan, Settings
 from irg.prep import Tokenizer
@@ -22,6 +22,8 @@ class Parts:
     tokenizer: Tokenizer
     settings: Settings
     pool: SlotPool
+    team: Team = ALONE
+    """The processes that draw together."""
 
     @property
     def special(self) -> SpecialTokens:

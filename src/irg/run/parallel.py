@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -91,8 +92,9 @@ class Layout:
 
 
 @contextmanager
-def joined(device: str | None) -> Iterator[Layout]:
-    """Join torchrun's processes, if there are any, for the length of the block."""
+def joined(device: str | None, patience: timedelta | None = None) -> Iterator[Layout]:
+    """Join torchrun's processes, if there are any, for the length of the block. `patience` is how long one
+    may wait for the others (None: torch's usual time)."""
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
     place = usual_device(device)
@@ -102,7 +104,8 @@ def joined(device: str | None) -> Iterator[Layout]:
     ours = world > 1 and not dist.is_initialized()
     if ours:
         # Checkpoints are written by gloo beside the training that nccl serves.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=patience)
     try:
         yield Layout(rank, world, place)
     finally:

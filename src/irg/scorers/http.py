@@ -1,6 +1,7 @@
 """A scorer as a process of its own: JSON over HTTP, for parts whose packages ours cannot share.
 
-The server answers one question at a time. What goes wrong is told with its reason, and the process lives on.
+The server answers one question at a time, unless it is told that its answers may be asked for at once. What
+goes wrong is told with its reason, and the process lives on.
 """
 
 import json
@@ -8,7 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -34,13 +35,17 @@ class ScorerGone(ScorerFailed):
 
 
 def scorer_server(
-    about: Mapping[str, Any], answers: Mapping[str, Answer], port: int, host: str = "127.0.0.1"
+    about: Mapping[str, Any],
+    answers: Mapping[str, Answer],
+    port: int,
+    host: str = "127.0.0.1",
+    at_once: bool = False,
 ) -> ThreadingHTTPServer:
     """A server that says `about` at /, and answers what is posted to each path. Port 0 takes a free one.
 
     Raises ValueError for a port that cannot be had.
     """
-    turn = threading.Lock()
+    turn = nullcontext() if at_once else threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -7,4 +7,7 @@ worker      one such process, a model on a device; it speaks `protocol`
 scheduler   its loop: texts are written while pictures are drawn, each in batches
 course      an episode as a program that says what it needs next
 gate        what every request passes before: `callers`, their `tokens`, bounds, `journal`, `metrics`
+limits      what a request may ask for; remote, how pictures elsewhere are had
+page        the page's files, which are in `static`
+front       all of it put together, on this machine; replicas, on a Ray cluster
 """

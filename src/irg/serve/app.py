@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,8 +19,10 @@ from irg.serve import chat, images, responses
 from irg.serve.asking import Asked, Asker, Fetch
 from irg.serve.fields import ChatBody, EditBody, GenerationBody, ResponsesBody, understood
 from irg.serve.journal import request_id
+from irg.serve.limits import GivenPixels, RequestLimits
+from irg.serve.metrics import Metrics, Timed
 from irg.serve.refusals import Refused, invalid, not_found
-from irg.serve.service import Listening, Service
+from irg.serve.service import Service
 from irg.serve.shelf import Shelf
 from irg.serve.streams import Json, Streamed, Writer, answered, refusal
 from irg.serve.tokens import Caller
@@ -37,6 +38,7 @@ class ServeSettings:
     """Seconds of silence in a stream before a comment is sent."""
     fetch: Fetch | None = None
     """How pictures at addresses are had; None refuses them."""
+    limits: RequestLimits = field(default_factory=RequestLimits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +48,18 @@ class Site:
     service: Service
     settings: ServeSettings
     shelf: Shelf = field(default_factory=Shelf)
+    metrics: Metrics = field(default_factory=Metrics)
     created: int = field(default_factory=lambda: int(time.time()))
 
     @property
     def model(self) -> str:
         return self.settings.model or self.service.checkpoints[0].name or EMBEDDED
 
-    @cached_property
+    @property
     def asker(self) -> Asker:
-        return Asker(self.service.checkpoints[0], self.settings.fetch)
+        """For one request."""
+        given = GivenPixels(self.settings.limits.given_pixels)
+        return Asker(self.service.checkpoints[0], self.settings.fetch, given)
 
     def check_model(self, name: str | None) -> None:
         """Raise Refused for the name of a model that is not here."""
@@ -62,18 +67,26 @@ class Site:
             words = f"there is no model {name!r} here: this server has {self.model!r}"
             raise not_found(words, "model_not_found", "model")
 
+    def check(self, request: Request, asked: Asked, count: int = 1) -> None:
+        """Raise Refused for what is beyond the limits of the server, or of who asks for it so many times."""
+        self.settings.limits.check(asked.plan, caller_of(request), count)
+
+    async def ask(self, asked: Asked) -> Timed:
+        """What is told of a request to the engine, which it begins."""
+        return Timed(await self.service.ask(asked.wanted), self.metrics)
+
     async def stream(self, asked: Asked, writer: Writer) -> Response:
         """The answer to what was asked, in the writer's form, while it grows."""
-        return Streamed(await self.service.ask(asked.wanted), writer, self.settings.keep_alive)
+        return Streamed(await self.ask(asked), writer, self.settings.keep_alive)
 
     async def answer(
         self, request: Request, works: Sequence[tuple[Asked, Writer]], whole: Callable[[], dict[str, Any]]
     ) -> Response:
         """The whole answer to what was asked, each in its writer's form."""
-        begun: list[tuple[Listening, Writer]] = []
+        begun: list[tuple[Timed, Writer]] = []
         try:
             for asked, writer in works:
-                begun.append((await self.service.ask(asked.wanted), writer))
+                begun.append((await self.ask(asked), writer))
             return await answered(request, begun, whole)
         finally:
             for telling, _ in begun:
@@ -92,7 +105,9 @@ def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI
             await service.stop()
 
     site = Site(service, settings or ServeSettings())
-    app = FastAPI(title="irg", version=__version__, lifespan=lifespan, description=__doc__ or "")
+    # Its own pages about the schema would run scripts from elsewhere beside our page, which holds a token.
+    app = FastAPI(title="irg", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.description = __doc__ or ""
     app.state.site = site
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _misunderstood)
@@ -105,11 +120,14 @@ def make_app(service: Service, settings: ServeSettings | None = None) -> FastAPI
     return app
 
 
+def caller_of(request: Request) -> Caller:
+    """Who asks, as the gate found."""
+    return request.scope.get("state", {}).get("caller") or Caller()
+
+
 def owner_of(request: Request) -> str:
-    """Who asks: whose token it is, as the gate found; without tokens the address that it comes from."""
-    caller = request.scope.get("state", {}).get("caller")
-    name = caller.name if isinstance(caller, Caller) else None
-    return name or (request.client.host if request.client else "")
+    """Whose a request is: by its token; without tokens by the address that it comes from."""
+    return caller_of(request).name or (request.client.host if request.client else "")
 
 
 def _add_state(app: FastAPI, site: Site) -> None:
@@ -146,6 +164,7 @@ def _add_responses(app: FastAPI, site: Site) -> None:
         site.check_model(body.model)
         owner = owner_of(request)
         asked = await asyncio.to_thread(responses.asked, site.asker, site.shelf, body, owner)
+        site.check(request, asked)
         writer = responses.ResponseWriter(body, site.model, asked, site.shelf, owner)
         if body.stream:
             return await site.stream(asked, writer)
@@ -158,6 +177,7 @@ def _add_chat(app: FastAPI, site: Site) -> None:
         """Thoughts as reasoning and pictures as images of a message, whole or as a stream of pieces."""
         site.check_model(body.model)
         asked = await asyncio.to_thread(chat.asked, site.asker, body, owner_of(request))
+        site.check(request, asked)
         writer = chat.ChatWriter(body, site.model, asked)
         if body.stream:
             return await site.stream(asked, writer)
@@ -180,6 +200,7 @@ def _add_images(app: FastAPI, site: Site) -> None:
     async def drawn(body: GenerationBody | EditBody, sources: list[bytes], request: Request) -> Response:
         site.check_model(body.model)
         asked = await asyncio.to_thread(images.asked, site.asker, body, sources, owner_of(request))
+        site.check(request, asked[0], len(asked))
         writers = [images.PictureWriter(body, one) for one in asked]
         if body.stream:
             return await site.stream(asked[0], writers[0])

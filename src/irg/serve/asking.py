@@ -4,13 +4,13 @@ Everything that can be found wrong without the model is found here, before an an
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
 from PIL import Image
 
-from irg.core.reading import ImageError, from_base64, read_image
+from irg.core.reading import ImageError, from_base64, image_size, read_image
 from irg.core.segment import DELIMITERS
 from irg.pipeline import Plan, Settings, TurnPlan
 from irg.pipeline.load import NamedCheckpoint
@@ -24,6 +24,7 @@ from irg.serve.fields import (
     TextFields,
     TextPart,
 )
+from irg.serve.limits import GivenPixels
 from irg.serve.memory import Sizes
 from irg.serve.refusals import invalid
 from irg.serve.service import EngineRequest
@@ -78,6 +79,8 @@ class Asker:
     checkpoint: NamedCheckpoint
     fetch: Fetch | None = None
     """None refuses addresses of pictures."""
+    given: GivenPixels = field(default_factory=GivenPixels)
+    """What the pictures of one request, for which this is made, may come to."""
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -106,6 +109,7 @@ class Asker:
             self.sizes.room(plan, count),
             _previews(plan, manner.partial_images),
             manner.stops_at_thought,
+            manner.drawing.stop_when_right,
         )
         return self._asked(episode, manner, owner, keeps, count, is_edit=bool(pictures), notes=notes)
 
@@ -128,6 +132,7 @@ class Asker:
             self.sizes.room(plan, count, is_resumed=True),
             _previews(plan, manner.partial_images),
             manner.stops_at_thought,
+            manner.drawing.stop_when_right,
         )
         return self._asked(episode, manner, owner, keeps, count, is_edit=True)
 
@@ -146,14 +151,9 @@ class Asker:
     def picture(self, source: str | bytes, param: str) -> Image.Image:
         """A picture from an address that holds it (data:), from base64, or from the bytes of a file."""
         try:
-            if isinstance(source, bytes):
-                return read_image(source, param)
-            if not source.startswith("data:"):
-                return read_image(self._fetched(source), "the picture")
-            head, comma, data = source.partition(",")
-            if not comma or not head.endswith(";base64"):
-                raise ImageError("expected data:image/...;base64,...")
-            return read_image(from_base64(data, "the picture"), "the picture")
+            data = source if isinstance(source, bytes) else self._data(source)
+            self.given.take(*image_size(data, "the picture"))
+            return read_image(data, "the picture")
         except ValueError as unusable:
             raise invalid(str(unusable), param, "invalid_image") from unusable
 
@@ -169,6 +169,15 @@ class Asker:
                     yield self.picture(part.image_url, f"{param}.content.{number}.image_url")
                 case ImageUrlPart():
                     yield self.picture(part.image_url.url, f"{param}.content.{number}.image_url.url")
+
+    def _data(self, address: str) -> bytes:
+        """The bytes that an address holds or leads to. Raises ValueError."""
+        if not address.startswith("data:"):
+            return self._fetched(address)
+        head, comma, data = address.partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise ImageError("expected data:image/...;base64,...")
+        return from_base64(data, "the picture")
 
     def _fetched(self, address: str) -> bytes:
         if self.fetch is None:

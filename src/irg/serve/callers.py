@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from irg.serve.page import PATHS
 from irg.serve.refusals import Refused
 from irg.serve.tokens import Caller, TokenBook
 
-OPEN = frozenset({"/", "/page.js", "/page.css", "/health", "/ready"})
+OPEN = frozenset({*PATHS, "/health", "/ready"})
 """All that is answered without a token, where tokens are asked for; whatever has another path is not."""
 _OPEN_METHODS = frozenset({"GET", "HEAD"})
 _MINUTE = 60.0
@@ -39,7 +40,8 @@ class Callers:
     to a name that merely resolves to it.
     """
 
-    book: TokenBook
+    book: TokenBook | None
+    """None asks for none."""
     is_local: bool
     """Whether the server listens at a loopback address."""
     clock: Callable[[], float] = time.monotonic
@@ -51,10 +53,10 @@ class Callers:
         if path in OPEN and method in _OPEN_METHODS:
             return Caller()
         try:
-            is_needed = self.book.is_needed
+            is_needed = self.book is not None and self.book.is_needed
         except (OSError, ValueError) as broken:
             raise Refused(503, "tokens_unreadable", "the server cannot read its tokens") from broken
-        if not is_needed:
+        if self.book is None or not is_needed:
             self._check_origin(headers)
             return Caller()
         token = _bearer(headers)

@@ -15,6 +15,7 @@ from irg.core import Kind, Role, Segment
 from irg.core.trace import Trace
 from irg.engine import SeededDraws, new_strands
 from irg.pipeline import Plan, TurnPlan
+from irg.pipeline.plans.texts import says_right
 from irg.pipeline.state import Drawn, Parts, State
 
 
@@ -127,6 +128,8 @@ class Episode:
     """The steps of each turn after which its picture is shown as it looks from there."""
     stops_at_thought: bool = False
     """The last turn is left at its thought, for a person to change before it is drawn."""
+    stops_when_right: bool = False
+    """A reflection that finds nothing wrong ends the episode: the picture that it looked at stands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +198,9 @@ def _turns(
     turns, start = wanted.plan.turns, wanted.start
     is_undrawn = isinstance(start, Resumption) and start.is_undrawn
     words = start.words if isinstance(start, Resumption) else None
+    world = parts.settings.world
     for number, turn_plan in enumerate(turns):
+        has_looked = False
         if not is_undrawn:
             if state.drawn.image is not None:
                 state = yield ShowNeed(state, state.drawn.image, turn_plan.clean, turn_plan.view)
@@ -206,13 +211,18 @@ def _turns(
             state = replace(state, drawn=Drawn(thought=words))
         elif turn_plan.think and not is_undrawn:
             state = yield ThinkNeed(state)
-        if not (wanted.stops_at_thought and number == len(turns) - 1):
+            has_looked = any(mark.drawn.image is not None for mark in marks)
+        is_left = wanted.stops_at_thought and number == len(turns) - 1
+        is_right = wanted.stops_when_right and has_looked and says_right(state.drawn.thought or "", world)
+        if not is_left and not is_right:
             previews = wanted.previews[number] if wanted.previews else frozenset()
             state = yield DrawNeed(state, turn_plan, previews)
         is_undrawn, words = False, None
         generator = draws.generator.get_state()
         own, num = replace(wanted.plan, turns=(turn_plan,)), len(state.main.history)
         marks += (Milestone(own, num, state.num_before, state.turn, state.drawn, generator),)
+        if is_right:
+            break
     return History(state.main.history, marks)
 
 

@@ -60,6 +60,9 @@ class DrawingFields(BaseSettings):
     steps: int | None = Field(None, ge=1, lt=MOST_POINTS, description="Steps of each picture.")
     seed: Seed | None = None
     thinking: bool | None = Field(None, description="Whether a thought is written before each picture.")
+    stop_when_right: bool = Field(
+        False, description="End with a reflection that finds nothing wrong: the picture before it stands."
+    )
     deterministic: bool = Field(
         False, description="Share no pass with other requests: the same bytes as `irg generate` makes."
     )

@@ -33,7 +33,7 @@ _SAFE = (
 
 
 @dataclass(frozen=True)
-class Bounds:
+class RequestBounds:
     """What is taken of any request."""
 
     body_bytes: int = 64 << 20
@@ -50,7 +50,7 @@ class Gate:
     app: App
     callers: Callers
     metrics: Metrics
-    bounds: Bounds = Bounds()
+    bounds: RequestBounds = RequestBounds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # there are none
@@ -121,7 +121,7 @@ class _Passing:
     scope: Scope
     reading: Receive
     sending: Send
-    bounds: Bounds
+    bounds: RequestBounds
     status: int | None = None
     reason: str | None = None
     bytes_in: int = 0

@@ -3,7 +3,6 @@
 Where previews are asked for, the pictures of the turns before it are the first of them.
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 
 from irg.core.events import ThoughtDone
+from irg.core.files import parse_json
 from irg.serve.asking import Asked, Asker, Contents, Manner, previews
 from irg.serve.course import Episode
 from irg.serve.fields import EditBody, GenerationBody, understood
@@ -74,7 +74,7 @@ def _put(content: dict[str, Any], name: str, value: str) -> None:
         content[outer][inner[:-1]] = value
     elif name == "guidance":
         try:
-            content[name] = json.loads(value)
+            content[name] = parse_json(value, name)
         except ValueError as wrong:
             raise invalid(f"guidance {value[:80]!r}: expected JSON", name) from wrong
     else:

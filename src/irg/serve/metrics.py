@@ -3,10 +3,15 @@
 A registry of its own for each server: two in one process do not share numbers.
 """
 
+import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from irg.core.events import ThoughtDelta
+from irg.serve.protocol import PictureDone, Said
+from irg.serve.service import Listening
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _WAITS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 180)
@@ -46,3 +51,26 @@ class Metrics:
     def page(self) -> bytes:
         """All metrics, as Prometheus reads them."""
         return generate_latest(self.registry)
+
+
+class Timed:
+    """What is told of a request, as it is told; when its first words and its first picture came is noted."""
+
+    def __init__(self, told: Listening, metrics: Metrics) -> None:
+        self._told, self._began = told, time.perf_counter()
+        self._awaited: dict[type, Histogram] = {
+            ThoughtDelta: metrics.first_token,
+            PictureDone: metrics.first_picture,
+        }
+
+    def __aiter__(self) -> "Timed":
+        return self
+
+    async def __anext__(self) -> Said:
+        said = await anext(self._told)
+        if (first := self._awaited.pop(type(said), None)) is not None:
+            first.observe(time.perf_counter() - self._began)
+        return said
+
+    async def aclose(self) -> None:
+        await self._told.aclose()

@@ -45,6 +45,13 @@ class ModelLoaded:
 
 
 @dataclass(frozen=True)
+class NotLoaded:
+    """From the model's process, before it ends: why there is no model in it."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class Pulse:
     """From the model's process, after a step: how it stands."""
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from irg.serve.refusals import Refused
+from irg.core.reading import ImageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -53,7 +53,7 @@ class RemotePictures:
     resolve: Callable[[str, int], list[str]] = resolved
 
     def fetch(self, url: str) -> bytes:
-        """What lies at an address. Raises Refused, without a word on what the server's network is like."""
+        """What lies at an address. Raises ImageError, without a word on what the server's network is like."""
         with _Deadline(self.seconds) as deadline:
             for _ in range(self.redirects + 1):
                 found = self._visit(url, deadline)
@@ -77,6 +77,8 @@ class RemotePictures:
                     if answer.status != 200:
                         raise _refused(url, f"it answers with status {answer.status}")
                     return self._read(url, answer, deadline)
+        except ImageError:
+            raise
         except (OSError, ValueError, http.client.HTTPException) as broken:
             told = f"it took more than {self.seconds:g} s" if deadline.is_over else "it gives no answer"
             raise _refused(url, told) from broken
@@ -160,5 +162,5 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
-def _refused(url: str, why: str) -> Refused:
-    return Refused(400, "remote_image", f"the picture at {url[:200]!r} cannot be had: {why}")
+def _refused(url: str, why: str) -> ImageError:
+    return ImageError(f"the picture at {url[:200]!r} cannot be had: {why}")

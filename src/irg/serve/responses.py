@@ -200,11 +200,11 @@ class ResponseWriter:
         }
 
     def _keep(self, course: bytes) -> None:
-        turns = len(pickle.loads(course).marks)
-        drawn = [item["id"] for item in self.items if item["type"] == "image_generation_call"]
-        # A turn that was left at its thought has no picture; a course that was gone on from has older ones.
-        first = turns - len(drawn) - (self.body.stop_at == "thought")
-        places = {name: first + number for number, name in enumerate(drawn)}
+        names = [item["id"] for item in self.items if item["type"] == "image_generation_call"]
+        marks = pickle.loads(course).marks
+        drawn = [place for place, mark in enumerate(marks) if mark.drawn.image is not None]
+        # One that was gone on from has older pictures, of other answers.
+        places = dict(zip(reversed(names), reversed(drawn), strict=False))
         self.shelf.put(self.owner, self.name, StoredAnswer(course, places))
 
     def _thought(self, done: ThoughtDone) -> Iterator[bytes]:

@@ -18,6 +18,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 from uuid import uuid4
 
+import torch
+
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.course import Episode, WordsWanted
 from irg.serve.journal import request_id, tell
@@ -28,6 +30,7 @@ from irg.serve.protocol import (
     FaultKind,
     Leave,
     ModelLoaded,
+    NotLoaded,
     Pulse,
     Said,
     Submit,
@@ -113,12 +116,18 @@ class Listening:
             self._host.send(Cancel(self.ticket))
 
 
+def on_devices(checkpoint: NamedCheckpoint) -> tuple[NamedCheckpoint, ...]:
+    """The checkpoint on each GPU that there is; as it is where it names a device, or where there is none."""
+    count = torch.cuda.device_count() if checkpoint.device is None else 0
+    return tuple(replace(checkpoint, device=f"cuda:{number}") for number in range(count)) or (checkpoint,)
+
+
 class Service:
     """Takes requests, and gives what is told of them. `start` it in the event loop that asks."""
 
     def __init__(self, checkpoints: Sequence[NamedCheckpoint], capacity: Capacity | None = None) -> None:
-        """A process for each of the checkpoints: the same one, on a device each."""
-        self.checkpoints = tuple(checkpoints)
+        """A process for each of the checkpoints, or for each GPU where no device is named."""
+        self.checkpoints = tuple(one for checkpoint in checkpoints for one in on_devices(checkpoint))
         self.capacity = capacity or Capacity()
         self.hosts: list[_Host | None] = [None] * len(self.checkpoints)
         self.watchers: list[Callable[[Pulse], None]] = []
@@ -131,8 +140,13 @@ class Service:
         self._is_open = False
 
     @property
+    def num_ready(self) -> int:
+        """Models that are loaded."""
+        return sum(host is not None and host.loaded is not None for host in self.hosts)
+
+    @property
     def is_ready(self) -> bool:
-        return any(host is not None and host.loaded for host in self.hosts)
+        return self.num_ready > 0
 
     @property
     def num_requests(self) -> int:
@@ -164,7 +178,8 @@ class Service:
             try:
                 await asyncio.wait_for(self._changed.wait(), end - time.monotonic())
             except TimeoutError:
-                raise later(503, "not_ready", "the model is being loaded", 5) from None
+                words = "the model cannot be loaded" if any(self._failures) else "the model is being loaded"
+                raise later(503, "not_ready", words, 5) from None
 
     async def stop(self) -> None:
         """End all processes. Requests that are still there are told."""
@@ -243,6 +258,8 @@ class Service:
                 host.loaded = message
                 self._failures[self.hosts.index(host)] = 0
                 self._changed.set()
+            case NotLoaded(words=words):
+                tell("not_loaded", {"reason": words}, ERROR)
             case Pulse():
                 host.pulse = message
                 for watcher in self.watchers:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from irg.serve.metrics import Timed
 from irg.serve.protocol import Said
 from irg.serve.refusals import Refused
-from irg.serve.service import Listening
 
 Result = TypeVar("Result")
 
@@ -73,7 +73,7 @@ async def unless_left(request: Request, work: Coroutine[Any, Any, Result]) -> Re
 
 
 async def answered(
-    request: Request, works: Sequence[tuple[Listening, Writer]], whole: Callable[[], dict[str, Any]]
+    request: Request, works: Sequence[tuple[Timed, Writer]], whole: Callable[[], dict[str, Any]]
 ) -> Response:
     """The whole answer, once all of the works are done."""
 
@@ -90,7 +90,7 @@ async def answered(
     return Response(status_code=499) if content is None else Json(content)
 
 
-async def _written(telling: Listening, writer: Writer) -> None:
+async def _written(telling: Timed, writer: Writer) -> None:
     async with aclosing(telling):
         async for said in telling:
             for _ in writer.take(said):
@@ -102,7 +102,7 @@ class Streamed(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, told: Listening, writer: Writer, keep_alive: float) -> None:
+    def __init__(self, told: Timed, writer: Writer, keep_alive: float) -> None:
         super().__init__(headers={"cache-control": "no-cache", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self.told, self.writer, self.keep_alive = told, writer, keep_alive
@@ -135,7 +135,7 @@ class Streamed(Response):
         await send(_body(b"", more=False))
 
 
-async def _with_pauses(told: Listening, seconds: float) -> AsyncIterator[Said | None]:
+async def _with_pauses(told: Timed, seconds: float) -> AsyncIterator[Said | None]:
     """What is told, and None whenever nothing was for so long."""
     coming: asyncio.Future | None = None
     try:

@@ -20,6 +20,7 @@ from irg.serve.protocol import (
     FaultKind,
     Leave,
     ModelLoaded,
+    NotLoaded,
     PictureDone,
     PictureProgress,
     Pulse,
@@ -37,7 +38,11 @@ PULSE = 0.25
 def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int, budget: int | None) -> None:
     """Load a model and serve it. Ends when the server does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which says what follows
-    pipeline = checkpoint.load()
+    try:
+        pipeline = checkpoint.load()
+    except Exception as error:
+        send(connection, NotLoaded(f"{type(error).__name__}: {error}"))
+        raise SystemExit(1) from None
     given = budget_of(checkpoint.torch_device) if budget is None else budget
     engine = Engine(pipeline.parts, given, most_running, lambda message: send(connection, message))
     try:

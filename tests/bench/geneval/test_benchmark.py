@@ -28,7 +28,6 @@ def test_what_the_judge_cannot_be_is_told_before_anything_is_loaded(tmp_path: Pa
     for settings, expected in (
         ({"detectr": "x"}, "this judge knows detector, clip, device"),
         ({"detector": "no such model"}, "no such model is neither a folder"),
-        ({"official": str(tmp_path)}, "evaluate_images.py is not there"),
     ):
         options = JudgeOptions(tmp_path, tmp_path, settings)
         with pytest.raises(ValueError, match=expected), GENEVAL.judge(options):

@@ -2,15 +2,15 @@
 it, which calls a picture right if it is red.
 """
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from irg.bench.geneval.benchmark import GENEVAL
 from irg.bench.geneval.evidence import VERDICT, verdict_of
-from irg.bench.geneval.official import official_judge
 from irg.bench.pictures import ShownPicture
-from irg.bench.protocol import JudgeOptions, Shown, Status
+from irg.bench.protocol import Shown, Status
+from tests.bench.checkout import heard, judge, write_script
 from tests.bench.geneval.samples import PROMPTS, items
 from tests.bench.small import BLUE, RED
 
@@ -47,51 +47,26 @@ with open(args.outfile, "w") as file:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / "evaluate_images.py").write_text(SCRIPT)
     (tmp_path / "detector.pth").write_bytes(b"weights")
-    return tmp_path
-
-
-def options(checkout: Path, **more: str) -> JudgeOptions:
-    return JudgeOptions(checkout, checkout, {"official": str(checkout), "python": sys.executable, **more})
+    return write_script(tmp_path, GENEVAL, SCRIPT)
 
 
 def test_the_script_judges_and_its_results_become_rows(checkout: Path) -> None:
-    judge = official_judge(options(checkout))
     some = items(checkout)
     shown = [Shown(item, 1, {0: ShownPicture(RED), 1: ShownPicture(BLUE)}) for item in reversed(some[:2])]
-    heard = {one.item.id: {row.picture: row for row in rows} for one, rows in judge.hear(shown)}
-    assert [heard["00000"][number].status for number in (0, 1)] == [Status.OK, Status.OK]
-    assert verdict_of(PROMPTS[0], {VERDICT: heard["00000"][0]}).correct
-    wrong = verdict_of(PROMPTS[0], {VERDICT: heard["00000"][1]})
+    found = {
+        name: {row.picture: row for row in rows}
+        for name, rows in heard(judge(GENEVAL, checkout), shown).items()
+    }
+    assert [found["00000"][number].status for number in (0, 1)] == [Status.OK, Status.OK]
+    assert verdict_of(PROMPTS[0], {VERDICT: found["00000"][0]}).correct
+    wrong = verdict_of(PROMPTS[0], {VERDICT: found["00000"][1]})
     assert not wrong.correct and wrong.reasons == ("expected red", "found none")
-    assert heard["00000"][0].evidence["details"] == {"cup": [[0, 0, 8, 8, 0.9]]}
-    assert heard["00001"][0].status is Status.OK
-    assert heard["00001"][1].status is Status.JUDGE_ERROR
-    assert heard["00001"][1].fault == "judge error: not among the official results"
+    assert found["00000"][0].evidence["details"] == {"cup": [[0, 0, 8, 8, 0.9]]}
+    assert found["00001"][0].status is Status.OK
+    assert found["00001"][1].fault == "judge error: not among the official results"
 
 
-def test_the_identity_is_that_of_script_and_weights(checkout: Path) -> None:
-    before = official_judge(options(checkout)).identity
-    assert before["weights"] == [["detector.pth", 7]]
-    (checkout / "evaluation" / "evaluate_images.py").write_text(SCRIPT + "\n")
-    assert official_judge(options(checkout)).identity["official"] != before["official"]
-
-
-def test_a_script_that_fails_is_told_with_its_last_words(checkout: Path) -> None:
-    (checkout / "evaluation" / "evaluate_images.py").write_text("raise SystemExit('no CUDA device')")
-    shown = [Shown(items(checkout)[0], 1, {0: ShownPicture(RED)})]
-    with pytest.raises(ValueError, match=r"evaluate_images\.py ended with 1: no CUDA device"):
-        list(official_judge(options(checkout)).hear(shown))
-
-
-def test_what_is_not_there_is_told_at_once(checkout: Path, tmp_path: Path) -> None:
-    for more, expected in (
-        ({"python": "no-such-python"}, "python=no-such-python is no program"),
-        ({"models": str(checkout / "nowhere")}, "nowhere is no folder"),
-        ({"clip": "x"}, "this judge knows official, python, models"),
-        ({"official": str(checkout / "evaluation")}, "is not there"),
-    ):
-        with pytest.raises(ValueError, match=expected):
-            official_judge(options(checkout, **more))
+def test_weights_are_part_of_the_identity(checkout: Path) -> None:
+    weights = judge(GENEVAL, checkout).identity["models"]
+    assert ["detector.pth", 7] in weights

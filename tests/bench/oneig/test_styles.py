@@ -9,14 +9,12 @@ pytest.importorskip("transformers", reason="style encoders need the extra `bench
 from irg.bench.oneig.grids import shown as through_jpeg
 from irg.bench.oneig.judge import Failed
 from irg.bench.oneig.styles import CHECKPOINT, StyleEncoders
-from tests.scorers.test_style import OUT, PATCH, SIDE, WIDTH, checkpoint, picture, weights
+from tests.scorers.test_style import OUT, WIDTH, checkpoint, clip_tower, picture, weights
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The official files, of random weights: CSD's references as arrays, the other encoder's as tensors."""
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
     (tmp_path / CHECKPOINT).parent.mkdir()
     projection = torch.randn((WIDTH, OUT), generator=torch.Generator().manual_seed(1))
     checkpoint((tmp_path / CHECKPOINT).parent, weights(), projection)
@@ -24,16 +22,7 @@ def folder(tmp_path: Path) -> Path:
     unit = [row / np.linalg.norm(row) for row in rng.normal(size=(3, OUT)).astype(np.float32)]
     torch.save({"cubism": np.stack(unit)}, tmp_path / "CSD_embed.pt")
     torch.save({"cubism": torch.from_numpy(np.stack(unit))}, tmp_path / "SE_embed.pt")
-    config = CLIPVisionConfig(
-        hidden_size=WIDTH,
-        intermediate_size=WIDTH,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        image_size=SIDE,
-        patch_size=PATCH,
-        projection_dim=OUT,
-    )
-    CLIPVisionModelWithProjection(config).save_pretrained(tmp_path / "se")
+    clip_tower(tmp_path / "se")
     return tmp_path
 
 

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ def test_a_picture_is_read_however_it_is_kept(tmp_path: Path) -> None:
         "data:image/jpeg;base64," + base64.b64encode(JPEG).decode(),
     )
     assert [colour_of(row(tmp_path, image=one).picture("image")) for one in kept] == ["green"] * len(kept)
+
+
+def test_no_link_of_a_picture_is_followed_out_of_its_folder(tmp_path: Path) -> None:
+    save(tmp_path / "private" / "a.jpg", "green")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "link.jpg").symlink_to(tmp_path / "private" / "a.jpg")
+    with pytest.raises(RowError, match="is a link that leads out of its folder"):
+        row(tmp_path / "set", image="link.jpg").picture("image")
+    # As the hub's cache keeps a list and its pictures.
+    cached = replace(row(tmp_path / "set", image="link.jpg"), file=tmp_path / "private" / "list.jsonl")
+    assert colour_of(cached.picture("image")) == "green"
 
 
 def test_a_picture_is_turned_as_it_is_meant_to_be_seen() -> None:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from irg.bench.genai.official import PROGRAM
 from irg.bench.genai.prompts import PROMPTS_FILE, SKILLS_FILE, read_prompts
 from irg.bench.genai.summary import summarise
 from irg.bench.items import Item
-from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile
+from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile, OfficialProgram
 from irg.bench.settings import DEVICE, judge_of_models
 from irg.bench.tree import OfficialTree, PictureFile
 
@@ -32,7 +33,9 @@ def _judge(options: JudgeOptions) -> Iterator[Judge]:
     yield judge_of_models(options, ("vqascore",), _load)
 
 
-def _benchmark(name: str, words: str, sources: tuple[OfficialFile, ...]) -> Benchmark:
+def _benchmark(
+    name: str, words: str, sources: tuple[OfficialFile, ...], program: OfficialProgram | None = None
+) -> Benchmark:
     def items(folder: Path) -> list[Item]:
         return read_prompts(folder, name)
 
@@ -45,6 +48,7 @@ def _benchmark(name: str, words: str, sources: tuple[OfficialFile, ...]) -> Benc
         summaries={"vqascore": summarise},
         tree=OfficialTree(files_of, r"\d+", (".jpeg", ".jpg", ".png")),
         sources=sources,
+        program=program,
     )
 
 
@@ -52,6 +56,7 @@ GENAI_BENCH = _benchmark(
     "genai-bench",
     "1,600 prompts of ten skills, by VQAScore",
     (OfficialFile(PROMPTS_FILE, _ALL + PROMPTS_FILE), OfficialFile(SKILLS_FILE, _ALL + SKILLS_FILE)),
+    PROGRAM,
 )
 GENAI_BENCH_527 = _benchmark(
     "genai-bench-527",

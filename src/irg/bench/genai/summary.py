@@ -12,7 +12,8 @@ from irg.bench.protocol import Figure, Hearings, Sample, Summary, missing_pictur
 from irg.scorers.vqascore import score_of
 
 LIKELIHOODS = "likelihoods"
-"""The question: its evidence are `logs`, the log-likelihoods of the answer's tokens."""
+"""The question: its evidence are `logs`, the log-likelihoods of the answer's tokens, or of the official code
+its `score`."""
 
 
 def summarise(items: Sequence[Item], heard: Hearings) -> Summary:
@@ -40,16 +41,17 @@ def summarise(items: Sequence[Item], heard: Hearings) -> Summary:
 
 
 def _scores(items: Sequence[Item], heard: Hearings) -> dict[str, float]:
-    logs = {
-        item.id: rows[LIKELIHOODS].evidence["logs"]
+    found = {
+        item.id: rows[LIKELIHOODS].evidence
         for item in items
         if item.id in heard and (rows := heard[item.id].ok(0))
     }
-    if not logs:
-        return {}
-    return dict(
-        zip(logs, score_of(torch.tensor([*logs.values()], dtype=torch.float64)).tolist(), strict=True)
-    )
+    scores = {name: evidence["score"] for name, evidence in found.items() if "score" in evidence}
+    logs = {name: evidence["logs"] for name, evidence in found.items() if name not in scores}
+    if logs:
+        values = score_of(torch.tensor([*logs.values()], dtype=torch.float64)).tolist()
+        scores |= zip(logs, values, strict=True)
+    return scores
 
 
 def _deviations(samples: Sequence[Sample], skills: Mapping[str, Sequence[str]]) -> list[Figure]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from irg.bench.geneval.official import OFFICIAL, official_judge
+from irg.bench.geneval.official import PROGRAM
 from irg.bench.geneval.prompts import LONG_FILE, PROMPTS_FILE, read_prompts
 from irg.bench.geneval.summary import summarise
 from irg.bench.geneval.tree import TREE
@@ -40,11 +40,7 @@ def _load(given: Mapping[str, str]) -> Judge:
 
 @contextmanager
 def _judge(options: JudgeOptions) -> Iterator[Judge]:
-    """By our detector and CLIP, or by the official code in a folder."""
-    if OFFICIAL in options.settings:
-        yield official_judge(options)
-    else:
-        yield judge_of_models(options, ("detector", "clip"), _load)
+    yield judge_of_models(options, ("detector", "clip"), _load)
 
 
 def _benchmark(name: str, words: str, source: OfficialFile) -> Benchmark:
@@ -60,6 +56,7 @@ def _benchmark(name: str, words: str, source: OfficialFile) -> Benchmark:
         summaries={"official": summarise},
         tree=TREE,
         sources=(source,),
+        program=PROGRAM,
     )
 
 

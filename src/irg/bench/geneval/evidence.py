@@ -1,6 +1,6 @@
 """Evidence of GenEval: the objects of a picture as a row keeps them, and the verdict that follows from it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from irg.bench.geneval.prompts import NAMES
@@ -16,10 +16,13 @@ def as_evidence(objects: Iterable[tuple[DetectedObject, Sequence[float] | None]]
     return {"objects": [_object(one, logits) for one, logits in objects]}
 
 
-def objects_of(evidence: Mapping[str, Any]) -> list[DetectedObject]:
+def objects_of(evidence: Mapping[str, Any], names: Collection[str] = NAMES) -> list[DetectedObject]:
+    """Those of some classes."""
+    wanted = {number for number, name in enumerate(NAMES) if name in names}
     return [
         DetectedObject(NAMES[one["class"]], tuple(one["box"]), one["score"], one.get("colour"))
         for one in evidence["objects"]
+        if one["class"] in wanted
     ]
 
 
@@ -28,7 +31,9 @@ def verdict_of(asked: Mapping[str, Any], rows: Mapping[str, EvidenceRow]) -> Gen
     if VERDICT in rows:
         found = rows[VERDICT].evidence
         return GenevalVerdict(found["correct"], tuple(found["reason"].splitlines()))
-    return decide(asked, counted(objects_of(rows[OBJECTS].evidence), asked["tag"]))
+    clauses = (*asked["include"], *asked.get("exclude", ()))
+    objects = objects_of(rows[OBJECTS].evidence, {clause["class"] for clause in clauses})
+    return decide(asked, counted(objects, asked["tag"]))
 
 
 def most_likely(logits: Sequence[float]) -> str:

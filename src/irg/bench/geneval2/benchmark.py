@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from irg.bench.geneval2.official import PROGRAM
 from irg.bench.geneval2.prompts import BENCHMARK, PROMPTS_FILE, read_prompts
 from irg.bench.geneval2.summary import SUMMARIES
 from irg.bench.items import Item
@@ -17,7 +18,8 @@ PATHS_FILE = "image_paths.json"
 """By prompt the picture's path, as the official script is told it; the name is ours."""
 _PROMPTS = OfficialFile(
     PROMPTS_FILE,
-    "https://raw.githubusercontent.com/facebookresearch/GenEval2/main/geneval2_data.jsonl",
+    "https://raw.githubusercontent.com/facebookresearch/GenEval2/a6e82d2289e8d418f27f0adee77908b07060eea3/"
+    "geneval2_data.jsonl",
     "09233adbc9f877fba205f1a20efa4a8640e7e62a91dfd55893562bed8a928e43",
 )
 
@@ -55,5 +57,6 @@ GENEVAL2 = Benchmark(
     summaries=SUMMARIES,
     tree=OfficialTree(files_of, r"\d+", (".png", ".jpg", ".jpeg", ".webp"), texts_of),
     sources=(_PROMPTS,),
+    program=PROGRAM,
     scale=100.0,
 )

@@ -13,6 +13,7 @@ from irg.bench.oneig.dimensions import FIVE
 from irg.bench.oneig.grids import TileGrid
 from irg.bench.oneig.items import ALIGNED, ANSWERS, CLASSES, NAME, PROMPTS, TEXTS, oneig_items, questions_file
 from irg.bench.oneig.judge import VERSION, Encoders, OneigJudge, asking
+from irg.bench.oneig.official import PROGRAM
 from irg.bench.oneig.remote import RemoteEncoders
 from irg.bench.oneig.scores import DIMENSIONS
 from irg.bench.oneig.styles import STYLE_ENCODER, StyleEncoders
@@ -112,5 +113,6 @@ ONEIG = Benchmark(
         *(_source(questions_file(kind), _HASHES[kind]) for kind in ALIGNED),
         _source(SCRIPT),
     ),
+    program=PROGRAM,
     digits=3,
 )

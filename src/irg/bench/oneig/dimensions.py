@@ -8,6 +8,7 @@ from typing import Any
 from irg.bench.items import Item
 from irg.bench.oneig.items import questions_of
 from irg.bench.oneig.judge import ALIGNMENT, DIVERSITY, REASONING, STYLE, TEXT
+from irg.bench.oneig.official import IMPORTED, MeanLettering
 from irg.bench.oneig.reading import Lettering
 from irg.bench.oneig.scores import diversity_score, style_score
 from irg.bench.protocol import NOT_DRAWN, EvidenceRow, Hearing, Hearings
@@ -33,6 +34,8 @@ class Dimension:
 
     def found(self, item: Item, hearing: Hearing | None) -> tuple[list[Any], list[str]]:
         """What an item's pictures are worth, and why others have no value."""
+        if (imported := self._imported(item, hearing)) is not None:
+            return imported
         values, reasons = [], []
         for number in (None,) if self.together else range(len(item.seeds)):
             rows = self._rows(hearing, number)
@@ -41,6 +44,20 @@ class Dimension:
             else:
                 values.append(self.value(item, rows))
         return values, reasons
+
+    def _imported(self, item: Item, hearing: Hearing | None) -> tuple[list[Any], list[str]] | None:
+        """What the official code says of all pictures of an item together, as if it had said it of each."""
+        rows = [row for row in hearing.rows if row.question == f"{IMPORTED}{self.name}"] if hearing else []
+        if hearing is None or not rows:
+            return None
+        absent = [] if self.together else sorted({*range(len(item.seeds))} - {*hearing.shown})
+        reasons = [hearing.absent.get(number, NOT_DRAWN) for number in absent]
+        evidence = rows[0].evidence
+        if self.name != "text":
+            return [evidence["score"]], reasons
+        words = Lettering.of(item.facts["text"], "").words
+        text = MeanLettering(evidence["ED"], evidence["CR"], evidence["WAC"], words)
+        return [text] * len(hearing.shown), reasons
 
     def _rows(self, hearing: Hearing | None, number: int | None) -> Rows | str:
         """The rows about a picture, or why there are none."""

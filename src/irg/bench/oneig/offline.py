@@ -37,5 +37,6 @@ ONEIG_TEXT_RAPIDOCR = replace(
     words="the text of OneIG-EN's pictures, read offline by RapidOCR",
     items=_items,
     judge=partial(reader_judge, seen=_seen),
+    program=None,
     summaries={TEXT: summary_of_dimension(_LETTERING)},
 )

@@ -145,7 +145,7 @@ class SceneRun:
         found = [store.records[item.id, 0].thoughts for store in self.drawn.values()]
         return {turn: text for thoughts in found for turn, text in thoughts.items()}
 
-    def evidence(self, item: Item) -> dict[int, dict[str, Any]]:
+    def evidence(self, item: Item) -> dict[int, Mapping[str, Any]]:
         return {
             turn: rows[_QUESTION].evidence
             for (name, turn), hearing in sorted(self.heard.items())

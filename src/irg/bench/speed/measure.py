@@ -13,8 +13,10 @@ from irg.bench.speed.work import EpisodeWork, NeededWork
 from irg.bench.speed.workload import EpisodeWorkload
 from irg.core.events import DenoisingStep
 from irg.engine import SeededDraws
+from irg.model.offload import Offload
 from irg.pipeline import Pipeline
 from irg.pipeline.episode import RowEvent
+from irg.pipeline.fit import memory_of_process, ways
 from irg.run.metrics import peak_memory
 
 TEXT, DRAWING = ("thought", "reflection"), ("image 1", "image 2")
@@ -34,6 +36,8 @@ class Speed:
     limits: MachineLimits
     calls: KernelCalls
     peak_bytes: float
+    planned_bytes: float
+    """What `irg info --fit` says that it is."""
 
     def seconds(self, phase: str) -> float:
         return self.clock.seconds(self.phases[phase])
@@ -80,6 +84,9 @@ def measure(
     clock = Clock(device)
     progress("counting kernels")
     calls = kernel_calls(workload, device, dtype)
+    held = [(workload.weights, Offload.NONE)]
+    process = memory_of_process(device)
+    (planned,) = ways(workload.config, workload.settings, dtype.itemsize, process, held)
     progress("making a model")
     pipeline, work = workload.pipeline(device, dtype), EpisodeWork(workload).phases()
     read = work["thought"].values / work["thought"].tokens
@@ -108,6 +115,7 @@ def measure(
         limits=limits,
         calls=calls,
         peak_bytes=peak,
+        planned_bytes=planned.peak,
     )
 
 
@@ -120,10 +128,10 @@ def _episode(
 ) -> dict[str, Moment]:
     """The time of each phase of one episode, with something else done between its turns; a `short` one only
     warms up."""
-    plan = pipeline.settings.plan(turns=2)
+    plan = workload.plan
     if short:
         settings = pipeline.settings.model_copy(update={"num_points": 4, "max_thought_tokens": 4})
-        plan = settings.plan(turns=2)
+        plan = workload.saving(settings.plan(turns=2))
     phases = _Phases(clock)
     rollout = pipeline.rollout([workload.prompt], plan, [SeededDraws(0)])
     phases.end("prefill")

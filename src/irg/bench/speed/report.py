@@ -28,6 +28,7 @@ def details(speed: Speed) -> dict[str, Any]:
         "workload": asdict(speed.workload) | {"usual": asdict(speed.workload.usual)},
         "device": speed.device,
         "dtype": str(speed.dtype).removeprefix("torch."),
+        "planned_bytes": speed.planned_bytes,
         "machine": {"flops_per_second": limits.best_rate, "bytes_per_second": limits.bandwidth},
         "shares": {
             phase: {

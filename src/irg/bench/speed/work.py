@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from irg.bench.speed.workload import EpisodeWorkload
 from irg.core.segment import DELIMITERS
 from irg.engine import Guidance, shifted_schedule
+from irg.engine.saving import evaluated
 from irg.model import Autoencoder, ModelConfig
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
@@ -140,7 +141,8 @@ class EpisodeWork:
 
     def _drawing(self, guidance: Guidance, main: int, text: int, image: int | None) -> NeededWork:
         """`main`, `text`, `image`: slots that the branches have read; None where there is no such branch."""
-        times = shifted_schedule(self.workload.usual.points, self.workload.settings.shift)[:-1]
+        (turn, *_), points = self.workload.plan.turns, self.workload.usual.points
+        times = evaluated(turn.saving, shifted_schedule(points, turn.shift))
         guided = sum(guidance.is_on(time) for time in times)
         work = self._evaluations(main, len(times))
         if guidance.text_scale != 1.0:

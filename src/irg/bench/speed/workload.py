@@ -9,9 +9,11 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 
 from irg.core.values import check_number
-from irg.engine import Guidance, Renorm
+from irg.engine import Guidance, Renorm, Saving
 from irg.model import Autoencoder, ModelConfig
+from irg.model.float8 import check_float8
 from irg.model.hollow import hollow
+from irg.model.low_bit import Quantize, quantize
 from irg.model.presets import cut, random_model, randomised
 from irg.pipeline import Pipeline, Plan, Settings
 from irg.prep import Resize, Tokenizer
@@ -55,6 +57,10 @@ class EpisodeWorkload:
     points: int | None = None
     system_tokens: int = 283
     prompt_tokens: int = 64
+    weights: Quantize = Quantize.NONE
+    """How the experts' projections are held."""
+    every: int = 1
+    """Steps for each evaluation of the model (`irg.engine.Saving`)."""
 
     def __post_init__(self) -> None:
         for name in ("side", "thought_tokens"):
@@ -91,22 +97,34 @@ class EpisodeWorkload:
 
     @property
     def plan(self) -> Plan:
-        return self.settings.plan(turns=2)
+        return self.saving(self.settings.plan(turns=2))
+
+    def saving(self, plan: Plan) -> Plan:
+        """The plan with the evaluations that are made of it here."""
+        turns = tuple(replace(turn, saving=Saving(self.every)) for turn in plan.turns)
+        return replace(plan, turns=turns)
 
     @property
     def prompt(self) -> str:
         return _text(self.prompt_tokens)
 
     def pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
-        return random_pipeline(self.config, self.settings, device, dtype)
+        if self.weights is Quantize.FP8_MATMUL:
+            check_float8(device, dtype)
+        return random_pipeline(self.config, self.settings, device, dtype, self.weights)
 
 
 def random_pipeline(
-    config: ModelConfig, settings: Settings, device: torch.device, dtype: torch.dtype
+    config: ModelConfig,
+    settings: Settings,
+    device: torch.device,
+    dtype: torch.dtype,
+    weights: Quantize = Quantize.NONE,
 ) -> Pipeline:
     """Random weights; thoughts never end before their length is reached, and hold no delimiters, which would
     make them be read anew."""
     model = random_model(config, device, dtype)
+    quantize(model, weights)
     model.join()
     tokenizer = counting_tokenizer(config.decoder.vocabulary)
     with torch.no_grad():

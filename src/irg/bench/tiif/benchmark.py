@@ -18,6 +18,7 @@ from irg.bench.protocol import Benchmark, Judge, JudgeOptions, OfficialFile, Sho
 from irg.bench.tiif.answers import fill, read_answers
 from irg.bench.tiif.groups import LENGTHS, TYPES
 from irg.bench.tiif.hashes import HASHES
+from irg.bench.tiif.official import PROGRAM, SCRIPT
 from irg.bench.tiif.summary import ANSWERS, summary
 from irg.bench.tree import MODEL, OfficialTree, PictureFile
 from irg.bench.vlm import VlmSettings, vlm_settings
@@ -26,7 +27,6 @@ from irg.core.files import parse_json, read_lines
 from irg.endpoint import ChatRequest, Message
 
 NAME, VERSION = "tiif", 1
-SCRIPT = "eval/eval_with_vlm.py"
 _AT = "https://raw.githubusercontent.com/A113N-W3I/TIIF-Bench/main/"
 _TEMPLATES = ("first", "second", "third")
 WANTED = {
@@ -177,6 +177,7 @@ TIIF = Benchmark(
         model_part=1,
     ),
     sources=tuple(_sources()),
+    program=PROGRAM,
     digits=2,
     scale=100.0,
 )

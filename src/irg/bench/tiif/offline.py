@@ -65,6 +65,7 @@ TIIF_TEXT_RAPIDOCR = replace(
     words="the text of TIIF's pictures, read offline by RapidOCR",
     items=text_items,
     judge=reader_judge,
+    program=None,
     sources=tuple(file for file in TIIF.sources if file.path != SCRIPT),
     summaries={
         f"{name} {length}": summary(f"{name} {length}", length, measure, is_gain)

@@ -29,6 +29,7 @@ from irg.bench.wise.answers import LEGACY as PARTS
 from irg.bench.wise.answers import UNREAD, bagel_scores, legacy_scores, verified_score, without_thoughts
 from irg.bench.wise.editions import LEGACY, PLAIN, VERIFIED, Edition, binary, wiscore
 from irg.bench.wise.files import SCORES, result_files
+from irg.bench.wise.official import legacy_program, verified_program
 from irg.core.files import parse_json, read_text
 from irg.core.picture import Picture
 from irg.endpoint import ChatRequest, Message
@@ -263,6 +264,9 @@ def _benchmark(protocol: Protocol, words: str, summaries: Mapping[str, Summarise
         tree=OfficialTree(lambda item: [PictureFile(item.id)], r"\d+"),
         sources=protocol.sources,
         results=result_files(protocol.edition, [Path(path).stem for path in protocol.prompts]),
+        program=legacy_program(protocol.script, protocol.prompts)
+        if protocol.edition is LEGACY
+        else verified_program(protocol.script),
     )
 
 

@@ -64,7 +64,7 @@ class CaptionedPictures:
         except (ValueError, OSError) as unreadable:
             return place.error(Fault.UNREADABLE, f"its caption: {unreadable}")
         return ForeignRow(
-            place, {"image": file.relative_to(self.path).as_posix(), "text": caption}, self.path
+            place, {"image": file.relative_to(self.path).as_posix(), "text": caption}, self.path, text
         )
 
 
@@ -107,7 +107,7 @@ class ListedRows:
             for name, value in row.values.items()
             if name == _FILE or name.endswith(f"_{_FILE}")
         }
-        return ForeignRow(row.place, {**row.values, **pictures}, self.folder)
+        return ForeignRow(row.place, {**row.values, **pictures}, self.folder, self.path)
 
     def _rows(self) -> Iterator[ForeignRow | RowError]:
         match self.path.suffix.lower():

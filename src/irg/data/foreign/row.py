@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from irg.core.files import inside
+from irg.core.files import inside, refuse_link
 from irg.data.fields import Fields, shown
 from irg.data.pictures import decode, from_base64
 from irg.data.source import Fault, RowError, RowPlace
@@ -18,11 +18,13 @@ MOST_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class ForeignRow:
-    """The values of a row by column, and the folder that pictures which are but named lie in."""
+    """The values of a row by column, the folder that pictures which are but named lie in, and the file that
+    names them."""
 
     place: RowPlace
     values: Mapping[str, Any]
     folder: Path | None = None
+    file: Path | None = None
 
     @property
     def fields(self) -> Fields:
@@ -77,6 +79,10 @@ class ForeignRow:
                 path = inside(self.folder, value)
             except ValueError as outside:
                 raise self.error(Fault.UNREADABLE, str(outside)) from outside
+        try:
+            refuse_link(path, self.folder, *([] if self.file is None else [self.file.resolve().parent]))
+        except ValueError as outside:
+            raise self.error(Fault.UNREADABLE, str(outside)) from outside
         return read_picture(path, self.place)
 
 
@@ -91,7 +97,7 @@ class ForeignRows(Protocol):
 
 
 def read_picture(path: Path, place: RowPlace) -> bytes:
-    """The bytes of a picture's file; links to files are followed. Raises RowError."""
+    """The bytes of a picture's file. Raises RowError."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise place.error(Fault.BROKEN_IMAGE, f"{path.name} has more than {MOST_BYTES:,} bytes")

@@ -1,6 +1,7 @@
 """Rows of tables: parquet files of any columns, and what the `datasets` library saves to the disk."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ class ParquetTable:
     def __iter__(self) -> Iterator[ForeignRow | RowError]:
         for part in self._parts:
             for place, values in part.scan():
-                yield values if isinstance(values, RowError) else ForeignRow(place, values, self._folder)
+                row = ForeignRow(place, {}, self._folder, Path(place.file))
+                yield values if isinstance(values, RowError) else replace(row, values=values)
 
 
 class SavedTable:
@@ -59,7 +61,7 @@ class SavedTable:
                 for batch in _batches(file):
                     for values in _values(batch):
                         place = RowPlace(str(file), number)
-                        yield ForeignRow(place, values, self._path)
+                        yield ForeignRow(place, values, self._path, file)
                         number += 1
             except (pyarrow.ArrowException, OSError, ValueError) as broken:
                 place = RowPlace(str(file), number)

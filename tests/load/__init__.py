@@ -1,0 +1,1 @@
+"""The server under load: what `make load` runs, and no test."""
