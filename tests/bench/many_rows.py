@@ -9,8 +9,6 @@ that it did, imports included. It ends with 1 where one takes more than 10 s or 
 
 import json
 import random
-import re
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +24,7 @@ from irg.bench.known import benchmark
 from irg.bench.oneig.items import questions_of
 from irg.bench.oneig.judge import ALIGNMENT
 from irg.bench.protocol import EvidenceRow, Hearing
-from irg.bench.runs import BenchRun, of_trees, result_of, summarised
+from irg.bench.runs import BenchRun, of_trees
 from irg.bench.tree import TurnFolder
 from irg.bench.wise.benchmark import OF_2025, OF_2026
 from tests.bench.genai import samples as genai
@@ -38,6 +36,20 @@ from tests.bench.wise import sources as wise
 
 JUDGE = {"name": "made up"}
 MOST_SECONDS, MOST_MEGABYTES = 10.0, 500.0
+_SUMMARISE = """
+import json, re, resource, sys
+from pathlib import Path
+from irg.bench.runs import BenchRun, result_of, summarised
+
+run = BenchRun.open(Path(sys.argv[1]))
+(judge,) = run.judges
+result = result_of(run, judge, summarised(run.benchmark, run, run.evidence(judge)))
+assert result["complete"], "every row that was made counts"
+used = resource.getrusage(resource.RUSAGE_SELF)
+# Not `ru_maxrss`, which is at least that of the process that began this one.
+(peak,) = re.findall(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())
+print(json.dumps({"seconds": used.ru_utime + used.ru_stime, "megabytes": int(peak) / 1024}))
+"""
 _ANSWER = "It is good, as far as one can see. " * 40
 _chance = random.Random(0)
 Evidence = Callable[[Item, int | None], Mapping[str, Mapping[str, Any]]]
@@ -136,13 +148,8 @@ def _rows(item: Item, evidence: Evidence) -> Iterator[EvidenceRow]:
 
 def summarise(folder: Path) -> dict[str, float]:
     """What it takes a process that does nothing else."""
-    run = BenchRun.open(folder)
-    result = result_of(run, JUDGE, summarised(run.benchmark, run, run.evidence(JUDGE)))
-    assert result["complete"], "every row that was made counts"
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    # Not `ru_maxrss`, which is at least that of the process that began this one.
-    (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    return {"seconds": used.ru_utime + used.ru_stime, "megabytes": int(peak) / 1024}
+    done = subprocess.run([sys.executable, "-c", _SUMMARISE, folder], check=True, capture_output=True)
+    return json.loads(done.stdout)
 
 
 def main(rows: int, names: Sequence[str]) -> int:
@@ -153,8 +160,7 @@ def main(rows: int, names: Sequence[str]) -> int:
             folder = Path(where)
             count = made(name, folder, rows)
             stored = sum(path.stat().st_size for path in (folder / "run").glob("evidence-*")) / 2**20
-            command = [sys.executable, "-m", "tests.bench.many_rows", "--summarise", folder / "run"]
-            took = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            took = summarise(folder / "run")
         row = f"{name:16}{count:9,}{stored:11,.0f}{took['seconds']:8.1f}{took['megabytes']:9,.0f}"
         print(row, flush=True)
         code |= took["seconds"] > MOST_SECONDS or took["megabytes"] > MOST_MEGABYTES
@@ -163,8 +169,6 @@ def main(rows: int, names: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["--summarise", folder]:
-            print(json.dumps(summarise(Path(folder))))
         case [rows, *names] if rows.isdecimal():
             sys.exit(main(int(rows), names or list(MADE)))
         case names:

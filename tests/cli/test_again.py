@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
-from irg import Trace, load_pipeline, trace_of
+from PIL import Image
+
+from irg import Trace, Turn, load_pipeline, trace_of
+from irg.cli.again import differing
 from irg.core.trace import png
 from tests.cli.conftest import SMALL, Run
 
@@ -48,6 +51,17 @@ def test_what_differs_is_told(run: Run, checkpoint: Path, scenes_checkpoint: Pat
     made["model"]["fingerprint"] = "0123"
     Path("dog/trace.json").write_text(json.dumps(made))
     assert "the trace was made with fingerprint 0123, here" in run("generate", "--from", "dog").stderr
+
+
+def test_pictures_of_one_trace_alone_differ() -> None:
+    red, blue = (Image.new("RGB", (4, 4), colour) for colour in ("red", "blue"))
+
+    def trace(*images: Image.Image) -> Trace:
+        return Trace("dog", tuple(Turn(None, image) for image in images), 0)
+
+    assert differing(trace(red, blue), trace(red.copy(), blue.copy())) == []
+    assert differing(trace(red, blue, red), trace(blue, blue)) == [1, 3]
+    assert differing(trace(red), trace(red.resize((8, 2)), red)) == [1, 2]
 
 
 def test_a_trace_says_the_rest_itself(run: Run, checkpoint: Path, refuse) -> None:

@@ -33,6 +33,16 @@ def test_images_of_a_batch_do_not_touch_each_other(autoencoder: Autoencoder) -> 
     assert torch.allclose(autoencoder.encode(images), alone, rtol=0, atol=1e-5)
 
 
+def test_it_does_not_matter_how_pixels_lie_in_memory() -> None:
+    """Those of pictures lie channels last, which would be computed less exactly."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        autoencoder = Autoencoder(CONFIGS["kl"]).eval().requires_grad_(False)
+        images = torch.rand(1, 3, 64, 64) * 2 - 1
+    last = images.contiguous(memory_format=torch.channels_last)
+    assert not last.is_contiguous() and torch.equal(autoencoder.encode(last), autoencoder.encode(images))
+
+
 def test_scale_and_shift_come_after_sampling() -> None:
     config = CONFIGS["kl"]
     with torch.random.fork_rng():

@@ -3,8 +3,10 @@ named."""
 
 import warnings
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 
 from irg.cli.by_plan import PlanChoice
@@ -54,20 +56,25 @@ def draw_again(source: Path, order: Order, out: Path | None) -> tuple[Path, Trac
             err.print(str(one.message), style="yellow", markup=False, soft_wrap=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the world: whoever made the trace was told
-            drawn = record(
-                events, episode_folder, judge, console, given=any(turn.given for turn in trace.turns)
-            )
-    _compare(trace, drawn, console)
+            given = any(turn.given for turn in trace.turns)
+            drawn = record(events, episode_folder, judge, console, given)
+    _say(differing(trace, drawn), console)
     return folder, drawn
 
 
-def _compare(trace: Trace, drawn: Trace, console: Console) -> None:
-    pairs = zip(trace.turns, drawn.turns, strict=True)
-    others = [
-        number
-        for number, (one, other) in enumerate(pairs, start=1)
-        if one.image.size != other.image.size or one.image.tobytes() != other.image.tobytes()
-    ]
+def differing(trace: Trace, drawn: Trace) -> list[int]:
+    """The numbers of the turns whose images are not the same, byte for byte, or are of one of them alone."""
+    images = zip_longest(*([turn.image for turn in one.turns] for one in (trace, drawn)))
+    return [number for number, (one, other) in enumerate(images, start=1) if not _are_same(one, other)]
+
+
+def _are_same(one: Image.Image | None, other: Image.Image | None) -> bool:
+    if one is None or other is None:
+        return False
+    return one.size == other.size and one.tobytes() == other.tobytes()
+
+
+def _say(others: list[int], console: Console) -> None:
     if others:
         listed = ", ".join(map(str, others))
         console.print(f"\nother pictures than those of the trace: {listed}", style="yellow")

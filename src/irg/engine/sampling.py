@@ -141,8 +141,8 @@ def _found(
 
 
 def _below(value: torch.Tensor) -> torch.Tensor:
-    """The next smaller number."""
-    return torch.nextafter(value, value.new_tensor(0.0))
+    """The next smaller number, without one from the host, which a graph could not hold."""
+    return torch.nextafter(value, torch.zeros_like(value))
 
 
 def _sampled(

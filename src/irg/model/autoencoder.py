@@ -58,10 +58,10 @@ class Autoencoder(nn.Module):
         return self.config.latent_channels, height // factor, width // factor
 
     def moments(self, image_BCHW: torch.Tensor) -> Moments:
-        encoded = self.net.encoder(image_BCHW)
         if not self.sampled:
-            return Moments(encoded, None)
-        mean, log_variance = encoded.chunk(2, dim=1)
+            return Moments(self.net.encoder(image_BCHW), None)
+        # Of pixels that lie channels last, as pictures do, a CPU computes this network 60 times less exactly.
+        mean, log_variance = self.net.encoder(image_BCHW.contiguous()).chunk(2, dim=1)
         return Moments(mean, log_variance.clamp(-30.0, 20.0))
 
     def encode(self, image_BCHW: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:

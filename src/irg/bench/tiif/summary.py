@@ -6,6 +6,7 @@ of its group, as there, and the report is incomplete then.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from irg.bench.figures import weighted_figure
 from irg.bench.items import Item
@@ -25,25 +26,29 @@ class _Table:
     given: Mapping[str, Sequence[str]]
     """By item the answers, for those that have any."""
 
-    def of(self, kinds: Collection[str]) -> list[Item]:
-        return [item for item in self.items if item.facts["type"] in kinds]
+    @cached_property
+    def by_type(self) -> dict[str, list[Item]]:
+        found: dict[str, list[Item]] = {kind: [] for kind in TYPES}
+        for item in self.items:
+            found[item.facts["type"]].append(item)
+        return found
 
-    @property
+    @cached_property
     def cells(self) -> dict[tuple[str, str], Cell]:
-        return {(kind, self.length): self.cell(kind) for kind in TYPES}
+        return {
+            (kind, self.length): Cell.of(
+                (item.facts["answers"], self.given[item.id]) for item in items if item.id in self.given
+            )
+            for kind, items in self.by_type.items()
+        }
 
-    def cell(self, kind: str) -> Cell:
-        return Cell.of(
-            (item.facts["answers"], self.given[item.id]) for item in self.of([kind]) if item.id in self.given
-        )
-
-    @property
+    @cached_property
     def samples(self) -> list[Sample]:
         """A value for each picture, such that a type's mean over pictures is its accuracy over questions."""
         found = []
-        for kind in TYPES:
-            answered = [item for item in self.of([kind]) if item.id in self.given]
-            share = len(answered) / (self.cell(kind).total or 1)
+        for kind, items in self.by_type.items():
+            answered = [item for item in items if item.id in self.given]
+            share = len(answered) / (self.cells[kind, self.length].total or 1)
             found += [Sample(item.id, 0, kind, share * self._num_right(item)) for item in answered]
         return found
 
@@ -55,7 +60,7 @@ class _Table:
         ours = [sample for sample in samples if sample.category in kinds]
         present = {sample.category for sample in ours}
         weights = {kind: 1 / len(present) for kind in kinds if kind in present}
-        found = weighted_figure(name, ours, weights, len(self.of(kinds)))
+        found = weighted_figure(name, ours, weights, sum(len(self.by_type[kind]) for kind in kinds))
         return replace(found, value=group(self.cells, kinds, self.length))
 
 
