@@ -29,7 +29,7 @@ def turn_plan(step: DrawStep, plan: StepPlan, settings: Settings) -> TurnPlan:
     named = number("guidance")
     guidance: Guidance = getattr(settings, named) if named else Guidance()
     told = {name: number(name, getattr(guidance, name)) for name in _GUIDANCE}
-    saving = Saving(number("every", 1), number("solver", Solver.EULER))
+    saving = Saving(number("every", 1), number("solver", Solver.EULER), number("reuse", 0.0))
     points, shift = number("points", settings.num_points), number("shift", settings.shift)
     return TurnPlan(True, Guidance(**told), points, shift, saving=saving)
 

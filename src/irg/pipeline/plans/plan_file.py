@@ -5,6 +5,7 @@ of guidance. That one list goes on from another is seen when it is run, and cost
 said so. What a number leaves open is as the checkpoint's settings have it.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -181,7 +182,7 @@ class StepPlan(BaseSettings):
             if num_points is not None:
                 raise ValueError(f"{num_points} time points and {steps} steps: expected one of the two")
             num_points = steps + 1
-        saved = {} if saving is None else {"every": saving.every, "solver": saving.solver}
+        saved = {} if saving is None else asdict(saving)
         return self.with_numbers({"points": num_points, "shift": shift, **saved}, {})
 
     def with_text(

@@ -31,6 +31,8 @@ class DrawNumbers(BaseSettings):
     every: int | None = Field(default=None, ge=1, le=MOST_EVERY)
     """Run the model at every so-manieth step only."""
     solver: Solver | None = None
+    reuse: float | None = Field(default=None, ge=0)
+    """Run it again only when its input has changed by so much (`Saving`)."""
 
 
 class WriteNumbers(BaseSettings):
