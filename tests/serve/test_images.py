@@ -98,6 +98,7 @@ def test_a_picture_is_edited(client: Any) -> None:
         ({"image": None, "mask": b"mask"}, "mask"),
         ({"image": None, "n": 11}, "n"),
         ({"image": None, "extra_body": {"guidance": "{"}}, "guidance"),
+        ({"image": None, "extra_body": {"guidance": "[" * 100_000}}, "guidance"),
     ],
 )
 def test_an_edit_that_cannot_be_is_told(client: Any, fields: dict[str, Any], param: str) -> None:

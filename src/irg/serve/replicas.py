@@ -29,19 +29,18 @@ class Replicas:
         check_number("requests of a replica", self.requests, 1, whole=True)
 
 
-def application(serving: Serving, replicas: Replicas, drain: float) -> Any:
-    """The application as Ray Serve runs it."""
+def application(serving: Serving, replicas: Replicas, gpus: float, drain: float) -> Any:
+    """The application as Ray Serve runs it, with so many GPUs for each replica."""
     from ray import serve
 
     def build() -> App:
         return serving.app()
 
-    (checkpoint,) = serving.checkpoints
     capacity = serving.capacity
     deployment: Any = serve.deployment(
         serve.ingress(build)(),
         name="irg",
-        ray_actor_options={"num_cpus": 1, "num_gpus": float(checkpoint.torch_device.type == "cuda")},
+        ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
         # The queue is the application's own: it is fair, and it refuses with a reason.
         max_ongoing_requests=capacity.most_running + capacity.most_waiting,
         autoscaling_config={
@@ -61,12 +60,19 @@ def running(
 ) -> Iterator[None]:
     """Replicas that answer at the host and the port, for as long as the block lasts. Raises ValueError where
     there is no cluster, or no Ray."""
-    with cluster.connected():
+    (checkpoint,) = serving.checkpoints
+    with cluster.connected() as machines:
         from ray import serve
 
+        # Where no device is named, each replica takes the one that it finds.
+        gpus = (
+            min(1.0, machines.gpus)
+            if checkpoint.device is None
+            else float(checkpoint.torch_device.type == "cuda")
+        )
         serve.start(http_options={"host": serving.host, "port": port})
         try:
-            serve.run(application(serving, replicas, drain), name="irg", route_prefix="/")
+            serve.run(application(serving, replicas, gpus, drain), name="irg", route_prefix="/")
             yield
         finally:
             serve.shutdown()
