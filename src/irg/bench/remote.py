@@ -101,7 +101,9 @@ class RemoteJudge:
                 f"--judge scorer={address} serves {whose[0]} in version {whose[1]}, expected {benchmark} in "
                 f"version {version}"
             )
-        self.identity: Mapping[str, Any] = about["identity"]
+        if not isinstance(identity := about.get("identity"), dict):
+            raise ValueError(f"--judge scorer={address} does not say who judges")
+        self.identity: Mapping[str, Any] = identity
 
     def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
         """In the order in which they are answered. What the process cannot tell is a row that says so. Raises

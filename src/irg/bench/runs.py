@@ -49,6 +49,7 @@ class _Counted(BaseSettings):
 
     count: int
     of: int
+    fingerprint: str
 
 
 class _Deciding(BaseSettings):
@@ -75,6 +76,8 @@ class _About(BaseSettings):
 
     benchmark: str
     version: int
+    irg: str
+    date: str
     items: _Counted
     mode: str | None
     turns: list[NonNegativeInt]

@@ -80,11 +80,16 @@ class AdapterFolder:
     @cached_property
     def factors(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """The two factors, A [rank, inputs] and B [outputs, rank], by the reference's name of the weight."""
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         read_header(self.path / WEIGHTS)
+        try:
+            tensors = load_file(self.path / WEIGHTS)
+        except SafetensorError as broken:
+            raise self._wrong(WEIGHTS, str(broken)) from broken
         found: dict[str, dict[str, torch.Tensor]] = {}
-        for name, tensor in load_file(self.path / WEIGHTS).items():
+        for name, tensor in tensors.items():
             module, _, factor = name.removesuffix(".weight").removesuffix(".default").rpartition(".")
             is_one = factor in _FACTORS and module.startswith(_PREFIX) and tensor.ndim == 2
             if not is_one or not is_finite(tensor):

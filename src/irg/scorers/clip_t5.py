@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from irg.core.files import read_json
@@ -118,9 +118,12 @@ def tensors_of(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
     if files := sorted(folder.glob("*.safetensors")):
         for path in files:
             read_header(path)
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 - the handle is no mapping
-                    yield name, file.get_tensor(name)
+            try:
+                with safe_open(path, framework="pt") as file:
+                    for name in file.keys():  # noqa: SIM118 - the handle is no mapping
+                        yield name, file.get_tensor(name)
+            except SafetensorError as broken:
+                raise CheckpointError(f"{path} is damaged: {broken}") from broken
         return
     if not (files := sorted(folder.glob("pytorch_model*.bin"))):
         raise CheckpointError(f"{folder} holds no weights: expected *.safetensors or pytorch_model*.bin")

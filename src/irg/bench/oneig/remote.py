@@ -21,9 +21,9 @@ class RemoteEncoders:
         except (ScorerFailed, ValueError) as failure:
             raise ValueError(f"--judge encoders={address}: {failure}") from failure
         self._about = self._client.about
-        if not isinstance(self._about.get("identity"), dict) or not isinstance(
-            self._about.get("dimensions"), list
-        ):
+        named = self._about.get("dimensions")
+        are_names = isinstance(named, list) and all(isinstance(one, str) for one in named)
+        if not isinstance(self._about.get("identity"), dict) or not are_names:
             raise ValueError(f"--judge encoders={address}: it says no identity and dimensions of encoders")
 
     @property
