@@ -29,6 +29,8 @@ from irg.core.digest import digest_of
 OFFICIAL = "official"
 """The setting that names the folder of the official code, whatever the benchmark."""
 _PYTHON, _COMMAND = "python", "command"
+_MODEL = "model"
+"""The setting that names the model which the code asks: it stands beside every number."""
 _OURS = {_PYTHON, "pictures", "around", "results", "sources"}
 """What a command may name that is no setting, but for the program."""
 _AND = "&&"
@@ -70,8 +72,9 @@ class ProgramJudge:
         if lacking := [name for name in names if name not in settings]:
             raise ValueError(f"--judge {lacking[0]}=... is missing, which the command names")
         self._fields = {name: settings[name] for name in names} | {_PYTHON: python}
+        model = f" with {settings[_MODEL]}" if _MODEL in names else ""
         self.identity: Mapping[str, Any] = {
-            "name": f"{benchmark.name}'s own code",
+            "name": f"{benchmark.name}'s own code{model}",
             self._program.script: sha256(script.read_bytes()).hexdigest()[:16],
             _COMMAND: list(self._commands),
             **{name: self._marked(settings[name]) for name in names},
@@ -140,7 +143,7 @@ def _commands(program: OfficialProgram, given: str | None) -> tuple[str, ...]:
             names, words = list(_names(command)), shlex.split(command)
         except ValueError as wrong:
             raise ValueError(f"--judge {_COMMAND}={command}: {wrong}") from wrong
-        if not words or "" in names:
+        if not words or not all(map(str.isidentifier, names)):
             raise ValueError(f"--judge {_COMMAND}={command}: expected words, with {{names}} of settings")
         if unset := [name for name in _VARIABLE.findall(command) if name not in os.environ]:
             raise ValueError(f"{unset[0]} is not set in the environment, which the command needs: {command}")
