@@ -16,12 +16,12 @@ import irg
 PAGE = Path(__file__).parent / "api.md"
 GROUPS = {
     "Load, draw, ask": ("load_pipeline", "Pipeline"),
-    "What is drawn": ("Settings", "Plan", "TurnPlan"),
+    "What is drawn": ("Settings", "Plan", "TurnPlan", "StepPlan", "read_plan"),
     "How it is drawn": ("Guidance", "Renorm", "TextSampling", "Saving", "Solver"),
     "What came of it": ("Trace", "Turn", "Verdict", "Answered", "trace_of"),
     "Pictures and folders": ("save_episode", "save_all", "grid"),
     "What is streamed": ("ThoughtDelta", "ThoughtDone", "DenoisingStep", "ImageDone", "Done"),
-    "Step by step": ("Rollout",),
+    "Step by step": ("Rollout", "PlanRun"),
     "Warnings": ("OutsideWorldWarning", "OtherModelWarning"),
 }
 HEAD = """# The Python API

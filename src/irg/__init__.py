@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from irg.pipeline.answer import Answered
     from irg.pipeline.grid import grid
     from irg.pipeline.overview import save_all
+    from irg.pipeline.plans import StepPlan
+    from irg.pipeline.plans.reading import read_plan
+    from irg.pipeline.plans.runner import PlanRun
     from irg.pipeline.replay import OtherModelWarning
     from irg.pipeline.report import save_episode
     from irg.pipeline.scenes import OutsideWorldWarning
@@ -35,6 +38,9 @@ _HOMES = {
     "irg.pipeline.answer": ("Answered",),
     "irg.pipeline.grid": ("grid",),
     "irg.pipeline.overview": ("save_all",),
+    "irg.pipeline.plans": ("StepPlan",),
+    "irg.pipeline.plans.reading": ("read_plan",),
+    "irg.pipeline.plans.runner": ("PlanRun",),
     "irg.pipeline.replay": ("OtherModelWarning",),
     "irg.pipeline.report": ("save_episode",),
     "irg.pipeline.scenes": ("OutsideWorldWarning",),
@@ -51,11 +57,13 @@ __all__ = [
     "OutsideWorldWarning",
     "Pipeline",
     "Plan",
+    "PlanRun",
     "Renorm",
     "Rollout",
     "Saving",
     "Settings",
     "Solver",
+    "StepPlan",
     "TextSampling",
     "ThoughtDelta",
     "ThoughtDone",
@@ -65,6 +73,7 @@ __all__ = [
     "Verdict",
     "grid",
     "load_pipeline",
+    "read_plan",
     "save_all",
     "save_episode",
     "trace_of",

@@ -14,6 +14,7 @@ from irg.core.events import ImageDone, ThoughtDone
 from irg.core.trace import png
 from irg.engine import Guidance
 from irg.pipeline import Pipeline
+from irg.pipeline.plans.convert import steps_of
 from tests.data.small import random_autoencoder, random_model, settings, tokenizer
 
 ITEMS = (Item("a", "a red star", (3, 4)), Item("b", "two blue hearts", (5,)))
@@ -67,6 +68,28 @@ def test_what_every_turn_took_is_told(pipeline: Pipeline) -> None:
     for turn, turn_plan in zip((1, 2), plan.turns, strict=True):
         assert episode.costs[turn].evaluations >= turn_plan.num_points - 1
         assert episode.costs[turn].seconds > 0 and episode.costs[turn].tokens > 0
+
+
+def test_a_plan_of_steps_is_drawn_turn_by_turn_and_a_kept_picture_stands_for_later_turns(
+    pipeline: Pipeline,
+) -> None:
+    turns = pipeline.settings.plan(turns=3)
+    plain = EpisodeBatch("turns", lambda: pipeline, turns, ALL).draw()
+    steps = EpisodeBatch("turns", lambda: pipeline, steps_of(turns, pipeline.settings), ALL).draw()
+    assert plain == steps  # but for what it took
+    # What the random model reflects cannot be read, where it is meant to be a reflection of the scene world.
+    scenes = Pipeline(
+        random_model().eval(),
+        random_autoencoder().eval(),
+        tokenizer(),
+        settings(32).model_copy(update={"world": "scenes"}),
+    )
+    stopping = steps_of(turns, scenes.settings, stop_when_right=True)
+    drawn = EpisodeBatch("turns", lambda: scenes, stopping, ALL[:1]).draw()
+    (episode,) = drawn.records
+    first, *later = (drawn.pictures[episode.images[turn]] for turn in (1, 2, 3))
+    assert later == [first, first] and [*episode.thoughts] == [1, 2]
+    assert [episode.costs[turn].evaluations > 0 for turn in (1, 2, 3)] == [True, False, False]
 
 
 def _given(pipeline: Pipeline) -> Pipeline:

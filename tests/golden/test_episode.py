@@ -3,7 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,10 @@ from irg.model import Autoencoder, UnifiedModel
 from irg.model.autoencoder import from_tokens
 from irg.pipeline import Pipeline, Plan, Settings, TurnPlan
 from irg.pipeline import episode as episode_module
+from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.convert import steps_of
+from irg.pipeline.plans.reading import read_plan
+from irg.pipeline.plans.steps import DrawStep, Step
 from irg.prep import Resize, Tokenizer
 from tests.golden.conftest import Agree
 from tests.golden.vectors import EPISODE as GOLDEN
@@ -85,10 +89,29 @@ def turn_plan(settings: dict[str, Any]) -> TurnPlan:
     return TurnPlan(True, guidance, settings["num_timesteps"], settings["timestep_shift"])
 
 
-@pytest.fixture(scope="module")
+def steps_of_the_method(plan: Plan) -> StepPlan:
+    """The plan of steps that comes with irg, with the numbers of the recorded run."""
+    method = read_plan("irg").with_numbers({}, asdict(plan.text))
+    numbers = iter(plan.turns)
+
+    def drawn(step: Step) -> Step:
+        if not isinstance(step, DrawStep):
+            return step
+        turn = next(numbers)
+        return step.changed_by({"points": turn.num_points, "shift": turn.shift, **asdict(turn.guidance)})
+
+    first, repeat = tuple(map(drawn, method.first)), tuple(map(drawn, method.repeat))
+    return method.changed(first=first, repeat=repeat, size=(plan.width, plan.height))
+
+
+@pytest.fixture(scope="module", params=["turns", "steps", "method"])
 def episode(
-    reference_model: UnifiedModel, reference_autoencoder: Autoencoder, tokenizer: Tokenizer
+    request: pytest.FixtureRequest,
+    reference_model: UnifiedModel,
+    reference_autoencoder: Autoencoder,
+    tokenizer: Tokenizer,
 ) -> Episode:
+    """By a plan of turns, by the steps that it stands for, and by those written out as the method."""
     scalars, result = GOLDEN.scalars, Episode()
     settings = Settings(
         system_prompt=scalars["system_prompt"],
@@ -102,7 +125,9 @@ def episode(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(episode_module, "write", result.write)
         patch.setattr(episode_module, "denoise", result.denoise)
-        for _, event in pipeline.generate_batch([scalars["prompt"]], plan, draws=[result.draws]):
+        ways = {"turns": plan, "steps": steps_of(plan, settings), "method": steps_of_the_method(plan)}
+        way = ways[request.param]
+        for _, event in pipeline.generate_batch([scalars["prompt"]], way, draws=[result.draws]):
             if isinstance(event, ThoughtDone):
                 result.thoughts.append(event)
             elif isinstance(event, ImageDone):

@@ -10,6 +10,7 @@ from irg.bench.store import Key, Rounded
 from irg.core.trace import png
 from irg.engine import SeededDraws
 from irg.pipeline import Pipeline, Plan, Settings
+from irg.pipeline.plans import StepPlan
 from irg.pipeline.state import Drawn
 
 
@@ -51,7 +52,7 @@ class EpisodeBatch:
 
     series: str
     load: Callable[[], Pipeline]
-    plan: Plan
+    plan: Plan | StepPlan
     pictures: tuple[tuple[Item, int], ...]
     first: int = 1
 
@@ -67,23 +68,45 @@ class EpisodeBatch:
         episodes = [DrawnEpisode(item.id, number, {}, {}) for item, number in self.pictures]
         content: dict[str, bytes] = {}
         prompts = [item.prompt for item, _ in self.pictures]
-        draws = [SeededDraws(item.seeds[number]) for item, number in self.pictures]
-        rollout = self.load().rollout(prompts, self.plan, draws)
-        for turn, turn_plan in enumerate(self.plan.turns, start=self.first):
-            for _ in rollout.turn(turn_plan):
-                pass
-            for episode, drawn in zip(episodes, rollout.drawn, strict=True):
+        seeds = [item.seeds[number] for item, number in self.pictures]
+        for turn, drawn in enumerate(_turns_of(self.load(), self.plan, prompts, seeds), start=self.first):
+            for episode, one in zip(episodes, drawn, strict=True):
+                if one is None:
+                    continue
                 name = f"{episode.item}-{episode.picture}-{turn}"
-                assert drawn.image is not None
-                episode.images[turn], content[name] = name, png(drawn.image)
-                episode.costs[turn] = self._cost(drawn)
-                if drawn.thought is not None:
-                    episode.thoughts[turn] = drawn.thought
+                assert one.image is not None
+                episode.images[turn], content[name] = name, png(one.image)
+                episode.costs[turn] = self._cost(one)
+                if one.thought is not None:
+                    episode.thoughts[turn] = one.thought
         return DrawnBatch(tuple(episodes), content)
 
     def _cost(self, drawn: Drawn) -> PictureCost:
         seconds = sum(drawn.seconds.values()) / len(self.pictures)
         return PictureCost(seconds, drawn.evaluations, drawn.num_tokens)
+
+
+def _turns_of(
+    pipeline: Pipeline, plan: Plan | StepPlan, prompts: Sequence[str], seeds: Sequence[int]
+) -> Iterator[list[Drawn | None]]:
+    """What all episodes came to, turn by turn. The last picture of one that a text ended stands for later
+    turns too, and took nothing in them; None where there is none."""
+    draws = [SeededDraws(seed) for seed in seeds]
+    if isinstance(plan, Plan):
+        rollout = pipeline.rollout(prompts, plan, draws)
+        for turn_plan in plan.turns:
+            for _ in rollout.turn(turn_plan):
+                pass
+            yield list(rollout.drawn)
+        return
+    run = pipeline.planned(plan, prompts, None, seeds, draws)
+    for _ in run.follow():
+        pass
+    for turn in range(plan.num_images):
+        yield [
+            turns[turn] if turn < len(turns) else Drawn(image=turns[-1].image) if turns else None
+            for turns in run.turns
+        ]
 
 
 def in_batches(items: Sequence[Item], size: int) -> list[tuple[tuple[Item, int], ...]]:

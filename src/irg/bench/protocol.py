@@ -15,6 +15,7 @@ from irg.bench.items import Item
 from irg.bench.pictures import NOT_DRAWN, ShownPicture
 from irg.bench.tree import OfficialTree
 from irg.pipeline import Plan
+from irg.pipeline.plans import StepPlan
 
 _HASH_LENGTH = 64
 BASE_TURN = 0
@@ -258,15 +259,16 @@ class Benchmark:
         """What a number of this variant is called wherever it is printed."""
         return self.name if variant == self.name else f"{self.name}/{variant}"
 
-    def check(self, plans: Iterable[Plan], world: str | None) -> None:
+    def check(self, plans: Iterable[Plan | StepPlan], world: str | None) -> None:
         """Raises ValueError for a model that does not know the benchmark's world, and for plans that draw
         pictures of a size that the judge does not read."""
         if self.world is not None and world != self.world:
             raise ValueError(f"the model does not know the world of {self.world}, which {self.name} is about")
         for plan in plans:
-            if self.size not in (None, (plan.width, plan.height)):
+            if self.size is not None and plan.size != self.size:
+                size = plan.size if isinstance(plan.size, str) else "x".join(map(str, plan.size))
                 wanted = "x".join(map(str, self.size))
-                raise ValueError(f"pictures of {plan.width}x{plan.height}: {self.name} reads {wanted}")
+                raise ValueError(f"pictures of {size}: {self.name} reads {wanted}")
 
 
 def missing_pictures(items: Iterable[Item], heard: Hearings) -> dict[str, int]:

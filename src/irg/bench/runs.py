@@ -30,6 +30,7 @@ from irg.core.digest import digest_of
 from irg.core.files import read_json, read_lines, write_atomically
 from irg.core.settings import BaseSettings, checked
 from irg.pipeline import Pipeline, Plan, Settings
+from irg.pipeline.plans import StepPlan
 from irg.stages.cluster import Cluster
 
 KIND = "benchmark run"
@@ -92,6 +93,19 @@ class DrawingMode(StrEnum):
     ALL = "all"
 
 
+AnySeries = Mapping[str, tuple[int, Plan | StepPlan]]
+"""By the names of series what they are drawn by, with the number of the first turn."""
+
+
+def series_of(plan: StepPlan) -> AnySeries:
+    """The only series of a plan of steps. Raises ValueError for one that needs pictures to be given."""
+    if plan.reads_input and plan.inputs == "needed":
+        raise ValueError("the plan reads a picture (input), but a benchmark gives prompts alone")
+    if not plan.num_images:
+        raise ValueError("the plan draws no pictures")
+    return {"steps": (BASE_TURN + 1, plan)}
+
+
 def plans_of(settings: Settings, mode: DrawingMode, turns: int) -> dict[str, tuple[int, Plan]]:
     """By the names of their series the plans of a mode, each with the number of its first turn."""
     if mode in (DrawingMode.BASE, DrawingMode.COT) and turns > 1:
@@ -106,14 +120,14 @@ class DrawingSettings:
     """How pictures are drawn: by which weights and plans, with which seed added to those of the items."""
 
     mode: DrawingMode
-    plans: Mapping[str, tuple[int, Plan]]
+    plans: AnySeries
     model: Mapping[str, Any]
     system_prompt: str
     seed: int = 0
 
     @property
     def turns(self) -> list[int]:
-        return sorted(first + n for first, plan in self.plans.values() for n in range(len(plan.turns)))
+        return sorted(first + n for first, plan in self.plans.values() for n in range(plan.num_images))
 
     @property
     def deciding(self) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from pathlib import Path
 from PIL import Image
 from rich.console import Console
 
+from irg.cli.by_plan import PlanChoice
 from irg.cli.episode import Judge, record
 from irg.cli.options import default_folder
 from irg.cli.order import Order
 from irg.cli.output import EpisodeFolder
 from irg.core.trace import Trace
-from irg.pipeline.replay import plan_of
+from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.start import system_prompt_of
+from irg.pipeline.replay import plan_of, step_plan_of
 from irg.terminal import err
 
 _IN_THE_TRACE = ("turns", "think", "width", "height", "image")
@@ -30,12 +33,16 @@ def draw_again(source: Path, order: Order, out: Path | None) -> tuple[Path, Trac
     for name in _IN_THE_TRACE:
         if getattr(order, name) is not None:
             raise ValueError(f"--{name} and --from {source}: the trace says that itself")
+    if order.by_plan != PlanChoice():
+        raise ValueError(f"--plan or --stop-when-right and --from {source}: the trace says that itself")
     trace = Trace.load(source)
     order = replace(order, choice=order.choice.as_made(trace.model), force=True)
     settings = order.choice.checkpoint.settings
-    plan = order.overrides.apply(plan_of(trace, settings))
+    plan = order.overrides.apply(step_plan_of(trace) or plan_of(trace, settings))
     order.choice.check(plan)
-    wanted = replace(trace, settings=plan.as_json(), system_prompt=plan.prompt_before(settings))
+    steps = isinstance(plan, StepPlan)
+    system_prompt = system_prompt_of(plan, settings) if steps else plan.prompt_before(settings)
+    wanted = replace(trace, settings=plan.as_json(), system_prompt=system_prompt)
     folder = out or default_folder(trace.prompt, trace.seed, "again", *order.choice.deciding(plan))
     judge: Judge = (lambda image: None) if trace.source is not None else order.judge(trace.prompt)
     console = order.telling.console
@@ -49,7 +56,8 @@ def draw_again(source: Path, order: Order, out: Path | None) -> tuple[Path, Trac
             err.print(str(one.message), style="yellow", markup=False, soft_wrap=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the world: whoever made the trace was told
-            drawn = record(events, episode_folder, judge, console, given=trace.turns[0].given)
+            given = any(turn.given for turn in trace.turns)
+            drawn = record(events, episode_folder, judge, console, given)
     _say(differing(trace, drawn), console)
     return folder, drawn
 

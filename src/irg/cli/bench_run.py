@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from irg.cli.by_plan import PlanChoice
 from irg.cli.console import bars
 from irg.cli.options import ModelChoice, Seed, Telling, drawing_option, option, with_groups
 from irg.terminal import err, out, print_json
@@ -129,6 +130,7 @@ def run(
         ),
     ] = None,
     score: Annotated[bool, option("Judge what was drawn.")] = True,
+    by_plan: PlanChoice,
     judging: Judging,
     sharing: Sharing,
     choice: ModelChoice,
@@ -140,14 +142,20 @@ def run(
     """
     from irg.bench.known import benchmark as known
     from irg.bench.ranks import joined_ranks
-    from irg.bench.runs import DrawingMode, DrawingSettings, plans_of
+    from irg.bench.runs import DrawingMode, DrawingSettings, plans_of, series_of
     from irg.core.values import chosen
+    from irg.pipeline.plans.convert import steps_of
 
     if judging.judge and not score:
         raise ValueError(f"--judge {judging.judge[0]} beside --no-score: nothing is judged")
     benchmark, how = known(name), chosen("mode", mode, DrawingMode)
     settings = _changed(choice.checkpoint.settings, guidance or [])
-    plans = plans_of(settings, how, turns or (1 if how in (DrawingMode.BASE, DrawingMode.COT) else 2))
+    usual = turns or (1 if how in (DrawingMode.BASE, DrawingMode.COT) else 2)
+    if (steps := by_plan.steps(settings, turns)) is None and by_plan.stop_when_right:
+        steps = steps_of(settings.plan(usual, think=True), settings, stop_when_right=True)
+    if steps is not None and how is not DrawingMode.IRG:
+        raise ValueError(f"mode {how} beside a plan of steps, which says itself what is drawn")
+    plans = plans_of(settings, how, usual) if steps is None else series_of(steps)
     benchmark.check([plan for _, plan in plans.values()], settings.world)
     for _, plan in plans.values():
         choice.check(plan)

@@ -16,6 +16,9 @@ from irg.model import ModelConfig
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
 from irg.pipeline import Plan, Settings
+from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.numbers import sampling, turn_plan
+from irg.pipeline.plans.steps import DrawStep
 
 LONG = 120
 """Seconds from which on it is worth a line."""
@@ -35,14 +38,16 @@ class DrawingWork:
     drawn_weights: int
 
     @classmethod
-    def of(cls, plan: Plan, config: ModelConfig) -> "DrawingWork":
+    def of(cls, plan: Plan | StepPlan, config: ModelConfig) -> "DrawingWork":
+        """Of a plan of steps, one that is settled. A size that only a given picture tells counts nothing."""
         entries: Counter[ModelPart] = Counter()
         for name, value in skeleton(config).named_parameters():
             entries[part_of(name)] += value.numel()
-        latents = plan.grid(config).num_tokens
+        written, evaluations = _of_turns(plan) if isinstance(plan, Plan) else _of_steps(plan)
+        grid = plan.grid(config)
         return cls(
-            written=sum(turn.think for turn in plan.turns) * plan.text.max_tokens,
-            drawn=sum(turn.evaluations for turn in plan.turns) * latents,
+            written=written,
+            drawn=evaluations * (grid.num_tokens if grid else 0),
             read_weights=entries[ModelPart.UNDERSTANDING] + entries[ModelPart.HEAD],
             drawn_weights=entries[ModelPart.GENERATION],
         )
@@ -56,6 +61,23 @@ class DrawingWork:
     @property
     def flops(self) -> float:
         return 2.0 * (self.written * self.read_weights + self.drawn * self.drawn_weights)
+
+
+def _of_turns(plan: Plan) -> tuple[int, int]:
+    """Tokens that are written at most, and evaluations."""
+    num_thoughts = sum(turn.think for turn in plan.turns)
+    return num_thoughts * plan.text.max_tokens, sum(turn.evaluations for turn in plan.turns)
+
+
+def _of_steps(plan: StepPlan) -> tuple[int, int]:
+    settings, written, evaluations = Settings(), 0, 0
+    for steps, times in ((plan.first, 1), (plan.repeat, plan.max_repeats or 0)):
+        for step in steps:
+            if isinstance(step, DrawStep):
+                evaluations += times * turn_plan(step, plan, settings).evaluations
+            else:
+                written += times * sampling(step, plan, settings).max_tokens
+    return written, evaluations
 
 
 @dataclass(frozen=True)
@@ -77,7 +99,7 @@ def seconds_of(work: DrawingWork, speed: CpuSpeed, dtype: torch.dtype) -> tuple[
     return work.written * a_token, 2 * work.drawn * work.drawn_weights / speed.flops
 
 
-def told(plan: Plan, config: ModelConfig, dtype: torch.dtype, episodes: int = 1) -> str | None:
+def told(plan: Plan | StepPlan, config: ModelConfig, dtype: torch.dtype, episodes: int = 1) -> str | None:
     """A line that says how long it takes, where that is long."""
     if (took := _long(DrawingWork.of(plan, config), dtype, episodes)) is None:
         return None

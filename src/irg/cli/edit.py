@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Out, Overrides, Seed, Telling, check_text, default_folder, option
 from irg.cli.order import tell_duration
 from irg.cli.output import EpisodeFolder, report
@@ -21,6 +22,7 @@ EXAMPLES = """[bold]Examples[/bold]
 def edit(
     image: Annotated[Path, typer.Argument(help="A picture: PNG, JPEG, WebP, ...")],
     instruction: Annotated[str, typer.Argument(help="What to change.")],
+    by_plan: PlanChoice,
     overrides: Overrides,
     telling: Telling,
     choice: ModelChoice,
@@ -46,11 +48,23 @@ def edit(
     """
     check_text(instruction, "instruction")
     from irg.core.reading import read_image
+    from irg.pipeline import Plan
+    from irg.pipeline.plans import StepPlan
 
     picture = read_image(image)
     settings = choice.checkpoint.settings
-    pixels = settings.clean.size(*picture.size) if size is None else _pixels(size)
-    plan = overrides.apply(settings.edit_plan(*pixels, think))
+    plan: Plan | StepPlan
+    if (steps := by_plan.steps(settings)) is not None:
+        if think is not None:
+            raise ValueError("--think or --no-think beside a plan of steps, which says what is written")
+        plan = steps if size is None else steps.with_size(*_pixels(size))
+    else:
+        if by_plan.stop_when_right is not None:
+            raise ValueError("--stop-when-right without --plan: an edit has no reflection that could stop it")
+        pixels = settings.clean.size(*picture.size) if size is None else _pixels(size)
+        plan = settings.edit_plan(*pixels, think)
+    plan = overrides.apply(plan)
+    by_plan.check_pictures(plan, num_given=1)
     source = hashlib.sha256(picture.tobytes()).hexdigest()
     folder = out or default_folder(instruction, seed, source, choice.deciding(plan))
     with crew(choice.device, parallel, is_one=True) as us:

@@ -33,6 +33,9 @@ EXAMPLES = """[bold]Examples[/bold]
   irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 8 -m irg generate --prompts prompts.txt --out runs/many
   torchrun --nproc-per-node 2 -m irg generate "three pink hearts" --parallel sequence
+  [dim]# by another plan than the checkpoint's; until a reflection finds nothing wrong[/dim]
+  irg generate "three pink hearts" --plan mine.yaml --turns 4
+  irg generate "three pink hearts" --turns 4 --stop-when-right
   [dim]# any prompt, with a real checkpoint[/dim]
   irg generate "a fox in the snow" --model ByteDance-Seed/BAGEL-7B-MoT
 

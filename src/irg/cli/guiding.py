@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from irg.pipeline import Plan
+    from irg.pipeline.plans import StepPlan
 
 
 def _option(said: str, metavar: str | None = None, most: float | None = None) -> typer.models.OptionInfo:
@@ -37,7 +38,7 @@ class Guiding:
         float | None, _option("To no less than this share of its length is it scaled.", "SHARE", 1.0)
     ] = None
 
-    def apply(self, plan: "Plan") -> "Plan":
+    def apply(self, plan: "Plan | StepPlan") -> "Plan | StepPlan":
         return plan.with_guidance(
             self.text_scale, self.image_scale, self.guided, self.renorm, self.renorm_min
         )

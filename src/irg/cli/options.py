@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from irg.engine import Team
     from irg.pipeline import Pipeline, Plan
     from irg.pipeline.load import NamedCheckpoint
+    from irg.pipeline.plans import StepPlan
 
 
 def option(
@@ -172,12 +173,12 @@ class ModelChoice:
         }
         return replace(self, **chosen)
 
-    def check(self, plan: "Plan") -> None:
+    def check(self, plan: "Plan | StepPlan") -> None:
         """Raise ValueError for a device or a picture size that loading the weights would only delay."""
         plan.grid(self.checkpoint.folder.config)
         self.check_device()
 
-    def deciding(self, plan: "Plan") -> list[Any]:
+    def deciding(self, plan: "Plan | StepPlan") -> list[Any]:
         """What decides, beside words, pictures and seed, on what is drawn."""
         self.check_device()
         identity = self.checkpoint.identity
@@ -299,19 +300,17 @@ class Overrides:
         ),
     ] = 0
 
-    def apply(self, plan: "Plan") -> "Plan":
+    def apply(self, plan: "Plan | StepPlan") -> "Plan | StepPlan":
         from irg.engine import Saving, Solver
 
         saving = None
         if any(one is not None for one in (self.every, self.solver, self.reuse)):
             saving = Saving(self.every or 1, Solver(self.solver or Solver.EULER), self.reuse or 0.0)
         plan = self.guiding.apply(plan).with_drawing(self.points, self.shift, self.steps, saving)
-        plan = plan.with_text(self.temperature, self.top_p, self.max_thought_tokens)
-        if self.lookup:
-            plan = replace(plan, text=replace(plan.text, lookup=self.lookup))
+        plan = plan.with_text(self.temperature, self.top_p, self.max_thought_tokens, self.lookup or None)
         if self.system_prompt is not None:
-            plan = replace(plan, system_prompt=self.system_prompt)
-        return replace(plan, preview_every=self.preview_every)
+            plan = plan.with_system_prompt(self.system_prompt)
+        return plan.with_previews(self.preview_every)
 
 
 def default_folder(text: str, seed: int, *others: object) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from irg.cli.by_plan import PlanChoice
 from irg.cli.options import ModelChoice, Overrides, Telling, drawing_option
 from irg.cli.output import EpisodeFolder
 from irg.cli.processes import Shared
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from irg.core.trace import Trace
     from irg.engine import Team
     from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.plans import StepPlan
 
 Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
 
@@ -47,11 +49,12 @@ class Order:
         Path | None,
         drawing_option(
             "Begin with this picture in the place of the first: look at it, reflect, and draw it better. The "
-            "pictures have its size, and --turns counts it.",
+            "pictures have its size, and --turns counts it. To a --plan it is the input.",
             metavar="FILE",
         ),
     ] = None
     force: Annotated[bool, drawing_option("Draw what is outside the model's world.", "--force")] = False
+    by_plan: PlanChoice
     parallel: Shared = None
     overrides: Overrides
     telling: Telling
@@ -64,10 +67,17 @@ class Order:
 
         return None if self.image is None else read_image(self.image)
 
-    def plan(self, settings: "Settings") -> "Plan":
+    def plan(self, settings: "Settings") -> "Plan | StepPlan":
         width, height = self.width, self.height
+        if (steps := self.by_plan.steps(settings, self.turns)) is not None:
+            if self.think is not None:
+                raise ValueError("--think or --no-think beside a plan of steps, which says what is written")
+            return self.overrides.apply(steps.with_size(width, height))
         if self.picture is None:
-            return self.overrides.apply(settings.plan(self.turns, self.think, width, height))
+            plan = settings.plan(self.turns, self.think, width, height)
+            return self.overrides.apply(self.by_plan.with_stop(plan, settings))
+        if self.by_plan.stop_when_right:
+            raise ValueError("--stop-when-right beside --image: expected a --plan that reads pictures")
         usual = settings.clean.size(*self.picture.size)
         size = usual[0] if width is None else width, usual[1] if height is None else height
         return self.overrides.apply(settings.reflect_plan(*size, self.turns, self.think))
@@ -91,12 +101,14 @@ class Order:
         warnings.simplefilter("ignore", OutsideWorldWarning)  # it is told already
         return self.choice.load(self.telling.console, team)
 
-    def tell_duration(self, plan: "Plan", episodes: int = 1) -> None:
+    def tell_duration(self, plan: "Plan | StepPlan", episodes: int = 1) -> None:
         tell_duration(self.choice, plan, self.telling.console, episodes)
 
     def check(self) -> None:
         """Raise ValueError for a plan or a device that loading the weights would only delay."""
-        self.choice.check(self.plan(self.choice.checkpoint.settings))
+        plan = self.plan(self.choice.checkpoint.settings)
+        self.by_plan.check_pictures(plan, num_given=int(self.picture is not None))
+        self.choice.check(plan)
 
     def check_prompt(self, prompt: str) -> None:
         """Raise ValueError for a prompt that the model does not take."""
@@ -114,7 +126,7 @@ class Order:
         return lambda image: verdict(request, image)
 
 
-def tell_duration(choice: ModelChoice, plan: "Plan", console: Console, episodes: int = 1) -> None:
+def tell_duration(choice: ModelChoice, plan: "Plan | StepPlan", console: Console, episodes: int = 1) -> None:
     """Say how long it will take, where a CPU takes long."""
     from irg.cli.duration import told
 
@@ -128,9 +140,11 @@ def tell_duration(choice: ModelChoice, plan: "Plan", console: Console, episodes:
 def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: EpisodeFolder) -> "Trace":
     """Draw and save one episode."""
     from irg.cli.episode import record
+    from irg.pipeline import Plan
 
     events, judge = _events(order, pipeline, prompt, seed), order.judge(prompt)
-    return record(events, folder, judge, order.telling.console, given=order.picture is not None)
+    begins = order.picture is not None and isinstance(order.plan(pipeline.settings), Plan)
+    return record(events, folder, judge, order.telling.console, given=begins)
 
 
 def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
@@ -140,5 +154,11 @@ def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
 
 
 def _events(order: Order, pipeline: "Pipeline", prompt: str, seed: int) -> "Iterator[Event]":
-    asked, picture = (prompt, order.plan(pipeline.settings), seed), order.picture
-    return pipeline.generate(*asked) if picture is None else pipeline.reflect(picture, *asked)
+    from irg.pipeline import Plan
+
+    plan, picture = order.plan(pipeline.settings), order.picture
+    if picture is None:
+        return pipeline.generate(prompt, plan, seed)
+    if isinstance(plan, Plan):
+        return pipeline.reflect(picture, prompt, plan, seed)
+    return pipeline.edit(picture, prompt, plan, seed)

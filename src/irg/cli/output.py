@@ -83,7 +83,8 @@ def print_places(folder: Path, trace: "Trace", console: Console) -> None:
     """Where the pictures are."""
     images = ", ".join(f"turn{number}.png" for number in range(1, len(trace.turns) + 1))
     console.print(Text.assemble("\nsaved in ", (str(folder), "bold green")))
-    for names, what in ((images, ""), ("strip.png", "all in one picture"), ("index.html", "all on one page")):
+    places = [(images, "")] if images else []
+    for names, what in (*places, ("strip.png", "all in one picture"), ("index.html", "all on one page")):
         console.print(Text.assemble(f"  {names:12}", (f"  {what}" if what else "", "dim")))
 
 
@@ -105,9 +106,12 @@ def summary(folder: Path, trace: "Trace") -> dict[str, Any]:
                 if turn.verdict
                 else None,
                 "seconds": turn.seconds,
+                **({"kept": True} if turn.kept else {}),
             }
             for number, turn in enumerate(trace.turns, start=1)
         ],
+        **({} if trace.answer is None else {"answer": trace.answer}),
+        **({"ending": trace.ending} if trace.ending else {}),
     }
 
 

@@ -47,9 +47,11 @@ class EpisodeView:
                     self._line(f"(stopped by its cap of {num_tokens} tokens)", "dim")
             case DenoisingStep(index=index, total=total):
                 self._advance(index, total)
-            case ImageDone():
+            case ImageDone(kept=kept):
                 self._end_bar()
                 self.num_images += 1
+                if kept:
+                    self._line(f"image {self.num_images} is image {self.num_images - 1}, kept", "dim")
 
     def verdict(self, verdict: Verdict) -> None:
         if verdict.correct:

@@ -45,11 +45,13 @@ class DenoisingStep:
 
 @dataclass(frozen=True, eq=False)
 class ImageDone:
-    """The finished image of a turn, and the latent tokens [N, V] it was decoded from."""
+    """The finished image of a turn, and the latent tokens [N, V] it was decoded from. `kept` says that the
+    thought of this turn ended the episode: it is the image of the turn before."""
 
     turn: int
     image: Image.Image
     latents: torch.Tensor
+    kept: bool = False
 
 
 @dataclass(frozen=True, eq=False)

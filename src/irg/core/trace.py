@@ -49,6 +49,8 @@ class Turn:
     """The image was given to begin from, and not drawn."""
     revised: bool = False
     """The thought was written by somebody else than the model, who put it in the place of the model's."""
+    kept: bool = False
+    """The thought ended the episode, and the image is still that of the turn before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,10 @@ class Trace:
     """Where it came from: source, licence, teacher, templates. Its values are JSON."""
     id: str = ""
     """Names it in a store; empty until it is given one."""
+    answer: str | None = None
+    """The text with which it ended, where no image goes with it."""
+    ending: str = ""
+    """Why it ended, where a text decided on that."""
 
     @property
     def image(self) -> Image.Image:
@@ -114,6 +120,8 @@ class Trace:
             source=_open(folder, saved.source) if saved.source else None,
             questions=tuple((question, answer) for question, answer in saved.questions),
             modes=tuple(saved.modes),
+            answer=saved.answer,
+            ending=saved.ending,
             **{name: getattr(saved, name) for name in _PARTS if name not in ("questions", "modes")},
         )
 
@@ -127,6 +135,7 @@ class Trace:
         return {
             "version": VERSION,
             **{name: getattr(self, name) for name in _PARTS},
+            **{name: getattr(self, name) for name in ("answer", "ending") if getattr(self, name)},
             "source": "source.png" if self.source is not None else None,
             "turns": [
                 {
@@ -135,7 +144,7 @@ class Trace:
                     "image": f"turn{number}.png",
                     "verdict": turn.verdict and asdict(turn.verdict),
                     "seconds": {name: round(value, 4) for name, value in turn.seconds.items()},
-                    **{name: True for name in ("given", "revised") if getattr(turn, name)},
+                    **{name: True for name in ("given", "revised", "kept") if getattr(turn, name)},
                 }
                 for number, turn in enumerate(self.turns, start=1)
             ],
@@ -162,12 +171,14 @@ class _SavedTurn(_Saved):
     seconds: dict[str, float] = Field(default_factory=dict)
     given: bool = False
     revised: bool = False
+    kept: bool = False
 
     def opened(self, folder: Path) -> Turn:
         said = self.verdict
         verdict = said and Verdict(said.correct, tuple(said.flaws), said.scores)
         image = _open(folder, self.image)
-        return Turn(self.thought, image, verdict, self.capped, self.seconds, self.given, self.revised)
+        flags = self.capped, self.seconds, self.given, self.revised, self.kept
+        return Turn(self.thought, image, verdict, *flags)
 
 
 class _SavedTrace(_Saved):
@@ -184,6 +195,8 @@ class _SavedTrace(_Saved):
     modes: list[str] = Field(default_factory=list)
     provenance: dict[str, Any] = Field(default_factory=dict)
     id: str = ""
+    answer: str | None = None
+    ending: str = ""
 
 
 def _open(folder: Path, name: str) -> Image.Image:

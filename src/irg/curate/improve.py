@@ -39,6 +39,9 @@ class CheckpointImprove:
             PictureOrder(records[place].prompt, None, seed) for place, seed in zip(going, seeds, strict=True)
         ]
         for place, image in zip(going, self.improver.improve(orders, self.turns), strict=True):
+            if image is None:
+                results[place] = records[place].reject(NAME, "no picture came of the plan")
+                continue
             noted = records[place].noted({"image 2": "checkpoint"})
             results[place] = replace(noted, image2=Picture.of(image))
         return results

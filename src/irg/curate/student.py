@@ -16,6 +16,8 @@ from irg.engine import SeededDraws
 from irg.model.checkpoint import EMBEDDED
 from irg.pipeline import Pipeline, Plan
 from irg.pipeline.load import NamedCheckpoint
+from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.start import settled
 
 
 class DrawingCheckpoint(BaseSettings):
@@ -33,6 +35,8 @@ class DrawingCheckpoint(BaseSettings):
     num_points: int | None = Field(default=None, ge=2)
     temperature: float | None = Field(default=None, ge=0)
     """Of thoughts."""
+    plan: str | None = None
+    """The plan of steps by which it improves, by its name or its file; None is that of so many turns."""
 
 
 _LOADING = Lock()
@@ -76,7 +80,9 @@ class Student:
         the ends of its weight files."""
         kept = {key: self.checkpoint.identity[key] for key in ("name", "fingerprint", "dtype")}
         settings = self.settings
-        return {**kept, "threads": settings.threads, "batch": settings.batch, "plan": self.plan.as_json()}
+        steps = {} if settings.plan is None else {"steps": self._steps.as_json()}
+        how = {"threads": settings.threads, "batch": settings.batch, "plan": self.plan.as_json()}
+        return {**kept, **how, **steps}
 
     @property
     def plan(self) -> Plan:
@@ -92,6 +98,12 @@ class Student:
         if settings.temperature is not None:
             plan = replace(plan, text=replace(plan.text, temperature=settings.temperature))
         return plan
+
+    @cached_property
+    def _steps(self) -> StepPlan:
+        settings = self.settings
+        plan = settled(settings.plan or "", self.checkpoint.settings)
+        return plan.with_drawing(settings.num_points).with_text(settings.temperature)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -123,17 +135,19 @@ class Student:
                 drawings.update(zip(batch, drawn, strict=True))
         return [drawings[place] for place in range(len(orders))]
 
-    def improve(self, orders: Sequence[PictureOrder], turns: int) -> list[Image.Image]:
-        """The last picture of an episode of so many turns for each order's prompt, with its own thoughts."""
-        images: list[Image.Image] = []
+    def improve(self, orders: Sequence[PictureOrder], turns: int) -> list[Image.Image | None]:
+        """The last picture of an episode for each order's prompt, with its own thoughts: of so many turns, or
+        by the plan of steps, of which there may be none."""
+        images: list[Image.Image | None] = []
+        plan = self.plan_of(turns) if self.settings.plan is None else self._steps
         for start in range(0, len(orders), self.settings.batch):
             batch = orders[start : start + self.settings.batch]
             last: dict[int, Image.Image] = {}
             prompts, seeds = [order.prompt for order in batch], [order.seed for order in batch]
-            for row, event in self.pipeline.generate_batch(prompts, self.plan_of(turns), seeds):
+            for row, event in self.pipeline.generate_batch(prompts, plan, seeds):
                 if isinstance(event, ImageDone):
                     last[row] = event.image
-            images += [last[row] for row in range(len(batch))]
+            images += [last.get(row) for row in range(len(batch))]
         return images
 
     def retire(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from irg.core import Grid
 from irg.core.files import read_json
 from irg.core.values import check_number
 
@@ -105,6 +106,16 @@ class ModelConfig:
     def latent_values(self) -> int:
         """Values of one latent token."""
         return self.latent_patch**2 * self.autoencoder.latent_channels
+
+    def grid_of(self, width: int, height: int) -> Grid:
+        """The latent tokens of a picture of this size in pixels. Raises ValueError for one that the model
+        cannot draw."""
+        side, size = self.pixels_per_latent, f"picture size {width}x{height}"
+        if width % side or height % side:
+            raise ValueError(f"{size}: both must be multiples of {side}")
+        if max(width, height) > (limit := self.latent_side * side):
+            raise ValueError(f"{size}: this model draws up to {limit} pixels a side")
+        return Grid(height // side, width // side)
 
     @property
     def pixels_per_latent(self) -> int:

@@ -73,20 +73,21 @@ def read_images(
     questions see a VIEW alone."""
     documents: list[list[Segment]] = [[] for _ in images]
     if clean:
-        for document, segment in zip(documents, _clean(parts, states, images), strict=True):
+        for document, segment in zip(documents, clean_segments(parts, states, images), strict=True):
             document.append(segment)
     if view:
         for document, image, state in zip(documents, images, states, strict=True):
-            document.append(_view(parts, image, state.turn))
+            document.append(view_segment(parts, image, state.turn))
     return _read(parts, states, [tuple(document) for document in documents])
 
 
-def think(parts: Parts, states: Sequence[State]) -> Steps:
-    """Write a thought per episode at the tip of its strand, where it stays."""
+def think(parts: Parts, states: Sequence[State], lines: Sequence[Line] | None = None) -> Steps:
+    """Write a thought per episode at the tip of its strand, where it stays. `lines` are texts that have been
+    begun there."""
     started = time.perf_counter()
     shown = [GrowingText(parts.tokenizer) for _ in states]
-    writing = None
-    for writing in write(parts.model, lines_of(parts, states), parts.special):
+    writing, begun = None, lines_of(parts, states) if lines is None else lines
+    for writing in write(parts.model, begun, parts.special):
         for row, line in enumerate(writing.lines):
             if fresh := shown[row].more(line.ids, line.finished):
                 yield row, ThoughtDelta(line.turn, fresh)
@@ -133,7 +134,13 @@ def draw(parts: Parts, states: Sequence[State], turn_plan: TurnPlan) -> Steps:
     """Draw an image per episode."""
     started = time.perf_counter()
     states, blank = sketches_of(parts, states, turn_plan)
-    sketches, total = blank, turn_plan.num_points - 1
+    return (yield from draw_sketches(parts, states, blank, started))
+
+
+def draw_sketches(parts: Parts, states: Sequence[State], blank: Sequence[Sketch], started: float) -> Steps:
+    """Draw the images of these sketches, an image per episode, all in as many steps. The time since `started`
+    is on the account of drawing."""
+    sketches, total = tuple(blank), len(blank[0].schedule) - 1
     for sketches in denoise(parts.model, blank, parts.special, parts.team):
         index = sketches[0].index
         wanted = [
@@ -249,7 +256,8 @@ def _with_image_branches(parts: Parts, states: Sequence[State], turn_plan: TurnP
     return tuple(after)
 
 
-def _clean(parts: Parts, states: Sequence[State], images: Sequence[Image.Image]) -> Iterator[Segment]:
+def clean_segments(parts: Parts, states: Sequence[State], images: Sequence[Image.Image]) -> Iterator[Segment]:
+    """Images as CLEAN latents, each in the turn and with the random numbers of its state."""
     resize, config = parts.settings.clean, parts.model.config
     sized = [resize(image) for image in images]
     tokens = encode_by_size(
@@ -264,8 +272,12 @@ def _clean(parts: Parts, states: Sequence[State], images: Sequence[Image.Image])
         yield Segment(Kind.CLEAN, Role.IMAGE, tokens[row], turn=states[row].turn, grid=grid)
 
 
-def _view(parts: Parts, image: Image.Image, turn: int) -> Segment:
+def view_segment(parts: Parts, image: Image.Image, turn: int) -> Segment:
+    """An image as a VIEW. Raises ValueError for one that the vision tower's patches do not cover."""
     side = parts.model.config.vision.patch
     sized = parts.settings.view(image)
+    if sized.width % side or sized.height % side:
+        size = f"{sized.width}x{sized.height}"
+        raise ValueError(f"a picture is looked at in {size} pixels: expected multiples of {side}")
     cut = patches(to_pixels([sized])[0], side)
     return Segment(Kind.VIEW, Role.IMAGE, cut, turn=turn, grid=Grid.of(sized.size, side))

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,10 @@ from irg.pipeline.episode import (
     room_for,
     think,
 )
-from irg.pipeline.replay import plan_of, steering_of, warn_of_other_model
+from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.runner import PlanRun
+from irg.pipeline.plans.start import PlanOrder, begin, settled, system_prompt_of
+from irg.pipeline.replay import plan_of, steering_of, step_plan_of, warn_of_other_model
 from irg.pipeline.rollout import Rollout, in_inference_mode
 from irg.pipeline.scenes import worded
 from irg.pipeline.settings import Plan, Settings
@@ -45,6 +49,8 @@ from irg.pipeline.steering import Revise, Steering, Until, follow, think_of
 from irg.prep import Tokenizer
 from irg.report.page import fill
 
+AnyPlan = Plan | StepPlan | str | Path
+"""A plan of turns, a plan of steps, the name of one that comes with irg, or its file."""
 _TOGETHER, _TOGETHER_LARGE, _LARGE = 16, 4, 10**9
 """Episodes that are drawn together, and of models with over so many parameters."""
 
@@ -113,7 +119,7 @@ class Pipeline:
     def __call__(
         self,
         prompt: str,
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seed: int = 0,
         image: ImageSource | None = None,
         revise: Revise | None = None,
@@ -130,7 +136,7 @@ class Pipeline:
     def many(
         self,
         prompts: Sequence[str],
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seeds: Sequence[int] | None = None,
         batch: int | None = None,
         revise: Revise | None = None,
@@ -155,16 +161,17 @@ class Pipeline:
     def generate(
         self,
         prompt: str,
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seed: int = 0,
         revise: Revise | None = None,
         until: Until | None = None,
     ) -> Iterator[Event]:
         """Stream one episode; the last event is `Done`, with the trace. Same seed, same bytes.
 
-        `plan` None is the checkpoint's own (`settings.plan()`). `revise` is asked after each thought, with
-        the trace so far and the text, for what is to be read in its place; a text that it changes is told
-        again. `until` is asked after each image, with the trace so far, whether the episode ends there.
+        `plan` None is the checkpoint's own (`settings.follows`, else `settings.plan()`); one of steps may be
+        given by its name or file. `revise` is asked after each thought, with the trace so far and the text,
+        for what is to be read in its place; a text that it changes is told again. `until` is asked after
+        each image, with the trace so far, whether the episode ends there.
 
         Raises ValueError for a prompt that is empty or too long, a size that the model cannot draw, and a
         seed of more than 64 bits; warns (`OutsideWorldWarning`) of a prompt that means nothing to the model.
@@ -175,7 +182,7 @@ class Pipeline:
     def generate_batch(
         self,
         prompts: Sequence[str],
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seeds: Sequence[int] | None = None,
         draws: Sequence[Draws] | None = None,
         revise: Revise | None = None,
@@ -186,7 +193,9 @@ class Pipeline:
         `draws` replaces the seeds' random numbers by given ones. An episode that ends early, as `until`
         wants it, leaves the batch.
         """
-        plan = plan or self.settings.plan()
+        plan = plan or self.settings.follows or self.settings.plan()
+        if not isinstance(plan, Plan):
+            return self.planned(plan, prompts, None, seeds, draws, Steering(revise, until)).follow()
         seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))
         _check_number(prompts, seeds, "seeds")
         draws = [SeededDraws(seed) for seed in seeds] if draws is None else draws
@@ -194,6 +203,41 @@ class Pipeline:
         ids = self._all_prompt_ids(prompts)
         traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
         return self._generate(traces, ids, plan, draws, Steering(revise, until))
+
+    def planned(
+        self,
+        plan: StepPlan | str | Path,
+        prompts: Sequence[str],
+        pictures: Sequence[Shown] | None = None,
+        seeds: Sequence[int] | None = None,
+        draws: Sequence[Draws] | None = None,
+        steering: Steering | None = None,
+    ) -> PlanRun:
+        """Episodes of a plan of steps, given also as the name of one that comes with irg or as a file, that
+        wait to be followed. `pictures` are those that each is given, one or several.
+
+        Raises ValueError for a plan that cannot be run, and where pictures are given to one that reads none,
+        or lack.
+        """
+        seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))
+        _check_number(prompts, seeds, "seeds")
+        draws = [SeededDraws(seed) for seed in seeds] if draws is None else draws
+        _check_number(prompts, draws, "draws")
+        shown = [tuple(pictures_of(one)) for one in ([()] * len(prompts) if pictures is None else pictures)]
+        _check_number(prompts, shown, "lists of pictures")
+        plan = settled(plan, self.settings)
+        read = prompts if any(shown) else self._as_read(prompts)
+        for prompt in read:
+            self._prompt_ids(prompt)
+        system = system_prompt_of(plan, self.settings)
+        orders = [
+            PlanOrder(
+                words, images, own, Trace(prompt, (), seed, system, plan.as_json(), self.identity, source)
+            )
+            for words, images, own, prompt, seed in zip(read, shown, draws, prompts, seeds, strict=True)
+            for source in [images[0] if images else None]
+        ]
+        return begin(self.parts, plan, orders, steering or Steering())
 
     def rollout(
         self,
@@ -222,7 +266,7 @@ class Pipeline:
         self,
         image: ImageSource,
         instruction: str,
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seed: int = 0,
         revise: Revise | None = None,
         until: Until | None = None,
@@ -235,6 +279,10 @@ class Pipeline:
         image = read_image(image)
         if plan is None:
             plan = self.settings.edit_plan(*self.settings.clean.size(*image.size))
+        if not isinstance(plan, Plan):
+            run = self.planned(plan, [instruction], [image], [seed], None, Steering(revise, until))
+            yield from (event for _, event in run.follow())
+            return
         ids = self._prompt_ids(instruction)
         trace = replace(self._trace(instruction, seed_of(seed), plan), source=image)
         for _, event in self._edit(trace, image, ids, plan, Steering(revise, until)):
@@ -244,7 +292,7 @@ class Pipeline:
         self,
         image: ImageSource,
         prompt: str,
-        plan: Plan | None = None,
+        plan: AnyPlan | None = None,
         seed: int = 0,
         revise: Revise | None = None,
         until: Until | None = None,
@@ -259,6 +307,8 @@ class Pipeline:
         """
         image = self.settings.clean(read_image(image))
         plan = plan or self.settings.reflect_plan(*image.size)
+        if not isinstance(plan, Plan):
+            raise ValueError("a plan of steps: expected one of turns; steps read given pictures as input:cv")
         if len(plan.turns) < 2:
             raise ValueError("a plan of 1 turn: expected at least 2, of which the first has the given image")
         (ids,) = self._all_prompt_ids([prompt])
@@ -274,6 +324,10 @@ class Pipeline:
         raises ValueError for a trace that does not say how it was made.
         """
         warn_of_other_model(trace, self.identity)
+        if (steps := step_plan_of(trace)) is not None:
+            pictures = None if trace.source is None else [trace.source]
+            run = self.planned(steps, [trace.prompt], pictures, [trace.seed], None, steering_of(trace))
+            return (event for _, event in run.follow())
         plan, steering = plan_of(trace, self.settings), steering_of(trace)
         asked = trace.prompt, plan, trace.seed, steering.revise, steering.until
         if trace.source is not None:
@@ -422,10 +476,15 @@ class Pipeline:
         )
 
     def _all_prompt_ids(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
+        return [self._prompt_ids(prompt) for prompt in self._as_read(prompts)]
+
+    def _as_read(self, prompts: Sequence[str]) -> Sequence[str]:
+        """The prompts as the model reads them. Raises ValueError for what it does not take."""
         if not prompts:
             raise ValueError("no prompts: expected at least one")
-        ids = [self._prompt_ids(prompt) for prompt in prompts]
-        return ids if self.settings.world is None else list(map(self._prompt_ids, worded(prompts)))
+        for prompt in prompts:
+            self._prompt_ids(prompt)
+        return prompts if self.settings.world is None else worded(prompts)
 
     def _prompt_ids(self, prompt: str) -> tuple[int, ...]:
         return self.settings.prompt_ids(prompt, self.parts.tokenizer)

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from irg.core.settings import checked
 from irg.core.trace import Trace
+from irg.pipeline.plans import StepPlan
 from irg.pipeline.settings import Plan, Settings
 from irg.pipeline.steering import Steering
 
@@ -39,6 +41,13 @@ def plan_of(trace: Trace, settings: Settings) -> Plan:
     if trace.system_prompt != plan.prompt_before(settings):
         plan = replace(plan, system_prompt=trace.system_prompt)
     return plan
+
+
+def step_plan_of(trace: Trace) -> StepPlan | None:
+    """The plan of steps by which the trace was made, if it was one. Raises ValueError for a broken one."""
+    if "plan" not in trace.settings:
+        return None
+    return checked(StepPlan, trace.settings, "the settings of a trace")
 
 
 def steering_of(trace: Trace) -> Steering:

@@ -73,6 +73,8 @@ def page(trace: Trace) -> str:
     content = {
         "system_prompt": trace.system_prompt,
         "turns": trace.turns,
+        "answer": trace.answer,
+        "ending": trace.ending,
         "source": trace.source and inlined(trace.source),
         "images": [inlined(turn.image) for turn in trace.turns],
         # Larger than they are, these would look blurred.

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from irg.core import Grid
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import BaseSettings, checked, shown
+from irg.core.shipped import PLAN, named
 from irg.core.values import check_number
 from irg.engine import EXACT, Guidance, Renorm, Saving, TextSampling, shifted_schedule
 from irg.engine.flow import MOST_POINTS, check_schedule
@@ -102,16 +103,19 @@ class Plan:
             check_number(f"picture size {self.width}x{self.height}:", side, 1, whole=True)
         check_number("preview_every", self.preview_every, 0, whole=True)
 
+    @property
+    def num_images(self) -> int:
+        """Images of an episode that nothing ends early."""
+        return len(self.turns)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the images in pixels."""
+        return self.width, self.height
+
     def grid(self, config: ModelConfig) -> Grid:
         """The latent tokens of the images. Raises ValueError for a size that the model cannot draw."""
-        side = config.pixels_per_latent
-        if self.width % side or self.height % side:
-            raise ValueError(f"picture size {self.width}x{self.height}: both must be multiples of {side}")
-        limit = config.latent_side * side
-        if max(self.width, self.height) > limit:
-            size = f"{self.width}x{self.height}"
-            raise ValueError(f"picture size {size}: this model draws up to {limit} pixels a side")
-        return Grid(self.height // side, self.width // side)
+        return config.grid_of(self.width, self.height)
 
     def prompt_before(self, settings: "Settings") -> str:
         """The system prompt: its own, or the checkpoint's if there are thoughts, which that tells a model to
@@ -180,12 +184,24 @@ class Plan:
         return self._each(lambda turn: replace(turn, **wanted))
 
     def with_text(
-        self, temperature: float | None = None, top_p: float | None = None, max_tokens: int | None = None
+        self,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        lookup: int | None = None,
     ) -> "Plan":
         """The plan with thoughts written so; None leaves it. See `TextSampling`. Raises ValueError for what
         is none."""
-        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+        given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "lookup": lookup}
         return replace(self, text=replace(self.text, **_without_nones(given)))
+
+    def with_system_prompt(self, text: str) -> "Plan":
+        """The plan with this read first, in the place of the checkpoint's prompt; empty for nothing."""
+        return replace(self, system_prompt=text)
+
+    def with_previews(self, every: int) -> "Plan":
+        """The plan with a preview of each image with every so many of its steps (0: none)."""
+        return replace(self, preview_every=every)
 
     def _each(self, changed: Callable[[TurnPlan], TurnPlan]) -> "Plan":
         return replace(self, turns=tuple(map(changed, self.turns)))
@@ -230,6 +246,8 @@ class Settings(BaseSettings):
     """How an image is resized before the vision tower looks at it."""
     turns: int = Field(default=2, ge=1)
     """Images of an episode, where nobody says how many."""
+    follows: str | None = None
+    """The plan of steps, of those that come with irg, that episodes follow where nobody names one."""
     thinks: bool = True
     """Whether an episode of one turn begins with a thought; one of more always does."""
     temperature: float = 0.3
@@ -249,6 +267,8 @@ class Settings(BaseSettings):
     def _checked(self) -> Self:
         """What no plan could be made of is told when the file is read."""
         self.plan()
+        if self.follows is not None:
+            named(self.follows, PLAN)
         return self
 
     @classmethod

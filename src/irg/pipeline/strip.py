@@ -86,10 +86,13 @@ def _rows(trace: Trace) -> Iterator[list[_Panel]]:
             caption, dot = ("thought", _THOUGHT) if number == 1 else ("reflection", _REFLECTION)
             caption += " (stopped by its length cap)" if turn.capped else ""
             row.append(_Panel(caption, dot, _text_face(turn.thought, height)))
-        row.append(_Panel(f"image {number}", _IMAGE, _image_face(turn.image, height), turn.verdict))
+        caption = f"image {number}{' (kept)' if turn.kept else ''}"
+        row.append(_Panel(caption, _IMAGE, _image_face(turn.image, height), turn.verdict))
         if number % TURNS_PER_ROW == 0:
             yield row
             row = []
+    if trace.answer is not None:
+        row.append(_Panel("answer", _THOUGHT, _text_face(trace.answer, height)))
     if row:
         yield row
 

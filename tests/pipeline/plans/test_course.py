@@ -6,7 +6,7 @@ from PIL import Image
 from irg.core import Role
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.context import Given
-from irg.pipeline.plans.course import Course, Ending
+from irg.pipeline.plans.course import Ending, PlanCourse
 from irg.pipeline.plans.reading import read_plan
 
 PICTURE = Image.new("RGB", (32, 16))
@@ -18,8 +18,8 @@ def plan(**values: Any) -> StepPlan:
     return StepPlan.model_validate({"plan": 1, "first": [WRITE, DRAW], **values})
 
 
-def begun(**values: Any) -> Course:
-    return Course.begun(plan(**values), Given("p"))
+def begun(**values: Any) -> PlanCourse:
+    return PlanCourse.begun(plan(**values), Given("p"))
 
 
 def test_a_course_is_a_value() -> None:
@@ -33,22 +33,22 @@ def test_a_course_is_a_value() -> None:
 def test_turns_count_pictures_given_ones_together_as_one() -> None:
     course = begun().wrote("a")
     assert course.turn == 1 and course.drew(PICTURE).turn == 2
-    edit = Course.begun(read_plan("bagel-edit"), Given("p", inputs=(PICTURE, PICTURE)))
+    edit = PlanCourse.begun(read_plan("bagel-edit"), Given("p", inputs=(PICTURE, PICTURE)))
     assert edit.turn == 2 and [entry.turn for entry in edit.entries] == [1, 1, 1, 1, 2]
     assert [entry.role for entry in edit.entries][-1] is Role.PROMPT
 
 
 def test_pictures_are_given_to_plans_that_read_them() -> None:
     with pytest.raises(ValueError, match="reads a picture"):
-        Course.begun(read_plan("bagel-edit"), Given("p"))
+        PlanCourse.begun(read_plan("bagel-edit"), Given("p"))
     with pytest.raises(ValueError, match="the plan reads none"):
-        Course.begun(read_plan("irg"), Given("p", inputs=(PICTURE,)))
+        PlanCourse.begun(read_plan("irg"), Given("p", inputs=(PICTURE,)))
 
 
 def test_the_size_is_that_of_the_input_the_plan_or_the_checkpoint() -> None:
     given = Given("p", inputs=(PICTURE,), size=(8, 8))
-    assert Course.begun(read_plan("bagel-edit"), given).size == (32, 16)
-    assert Course.begun(read_plan("zebra-cot"), Given("p", size=(8, 8))).size == (8, 8)
+    assert PlanCourse.begun(read_plan("bagel-edit"), given).size == (32, 16)
+    assert PlanCourse.begun(read_plan("zebra-cot"), Given("p", size=(8, 8))).size == (8, 8)
     assert begun(size=[4, 6]).size == (4, 6)
 
 
@@ -100,5 +100,5 @@ def test_a_new_attempt_begins_with_nothing_and_shares_no_entries() -> None:
 
 
 def test_a_beginning_is_filled_in() -> None:
-    course = Course.begun(read_plan("umm-reflection"), Given("p")).drew(PICTURE)
+    course = PlanCourse.begun(read_plan("umm-reflection"), Given("p")).drew(PICTURE)
     assert course.prefix == "<think>\n[CURRENT_ROUND] Round#1\n[SCORE] "

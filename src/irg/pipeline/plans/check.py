@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Location = tuple[int | str, ...]
 
 
-class Fault(NamedTuple):
+class _Fault(NamedTuple):
     """What is wrong, where (with the tags that pydantic puts into places), and the value there."""
 
     place: Location
@@ -92,17 +92,17 @@ def remarks(plan: "StepPlan") -> list[str]:
     return found
 
 
-def _faults(plan: "StepPlan") -> Iterator[Fault]:
+def _faults(plan: "StepPlan") -> Iterator[_Fault]:
     if not plan.steps:
-        yield Fault((), {}, "a plan needs steps: expected first, repeat or both")
+        yield _Fault((), {}, "a plan needs steps: expected first, repeat or both")
     if plan.repeat and plan.max_repeats is None:
-        yield Fault(("max_repeats",), None, "repeat has to end: expected how often at most", "missing")
+        yield _Fault(("max_repeats",), None, "repeat has to end: expected how often at most", "missing")
     if plan.max_repeats is not None and not plan.repeat:
-        yield Fault(("max_repeats",), plan.max_repeats, "there is no repeat")
+        yield _Fault(("max_repeats",), plan.max_repeats, "there is no repeat")
     if plan.closing_write and not (plan.repeat and isinstance(plan.repeat[0], WriteStep)):
-        yield Fault(("closing_write",), True, "repeat does not begin with a text")
+        yield _Fault(("closing_write",), True, "repeat does not begin with a text")
     if plan.stop_when_right and not any(isinstance(step, WriteStep) for step in plan.repeat):
-        yield Fault(("stop_when_right",), True, "repeat has no text that could say so")
+        yield _Fault(("stop_when_right",), True, "repeat has no text that could say so")
     yield from _doubles(plan)
     known = _Known(plan)
     for phase in ("first", "repeat"):
@@ -114,19 +114,19 @@ def _faults(plan: "StepPlan") -> Iterator[Fault]:
             known.add(step)
 
 
-def _doubles(plan: "StepPlan") -> Iterator[Fault]:
+def _doubles(plan: "StepPlan") -> Iterator[_Fault]:
     """Names that are taken, or mean a text here and a picture there."""
     texts = {step.write for step in plan.steps if isinstance(step, WriteStep)}
     for phase in ("first", "repeat"):
         for index, step in enumerate(getattr(plan, phase)):
             tag, name = ("draw", step.draw) if isinstance(step, DrawStep) else ("write", step.write)
             if name in RESERVED:
-                yield Fault((phase, index, tag, tag), name, "the name has a meaning of its own")
+                yield _Fault((phase, index, tag, tag), name, "the name has a meaning of its own")
             elif tag == "draw" and name in texts:
-                yield Fault((phase, index, tag, tag), name, "the name is that of a text")
+                yield _Fault((phase, index, tag, tag), name, "the name is that of a text")
 
 
-def _faults_of_step(step: Step, known: _Known) -> Iterator[Fault]:
+def _faults_of_step(step: Step, known: _Known) -> Iterator[_Fault]:
     yield from _faults_of_pieces(("reads",), step.reads, known)
     if isinstance(step, WriteStep):
         yield from _faults_of_text(step, known)
@@ -138,23 +138,23 @@ def _faults_of_step(step: Step, known: _Known) -> Iterator[Fault]:
         elif isinstance(branch, Without):
             for index, piece in enumerate(branch.without):
                 if piece not in step.reads:
-                    yield Fault((name, "without", index), piece, "it is no part of what is read")
+                    yield _Fault((name, "without", index), piece, "it is no part of what is read")
         elif isinstance(branch, EmptyAt) and branch.empty_at != step.reads[: len(branch.empty_at)]:
-            yield Fault((name,), list(branch.empty_at), "what is read does not begin with it")
+            yield _Fault((name,), list(branch.empty_at), "what is read does not begin with it")
 
 
-def _outside(place: Location, branch: Pieces, reads: Pieces) -> Iterator[Fault]:
+def _outside(place: Location, branch: Pieces, reads: Pieces) -> Iterator[_Fault]:
     """Pieces of a branch that are no part of what is read, or not in this order."""
     rest: Sequence[Piece] = reads
     for index, piece in enumerate(branch):
         if piece not in rest:
             why = "it is read before" if piece in reads else "it is no part of what is read"
-            yield Fault((*place, index), _plain(piece), why)
+            yield _Fault((*place, index), _plain(piece), why)
         else:
             rest = rest[list(rest).index(piece) + 1 :]
 
 
-def _faults_of_text(step: WriteStep, known: _Known) -> Iterator[Fault]:
+def _faults_of_text(step: WriteStep, known: _Known) -> Iterator[_Fault]:
     patterns: list[tuple[Location, str]] = [(("must", index), one) for index, one in enumerate(step.must)]
     patterns += [(("fields", name), one) for name, one in step.fields.items()]
     for name in ("stop_if", "draw_if"):
@@ -165,40 +165,40 @@ def _faults_of_text(step: WriteStep, known: _Known) -> Iterator[Fault]:
         try:
             groups = re.compile(pattern).groups
         except re.error as wrong:
-            yield Fault(place, pattern, f"no regular expression: {wrong}")
+            yield _Fault(place, pattern, f"no regular expression: {wrong}")
             continue
         if place[0] == "fields" and not groups:
-            yield Fault(place, pattern, "expected a group, which is the field's value")
+            yield _Fault(place, pattern, "expected a group, which is the field's value")
     yield from _unknown_places(("prefix",), step.prefix, {PROMPT, ROUND} | known.texts)
     if step.canonical is not None:
         yield from _unknown_places(("canonical",), step.canonical, {PROMPT, ROUND} | {*step.fields})
     elif step.fields:
-        yield Fault(("fields",), {}, "nobody reads them: expected canonical too")
+        yield _Fault(("fields",), {}, "nobody reads them: expected canonical too")
 
 
-def _unknown_places(place: Location, template: str, known: set[str]) -> Iterator[Fault]:
+def _unknown_places(place: Location, template: str, known: set[str]) -> Iterator[_Fault]:
     for name in places_in(template):
         if name not in known:
-            yield Fault(place, template, f"{{{name}}} stands for nothing: expected one of {_listed(known)}")
+            yield _Fault(place, template, f"{{{name}}} stands for nothing: expected one of {_listed(known)}")
 
 
-def _faults_of_pieces(place: Location, pieces: Pieces, known: _Known) -> Iterator[Fault]:
+def _faults_of_pieces(place: Location, pieces: Pieces, known: _Known) -> Iterator[_Fault]:
     for index, piece in enumerate(pieces):
         here = (*place, index)
         if isinstance(piece, Say):
             yield from _unknown_places((*here, "say", "say"), piece.say, {PROMPT, ROUND} | known.texts)
         elif isinstance(piece, Each):
             if not known.is_repeated:
-                yield Fault((*here, "each", "each"), list(piece.each), "only steps of repeat have passes")
+                yield _Fault((*here, "each", "each"), list(piece.each), "only steps of repeat have passes")
                 continue
             whole = _Known(known.plan, is_repeated=True)
             for step in known.plan.repeat:
                 whole.add(step)
             for inner, name in enumerate(piece.each):
                 if said := _fault_of_name(name, whole, within_each=True):
-                    yield Fault((*here, "each", "each", inner), name, said)
+                    yield _Fault((*here, "each", "each", inner), name, said)
         elif said := _fault_of_name(piece, known):
-            yield Fault(here, piece, said)
+            yield _Fault(here, piece, said)
 
 
 def _fault_of_name(piece: str, known: _Known, within_each: bool = False) -> str | None:

@@ -48,12 +48,14 @@ Entries = tuple[ContextEntry, ...]
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What an episode begins with. `inputs` are resized for the autoencoder. `size` is the checkpoint's."""
+    """What an episode begins with. `inputs` are resized for the autoencoder, and `looks` are they as the
+    vision tower gets them, if that is another. `size` is the checkpoint's."""
 
     prompt: str
     systems: dict[str, str] = field(default_factory=dict)
     """By the part of `system.PART`; "" is `system` itself."""
     inputs: tuple[Image.Image, ...] = ()
+    looks: tuple[Image.Image, ...] = ()
     size: tuple[int, int] = (1024, 1024)
     world: str | None = None
 
@@ -120,12 +122,18 @@ class EpisodeContent:
             turn = 1 + bool(self.given.inputs)
             yield ContextEntry(Kind.TEXT, PROMPT, "", Role.PROMPT, "P", turn, self.given.prompt)
         elif name == INPUT or (name == NEWEST and not any(one.image for one in self.made)):
-            inputs = self.given.inputs if name == INPUT else self.given.inputs[-1:]
-            for index, image in enumerate(inputs, start=1 + len(self.given.inputs) - len(inputs)):
-                label = "input" if len(self.given.inputs) == 1 else f"input{index}"
-                yield from _image_entries(image, label, form, f"{INPUT}{index}", 1)
+            count = len(self.given.inputs)
+            for place in range(0 if name == INPUT else count - 1, count):
+                yield from self._input(place, form)
         else:
             yield from self._made(name, form, number)
+
+    def _input(self, place: int, form: str) -> Iterator[ContextEntry]:
+        label = "input" if len(self.given.inputs) == 1 else f"input{place + 1}"
+        for kind in IMAGE_FORMS[form]:
+            shown = self.given.looks if kind is Kind.VIEW and self.given.looks else self.given.inputs
+            source = f"{INPUT}{place}"
+            yield ContextEntry(kind, source, "", Role.IMAGE, label, 1, image=shown[place])
 
     def _made(self, name: str, form: str, number: int | None) -> Iterator[ContextEntry]:
         for source in range(len(self.made) - 1, -1, -1):
@@ -134,19 +142,14 @@ class EpisodeContent:
             if not is_named or (number is not None and one.number != number):
                 continue
             if one.image is not None:
-                yield from _image_entries(one.image, one.label, form, f"{self.attempt}.{source}", one.turn)
+                for kind in IMAGE_FORMS[form]:
+                    key = f"{self.attempt}.{source}"
+                    yield ContextEntry(kind, key, "", Role.IMAGE, one.label, one.turn, image=one.image)
             elif one.text is not None:
                 yield _text_entry(one, one.text, form, f"{self.attempt}.{source}")
             return
         if number is None:
             raise ValueError(f"the plan reads {name}, but none was made: the text before it asked for none")
-
-
-def _image_entries(
-    image: Image.Image, label: str, form: str, source: str, turn: int
-) -> Iterator[ContextEntry]:
-    for kind in IMAGE_FORMS[form]:
-        yield ContextEntry(kind, source, "", Role.IMAGE, label, turn, image=image)
 
 
 def _text_entry(one: Made, text: ReadText, form: str, source: str) -> ContextEntry:

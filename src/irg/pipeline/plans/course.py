@@ -39,7 +39,7 @@ class DrawContexts:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class PlanCourse:
     """An episode on its way."""
 
     plan: StepPlan
@@ -57,11 +57,8 @@ class Course:
     ending: Ending | None = None
 
     @classmethod
-    def begun(cls, plan: StepPlan, given: Given) -> "Course":
-        if given.inputs and not plan.reads_input:
-            raise ValueError("pictures were given, but the plan reads none (input:cv)")
-        if plan.reads_input and plan.inputs == "needed" and not given.inputs:
-            raise ValueError("the plan reads a picture (input), but none was given")
+    def begun(cls, plan: StepPlan, given: Given) -> "PlanCourse":
+        plan.check_inputs(len(given.inputs))
         return cls(plan, given)._settled()
 
     @property
@@ -108,7 +105,14 @@ class Course:
             return self.given.inputs[-1].size
         return self.plan.size if isinstance(self.plan.size, tuple) else self.given.size
 
-    def wrote(self, text: str, capped: bool = False) -> "Course":
+    @property
+    def why(self) -> str:
+        """Why it has ended, in words."""
+        last = next((one.text for one in reversed(self.made) if one.text is not None), None)
+        fault = f": {last.fault}" if self.ending is Ending.MALFORMED and last and last.fault else ""
+        return f"{self.ending or ''}{fault}"
+
+    def wrote(self, text: str, capped: bool = False) -> "PlanCourse":
         """After the next step wrote a text."""
         step = self.step
         assert isinstance(step, WriteStep)
@@ -125,7 +129,7 @@ class Course:
         draws = step.draw_if == "always" or means(step.draw_if, read.whole, self.given.world)
         return replace(after, draws=draws)._next()
 
-    def drew(self, image: Image.Image) -> "Course":
+    def drew(self, image: Image.Image) -> "PlanCourse":
         """After the next step drew a picture."""
         step = self.step
         assert isinstance(step, DrawStep)
@@ -136,7 +140,7 @@ class Course:
         steps = self.plan.repeat if self.number else self.plan.first
         return steps[:1] if self.number > (self.plan.max_repeats or 0) else steps
 
-    def _with(self, made: Made) -> "Course":
+    def _with(self, made: Made) -> "PlanCourse":
         return replace(self, made=(*self.made, made))
 
     def _stops(self, step: WriteStep, text: str) -> bool:
@@ -147,10 +151,10 @@ class Course:
         reflects = self.number > 0 and step is next(texts, None)
         return self.plan.stop_when_right and reflects and says_right(text, world)
 
-    def _next(self) -> "Course":
+    def _next(self) -> "PlanCourse":
         return replace(self, index=self.index + 1, asked=1)._settled()
 
-    def _settled(self) -> "Course":
+    def _settled(self) -> "PlanCourse":
         """Where the next step is that is to be done, or the end."""
         now, plan = self, self.plan
         last = (plan.max_repeats or 0) + plan.closing_write if plan.repeat else 0
@@ -165,11 +169,11 @@ class Course:
             else:
                 return now._ended(Ending.FINISHED)
 
-    def _ended(self, ending: Ending) -> "Course":
+    def _ended(self, ending: Ending) -> "PlanCourse":
         retry, has_image = self.plan.retry, any(one.image is not None for one in self.made)
         if retry is None or has_image or self.attempt + 1 >= retry.attempts:
             return replace(self, ending=ending)
-        return Course(self.plan, self.given, attempt=self.attempt + 1)._settled()
+        return PlanCourse(self.plan, self.given, attempt=self.attempt + 1)._settled()
 
     def _branch(self, branch: Pieces | Without | str, main: Entries, reads: Pieces) -> Entries | None:
         if branch == "none":

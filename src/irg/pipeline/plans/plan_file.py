@@ -5,12 +5,16 @@ of guidance. That one list goes on from another is seen when it is run, and cost
 said so. What a number leaves open is as the checkpoint's settings have it.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from irg.core import Grid
 from irg.core.settings import BaseSettings
+from irg.engine import Renorm, Saving
+from irg.model import ModelConfig
 from irg.pipeline.plans.check import check
 from irg.pipeline.plans.pieces import INPUT, PieceName, names_of
 from irg.pipeline.plans.steps import DrawNumbers, DrawStep, Name, Step, Steps, WriteNumbers
@@ -116,6 +120,7 @@ class StepPlan(BaseSettings):
 
     @property
     def steps(self) -> Steps:
+        """Those that are run once, and those that are repeated."""
         return (*self.first, *self.repeat)
 
     @property
@@ -125,7 +130,15 @@ class StepPlan(BaseSettings):
 
     @property
     def reads_input(self) -> bool:
+        """Whether any step reads given pictures."""
         return any(PieceName.of(piece).name == INPUT for step in self.steps for piece in names_of(step.reads))
+
+    def check_inputs(self, num_given: int) -> None:
+        """Raise ValueError for pictures that are given and not read, or lack."""
+        if num_given and not self.reads_input:
+            raise ValueError("pictures were given, but the plan reads none (input:cv)")
+        if self.reads_input and self.inputs == "needed" and not num_given:
+            raise ValueError("the plan reads a picture (input), but none was given")
 
     def as_json(self) -> dict[str, Any]:
         """What `model_validate` reads: all that differs from the defaults."""
@@ -144,11 +157,74 @@ class StepPlan(BaseSettings):
         """With other values of its own, checked."""
         return type(self).model_validate({**dict(self), **values})
 
+    def with_guidance(
+        self,
+        text_scale: float | None = None,
+        image_scale: float | None = None,
+        interval: tuple[float, float] | None = None,
+        renorm: Renorm | str | None = None,
+        renorm_min: float | None = None,
+    ) -> Self:
+        """With this guidance in every step that draws; None leaves what each has. See `Guidance`."""
+        told = {"text_scale": text_scale, "image_scale": image_scale, "interval": interval}
+        return self.with_numbers({**told, "renorm": renorm, "renorm_min": renorm_min}, {})
+
+    def with_drawing(
+        self,
+        num_points: int | None = None,
+        shift: float | None = None,
+        steps: int | None = None,
+        saving: Saving | None = None,
+    ) -> Self:
+        """With every picture drawn so; None leaves what each step has. N steps are N + 1 points, of which one
+        of the two is given."""
+        if steps is not None:
+            if num_points is not None:
+                raise ValueError(f"{num_points} time points and {steps} steps: expected one of the two")
+            num_points = steps + 1
+        saved = {} if saving is None else asdict(saving)
+        return self.with_numbers({"points": num_points, "shift": shift, **saved}, {})
+
+    def with_text(
+        self,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        lookup: int | None = None,
+    ) -> Self:
+        """With every text written so; None leaves what each step has. See `TextSampling`."""
+        told = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "lookup": lookup}
+        return self.with_numbers({}, told)
+
+    def with_system_prompt(self, text: str) -> Self:
+        """With this system prompt in the place of all that it has; empty for none."""
+        system: System = SystemSource(text=text) if text else "none"
+        return self.changed(system=system, systems=dict.fromkeys(self.systems, system))
+
+    def with_previews(self, every: int) -> Self:
+        """With a preview of each picture with every so many of its steps."""
+        return self.changed(preview_every=every)
+
+    def with_size(self, width: int | None, height: int | None) -> Self:
+        """With pictures of this size; None leaves that side. Raises ValueError where it cannot be left."""
+        if width is None and height is None:
+            return self
+        if isinstance(self.size, str) and (width is None or height is None):
+            raise ValueError("the plan's size is that of its input: expected both a width and a height")
+        usual = self.size if isinstance(self.size, tuple) else (0, 0)
+        return self.changed(size=(width or usual[0], height or usual[1]))
+
+    def grid(self, config: ModelConfig) -> Grid | None:
+        """The latent tokens of its pictures; None where their size is that of what is given. Raises
+        ValueError for a size that the model cannot draw."""
+        return config.grid_of(*self.size) if isinstance(self.size, tuple) else None
+
     def with_numbers(self, drawing: dict[str, Any], writing: dict[str, Any]) -> Self:
-        """With these numbers in every step that draws, and in every one that writes."""
+        """With these numbers in every step that draws, and in every one that writes; None leaves them."""
 
         def told(step: Step) -> Step:
-            return step.changed_by(drawing if isinstance(step, DrawStep) else writing)
+            given = drawing if isinstance(step, DrawStep) else writing
+            return step.changed_by({name: value for name, value in given.items() if value is not None})
 
         return self.changed(first=tuple(map(told, self.first)), repeat=tuple(map(told, self.repeat)))
 

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from irg.core.settings import BaseSettings
 from irg.engine import Renorm, Solver
 from irg.engine.flow import MOST_POINTS
+from irg.engine.sampling import MOST_GUESSED
 from irg.engine.saving import MOST_EVERY
 from irg.pipeline.plans.pieces import EmptyAt, Pieces, Without
 
@@ -30,6 +31,8 @@ class DrawNumbers(BaseSettings):
     every: int | None = Field(default=None, ge=1, le=MOST_EVERY)
     """Run the model at every so-manieth step only."""
     solver: Solver | None = None
+    reuse: float | None = Field(default=None, ge=0)
+    """Run it again only when its input has changed by so much (`Saving`)."""
 
 
 class WriteNumbers(BaseSettings):
@@ -38,6 +41,8 @@ class WriteNumbers(BaseSettings):
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
+    lookup: int | None = Field(default=None, ge=0, le=MOST_GUESSED)
+    """Tokens at most that are guessed at once."""
 
 
 class Meaning(BaseSettings):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from irg.pipeline.plans.context import ContextEntry, Given
-from irg.pipeline.plans.course import Course, DrawContexts
+from irg.pipeline.plans.course import DrawContexts, PlanCourse
 from irg.pipeline.plans.plan_file import StepPlan
 from irg.pipeline.plans.steps import DrawStep
 
@@ -27,8 +27,8 @@ def walked(
     systems = {
         name: "system" for name, system in {"": plan.system, **plan.systems}.items() if system != "none"
     }
-    given = Given("prompt", systems, (Image.new("RGB", _BLANK),) * count, _BLANK, world)
-    course, left, lines = Course.begun(plan, given), list(texts), []
+    given = Given("prompt", systems, (Image.new("RGB", _BLANK),) * count, size=_BLANK, world=world)
+    course, left, lines = PlanCourse.begun(plan, given), list(texts), []
     while (step := course.step) is not None:
         name = f"{step.draw if isinstance(step, DrawStep) else step.write}{course.number or ''}"
         if isinstance(step, DrawStep):
