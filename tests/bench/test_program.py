@@ -131,6 +131,20 @@ def test_code_that_fails_is_told_with_its_last_words(folder: Path) -> None:
         heard(judge(OURS, folder), SHOWN)
 
 
+def test_what_cannot_be_read_is_kept(folder: Path, tmp_path: Path) -> None:
+    """It may have been paid for."""
+
+    def refuses(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
+        raise ValueError("found.json is none")
+
+    ours = replace(OURS, program=replace(PROGRAM, read=refuses))
+    keep = tmp_path / "run" / "answers"
+    with pytest.raises(ValueError, match=r"^found.json is none; what it left is kept in .*official-turn1-"):
+        heard(ProgramJudge(ours, JudgeOptions(folder, keep, settings(folder))), SHOWN)
+    (place,) = keep.iterdir()
+    assert {path.name for path in place.iterdir()} == {"found.json", "log0"}
+
+
 def test_a_run_is_judged_by_the_code_all_at_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
