@@ -83,8 +83,8 @@ class ProgramJudge:
         }
 
     def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
-        """Raises ValueError, with the last that the code said, if it fails or leaves what cannot be read. What
-        it left is kept then, since it may have been paid for."""
+        """Raises ValueError, with the last that the code said, if it fails or leaves what cannot be read.
+        What it left is kept then, since it may have been paid for."""
         for turn in dict.fromkeys(one.turn for one in shown):
             ours = [one for one in shown if one.turn == turn]
             with TemporaryDirectory(prefix="irg-official-") as name:
