@@ -83,6 +83,8 @@ def test_what_is_said_of_it_decides_on_the_identity(folder: Path) -> None:
     (folder / "weights").mkdir()
     (folder / "weights" / "a.pth").write_bytes(b"1234")
     assert judge(OURS, folder, note="weights").identity["note"] == [["a.pth", 4]]
+    asking = judge(OURS, folder, command="run {model}", model="gpt-4o").identity
+    assert asking["name"] == "colours's own code with gpt-4o", "what stands beside its numbers"
     write_script(folder, OURS, SCRIPT + "#")
     assert judge(OURS, folder).identity["score/run.py"] != one["score/run.py"]
 
@@ -103,6 +105,7 @@ def test_another_command_and_its_variables(folder: Path, monkeypatch: pytest.Mon
         ({"model": "x"}, "this judge knows official, python, command, note"),
         ({"command": "run {weights}"}, "--judge weights=... is missing, which the command names"),
         ({"command": "run {}"}, "expected words, with {names} of settings"),
+        ({"command": "run {a.b}"}, "expected words, with {names} of settings"),
         ({"command": "run {"}, "--judge command=run {: "),
         ({"command": "run 'x"}, "--judge command=run 'x: No closing quotation"),
         ({"command": "run && "}, "--judge command=: expected words"),
@@ -126,6 +129,20 @@ def test_code_that_fails_is_told_with_its_last_words(folder: Path) -> None:
     write_script(folder, OURS, "raise SystemExit('no CUDA device')")
     with pytest.raises(ValueError, match="ended with 1: no CUDA device"):
         heard(judge(OURS, folder), SHOWN)
+
+
+def test_what_cannot_be_read_is_kept(folder: Path, tmp_path: Path) -> None:
+    """It may have been paid for."""
+
+    def refuses(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
+        raise ValueError("found.json is none")
+
+    ours = replace(OURS, program=replace(PROGRAM, read=refuses))
+    keep = tmp_path / "run" / "answers"
+    with pytest.raises(ValueError, match=r"^found.json is none; what it left is kept in .*official-turn1-"):
+        heard(ProgramJudge(ours, JudgeOptions(folder, keep, settings(folder))), SHOWN)
+    (place,) = keep.iterdir()
+    assert {path.name for path in place.iterdir()} == {"found.json", "log0"}
 
 
 def test_a_run_is_judged_by_the_code_all_at_once(

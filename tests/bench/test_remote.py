@@ -1,6 +1,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -43,6 +44,19 @@ class Together:
             yield one, [EvidenceRow(number, "size", {}) for number in one.pictures]
 
 
+class Silent:
+    """A judge that says nothing about one item, and goes wrong after all that it says about another."""
+
+    identity: dict[str, Any] = {"name": "silent"}  # noqa: RUF012
+
+    def hear(self, shown: Sequence[Shown]) -> Iterator[tuple[Shown, list[EvidenceRow]]]:
+        for one in shown:
+            if one.item.id != ITEMS[1].id:
+                yield one, [EvidenceRow(number, "size", {}) for number in one.pictures]
+        if any(one.item.id == ITEMS[0].id for one in shown):
+            raise RuntimeError("too late")
+
+
 def rows(judge: Judge) -> dict[str, list[EvidenceRow]]:
     return {one.item.id: [*found] for one, found in judge.hear(SHOWN)}
 
@@ -65,6 +79,27 @@ def test_what_a_process_fails_at_is_told_and_the_rest_is_judged() -> None:
         (1, Status.JUDGE_ERROR),
     ]
     assert found[ITEMS[1].id][0].evidence["detail"] == "status 500: RuntimeError: out of memory"
+
+
+def test_nobody_waits_for_what_a_judge_never_says() -> None:
+    with running(judge_server(COLOURS, Silent(), port=0)) as address:
+        remote = RemoteJudge(address, *OURS)
+        for _ in range(2):
+            found = rows(remote)
+            silent = found.pop(ITEMS[1].id)[0]
+            assert silent.status is Status.JUDGE_ERROR
+            assert {row.status for some in found.values() for row in some} == {Status.OK}
+        ((_, alone),) = remote.hear([SHOWN[1]])
+    assert alone[0].evidence["detail"] == "status 400: the judge says nothing about it"
+
+
+def test_an_item_has_time_to_wait_for_those_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are asked about at once, and a judge that takes its time hears one after the other."""
+    judge = Together()
+    with running(judge_server(COLOURS, judge, port=0)) as address:
+        monkeypatch.setattr("irg.bench.remote.ScorerClient", partial(ScorerClient, seconds=0.4))
+        found = rows(RemoteJudge(address, *OURS))
+    assert {row.status for some in found.values() for row in some} == {Status.OK}
 
 
 def test_items_that_wait_are_heard_together() -> None:

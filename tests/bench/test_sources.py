@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -104,6 +105,17 @@ def test_what_breaks_off_is_not_put_in_place(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"lines.txt broke off: 3 bytes, expected 13"):
             download(benchmark, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pin_of_an_older_file_is_none_of_the_new_one(address: str, tmp_path: Path) -> None:
+    """Where the protocol has since been checked against another, of whose hash the beginning is known."""
+    download(replace(COLOURS, sources=files(address)), tmp_path)
+    (tmp_path / PINS).write_text(json.dumps(dict.fromkeys(DATA, "0" * 64)))
+    begun = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in DATA.items()}
+    newer = replace(COLOURS, sources=files(address, **begun))
+    assert official_files(newer, tmp_path).modified == ()
+    download(newer, tmp_path)
+    assert json.loads((tmp_path / PINS).read_text()) == official_files(newer, tmp_path).hashes
 
 
 def test_what_the_hub_does_not_have_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

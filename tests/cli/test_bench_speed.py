@@ -70,6 +70,10 @@ def test_what_cannot_be_measured_is_one_line(run: Run, work: Path) -> None:
         ),
         (("--cheaper", "--preset", "tiny"), "Invalid value for --preset: not for --cheaper"),
         (("--compare", "a.json", "b.json", "--cheaper"), "Invalid value for --cheaper: not for --compare"),
+        (
+            ("--compare", "a.json", "b.json", "--threads", "2", "--dtype", "float32"),
+            "Invalid value for --threads and --dtype: not for --compare",
+        ),
         (("--compare", "a.json", "b.json", "--prompts", "3"), "--prompts: it is for --cheaper alone"),
         (("--prompts", "3"), "--prompts: it is for --cheaper alone"),
         (("--guidance", "2"), "--guidance: it is for --cheaper alone"),

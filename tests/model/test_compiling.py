@@ -1,11 +1,12 @@
 import copy
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from irg.model import UnifiedModel
-from irg.model.compiling import check_compiler, keep_compiled
+from irg.model.compiling import check_compiler, compiled_whole, keep_compiled
 from irg.model.decoder import Decoder, DecoderLayer
 
 
@@ -39,6 +40,21 @@ def _through(decoder: Decoder, index: int, hidden_TD: torch.Tensor) -> tuple[tor
     query_THK, key_TGK, value_TGK = offered
     assert query_THK is not None
     return query_THK, key_TGK, value_TGK, layer.generation.finish(hidden_TD.clone(), query_THK.flatten(1))
+
+
+def test_models_of_many_sizes_fit_into_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has kinds of shapes of its own, and all of them share what is compiled of a function."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    monkeypatch.setattr("irg.model.compiling._compiled", {})
+    doubled = compiled_whole(_doubled)
+    for width in range(2, 14):
+        for num_tokens in (1, 3, 5):
+            seen_TD = torch.ones(num_tokens, width)
+            assert torch.equal(doubled(seen_TD, torch.nn.Linear(width, 1)), 2 * seen_TD)
+
+
+def _doubled(hidden_TD: torch.Tensor, layer: torch.nn.Linear) -> torch.Tensor:
+    return hidden_TD * (2 if layer.in_features else 1)
 
 
 def test_without_a_compiler_that_is_told(monkeypatch: pytest.MonkeyPatch, model: UnifiedModel) -> None:

@@ -49,6 +49,13 @@ def test_its_schema_tells_of_every_route_and_field(small_server: str) -> None:
         ("/v1/responses", b"{", 400, "invalid_body", None),
         ("/v1/responses", b"", 400, "invalid_body", None),
         ("/v1/responses", b"[]", 400, "invalid_body", None),
+        (
+            "/v1/responses",
+            b'{"input": "a", "guidance": {"text_scale": NaN}}',
+            400,
+            "invalid_value",
+            "guidance.text_scale",
+        ),
         ("/v1/responses", b"\xff\xfe", 400, "invalid_body", None),
         ("/v1/responses", b"[" * 100_000, 400, "invalid_body", None),
         ("/v1/responses", b'{"seed": ' + b"9" * 5000 + b"}", 400, "invalid_body", None),
@@ -76,6 +83,22 @@ def test_a_client_that_leaves_frees_its_place(
     connection.sock.close() if connection.sock else None
     connection.close()
     eventually(lambda: small_service.num_requests == small_service.num_running == 0)
+
+
+def test_what_has_no_effect_may_hold_anything(small_server: str) -> None:
+    raw = b'{"input": "a", "turns": 1, "metadata": {"a": NaN, "b": "c"}, "tools": ['
+    raw += b'{"type": "image_generation", "partial_images": 1, "quality": NaN}]}'
+    status, content, _ = call(f"{small_server}/v1/responses", raw=raw)
+    assert (status, content["metadata"]) == (200, {"b": "c"})
+    assert content["tools"] == [{"type": "image_generation", "partial_images": 1}]
+
+
+def test_a_body_that_does_not_say_that_it_is_json_is_told_to(small_server: str) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    request = urllib.request.Request(f"{small_server}/v1/responses", b'{"input": "a"}', headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 400 and "application/json" in refused.value.read().decode()
 
 
 def test_a_lone_surrogate_comes_back_as_it_was(small_server: str) -> None:

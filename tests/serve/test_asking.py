@@ -151,6 +151,8 @@ def test_a_prompt_is_worded_as_the_models_world_knows_it() -> None:
     asked = drawn(asker, "draw me a green star, please")
     assert "star" in start(asked).instruction
     assert any("outside" in note for note in drawn(asker, "a fox in the snow").notes)
+    with pytest.raises(Refused, match="empty"):
+        drawn(asker, PICTURE)
 
 
 @pytest.mark.parametrize(

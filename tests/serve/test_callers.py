@@ -118,6 +118,13 @@ class TestWithTokens:
         assert refusal(callers, authorization=f"Bearer {token}") == "503 tokens_unreadable"
 
 
+def test_where_others_reach_it_a_missing_file_lets_nobody_in(tmp_path: Path) -> None:
+    callers = Callers(TokenBook(tmp_path / "none.json"), is_local=False)
+    for headers in ({}, {"authorization": "Bearer anything"}):
+        assert refusal(callers, **headers) == "401 invalid_api_key"
+    assert refusal(Callers(None, is_local=False)) is None, "nobody asks for tokens"
+
+
 def test_the_limits_of_a_token_are_its_own(tmp_path: Path) -> None:
     now = [0.0]
     callers = Callers(TokenBook(tmp_path / "none"), is_local=True, clock=lambda: now[0])

@@ -1,14 +1,19 @@
 """Generated and edited pictures, by the official client, at a server of the small model."""
 
+import asyncio
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.datastructures import FormData, UploadFile
 
 from irg.core.events import ImageDone
 from irg.core.picture import Picture
 from irg.core.reading import from_base64
 from irg.pipeline.load import NamedCheckpoint
+from irg.serve.images import read_form
+from irg.serve.refusals import Refused
 
 openai = pytest.importorskip("openai", reason="openai is not installed: pip install irg[curate]")
 
@@ -111,6 +116,12 @@ def test_an_edit_that_cannot_be_is_told(client: Any, fields: dict[str, Any], par
     with pytest.raises(openai.BadRequestError) as refused:
         client.images.edit(model="small", **fields)
     assert refused.value.param == param
+
+
+def test_a_field_that_a_form_has_twice_is_refused() -> None:
+    form = FormData([("image", UploadFile(io.BytesIO(b"x"))), ("prompt", "a"), ("prompt", "b")])
+    with pytest.raises(Refused, match="prompt: it is in the form twice"):
+        asyncio.run(read_form(form))
 
 
 @pytest.mark.parametrize(

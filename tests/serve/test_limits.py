@@ -36,12 +36,20 @@ def test_what_is_beyond_them_is_refused_with_both_numbers() -> None:
             1,
             "too_many_pixels: 15,360 pixels to be drawn: this server takes on up to",
         ),
-        (PLAN, 2, "too_many_pixels: 24,576 pixels"),
+        (replace(PLAN, text=replace(PLAN.text, max_tokens=5)), 2, "too_many_pixels: 24,576 pixels"),
         (replace(PLAN, text=replace(PLAN.text, max_tokens=11)), 1, "too_many_tokens: 33 tokens"),
+        (replace(PLAN, width=16), 2, "too_many_tokens: 60 tokens"),
     ):
         assert (refusal(plan, count=count) or "").startswith(said)
     silent = tuple(replace(one, think=False) for one in PLAN.turns)
     assert refusal(replace(PLAN, turns=silent, text=replace(PLAN.text, max_tokens=1000))) is None
+
+
+def test_of_an_answer_in_words_the_words_are_counted_and_no_picture() -> None:
+    silent = replace(PLAN, width=1024, turns=(replace(PLAN.turns[0], think=False),))
+    LIMITS.check_answer(replace(silent, text=replace(PLAN.text, max_tokens=30)))
+    with pytest.raises(Refused, match="31 tokens"):
+        LIMITS.check_answer(replace(silent, text=replace(PLAN.text, max_tokens=31)))
 
 
 @pytest.mark.parametrize(("pixels", "is_refused"), [(3 * 64 * 64 - 1, True), (3 * 64 * 64, False)])

@@ -161,6 +161,18 @@ def test_what_comes_drop_by_drop_is_not_waited_for(port: int, path: str) -> None
     assert "more than 0.5 s" in refusal(hasty, f"http://pictures.example:{port}{path}")
 
 
+def test_the_time_of_a_redirect_is_not_begun_again(port: int) -> None:
+    def late(host: str, port: int) -> list[str]:
+        if host == "second.example":
+            time.sleep(0.6)
+        return ["127.0.0.1"]
+
+    hasty = RemotePictures(seconds=0.5, is_allowed=LOCAL.is_allowed, resolve=late)
+    began = time.monotonic()
+    assert "more than 0.5 s" in refusal(hasty, f"http://second.example:{port}/slow")
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize(
     "url",
     [

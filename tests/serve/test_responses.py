@@ -128,11 +128,14 @@ def test_a_picture_is_edited_or_asked_about(client: Any) -> None:
         {"type": "input_image", "image_url": f"data:image/png;base64,{drawn}"},
         {"type": "input_text", "text": "make the square red"},
     ]
-    edited = ask(client, [{"role": "user", "content": shown}], {"output_format": "jpeg"})
+    with pytest.raises(openai.BadRequestError, match="a picture, which is edited"):
+        ask(client, [{"role": "user", "content": shown}], {"action": "generate"})
+    edited = ask(client, [{"role": "user", "content": shown}], {"output_format": "jpeg", "action": "edit"})
     assert edited.output[-1].action == "edit"
     assert Picture(base64.b64decode(edited.output[-1].result)).kind == "jpeg"
-    answer = ask(client, [{"role": "user", "content": shown}], tool_choice="none")
+    answer = ask(client, [{"role": "user", "content": shown}], tool_choice="none", store=True)
     assert [item.type for item in answer.output] == ["message"] and answer.output_text
+    assert answer.model_extra["store"] is False, "there is no episode to go on from"
     events = list(ask(client, [{"role": "user", "content": shown}], tool_choice="none", stream=True))
     said = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert said == answer.output_text
@@ -154,6 +157,7 @@ def test_what_an_answer_held_can_be_sent_back(client: Any) -> None:
         ({"said": [{"type": "item_reference", "id": "ig_nothing"}]}, 404, "input"),
         ({"said": [{"role": "user", "content": []}]}, 400, "prompt"),
         ({"tool": {"size": "65x65"}}, 400, "size"),
+        ({"tool": {"action": "edit"}}, 400, "tools.0.action"),
         ({"tool": {"partial_images": 4}}, 400, "tools.0.partial_images"),
         ({"nonsense": 5}, 400, "nonsense"),
     ],

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import queue
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,9 +16,9 @@ import torch
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asking import Asker, Contents, Manner
 from irg.serve.fields import DrawingFields, TextFields
-from irg.serve.protocol import Ended, PictureProgress, Pulse
+from irg.serve.protocol import Ended, ModelLoaded, PictureProgress, Pulse
 from irg.serve.refusals import Refused
-from irg.serve.service import Capacity, EngineRequest, Service
+from irg.serve.service import Capacity, EngineRequest, Service, _Host
 
 LOADING = 200.0
 
@@ -112,6 +113,45 @@ def test_what_cannot_fit_or_wait_is_refused_at_once(small_checkpoint: NamedCheck
         await second.aclose()
 
     with_service(small_checkpoint, Capacity(1, 1, budget=one.footprint), body)
+
+
+def loaded(budget: int) -> Any:
+    """A process that has so much memory for contexts, and only listens."""
+    host = _Host(cast(Any, None), cast(Any, None), queue.SimpleQueue())
+    host.loaded = ModelLoaded(budget)
+    return host
+
+
+def test_a_request_goes_where_it_fits(small_checkpoint: NamedCheckpoint) -> None:
+    async def run() -> None:
+        service, one = Service([small_checkpoint] * 2), wanted(small_checkpoint)
+        small, large = loaded(one.footprint - 1), loaded(one.footprint)
+        service.hosts = [small, large]
+        for _ in range(2):
+            await service.ask(one)
+        assert (len(small.tickets), len(large.tickets)) == (0, 2)
+
+    asyncio.run(run())
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    small_checkpoint: NamedCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, tries = Service([small_checkpoint]), []
+
+    def begin(number: int) -> None:
+        tries.append(number)
+        if len(tries) < 3:
+            raise OSError("no more processes")
+
+    async def run() -> None:
+        service._is_open = True
+        await service._begin_after(0, 0.0)
+
+    monkeypatch.setattr(service, "_begin", begin)
+    monkeypatch.setattr("irg.serve.service._LONGEST_PAUSE", 0.01)
+    asyncio.run(run())
+    assert tries == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

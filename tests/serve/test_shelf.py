@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from irg.serve.refusals import Refused
@@ -34,3 +36,25 @@ def test_the_oldest_make_room(shelf: Shelf, size: int) -> None:
     assert shelf.get("me", "resp_0") and shelf.get("me", "resp_2")
     with pytest.raises(Refused):
         shelf.get("me", "resp_1")
+
+
+def test_threads_look_while_others_put() -> None:
+    shelf, failed, is_over = Shelf(most=50), [], threading.Event()
+
+    def look() -> None:
+        try:
+            while not is_over.is_set():
+                with pytest.raises(Refused):
+                    shelf.holding("me", "no such")
+        except RuntimeError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in range(3000):
+        shelf.put("me", f"resp_{number}", kept("ig_1"))
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert not failed

@@ -88,6 +88,22 @@ def test_who_leaves_ends_it_at_once() -> None:
     assert streamed(source, leaves_after=0.2) == "begin a" and source.is_closed
 
 
+def test_who_can_be_sent_nothing_ends_it_too() -> None:
+    source = Source("a")
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise OSError("gone")
+
+    response = Streamed(source, Words(), 60.0)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(response({"type": "http"}, receive, send))
+    assert source.is_closed
+
+
 def test_any_text_can_be_sent() -> None:
     text = 'a\ud800 "é" \u2028'
     assert json.loads(encoded({"text": text})) == {"text": text}

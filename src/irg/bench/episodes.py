@@ -125,5 +125,6 @@ def drawing_header(settings: Settings, identity: Mapping[str, Any]) -> dict[str,
         "size": [plan.width, plan.height],
         "first": plan.turns[0].as_json(),
         "later": plan.turns[1].as_json(),
-        "text": asdict(plan.text),
+        # Guessing ahead changes no text.
+        "text": {name: value for name, value in asdict(plan.text).items() if name != "lookup"},
     }

@@ -87,25 +87,21 @@ def hear_missing(
     judge: Judge,
     store: SeriesStore[Hearing],
     progress: Progress | None = None,
-    together: int | None = _TOGETHER,
+    by_turn: bool = False,
 ) -> None:
     """Have the pictures of items, each in a turn, judged, as far as that has not been done.
 
-    So many hearings are brought before the judge `together` (None: all). All pictures are read before it is
-    asked for the first time. What was found of other pictures than
-    are there now does not count. Whatever the judge raises ends it; what it had told of by then is kept.
+    Some hearings are brought before the judge together, or `by_turn` all of a turn. All pictures are read
+    before it is asked for the first time. What was found of other pictures than are there now does not count.
+    Whatever the judge raises ends it; what it had told of by then is kept.
     """
     wanted = dict(_wanted(asked, look, store))
     done = len(asked) - len(wanted)
     if progress is not None:
         progress(done, len(asked))
     todo = [(item, turn) for item, turn in asked if (item.id, turn) in wanted]
-    together = together or len(todo) or 1
-    for start in range(0, len(todo), together):
-        shown = [
-            Shown(item, turn, _readable(look(item, turn), wanted[item.id, turn]))
-            for item, turn in todo[start : start + together]
-        ]
+    for some in _brought(todo, by_turn):
+        shown = [Shown(item, turn, _readable(look(item, turn), wanted[item.id, turn])) for item, turn in some]
         store.add((_hearing(one, wanted, ()) for one in shown if not one.pictures), {})
         for count in _heard(judge, [one for one in shown if one.pictures], wanted, store):
             if progress is not None:
@@ -116,6 +112,16 @@ def hear_missing(
 def hearings(store: SeriesStore[Hearing], turn: int) -> dict[str, Hearing]:
     """All that is known of a turn, by item."""
     return {hearing.item: hearing for hearing in store.records.values() if hearing.turn == turn}
+
+
+def _brought(asked: Sequence[tuple[Item, int]], by_turn: bool) -> Iterator[Sequence[tuple[Item, int]]]:
+    """What is brought before the judge together."""
+    if by_turn:
+        for turn in dict.fromkeys(turn for _, turn in asked):
+            yield [one for one in asked if one[1] == turn]
+    else:
+        for start in range(0, len(asked), _TOGETHER):
+            yield asked[start : start + _TOGETHER]
 
 
 _Absent = Mapping[int, str]

@@ -15,7 +15,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from string import Formatter
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from irg.bench.failing import failed_row
@@ -29,7 +29,10 @@ from irg.core.digest import digest_of
 OFFICIAL = "official"
 """The setting that names the folder of the official code, whatever the benchmark."""
 _PYTHON, _COMMAND = "python", "command"
-_OURS = {_PYTHON, "pictures", "around", "results", "sources"}
+_MODEL = "model"
+"""The setting that names the model which the code asks: it stands beside every number."""
+_RESULTS = "results"
+_OURS = {_PYTHON, "pictures", "around", _RESULTS, "sources"}
 """What a command may name that is no setting, but for the program."""
 _AND = "&&"
 _VARIABLE = re.compile(r"\$\{?(\w+)")
@@ -56,7 +59,8 @@ class ProgramJudge:
     def __init__(self, benchmark: Benchmark, options: JudgeOptions) -> None:
         if benchmark.program is None:
             raise ValueError(f"--judge {OFFICIAL}=...: of {benchmark.name} no official code is known")
-        self._benchmark, self._program, self._sources = benchmark, benchmark.program, options.sources
+        self._benchmark, self._program = benchmark, benchmark.program
+        self._sources, self._keep = options.sources, options.keep
         given = options.settings
         self._folder = Path(given[OFFICIAL]).expanduser().resolve()
         if not (script := self._folder / self._program.script).is_file():
@@ -70,19 +74,25 @@ class ProgramJudge:
         if lacking := [name for name in names if name not in settings]:
             raise ValueError(f"--judge {lacking[0]}=... is missing, which the command names")
         self._fields = {name: settings[name] for name in names} | {_PYTHON: python}
+        model = f" with {settings[_MODEL]}" if _MODEL in names else ""
         self.identity: Mapping[str, Any] = {
-            "name": f"{benchmark.name}'s own code",
+            "name": f"{benchmark.name}'s own code{model}",
             self._program.script: sha256(script.read_bytes()).hexdigest()[:16],
             _COMMAND: list(self._commands),
             **{name: self._marked(settings[name]) for name in names},
         }
 
     def hear(self, shown: Sequence[Shown]) -> Iterable[tuple[Shown, Sequence[EvidenceRow]]]:
-        """Raises ValueError, with the last that the code said, if it fails."""
+        """Raises ValueError, with the last that the code said, if it fails or leaves what cannot be read.
+        What it left is kept then, since it may have been paid for."""
         for turn in dict.fromkeys(one.turn for one in shown):
             ours = [one for one in shown if one.turn == turn]
-            with TemporaryDirectory(prefix="irg-official-") as around:
-                found, mark = self._judged(ours, Path(around).resolve())
+            with TemporaryDirectory(prefix="irg-official-") as name:
+                around = Path(name).resolve()
+                try:
+                    found, mark = self._judged(ours, around)
+                except ValueError as wrong:
+                    raise ValueError(f"{wrong}{self._kept(around / _RESULTS, turn)}") from wrong
             for one in ours:
                 yield one, [replace(row, judge=mark) for row in _whole(one, found.get(one.item.id, ()))]
 
@@ -90,7 +100,7 @@ class ProgramJudge:
         self, shown: Sequence[Shown], around: Path
     ) -> tuple[Mapping[str, Sequence[EvidenceRow]], dict[str, Any]]:
         """The rows by item, and the hash of what they are from."""
-        pictures, results = around / "pictures", around / "results"
+        pictures, results = around / "pictures", around / _RESULTS
         results.mkdir()
         by_item = {one.item.id: one.pictures for one in shown}
 
@@ -101,7 +111,7 @@ class ProgramJudge:
         for name, text in self._program.texts(pictures, shown).items():
             (around / name).write_text(text, encoding="utf-8")
         before = set(self._left())
-        places = {"pictures": pictures, "around": around, "results": results, "sources": self._sources}
+        places = {"pictures": pictures, "around": around, _RESULTS: results, "sources": self._sources}
         for command in self._commands:
             self._run(command, self._fields | {name: str(path.resolve()) for name, path in places.items()})
         for path in set(self._left()) - before:
@@ -109,6 +119,15 @@ class ProgramJudge:
         files = sorted(path for path in results.rglob("*") if path.is_file())
         hashes = [sha256(path.read_bytes()).hexdigest() for path in files]
         return self._program.read(results, shown), {"results": digest_of(hashes)[:16]}
+
+    def _kept(self, results: Path, turn: int) -> str:
+        """Where what the code left is kept; nothing if it left nothing."""
+        if not any(results.iterdir()):
+            return ""
+        self._keep.mkdir(parents=True, exist_ok=True)
+        place = mkdtemp(prefix=f"official-turn{turn}-", dir=self._keep)
+        shutil.copytree(results, place, dirs_exist_ok=True)
+        return f"; what it left is kept in {place}"
 
     def _run(self, command: str, fields: Mapping[str, str]) -> None:
         words = [os.path.expandvars(word.format(**fields)) for word in shlex.split(command)]
@@ -140,7 +159,7 @@ def _commands(program: OfficialProgram, given: str | None) -> tuple[str, ...]:
             names, words = list(_names(command)), shlex.split(command)
         except ValueError as wrong:
             raise ValueError(f"--judge {_COMMAND}={command}: {wrong}") from wrong
-        if not words or "" in names:
+        if not words or not all(map(str.isidentifier, names)):
             raise ValueError(f"--judge {_COMMAND}={command}: expected words, with {{names}} of settings")
         if unset := [name for name in _VARIABLE.findall(command) if name not in os.environ]:
             raise ValueError(f"{unset[0]} is not set in the environment, which the command needs: {command}")

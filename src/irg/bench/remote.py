@@ -25,6 +25,8 @@ from irg.scorers.http import ScorerClient, ScorerFailed, ScorerGone, scorer_serv
 HEAR = "/hear"
 _AT_ONCE = 16
 """Items that a process is asked about at a time."""
+_TURNS = 2 * _AT_ONCE
+"""Items that are heard until one is answered at most: all of one hearing, and all of the next."""
 _FAILED = "scorer"
 """The question of a row that stands for those that a process did not answer."""
 _Asked = tuple[Shown, Future[Sequence[EvidenceRow]]]
@@ -62,10 +64,14 @@ class _Desk:
     def _work(self) -> None:
         while True:
             together = [self._waiting.get(), *self._others()]
-            self._hear(together)
-            for one in together:  # what ended the hearing was of one of them
-                if not one[1].done():
-                    self._hear([one])
+            ended = self._hear(together)
+            for one in together:
+                if one[1].done():
+                    continue
+                if len(together) > 1:  # what ended the hearing was of one of them
+                    ended = self._hear([one])
+                if not one[1].done():  # nobody waits for ever
+                    one[1].set_exception(ended or ValueError("the judge says nothing about it"))
 
     def _others(self) -> Iterator[_Asked]:
         try:
@@ -74,14 +80,15 @@ class _Desk:
         except Empty:
             return
 
-    def _hear(self, together: Sequence[_Asked]) -> None:
+    def _hear(self, together: Sequence[_Asked]) -> Exception | None:
+        """What ended it, if anything did."""
         answers = {id(shown): answer for shown, answer in together}
         try:
             for shown, rows in self._judge.hear([shown for shown, _ in together]):
                 answers[id(shown)].set_result(rows)
         except Exception as error:  # whatever a model raises: who asked alone is told
-            if len(together) == 1:
-                together[0][1].set_exception(error)
+            return error
+        return None
 
 
 class RemoteJudge:
@@ -122,7 +129,7 @@ class RemoteJudge:
         }
         body = {"item": asdict(shown.item), "turn": shown.turn, "pictures": pictures}
         try:
-            return _rows.validate_python(self._client.ask(HEAR, body).get("rows"))
+            return _rows.validate_python(self._client.ask(HEAR, body, _TURNS).get("rows"))
         except ScorerGone as failure:
             raise ValueError(str(failure)) from failure
         except (ScorerFailed, ValidationError) as failure:

@@ -322,11 +322,10 @@ def _drawn_picture(
 def judge_run(
     run: BenchRun, look: Look, judge: Judge, progress: Progress | None = None
 ) -> SeriesStore[Hearing]:
-    """Have all pictures of the run judged that have not been; by official code all of them at once."""
+    """Have all pictures of the run judged that have not been; by official code all of a turn at once."""
     store = run.evidence(judge.identity)
     asked = [(item, turn) for turn in run.turns for item in run.items]
-    together = {"together": None} if isinstance(judge, ProgramJudge) else {}
-    hear_missing(asked, look, judge, store, progress, **together)
+    hear_missing(asked, look, judge, store, progress, by_turn=isinstance(judge, ProgramJudge))
     return store
 
 

@@ -107,11 +107,14 @@ def download(
 def _with_pins(benchmark: Benchmark, folder: Path) -> Benchmark:
     """Its files with the hashes of their first fetch, as far as they are not known."""
     pins = _pins(folder)
-    sources = [
-        one if one.is_pinned else replace(one, sha256=pins.get(one.path, one.sha256))
-        for one in benchmark.sources
-    ]
-    return replace(benchmark, sources=tuple(sources))
+
+    def pinned(one: OfficialFile) -> OfficialFile:
+        pin = pins.get(one.path)
+        # A pin that is not what is known of the hash is that of an older file.
+        is_of_it = pin is not None and not one.is_pinned and one.fits(pin)
+        return replace(one, sha256=pin) if is_of_it else one
+
+    return replace(benchmark, sources=tuple(map(pinned, benchmark.sources)))
 
 
 def _pins(folder: Path) -> dict[str, str]:

@@ -118,9 +118,12 @@ def speed(
     that of bare products of matrices; 1 is perfect. Calls of kernels are counted, and scaled to 28 layers.
     """
     given = work.given | {"--out": folder is not None}
-    if instead := "--compare" if compare is not None else "--cheaper" if cheaper else None:
-        _refuse(given | {"--cheaper": cheaper and compare is not None}, f"not for {instead}")
-    if instead != "--cheaper":
+    if compare is not None:
+        machine = {"--threads": threads != 1, "--device": device is not None, "--dtype": dtype is not None}
+        _refuse(given | machine | {"--cheaper": cheaper}, "not for --compare")
+    elif cheaper:
+        _refuse(given, "not for --cheaper")
+    if compare is not None or not cheaper:
         asked = {"--prompts": prompts is not None, "--guidance": guidance is not None}
         _refuse(asked, "it is for --cheaper alone")
     if compare is not None:
@@ -196,7 +199,7 @@ def _cheaper(
 ) -> None:
     """Of the embedded model, whose pictures the scene benchmark can judge."""
     from irg.bench.scene.items import SceneOptions
-    from irg.bench.speed.cheaper import best, guided, measure_cheaper
+    from irg.bench.speed.cheaper import best, guided, left_out, measure_cheaper
     from irg.bench.speed.lookup import measure_lookup
 
     options, plan = SceneOptions(prompts, batch=16), pipeline.settings.plan()
@@ -209,6 +212,8 @@ def _cheaper(
 
         found = measure_cheaper(pipeline, plan, options, device, tell)
         looked_up = measure_lookup(pipeline, SceneOptions(min(prompts, _MOST_WRITTEN)), device, tell)
+    for reason in left_out(device, pipeline.parts.model.dtype).values():
+        err.print(f"left out: {reason}", markup=False, soft_wrap=True)
     exact, chosen = found[0], best(found)
     pictures, texts = _pictures(found), _texts(looked_up)
     if as_json:

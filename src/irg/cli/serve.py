@@ -91,7 +91,7 @@ class Load:
     ] = 64_000_000
     max_text_tokens: Annotated[
         int, limit_option("That a request may have written in all.", metavar="N", least=1)
-    ] = 16_384
+    ] = 32_768
     max_body: Annotated[float, limit_option("Megabytes of a request.", metavar="MB", least=0.001)] = 64.0
     timeout: Annotated[
         float, limit_option("Seconds of a request, with its answer.", metavar="S", least=0.1)

@@ -61,6 +61,11 @@ def checked(
         raise ValueError(f"{name}: {'; '.join(faults)}") from wrong
 
 
+def place_of(error: ErrorDetails, model: type, content: Any) -> str:
+    """Where in the content of a file an error stands, as its writer would say it: `turns.0.steps`."""
+    return ".".join(_place(_without_tags(error["loc"], model), content, _is_missing(error)))
+
+
 def shown(value: Any) -> str:
     """A value as a message repeats it: not all of a long one."""
     text = repr(value)
@@ -74,9 +79,7 @@ def _merged(old: Any, new: Any) -> Any:
 
 
 def _fault(error: ErrorDetails, model: type, content: Any, lines: Mapping[Location, int]) -> str:
-    is_missing = error["type"].startswith("missing")
-    location = _without_tags(error["loc"], model)
-    place = ".".join(_place(location, content, is_missing))
+    location, place = _without_tags(error["loc"], model), place_of(error, model, content)
     said = error["msg"].removeprefix("Value error, ")
     types = _types_on_the_way(location, model)
     is_secret = any(getattr(one, "model_config", {}).get("hide_input_in_errors") for one in chain(*types))
@@ -84,10 +87,14 @@ def _fault(error: ErrorDetails, model: type, content: Any, lines: Mapping[Locati
         known = [str(name) for one in types[-1] for name in _fields(one)]
         near = get_close_matches(str(error["loc"][-1]), known, 1)
         said = "there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
-    elif place and not is_missing and not is_secret and not isinstance(error["input"], dict):
+    elif place and not _is_missing(error) and not is_secret and not isinstance(error["input"], dict):
         said = f"{shown(error['input'])}: {said}"
     where = f"line {line}: " if (line := _line(location, lines)) else ""
     return f"{where}{place}: {said}" if place else f"{where}{said}"
+
+
+def _is_missing(error: ErrorDetails) -> bool:
+    return error["type"].startswith("missing")
 
 
 def _line(location: Location, lines: Mapping[Location, int]) -> int | None:

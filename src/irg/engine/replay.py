@@ -30,7 +30,8 @@ class Replayed:
                 self.run()
         torch.cuda.current_stream(self.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # The stream of a capture is one of the GPU that is current, which need not be this one.
+        with torch.cuda.device(self.device), torch.cuda.graph(graph):
             self._made = self.run()
         self._graph = graph
 

@@ -17,6 +17,9 @@ _FOLDER = "TORCHINDUCTOR_CACHE_DIR"
 """The variable by which torch is told where to keep what it has compiled."""
 Function = TypeVar("Function", bound=Callable[..., object])
 _compiled: dict[Callable[..., object], Any] = {}
+_MOST_KINDS = 64
+"""Of shapes, of all models in a process: a model has about three in each type of values. Torch stops at eight
+unless it is told otherwise, and what must be one graph fails there."""
 
 
 def check_compiler(device: torch.device) -> None:
@@ -39,5 +42,9 @@ def keep_compiled() -> Path:
 def compiled_whole(run: Function) -> Function:
     """The function compiled, which must be one graph: once for all who ask."""
     if run not in _compiled:
+        import torch._dynamo
+
+        limits = torch._dynamo.config
+        limits.recompile_limit = max(limits.recompile_limit, _MOST_KINDS)
         _compiled[run] = torch.compile(run, fullgraph=True)
     return _compiled[run]

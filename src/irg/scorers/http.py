@@ -95,21 +95,25 @@ class ScorerClient:
             raise ValueError(f"{address}: expected an address such as http://127.0.0.1:8900")
         self.about = self.exchange("/", None)
 
-    def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises ScorerFailed with what the scorer says went wrong, ScorerGone where it is not there."""
-        return self.exchange(path, json.dumps(body).encode())
+    def ask(self, path: str, body: Mapping[str, Any], turns: int = 1) -> dict[str, Any]:
+        """Where others are asked before it, the answer is waited for so many times as long.
 
-    def exchange(self, path: str, data: bytes | None) -> dict[str, Any]:
+        Raises ScorerFailed with what the scorer says went wrong, ScorerGone where it is not there.
+        """
+        return self.exchange(path, json.dumps(body).encode(), turns)
+
+    def exchange(self, path: str, data: bytes | None, turns: int = 1) -> dict[str, Any]:
         """What is said to this body; to none, of what is there. Raises as `ask` does."""
+        seconds = turns * self._seconds
         headers = {"Content-Type": "application/json"} if data else {}
         try:
             request = urllib.request.Request(self.address + path, data, headers)
-            with urllib.request.urlopen(request, timeout=self._seconds) as answer:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:
                 content = parse_json(_body(answer), "the answer")
         except urllib.error.HTTPError as error:
             raise ScorerFailed(f"status {error.code}: {_reason(error.read(_MOST_BYTES))}") from error
         except TimeoutError as error:
-            raise ScorerFailed(f"no answer in {self._seconds:g} s") from error
+            raise ScorerFailed(f"no answer in {seconds:g} s") from error
         except (OSError, HTTPException) as error:  # the latter of an answer that breaks off
             raise ScorerGone(f"no scorer answers at {self.address}: {error}") from error
         except ValueError as error:

@@ -17,6 +17,7 @@ from irg.core.settings import BaseSettings
 from irg.model.checkpoint import EMBEDDED
 from irg.serve import chat, images, responses
 from irg.serve.asking import Asked, Asker, Fetch
+from irg.serve.course import WordsWanted
 from irg.serve.fields import ChatBody, EditBody, GenerationBody, ResponsesBody, understood
 from irg.serve.journal import request_id
 from irg.serve.limits import GivenPixels, RequestLimits
@@ -69,7 +70,11 @@ class Site:
 
     def check(self, request: Request, asked: Asked, count: int = 1) -> None:
         """Raise Refused for what is beyond the limits of the server, or of who asks for it so many times."""
-        self.settings.limits.check(asked.plan, caller_of(request), count)
+        limits = self.settings.limits
+        if isinstance(asked.wanted.what, WordsWanted):
+            limits.check_answer(asked.plan)
+        else:
+            limits.check(asked.plan, caller_of(request), count)
 
     async def ask(self, asked: Asked) -> Timed:
         """What is told of a request to the engine, which it begins."""
@@ -238,7 +243,10 @@ async def _misunderstood(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     model = _BODIES.get(request.url.path)
     if first["type"] == "json_invalid" or model is None or not isinstance(error.body, dict):
-        words = f"the body is no JSON object: {first.get('ctx', {}).get('error', first['msg'])}"
+        why = first.get("ctx", {}).get("error", first["msg"])
+        if isinstance(error.body, bytes):  # which was not read as JSON
+            why = "expected the header content-type: application/json"
+        words = f"the body is no JSON object: {why}"
         return refusal(invalid(words, code="invalid_body"))
     try:
         understood(model, error.body)

@@ -95,10 +95,11 @@ class Asker:
         """What is to be drawn from texts and pictures."""
         pictures, given = contents.pictures, manner.drawing
         plan = self._plan(pictures, manner)
-        if len(contents.parts) == 1 and self.settings.world is not None:
-            contents, notes = self._worded(contents)
-        else:
-            notes = ()
+        notes: tuple[str, ...] = ()
+        match contents.parts:
+            case (str(prompt),) if self.settings.world is not None:
+                prompt, notes = _worded(prompt)
+                contents = replace(contents, parts=(prompt,))
         plan = replace(plan, system_prompt=contents.system)
         start = self._beginning(contents, plan.prompt_before(self.settings))
         count = self._num_tokens(start)
@@ -212,16 +213,6 @@ class Asker:
             raise invalid("the text is not valid Unicode: it holds a lone surrogate", param) from broken
         return len(_heeded(param, lambda: self.settings.prompt_ids(text, self.checkpoint.tokenizer)))
 
-    def _worded(self, contents: Contents) -> tuple[Contents, tuple[str, ...]]:
-        """A prompt to a model of a closed world, as its training worded it; or a warning."""
-        (prompt,) = contents.parts
-        assert isinstance(prompt, str)
-        try:
-            return replace(contents, parts=(as_phrased(prompt),)), ()
-        except OutsideWorld as unknown:
-            note = f"the prompt is outside the model's world, so what it draws means nothing. {unknown}"
-            return contents, (note,)
-
     def _plan(self, pictures: Sequence[Image.Image], manner: Manner) -> Plan:
         """The checkpoint's usual plan: of an edit, if there are pictures, in the size of the last of them."""
         drawing, settings = manner.drawing, self.settings
@@ -261,6 +252,15 @@ class Asker:
         footprint = self.sizes.footprint(plan, what.room, isinstance(what, Episode))
         wanted = EngineRequest(what, footprint, owner, manner.drawing.deterministic, keeps)
         return Asked(wanted, plan, num_tokens, is_edit, notes)
+
+
+def _worded(prompt: str) -> tuple[str, tuple[str, ...]]:
+    """A prompt to a model of a closed world, as its training worded it; or as it is, with a warning."""
+    try:
+        return as_phrased(prompt), ()
+    except OutsideWorld as unknown:
+        note = f"the prompt is outside the model's world, so what it draws means nothing. {unknown}"
+        return prompt, (note,)
 
 
 def previews(num: int, total: int) -> frozenset[int]:

@@ -35,9 +35,10 @@ def is_loopback(host: str) -> bool:
 class Callers:
     """Decides on requests by their path and headers, before their bodies are read.
 
-    Without tokens everybody on this machine may ask. Their browsers may be made to ask by any page that they
-    visit, so that what a page of another origin sends is refused, and, at a loopback address, what was sent
-    to a name that merely resolves to it.
+    Where others reach the server a book always asks for tokens: one whose file is not there, as on another
+    machine of a cluster, lets nobody in. Without tokens everybody on this machine may ask. Their browsers
+    may be made to ask by any page that they visit, so that what a page of another origin sends is refused,
+    and, at a loopback address, what was sent to a name that merely resolves to it.
     """
 
     book: TokenBook | None
@@ -53,7 +54,7 @@ class Callers:
         if path in OPEN and method in _OPEN_METHODS:
             return Caller()
         try:
-            is_needed = self.book is not None and self.book.is_needed
+            is_needed = self.book is not None and (self.book.is_needed or not self.is_local)
         except (OSError, ValueError) as broken:
             raise Refused(503, "tokens_unreadable", "the server cannot read its tokens") from broken
         if self.book is None or not is_needed:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
-from irg.core.settings import BaseSettings, Seed, checked
+from irg.core.settings import BaseSettings, Seed, checked, place_of
 from irg.engine import Renorm
 from irg.engine.flow import MOST_POINTS
 from irg.pipeline.settings import MOST_TURNS
@@ -31,7 +31,7 @@ def understood(model: type[Understood], content: Any) -> Understood:
     except ValueError as wrong:
         assert isinstance(wrong.__cause__, ValidationError)
         first = wrong.__cause__.errors(include_url=False)[0]
-        param, code = ".".join(map(str, first["loc"])), _CODES.get(first["type"], "invalid_value")
+        param, code = place_of(first, model, content), _CODES.get(first["type"], "invalid_value")
         raise invalid(str(wrong), param, code) from wrong
 
 

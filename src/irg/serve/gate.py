@@ -186,6 +186,7 @@ class _Passing:
             await self.send({"type": "http.response.body", "body": refused.body})
         elif self._is_stream and not self.is_over:
             error = {"type": "error", "code": refused.code, "message": refused.message, "param": None}
+            error |= json.loads(refused.body)  # as readers of chats and pictures know one
             body = f"event: error\ndata: {json.dumps(error)}\n\n".encode()
             await self.send({"type": "http.response.body", "body": body})
 

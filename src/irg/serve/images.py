@@ -69,6 +69,8 @@ async def read_form(form: FormData) -> tuple[EditBody, list[bytes]]:
 
 def _put(content: dict[str, Any], name: str, value: str) -> None:
     """A field; `guidance[text_scale]` is one within another, as clients write it into forms."""
+    if name in content:
+        raise invalid(f"{name}: it is in the form twice", name)
     outer, bracket, inner = name.partition("[")
     if bracket and inner.endswith("]") and isinstance(content.setdefault(outer, {}), dict):
         content[outer][inner[:-1]] = value

@@ -15,7 +15,7 @@ class RequestLimits:
     turns: int = 16
     pixels: int = 64_000_000
     """To be drawn, all pictures together."""
-    text_tokens: int = 16_384
+    text_tokens: int = 32_768
     """To be written, all texts together."""
     given_pixels: int = 64_000_000
     """Of all the pictures that a request brings along."""
@@ -26,9 +26,7 @@ class RequestLimits:
         turns = len(plan.turns)
         if turns > self.turns:
             raise _beyond("turns", turns, self.turns, "this server takes on", "turns")
-        tokens = plan.text.max_tokens * sum(turn.think for turn in plan.turns)
-        if tokens > self.text_tokens:
-            raise _beyond("tokens to be written", tokens, self.text_tokens, "this server takes on")
+        self._check_tokens(plan.text.max_tokens * sum(turn.think for turn in plan.turns) * count)
         pixels = plan.width * plan.height * turns * count
         own, whose = caller.limits.pixels, "this server takes on"
         most = self.pixels
@@ -36,6 +34,14 @@ class RequestLimits:
             most, whose = own, "this token has"
         if pixels > most:
             raise _beyond("pixels to be drawn", pixels, most, whose, "size")
+
+    def check_answer(self, plan: Plan) -> None:
+        """Raise Refused for an answer in words, of which nothing is drawn, that is beyond the limits."""
+        self._check_tokens(plan.text.max_tokens)
+
+    def _check_tokens(self, tokens: int) -> None:
+        if tokens > self.text_tokens:
+            raise _beyond("tokens to be written", tokens, self.text_tokens, "this server takes on")
 
 
 @dataclass

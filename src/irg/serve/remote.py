@@ -110,6 +110,7 @@ class _Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds, self.is_over = seconds, False
         self.connection: socket.socket | None = None
+        """That is being waited for."""
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
 
@@ -119,6 +120,12 @@ class _Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+
+    def watch(self, connection: socket.socket) -> None:
+        """Let this be what is ended. Raises TimeoutError when the time was over before."""
+        self.connection = connection
+        if self.is_over:
+            raise TimeoutError
 
     def _end(self) -> None:
         self.is_over = True
@@ -136,11 +143,13 @@ def _connected(
     connection = http.client.HTTPConnection(host, place[1], timeout=deadline.seconds)
     plain = socket.create_connection(place, timeout=deadline.seconds)
     try:
-        connection.sock = deadline.connection = plain
+        connection.sock = plain
+        deadline.watch(plain)
         if parts.scheme == "https":
             context = ssl.create_default_context()
             secure = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-            connection.sock = deadline.connection = plain = secure
+            connection.sock = plain = secure
+            deadline.watch(secure)
             secure.do_handshake()
             connection.default_port = http.client.HTTPS_PORT  # which is not said in the header Host
         yield connection

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from irg.core.values import check_number
+from irg.serve import journal
 from irg.serve.front import Serving
 from irg.serve.gate import App
 from irg.stages.cluster import Cluster
@@ -34,6 +35,7 @@ def application(serving: Serving, replicas: Replicas, gpus: float, drain: float)
     from ray import serve
 
     def build() -> App:
+        journal.write_lines()
         return serving.app()
 
     capacity = serving.capacity

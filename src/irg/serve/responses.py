@@ -16,12 +16,16 @@ from irg.serve.fields import (
     ReasoningItem,
     ReferenceItem,
     ResponsesBody,
+    unheeded,
 )
 from irg.serve.pictures import Encoding
 from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
 from irg.serve.refusals import Refused, invalid, not_found
 from irg.serve.shelf import Shelf, StoredAnswer
 from irg.serve.streams import event
+
+_UNHEEDED = set(unheeded(ImageTool))
+"""Not repeated in answers: they may hold anything, and had no effect."""
 
 
 def asked(asker: Asker, shelf: Shelf, body: ResponsesBody, owner: str) -> Asked:
@@ -38,6 +42,10 @@ def asked(asker: Asker, shelf: Shelf, body: ResponsesBody, owner: str) -> Asked:
                 "going on from a response draws: ask about its picture by sending that", "tool_choice"
             )
         return asker.answer(Contents(parts, system), manner, owner)
+    is_edit = resumed is not None or not all(isinstance(part, str) for part in parts)
+    if tool.action == ("generate" if is_edit else "edit"):
+        has = "a picture, which is edited" if is_edit else "no picture to edit"
+        raise invalid(f"action {tool.action!r}: the input has {has}", "tools.0.action")
     if resumed is None:
         return asker.episode(Contents(parts, system), manner, owner, body.store)
     kept, place = resumed
@@ -187,14 +195,14 @@ class ResponseWriter:
             "output": [dict(item) for item in self.items],
             "parallel_tool_calls": False,
             "previous_response_id": body.previous_response_id,
-            "store": body.store,
+            "store": body.store and not self.answers,  # there is no episode to go on from
             "temperature": text.temperature,
             "top_p": text.top_p,
             "text": {"format": {"type": "text"}},
             "tool_choice": body.tool_choice if isinstance(body.tool_choice, str) else "required",
-            "tools": [tool.model_dump(exclude_defaults=True) for tool in body.tools],
+            "tools": [tool.model_dump(exclude_defaults=True, exclude=_UNHEEDED) for tool in body.tools],
             "truncation": "disabled",
-            "metadata": body.metadata if isinstance(body.metadata, dict) else {},
+            "metadata": _repeated(body.metadata),
             "usage": usage if is_over else None,
             "warnings": list(self.asked.notes),
         }
@@ -289,3 +297,9 @@ class ResponseWriter:
     def _event(self, name: str, **content: Any) -> bytes:
         self._number += 1
         return event({"type": name, "sequence_number": self._number, **content}, name)
+
+
+def _repeated(metadata: Any) -> dict[str, str]:
+    """Metadata as an answer repeats it: texts, as OpenAI's are. Anything else need not be JSON."""
+    given = metadata if isinstance(metadata, dict) else {}
+    return {name: value for name, value in given.items() if isinstance(value, str)}

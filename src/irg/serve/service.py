@@ -211,7 +211,9 @@ class Service:
         """Give a request to a model. Raises Refused when it is not taken on."""
         await self.until_ready(self.capacity.patience)
         self.check(wanted)
-        host = min((one for one in self.hosts if one and one.loaded), key=lambda one: len(one.tickets))
+        # Devices need not be alike: one on which it would never fit is no place for it.
+        fitting = [one for one in self.hosts if one and one.loaded and one.loaded.budget >= wanted.footprint]
+        host = min(fitting, key=lambda one: len(one.tickets))
         telling = Listening(host)
         host.tickets[telling.ticket] = telling
         what = wanted.what
@@ -288,8 +290,13 @@ class Service:
 
     async def _begin_after(self, number: int, pause: float) -> None:
         await asyncio.sleep(pause)
-        if self._is_open:
-            self._begin(number)
+        while self._is_open:
+            try:
+                self._begin(number)
+                return
+            except OSError as refused:  # of memory or processes, of which there may be more later
+                tell("not_started", {"reason": str(refused)}, ERROR)
+                await asyncio.sleep(_LONGEST_PAUSE)
 
 
 def _how(code: int | None) -> str:

@@ -118,17 +118,17 @@ class Streamed(Response):
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
+            await self.told.aclose()  # also where nothing of it could be sent
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
-            async with aclosing(self.told) as told:
-                for piece in self.writer.begin():
+            for piece in self.writer.begin():
+                await send(_body(piece))
+            async for said in _with_pauses(self.told, self.keep_alive):
+                pieces = (b": still at work\n\n",) if said is None else self.writer.take(said)
+                for piece in pieces:
                     await send(_body(piece))
-                async for said in _with_pauses(told, self.keep_alive):
-                    pieces = (b": still at work\n\n",) if said is None else self.writer.take(said)
-                    for piece in pieces:
-                        await send(_body(piece))
         except Refused as error:
             for piece in self.writer.fail(error):
                 await send(_body(piece))

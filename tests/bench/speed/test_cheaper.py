@@ -6,7 +6,17 @@ import torch
 from torch import nn
 
 from irg.bench.scene.items import SceneOptions
-from irg.bench.speed.cheaper import EXACT, Cheaper, best, difference, guided, held, measure_cheaper, ways
+from irg.bench.speed.cheaper import (
+    EXACT,
+    Cheaper,
+    best,
+    difference,
+    guided,
+    held,
+    left_out,
+    measure_cheaper,
+    ways,
+)
 from irg.engine import Guidance, Saving, Solver
 from irg.model.float8 import Float8Linear
 from irg.model.low_bit import Quantize
@@ -67,6 +77,16 @@ def test_weights_in_few_bits_are_of_a_model_of_their_own() -> None:
         for one in (pipeline, held(pipeline, Quantize.FP8_MATMUL))
     )
     assert type(layer) is nn.Linear and isinstance(twin, Float8Linear)
+
+
+def test_what_a_gpu_does_not_compute_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (8, 0))
+    left = left_out(gpu, torch.bfloat16)
+    assert list(left) == [Quantize.FP8_MATMUL] and "capability 8.9" in left[Quantize.FP8_MATMUL]
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: (9, 0))
+    assert not left_out(gpu, torch.bfloat16) and not left_out(torch.device("cpu"), torch.float32)
+    assert "not float32" in left_out(gpu, torch.float32)[Quantize.FP8_MATMUL]
 
 
 def test_differences_are_of_pairs() -> None:

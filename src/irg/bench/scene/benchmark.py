@@ -147,7 +147,7 @@ class SceneRun:
 
     def evidence(self, item: Item) -> dict[int, Mapping[str, Any]]:
         return {
-            turn: rows[_QUESTION].evidence
+            turn: dict(rows[_QUESTION].evidence)
             for (name, turn), hearing in sorted(self.heard.items())
             if name == item.id and (rows := hearing.ok(0))
         }

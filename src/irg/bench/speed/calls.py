@@ -2,7 +2,8 @@
 
 What counts is every operation that torch hands to a device, each by itself however it is put together; views,
 which compute nothing, do not. A graph that is captured once and replayed counts for what it launches from the
-host: nothing.
+host: nothing. Weights in few bits are not counted so: what decodes them is one operation to torch, however
+many kernels it calls.
 """
 
 from collections.abc import Iterator

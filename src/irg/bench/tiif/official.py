@@ -13,7 +13,8 @@ SCRIPT = "eval/eval_with_vlm.py"
 
 
 def read(results: Path, shown: Sequence[Shown]) -> dict[str, list[EvidenceRow]]:
-    """Answers by item, which the path of their file names. Raises ValueError for other files."""
+    """Answers by item, which the path of their file names; of items that are not shown none. Raises
+    ValueError for a file without an answer to each of the item's questions."""
     wanted = {one.item.id: one.item for one in shown}
     found: dict[str, list[EvidenceRow]] = {}
     for path in sorted(results.rglob("*.json")):

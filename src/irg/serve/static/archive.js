@@ -43,7 +43,7 @@ export const past = {
 
 // The episode as the folder that `irg generate` writes, zipped.
 export function traceZip(episode) {
-  const drawn = episode.turns.filter((turn) => turn.picture && !turn.forming);
+  const drawn = episode.turns.filter((turn) => turn.picture && !turn.isForming);
   const files = drawn.map((turn, place) => [`turn${place + 1}.png`, bytesOf(turn.picture)]);
   const source = episode.source && `source.${episode.source.slice(11, episode.source.indexOf(";"))}`;
   if (source) files.unshift([source, bytesOf(episode.source)]);
