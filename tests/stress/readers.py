@@ -150,6 +150,7 @@ WITHOUT: dict[Place, str] = {
     "run/storage.py:sync": "nothing is read: the folder is opened to be written through",
     "scorers/clip_t5.py:from_folder": "a configuration that transformers reads",
     "scorers/weights.py:_ends": _HASHED,
+    "serve/gate.py:refuse": "JSON that was written a line before",
     "serve/page.py:asset": "files of the package",
     "serve/images.py:_put": "a field of a request: the reader of JSON has a fuzzer",
     "serve/protocol.py:receive": "what processes of one server send to one another",
