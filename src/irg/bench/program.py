@@ -25,6 +25,7 @@ from irg.bench.protocol import Benchmark, EvidenceRow, Judge, JudgeOptions, Offi
 from irg.bench.settings import read_settings
 from irg.bench.tree import write_tree
 from irg.core.digest import digest_of
+from irg.core.kin import ends_with_us
 
 OFFICIAL = "official"
 """The setting that names the folder of the official code, whatever the benchmark."""
@@ -132,7 +133,13 @@ class ProgramJudge:
     def _run(self, command: str, fields: Mapping[str, str]) -> None:
         words = [os.path.expandvars(word.format(**fields)) for word in shlex.split(command)]
         done = subprocess.run(
-            words, cwd=self._folder, capture_output=True, text=True, errors="replace", check=False
+            words,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            preexec_fn=ends_with_us(),
         )
         if done.returncode:
             said = "; ".join(done.stderr.strip().splitlines()[-_SHOWN:])
