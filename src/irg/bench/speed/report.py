@@ -66,7 +66,7 @@ def read_run(path: Path) -> dict[str, Any]:
     try:
         for name, value, _ in compared(found, found):
             check_number(name, value)
-    except (KeyError, TypeError, AttributeError) as missing:
+    except (LookupError, TypeError, AttributeError) as missing:
         raise ValueError(f"{path} is no run of irg bench speed: it lacks {missing}") from missing
     except ValueError as wrong:
         raise ValueError(f"{path} is no run of irg bench speed: {wrong}") from wrong
