@@ -11,7 +11,7 @@ from irg.core.files import write_atomically
 from irg.core.output import working
 from irg.core.settings import BaseSettings, checked, shown
 from irg.core.shipped import found
-from irg.core.yaml_file import MOST_CHARACTERS, MOST_LEVELS, parse_yaml
+from irg.core.yaml_file import MOST_LEVELS, parse_yaml, read_mapping
 
 COMMANDS = {
     "tokenizer": "irg train",
@@ -61,7 +61,7 @@ def read_recipe(
     the same names, which come after them; None leaves the recipe as it is. Raises ValueError.
     """
     path = found(path)
-    content = _read(path)
+    content, _ = read_mapping(path, "recipe")
     for override in overrides:
         content = overridden(content, override)
     for name, value in (options or {}).items():
@@ -73,18 +73,6 @@ def read_recipe(
             raise ValueError(f"{path} is of kind {kind}, which is run by: {COMMANDS[kind]} {path}")
         raise ValueError(f"{path}: kind {shown(kind)}, expected one of {', '.join(kinds)}")
     return checked(kinds[kind], content, str(path))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
-    except UnicodeDecodeError as broken:
-        raise ValueError(f"{path} is not valid YAML: {broken}") from broken
-    content = parse_yaml(text, str(path))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is no recipe: expected keys and values, got {type(content).__name__}")
-    return content
 
 
 def overridden(content: dict[str, Any], override: str) -> dict[str, Any]:

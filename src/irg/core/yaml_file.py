@@ -5,6 +5,7 @@ are errors that say where they stand; none of them takes noticeable time or memo
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -29,6 +30,20 @@ def parse_yaml(text: str, name: str) -> Any:
     if fault:
         raise ValueError(f"{name} {fault}")
     return content
+
+
+def read_mapping(path: Path, what: str) -> tuple[dict[str, Any], str]:
+    """The content of a file that holds keys and values, and its text. Raises ValueError for another, saying
+    that it is no `what`."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
+    except UnicodeDecodeError as broken:
+        raise ValueError(f"{path} is not valid YAML: {broken}") from broken
+    content = parse_yaml(text, str(path))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is no {what}: expected keys and values, got {type(content).__name__}")
+    return content, text
 
 
 def lines_of(text: str) -> Mapping[tuple[int | str, ...], int]:

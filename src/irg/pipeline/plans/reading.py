@@ -7,7 +7,7 @@ from typing import Any
 from irg.core.files import inside
 from irg.core.settings import checked
 from irg.core.shipped import PLAN, found
-from irg.core.yaml_file import MOST_CHARACTERS, lines_of, parse_yaml
+from irg.core.yaml_file import lines_of, read_mapping
 from irg.pipeline.plans.plan_file import StepPlan, SystemSource
 
 
@@ -15,14 +15,7 @@ def read_plan(name: str | Path) -> StepPlan:
     """The plan of a file, or the shipped one of this name. Files that it names lie beside it. Raises
     ValueError with all that is wrong, and the line on which it stands."""
     path = found(Path(name), PLAN)
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(MOST_CHARACTERS + 1)
-    except UnicodeDecodeError as broken:
-        raise ValueError(f"{path} is not valid YAML: {broken}") from broken
-    content = parse_yaml(text, str(path))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is no plan: expected keys and values, got {type(content).__name__}")
+    content, text = read_mapping(path, "plan")
     plan = checked(StepPlan, content, str(path), lines_of(text))
     systems = {name: _beside(path, source) for name, source in plan.systems.items()}
     return plan.changed(system=_beside(path, plan.system), systems=systems)
