@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,14 @@ from irg.serve.journal import LOGGER, request_id, tell, write_lines
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
+    """The lines of this thread alone: servers of other tests may be answering in theirs."""
     loggers = [LOGGER, logging.getLogger("uvicorn.error"), logging.getLogger("asyncio")]
     before = [(one.handlers, one.propagate, one.level) for one in loggers]
     stream = io.StringIO()
     write_lines(stream)
+    here = threading.get_ident()
+    for handler in LOGGER.handlers:
+        handler.addFilter(lambda record: record.thread == here)
     yield stream
     for one, (handlers, propagate, level) in zip(loggers, before, strict=True):
         one.handlers, one.propagate = handlers, propagate
