@@ -39,7 +39,8 @@ MOST_SECONDS, MOST_MEGABYTES = 10.0, 500.0
 _SUMMARISE = """
 import json, re, resource, sys
 from pathlib import Path
-from irg.bench.runs import BenchRun, result_of, summarised
+from irg.bench.results import result_of, summarised
+from irg.bench.runs import BenchRun
 
 run = BenchRun.open(Path(sys.argv[1]))
 (judge,) = run.judges

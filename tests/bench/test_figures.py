@@ -42,12 +42,14 @@ def test_categories_are_weighed() -> None:
     first = samples("a", *((value,) for value in rng.random(100)), right=None)
     second = samples("b", *((value,) for value in rng.random(400)), right=None)
     means = [np.mean([one.value for one in some]) for some in (first, second)]
-    both = weighted_figure("both", [*first, *second], {"a": 0.25, "b": 0.75}, 500)
+    both = weighted_figure("both", {"a": first, "b": second}, {"a": 0.25, "b": 0.75}, 500)
     assert both.value == pytest.approx(0.25 * means[0] + 0.75 * means[1])
     assert both.interval is not None and both.value is not None
     error = np.sqrt(0.25**2 / 12 / 100 + 0.75**2 / 12 / 400)
     assert both.interval == pytest.approx((both.value - 1.96 * error, both.value + 1.96 * error), abs=0.01)
-    assert weighted_figure("both", first, {"a": 0.25, "b": 0.75}, 500) == Figure("both", None, 100, 500)
+    assert weighted_figure("both", {"a": first}, {"a": 0.25, "b": 0.75}, 500) == Figure(
+        "both", None, 100, 500
+    )
     assert {name: len(some) for name, some in categories([*first, *second]).items()} == {"a": 100, "b": 400}
 
 
@@ -79,7 +81,7 @@ def test_differences_are_of_what_both_have() -> None:
 
 def test_what_a_single_item_would_vary_by_is_not_told() -> None:
     samples = [Sample("1", 0, "a", 1.0), Sample("2", 0, "b", 0.2), Sample("3", 0, "b", 0.4)]
-    found = weighted_figure("x", samples, {"a": 0.5, "b": 0.5}, 3)
+    found = weighted_figure("x", categories(samples), {"a": 0.5, "b": 0.5}, 3)
     assert found.value == pytest.approx(0.65) and found.interval is None
 
 

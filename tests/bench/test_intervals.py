@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from irg.bench.intervals import bootstrap_means, wilson
+from irg.bench.intervals import bootstrap_means, drawn_sums, grouped, wilson
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,21 @@ def test_a_seed_fixes_the_resamples() -> None:
 def test_every_item_needs_a_group(count: int) -> None:
     with pytest.raises(ValueError, match=f"{count} items but {0 if not count else 2} groups"):
         bootstrap_means(np.zeros((count, 1)), range(0 if not count else 2))
+
+
+def test_sums_of_groups_are_in_the_order_in_which_they_appear() -> None:
+    values = np.array([[1.0, 5.0], [2.0, 0.0], [4.0, 1.0]])
+    assert grouped(values, ["b", "a", "b"]).tolist() == [[5.0, 6.0], [2.0, 0.0]]
+
+
+def test_what_is_drawn_varies_as_counts_of_a_multinomial_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, count = np.random.default_rng(0), 30
+    values = np.stack([rng.random(count), np.ones(count)], axis=1)
+    times = rng.multinomial(count, np.full(count, 1 / count), 20_000)
+    drawn, naive = drawn_sums(values, 20_000, rng), times @ values
+    assert drawn.shape == (20_000, 2) and (drawn[:, 1] == count).all(), "as many are drawn as there are"
+    for moment in (np.mean, np.std):
+        assert moment(drawn[:, 0]) == pytest.approx(moment(naive[:, 0]), rel=0.02)
+    whole = drawn_sums(values, 100, np.random.default_rng(1))
+    monkeypatch.setattr("irg.bench.intervals._AT_ONCE", 7 * count)
+    assert (drawn_sums(values, 100, np.random.default_rng(1)) == whole).all(), "bounds of memory move nothing"

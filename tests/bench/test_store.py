@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +6,7 @@ import pytest
 from PIL import Image
 
 from irg.bench.scene.records import PromptRecord
-from irg.bench.store import Lightening, SeriesStore
+from irg.bench.store import Lightening, SeriesStore, StoredLine
 from irg.core.trace import png
 from tests.bench.scene.made import records
 
@@ -72,15 +71,15 @@ def test_a_line_that_is_no_record_is_told_by_its_number(tmp_path: Path) -> None:
     store = SeriesStore(tmp_path, "model", HEADER, PromptRecord)
     store.add(records(1, (0,)), {})
     store.path.write_bytes(store.path.read_bytes() + b'{"prompt": 3}\n')
-    with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of a model"):
+    with pytest.raises(ValueError, match=r"model.jsonl, line \d: no record of model"):
         SeriesStore(tmp_path, "model", HEADER, PromptRecord)
 
 
 def test_of_large_records_what_is_kept_is_light_and_the_rest_is_read_again(tmp_path: Path) -> None:
-    again: dict[Any, Callable[[], Any]] = {}
+    again: dict[Any, StoredLine] = {}
 
-    def lighten(record: PromptRecord, read: Callable[[], Any]) -> PromptRecord:
-        again[record.key] = read
+    def lighten(record: PromptRecord, line: StoredLine) -> PromptRecord:
+        again[record.key] = line
         return replace(record, prompt="")
 
     light = Lightening(PromptRecord, lighten)
@@ -91,7 +90,7 @@ def test_of_large_records_what_is_kept_is_light_and_the_rest_is_read_again(tmp_p
         store.add(some, {})
         assert {record.prompt for record in store.records.values()} == {""}
     for _ in range(2):  # as they were added, and as another process finds them
-        assert [again[record.key]()["prompt"] for record in made] == [record.prompt for record in made]
+        assert [again[record.key].read()["prompt"] for record in made] == [record.prompt for record in made]
         SeriesStore(tmp_path, "model", HEADER, PromptRecord, light=light)
 
 

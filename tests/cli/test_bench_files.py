@@ -24,7 +24,10 @@ def test_the_list_names_every_benchmark(run: Run) -> None:
     }
     hashes = {one["name"]: one["hashes"] for one in listed}
     assert hashes["geneval"] == "pinned" and hashes["genai-bench"] == "2 of 2 by first fetch"
-    assert "scene" in run("bench", "list").stdout
+    told = run("bench", "list").stdout.splitlines()
+    assert told[0] == f"scene (version 2): {listed[0]['words']}"
+    assert told[1] == "  variants: scene; official files: none needed"
+    assert [line.split()[0] for line in told[::2]] == list(PLACES), "no name is cut short"
 
 
 def test_the_list_says_whose_files_are_here(run: Run, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

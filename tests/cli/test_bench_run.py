@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
 from irg.bench.protocol import BASE_TURN
+from irg.cli.bench_run import going_on
 from tests.cli.conftest import ENVIRONMENT, Run
 
 SCENE = ("bench", "run", "scene", "--prompts", 3, "--workers", 1)
@@ -17,6 +19,13 @@ SCENE = ("bench", "run", "scene", "--prompts", 3, "--workers", 1)
 
 def words(text: str) -> str:
     return " ".join(text.split())
+
+
+def test_an_interruption_says_what_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended, going_on(Path("runs/x")):
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
+    assert "runs/x keeps what is finished, and the same command goes on" in capsys.readouterr().err
 
 
 def test_a_run_is_drawn_judged_and_gone_on_with(run: Run, work: Path, scenes_checkpoint: Path) -> None:

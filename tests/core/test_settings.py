@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from irg.core.settings import BaseSettings, checked, shown
+from irg.core.settings import BaseSettings, checked, faults_of, shown
 
 
 class Brush(BaseSettings):
@@ -192,3 +192,15 @@ def test_numbers_that_no_tensor_holds_are_told(content: dict[str, Any], said: st
         checked(Brush, content, "it")
     assert str(wrong.value) == f"it: {said}"
     checked(Brush, {"pressure": 3.4e38, "width": (1 << 63) - 1}, "it")
+
+
+def test_of_a_line_that_is_no_settings_all_faults_stand_on_one() -> None:
+    lines = TypeAdapter(tuple[int, str])
+    for line, said in (
+        ('["x", "a"]', "0: 'x': Input should be a valid integer"),
+        ("[1]", "1: Field required"),
+        ("[1", "Invalid JSON: EOF"),
+    ):
+        with pytest.raises(ValidationError) as wrong:
+            lines.validate_json(line)
+        assert faults_of(wrong.value).startswith(said) and "\n" not in faults_of(wrong.value)

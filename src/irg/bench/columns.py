@@ -13,7 +13,8 @@ from typing import Any
 from irg.bench.episodes import PictureCost
 from irg.bench.items import Item, fingerprint
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Summary
-from irg.bench.runs import BenchRun, DrawingMode, summarised
+from irg.bench.results import summarised
+from irg.bench.runs import BenchRun, DrawingMode
 from irg.core.digest import digest_of
 
 

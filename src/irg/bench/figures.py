@@ -1,8 +1,8 @@
 """Figures of a report: means of samples, weighted sums of the means of categories, and differences in pairs,
 with 95% intervals.
 
-The pictures of an item are not independent, so whole items are drawn again. Shape suffixes: G items,
-B resamples.
+The pictures of an item are not independent, so whole items are drawn again. Shape suffixes: N samples,
+G items, B resamples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from irg.bench.intervals import wilson
+from irg.bench.intervals import drawn_sums, grouped, wilson
 from irg.bench.protocol import Figure, Sample, Summary
 
 _RESAMPLES = 1_000
 _MANY = 5_000
 """Items; no official benchmark has as many."""
-_AT_ONCE = 1_000_000
-"""Numbers that are drawn at once, to bound memory."""
 
 
 def mean_figure(name: str, samples: Sequence[Sample], expected: int) -> Figure:
@@ -29,20 +27,20 @@ def mean_figure(name: str, samples: Sequence[Sample], expected: int) -> Figure:
 
 
 def weighted_figure(
-    name: str, samples: Sequence[Sample], weights: Mapping[str, float], expected: int
+    name: str, by_category: Mapping[str, Sequence[Sample]], weights: Mapping[str, float], expected: int
 ) -> Figure:
     """The sum over categories of their weight times their mean; no value where one of them has no samples."""
-    by_category = categories(samples)
-    if not weights or {*weights} - {*by_category}:
-        return Figure(name, None, len(samples), expected)
+    counted = sum(map(len, by_category.values()))
+    if not weights or weights.keys() - by_category.keys():
+        return Figure(name, None, counted, expected)
     means = {category: np.mean([one.value for one in by_category[category]]) for category in weights}
     value = float(sum(weight * means[category] for category, weight in weights.items()))
     if any(len({one.item for one in by_category[category]}) == 1 for category in weights):
-        return Figure(name, value, len(samples), expected)  # what one item would vary by cannot be told
+        return Figure(name, value, counted, expected)  # what one item would vary by cannot be told
     rng = np.random.default_rng(0)
     sums_B = sum(weight * _drawn(by_category[category], rng) for category, weight in weights.items())
     low, high = np.percentile(sums_B, [2.5, 97.5])
-    return Figure(name, value, len(samples), expected, (float(low), float(high)))
+    return Figure(name, value, counted, expected, (float(low), float(high)))
 
 
 def summary_of(
@@ -84,10 +82,11 @@ def difference(better: Summary, than: Summary) -> Figure | None:
 
 def _headline(name: str, samples: Sequence[Sample], weights: Mapping[str, float], expected: int) -> Figure:
     """The weighted sum; where the weights are the shares of what was counted, as the mean that it is then."""
-    counts = {category: len(some) for category, some in categories(samples).items()}
+    by_category = categories(samples)
+    counts = {category: len(some) for category, some in by_category.items()}
     if counts and dict(weights) == shares({category: counts.get(category, 0) for category in weights}):
         return mean_figure(name, samples, expected)
-    return weighted_figure(name, samples, weights, expected)
+    return weighted_figure(name, by_category, weights, expected)
 
 
 def _key(sample: Sample) -> tuple[str, int | None, str]:
@@ -118,16 +117,11 @@ def _interval(samples: Sequence[Sample], value: float) -> tuple[float, float] | 
 def _drawn(samples: Sequence[Sample], rng: np.random.Generator) -> np.ndarray:
     """Means [B] over as many items as there are, drawn from them with replacement; of very many items, whose
     means are normal whatever they are of, from the normal distribution with their standard error."""
-    number: dict[str, int] = {}
-    group = [number.setdefault(sample.item, len(number)) for sample in samples]
-    sum_G = np.bincount(group, [sample.value for sample in samples])
-    size_G = np.bincount(group).astype(float)
-    if len(number) > _MANY:
+    values_N2 = np.array([(sample.value, 1.0) for sample in samples])
+    sums_G2 = grouped(values_N2, [sample.item for sample in samples])
+    if len(sums_G2) > _MANY:
+        sum_G, size_G = sums_G2.T
         mean = sum_G.sum() / size_G.sum()
         return rng.normal(mean, np.linalg.norm(sum_G - mean * size_G) / size_G.sum(), _RESAMPLES)
-    chance_G, step = np.full(len(number), 1 / len(number)), max(1, _AT_ONCE // len(number))
-    means = []
-    for start in range(0, _RESAMPLES, step):
-        times_BG = rng.multinomial(len(number), chance_G, min(step, _RESAMPLES - start))
-        means.append((times_BG @ sum_G) / (times_BG @ size_G))
-    return np.concatenate(means)
+    sum_B, size_B = drawn_sums(sums_G2, _RESAMPLES, rng).T
+    return sum_B / size_B

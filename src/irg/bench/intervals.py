@@ -10,8 +10,8 @@ import numpy as np
 
 Z95 = 1.959963984540054
 """Two-sided 95% quantile of the standard normal distribution."""
-_CHUNK = 1_000
-"""Resamples that are weighed at once."""
+_AT_ONCE = 250_000
+"""Groups that are drawn at once, to bound memory."""
 
 
 def wilson(successes: int, total: int) -> tuple[float, float]:
@@ -43,16 +43,24 @@ def bootstrap_means(
     """
     if len(values_NK) != len(groups) or not len(groups):
         raise ValueError(f"{len(values_NK)} items but {len(groups)} groups: expected one for each, and any")
-    number: dict[Hashable, int] = {}
-    group_N = np.array([number.setdefault(group, len(number)) for group in groups])
-    sum_GK = np.zeros((len(number), values_NK.shape[1]))
-    np.add.at(sum_GK, group_N, values_NK)
-    size_G = np.bincount(group_N).astype(float)
-    rng = np.random.default_rng(seed)
-    chance_G = np.full(len(number), 1 / len(number))
-    means = []
-    for start in range(0, resamples, _CHUNK):
-        times_BG = rng.multinomial(len(number), chance_G, min(_CHUNK, resamples - start))
-        means.append((times_BG @ sum_GK) / (times_BG @ size_G)[:, None])
-    low_K, high_K = np.percentile(np.concatenate(means), [2.5, 97.5], axis=0)
+    sums_GK = grouped(np.column_stack([values_NK, np.ones(len(values_NK))]), groups)
+    drawn_BK = drawn_sums(sums_GK, resamples, np.random.default_rng(seed))
+    low_K, high_K = np.percentile(drawn_BK[:, :-1] / drawn_BK[:, -1:], [2.5, 97.5], axis=0)
     return low_K, high_K
+
+
+def grouped(values_NK: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """The sums [G, K] over the items of each group, in the order in which the groups appear."""
+    number: dict[Hashable, int] = {}
+    group_N = [number.setdefault(group, len(number)) for group in groups]
+    return np.stack([np.bincount(group_N, values_N) for values_N in values_NK.T], axis=1)
+
+
+def drawn_sums(sums_GK: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Sums [B, K] over as many groups as there are, drawn from them with replacement."""
+    count, sums_KG = len(sums_GK), np.ascontiguousarray(sums_GK.T)
+    drawn, step = [], max(1, _AT_ONCE // count)
+    for start in range(0, resamples, step):
+        index_BG = rng.integers(count, size=(min(step, resamples - start), count), dtype=np.uint32)
+        drawn.append([sums_G[index_BG].sum(axis=1) for sums_G in sums_KG])
+    return np.concatenate(drawn, axis=1).T

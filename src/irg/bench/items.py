@@ -9,7 +9,7 @@ from typing import Any
 from irg.core.digest import digest_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One prompt: the seed of each picture to be drawn of it, and what its judge and the report have to know.
 

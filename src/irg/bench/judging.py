@@ -5,7 +5,7 @@ incomplete, and is tried again the next time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from irg.bench.harness import Progress
 from irg.bench.items import Item
 from irg.bench.pictures import Look, ShownPicture
 from irg.bench.protocol import EvidenceRow, Hearing, Judge, Shown, Status
-from irg.bench.store import Lightening, SeriesStore
+from irg.bench.store import Lightening, SeriesStore, StoredLine
 from irg.core.reading import ImageError
 
 UNREADABLE = "picture cannot be read"
@@ -28,13 +28,13 @@ class StoredEvidence(Mapping[str, Any]):
     """The evidence of a row where it lies, to be read when it is asked for: that of all pictures together may
     be larger than the memory."""
 
-    hearing: Callable[[], Any]
+    hearing: StoredLine
     row: int
 
     @property
     def _content(self) -> Mapping[str, Any]:
         """Raises ValueError for what is none."""
-        found = self.hearing()["rows"][self.row].get("evidence")
+        found = self.hearing.read()["rows"][self.row].get("evidence")
         if not isinstance(found, dict):
             raise ValueError(f"{str(found)[:100]!r} is no evidence: expected an object")
         return found
@@ -70,9 +70,9 @@ class LightHearing:
     rows: tuple[LightRow, ...]
 
 
-def _hearing_of(found: LightHearing | Hearing, again: Callable[[], Any]) -> Hearing:
+def _hearing_of(found: LightHearing | Hearing, line: StoredLine) -> Hearing:
     rows = tuple(
-        EvidenceRow(row.picture, row.question, StoredEvidence(again, number), row.status, row.judge)
+        EvidenceRow(row.picture, row.question, StoredEvidence(line, number), row.status, row.judge)
         for number, row in enumerate(found.rows)
     )
     return Hearing(found.item, found.turn, found.shown, found.absent, rows)

@@ -69,9 +69,10 @@ class EvidenceRow:
     @property
     def fault(self) -> str | None:
         """Why it says nothing, of an error with its `reason` in the evidence; None if it says something."""
+        if self.status is Status.OK:
+            return None
         reason = self.evidence.get("reason") if self.status is Status.JUDGE_ERROR else None
-        told = f"{self.status}: {reason}" if reason else str(self.status)
-        return None if self.status is Status.OK else told
+        return f"{self.status}: {reason}" if reason else str(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,16 @@ class Hearing:
 
     def ok(self, picture: int | None) -> dict[str, EvidenceRow]:
         """By question the rows about a picture; none where any of them failed, or nothing was asked."""
-        return {} if self.failure(picture) else {row.question: row for row in self._about(picture)}
+        rows = self._about(picture)
+        return {} if self._failure(picture, rows) else {row.question: row for row in rows}
 
     def failure(self, picture: int | None) -> str | None:
         """Why there is no evidence, or not all of it, of a picture (None: of all of them together)."""
+        return self._failure(picture, self._about(picture))
+
+    def _failure(self, picture: int | None, rows: Sequence[EvidenceRow]) -> str | None:
         if picture is not None and picture not in self.shown:
             return self.absent.get(picture, NOT_DRAWN)
-        rows = self._about(picture)
         failed = [fault for row in rows if (fault := row.fault) is not None]
         return failed[0] if failed else None if rows else "not judged"
 

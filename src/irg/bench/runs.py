@@ -12,23 +12,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from irg import __version__
+from irg.bench.about import RunAbout, differing
 from irg.bench.episodes import DrawnEpisode, EpisodeBatch, in_batches
 from irg.bench.harness import Progress, draw_missing
 from irg.bench.items import Item, fingerprint
-from irg.bench.judging import LIGHT, hear_missing, hearings
+from irg.bench.judging import LIGHT, hear_missing
 from irg.bench.known import benchmark as known
 from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.bench.program import ProgramJudge
-from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge, Summary
+from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge
 from irg.bench.ranks import Ranks
 from irg.bench.store import SeriesStore, header_of
 from irg.bench.tree import TurnFolder
 from irg.core.digest import digest_of
-from irg.core.files import read_json, read_lines, write_atomically
-from irg.core.settings import BaseSettings, checked
+from irg.core.files import read_json, write_atomically
+from irg.core.settings import checked, faults_of
 from irg.pipeline import Pipeline, Plan, Settings
 from irg.pipeline.plans import StepPlan
 from irg.stages.cluster import Cluster
@@ -42,49 +43,6 @@ _DECIDING = ("fingerprint", "dtype", "weights")
 _SEED_STRIDE = 1_000_003
 """Between the seeds of a picture in runs of different seeds."""
 _items = TypeAdapter(Item)
-
-
-class _Counted(BaseSettings):
-    model_config = ConfigDict(extra="allow")
-
-    count: int
-    of: int
-    fingerprint: str
-
-
-class _Deciding(BaseSettings):
-    model_config = ConfigDict(extra="allow")
-
-    trees: dict[NonNegativeInt, str] = Field(default_factory=dict)
-
-
-class _Model(BaseSettings):
-    model_config = ConfigDict(extra="allow")
-
-    name: str
-
-
-class _Sources(BaseSettings):
-    hashes: dict[str, str]
-    modified: list[str]
-
-
-class _About(BaseSettings):
-    """What every run says of itself, for those that others may have written."""
-
-    model_config = ConfigDict(extra="allow")
-
-    benchmark: str
-    version: int
-    irg: str
-    date: str
-    items: _Counted
-    mode: str | None
-    turns: list[NonNegativeInt]
-    series: list[str]
-    deciding: _Deciding
-    model: _Model
-    sources: _Sources
 
 
 class DrawingMode(StrEnum):
@@ -176,9 +134,9 @@ class BenchRun:
         if (folder / ABOUT).exists():
             before = read_json(folder / ABOUT)
             names = ("benchmark", "version", "sources", "deciding")
-            if differing := _differing(before, about, names):
+            if changed := differing(before, about, names):
                 raise ValueError(
-                    f"{folder} holds another run ({', '.join(differing)} differ): choose another folder"
+                    f"{folder} holds another run ({', '.join(changed)} differ): choose another folder"
                 )
         lines = "".join(json.dumps(asdict(item), ensure_ascii=False) + "\n" for item in items)
         write_atomically(folder / ITEMS, lines)
@@ -191,7 +149,7 @@ class BenchRun:
         if not (folder / ABOUT).is_file():
             raise ValueError(f"{folder} holds no benchmark run: {ABOUT} is missing")
         about = read_json(folder / ABOUT)
-        checked(_About, about, str(folder / ABOUT))
+        checked(RunAbout, about, str(folder / ABOUT))
         return cls(folder, about)
 
     @cached_property
@@ -208,11 +166,12 @@ class BenchRun:
     @cached_property
     def items(self) -> list[Item]:
         path, found = self.folder / ITEMS, []
-        for number, line in enumerate(read_lines(path), start=1):
-            try:
-                found.append(_items.validate_json(line))
-            except ValidationError as wrong:
-                raise ValueError(f"{path}, line {number}: no item: {wrong}") from wrong
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    found.append(_items.validate_json(line))
+                except ValidationError as wrong:
+                    raise ValueError(f"{path}, line {number}: no item: {faults_of(wrong)}") from wrong
         return found
 
     @property
@@ -329,57 +288,9 @@ def judge_run(
     return store
 
 
-def summarised(benchmark: Benchmark, run: BenchRun, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
-    """By turn the summaries of all variants, of rows alone. Raises ValueError for rows that no judge of the
-    benchmark has written."""
-    try:
-        return {
-            turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
-            for turn in run.turns
-            for heard in [hearings(store, turn)]
-        }
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as broken:
-        raise ValueError(f"{store.path} holds no evidence of {benchmark.name}: {broken!r}") from broken
-
-
-def result_of(
-    run: BenchRun, judge: Mapping[str, Any], found: Mapping[int, Sequence[Summary]]
-) -> dict[str, Any]:
-    """The result of a run as JSON, with full precision."""
-
-    def told(summary: Summary) -> dict[str, Any]:
-        content = asdict(replace(summary, samples=()))
-        return {name: value for name, value in content.items() if name not in ("samples", "weights")}
-
-    items = run.about["items"]
-    return {
-        "benchmark": run.about["benchmark"],
-        "version": run.about["version"],
-        "partial": f"{items['count']} of {items['of']} prompts" if run.is_partial else None,
-        "complete": all(summary.is_complete for some in found.values() for summary in some),
-        "judge": dict(judge),
-        "turns": [
-            {"turn": turn, "summaries": [told(summary) for summary in some]} for turn, some in found.items()
-        ],
-        "run": dict(run.about),
-    }
-
-
 def _judge_of(path: Path, head: bytes) -> dict[str, Any]:
     """The identity of the judge whose evidence begins with this line."""
     judge = header_of(path, head).get("judge")
     if not isinstance(judge, dict):
         raise ValueError(f"{path}, line 1 names no judge")
     return judge
-
-
-def _differing(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Which of these are not the same; of what decides on pictures the parts."""
-    found = []
-    for name in names:
-        old, new = before.get(name), after.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += [part for part in {**old, **new} if old.get(part) != new.get(part)]
-        elif old != new:
-            found.append(name)
-    return found

@@ -13,6 +13,7 @@ from irg.bench.pictures import Look, ShownPicture
 from irg.bench.program import judge_of
 from irg.bench.protocol import Benchmark, Judge, JudgeOptions
 from irg.bench.remote import RemoteJudge
+from irg.bench.results import result_of, summarised
 from irg.bench.runs import (
     BenchRun,
     DrawingSettings,
@@ -20,8 +21,6 @@ from irg.bench.runs import (
     looking,
     of_drawing,
     of_trees,
-    result_of,
-    summarised,
 )
 from irg.bench.sources import OfficialFiles
 from irg.bench.tree import Content, TurnFolder, turns_in

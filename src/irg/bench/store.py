@@ -5,7 +5,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from irg.core.files import inside, parse_json, write_atomically
 from irg.core.reading import read_image
-from irg.core.settings import shown
+from irg.core.settings import faults_of, shown
 
 _PICTURES = "pictures"
 Key = tuple[Any, ...]
@@ -39,15 +39,6 @@ def as_line(record: StoredRecord) -> str:
     return json.dumps(_adapter(type(record)).dump_python(record, mode="json", exclude_defaults=True))
 
 
-@dataclass(frozen=True)
-class Lightening(Generic[RecordT]):
-    """How records are kept that are too large for the memory: a line is read as `kind`, which leaves out what
-    is large, and `record` makes one of it, given how all that the line says can be read again."""
-
-    kind: type
-    record: Callable[[Any, Callable[[], Any]], RecordT]
-
-
 class StoredLines:
     """The lines of a file, which is open as long as this lives. What the last one said is kept, since who
     asks for a part of it will ask for another."""
@@ -61,6 +52,28 @@ class StoredLines:
         if self._last is None or self._last[0] != start:
             self._last = start, from_json(os.pread(self._file, length, start))
         return self._last[1]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line where it lies, to be read when it is asked for."""
+
+    lines: StoredLines
+    start: int
+    length: int
+
+    def read(self) -> Any:
+        """All that it says, as JSON."""
+        return self.lines.read(self.start, self.length)
+
+
+@dataclass(frozen=True)
+class Lightening(Generic[RecordT]):
+    """How records are kept that are too large for the memory: a line is read as `kind`, which leaves out what
+    is large, and `record` makes one of it, given the line, from which all that it says can be read again."""
+
+    kind: type
+    record: Callable[[Any, StoredLine], RecordT]
 
 
 def header_of(path: Path, line: bytes) -> dict[str, Any]:
@@ -103,7 +116,9 @@ class SeriesStore(Generic[RecordT]):
                 try:
                     record = adapter.validate_json(line)
                 except ValidationError as wrong:
-                    raise ValueError(f"{path}, line {number}: no record of a {name}: {wrong}") from wrong
+                    raise ValueError(
+                        f"{path}, line {number}: no record of {name}: {faults_of(wrong)}"
+                    ) from wrong
                 self._keep(record, path, start, len(line))
 
     def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
@@ -136,7 +151,7 @@ class SeriesStore(Generic[RecordT]):
         if self._light is not None:
             if path not in self._lines:
                 self._lines[path] = StoredLines(path)
-            record = self._light.record(record, partial(self._lines[path].read, start, length))
+            record = self._light.record(record, StoredLine(self._lines[path], start, length))
         self.records[record.key] = record
 
     def _append(self, content: bytes) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from irg.cli.options import AsJson, option
 from irg.terminal import err, out, print_json
@@ -40,10 +39,11 @@ def benchmarks(as_json: AsJson = False) -> None:
         names = ("name", "version", "files", "hashes", "variants", "words")
         print_json({"benchmarks": [dict(zip(names, row, strict=True)) for row in rows]})
         return
-    table = Table("benchmark", "version", "official files", "hashes", "variants", "what it is", box=None)
-    for row in rows:
-        table.add_row(*map(str, row))
-    out.print(table)
+    for name, version, files, hashes, variants, words in rows:
+        out.print(f"{name} (version {version}): {words}", highlight=False, markup=False, soft_wrap=True)
+        told = f"  variants: {variants}; official files: {files}"
+        told += f", hashes: {hashes}" if hashes != files else ""
+        out.print(told, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
 def download(

@@ -163,7 +163,7 @@ def run(
     if score:
         session.check_judge()
     drawing = DrawingSettings(how, plans, choice.checkpoint.identity, settings.system_prompt, seed)
-    with joined_ranks() as ranks:
+    with going_on(out), joined_ranks() as ranks:
         ours = replace(choice, device=ranks.device(choice.device))
         result = _draw_and_score(session, drawing, ours, (ranks, sharing, score), telling)
     if result is not None:
@@ -198,14 +198,14 @@ def score(
             raise ValueError(f"{folder} is a run: --out, --benchmark, --label and --prompts are for pictures")
         run = BenchRun.open(folder)
         ours = run.benchmark
-        with working(folder, KIND), _bar(telling, "judged") as progress:
+        with going_on(folder), working(folder, KIND), _bar(telling, "judged") as progress:
             result = judging.session(ours, folder).score(run, look_of(run, ours), progress)
         tell(result, ours, telling)
         return
     if benchmark is None or out is None:
         raise ValueError(f"{folder} is no run: expected --benchmark and --out for a folder of pictures")
     session = judging.session(known(benchmark), out)
-    with working(out, KIND):
+    with going_on(out), working(out, KIND):
         run, trees = session.begin_trees(folder, label or folder.resolve().name)
         for turn, content in trees.items():
             _tell_faults(turn, content, telling.console)
@@ -246,6 +246,17 @@ def _draw_and_score(
             return None
         with _bar(telling, "judged") as progress:
             return session.score(run, looking(run.drawn()), progress)
+
+
+@contextmanager
+def going_on(folder: Path) -> Iterator[None]:
+    """Say of an interruption what it left, and end with 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = f"interrupted: {folder} keeps what is finished, and the same command goes on from there"
+        err.print(f"\n{told}", style="yellow", markup=False, soft_wrap=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager

@@ -61,6 +61,18 @@ def checked(
         raise ValueError(f"{name}: {'; '.join(faults)}") from wrong
 
 
+def faults_of(wrong: ValidationError) -> str:
+    """What is wrong with what is no settings, such as a stored line, on one line: where, the value, and what
+    is expected."""
+
+    def told(error: ErrorDetails) -> str:
+        place, value = ".".join(map(str, error["loc"])), error["input"]
+        is_repeated = place and not _is_missing(error) and not isinstance(value, dict)
+        return ": ".join(filter(None, (place, is_repeated and shown(value), error["msg"])))
+
+    return "; ".join(map(told, wrong.errors(include_url=False)[:_MOST_FAULTS]))
+
+
 def place_of(error: ErrorDetails, model: type, content: Any) -> str:
     """Where in the content of a file an error stands, as its writer would say it: `turns.0.steps`."""
     return ".".join(_place(_without_tags(error["loc"], model), content, _is_missing(error)))

@@ -7,6 +7,7 @@ from irg.bench.geneval.prompts import NAMES
 from irg.bench.geneval.verdict import COLOURS, DetectedObject, GenevalVerdict, counted, decide
 from irg.bench.protocol import EvidenceRow
 
+_NUMBERS = {name: number for number, name in enumerate(NAMES)}
 OBJECTS, VERDICT = "objects", "verdict"
 """The question that our detector answers, and the one that the official code answers."""
 
@@ -18,7 +19,7 @@ def as_evidence(objects: Iterable[tuple[DetectedObject, Sequence[float] | None]]
 
 def objects_of(evidence: Mapping[str, Any], names: Collection[str] = NAMES) -> list[DetectedObject]:
     """Those of some classes."""
-    wanted = {number for number, name in enumerate(NAMES) if name in names}
+    wanted = {_NUMBERS[name] for name in names}
     return [
         DetectedObject(NAMES[one["class"]], tuple(one["box"]), one["score"], one.get("colour"))
         for one in evidence["objects"]
@@ -41,7 +42,7 @@ def most_likely(logits: Sequence[float]) -> str:
 
 
 def _object(found: DetectedObject, logits: Sequence[float] | None) -> dict[str, Any]:
-    kept: dict[str, Any] = {"class": NAMES.index(found.name), "box": list(found.box), "score": found.score}
+    kept: dict[str, Any] = {"class": _NUMBERS[found.name], "box": list(found.box), "score": found.score}
     if found.colour is not None:
         kept["colour"] = found.colour
     if logits is not None:

@@ -15,13 +15,15 @@ def summarise(items: Sequence[Item], heard: Hearings) -> Summary:
     samples = samples_of(items, heard)
     by_tag = categories(samples)
     present = [tag for tag in TAGS if tag in by_tag]
-    expected = {tag: sum(len(item.seeds) for item in items if item.facts["tag"] == tag) for tag in TAGS}
+    expected = dict.fromkeys(TAGS, 0)
+    for item in items:
+        expected[item.facts["tag"]] += len(item.seeds)
     weights = {tag: 1 / len(present) for tag in present}
     total = sum(expected.values())
     figures = [mean_figure(tag, by_tag.get(tag, []), expected[tag]) for tag in TAGS if expected[tag]]
     return Summary(
         "official",
-        weighted_figure("overall", samples, weights, total),
+        weighted_figure("overall", by_tag, weights, total),
         (*figures, mean_figure("pictures", samples, total), _prompts(samples, len(items))),
         missing_pictures(items, heard),
         tuple(samples),

@@ -115,7 +115,7 @@ def serve(encoders: OfficialEncoders, port: int) -> ThreadingHTTPServer:
     """A server of this machine alone, which computes one answer at a time."""
     lock = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
+    class EncoderHandler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing is told but faults, which the asker is told of."""
 
@@ -140,7 +140,7 @@ def serve(encoders: OfficialEncoders, port: int) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(data)
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return ThreadingHTTPServer(("127.0.0.1", port), EncoderHandler)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from irg.bench.figures import mean_figure
+from irg.bench.intervals import drawn_sums
 from irg.bench.items import Item
 from irg.bench.oneig.dimensions import FIVE, Dimension, PromptValues
 from irg.bench.oneig.reading import Lettering, TextScore
@@ -111,11 +112,12 @@ def _samples(found: PromptValues) -> list[Sample]:
 
 def _draws(found: PromptValues) -> np.ndarray:
     """The dimension's score [B] of as many prompts as there are, drawn from them with replacement."""
-    count = len(found.values)
-    times_BN = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
+    rng = np.random.default_rng(0)
     if found.dimension is not _TEXT:
-        return times_BN @ np.array([one.value for one in _samples(found)]) / count
-    pictures, distance, exact, matched, words = (times_BN @ np.array([*map(_sums, found.values.values())])).T
+        values_N1 = np.array([[sample.value] for sample in _samples(found)])
+        return drawn_sums(values_N1, _RESAMPLES, rng)[:, 0] / len(values_N1)
+    sums_NK = np.array([*map(_sums, found.values.values())], dtype=float)
+    pictures, distance, exact, matched, words = drawn_sums(sums_NK, _RESAMPLES, rng).T
     scores = zip(distance / pictures, exact / pictures, matched / words, strict=True)
     return np.array([TextScore(*score).score for score in scores])
 

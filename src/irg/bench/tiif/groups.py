@@ -49,6 +49,9 @@ class Cell:
         pairs = [agree(*pair) for picture in pictures for pair in zip(*picture, strict=False)]
         return cls(sum(pairs), len(pairs))
 
+    def __add__(self, other: "Cell") -> "Cell":
+        return Cell(self.right + other.right, self.total + other.total)
+
     @property
     def accuracy(self) -> float | None:
         return self.right / self.total if self.total else None

@@ -4,9 +4,10 @@ Numbers are those of the official table, which is made of four decimals. A type 
 of its group, as there, and the report is incomplete then.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from irg.bench.figures import weighted_figure
 from irg.bench.items import Item
@@ -34,32 +35,38 @@ class _Table:
         return found
 
     @cached_property
-    def cells(self) -> dict[tuple[str, str], Cell]:
+    def answered(self) -> dict[str, list[tuple[Item, Cell]]]:
+        """By type the items that have answers, each with how many agree."""
         return {
-            (kind, self.length): Cell.of(
-                (item.facts["answers"], self.given[item.id]) for item in items if item.id in self.given
-            )
+            kind: [
+                (item, Cell.of([(item.facts["answers"], self.given[item.id])]))
+                for item in items
+                if item.id in self.given
+            ]
             for kind, items in self.by_type.items()
         }
 
     @cached_property
-    def samples(self) -> list[Sample]:
-        """A value for each picture, such that a type's mean over pictures is its accuracy over questions."""
-        found = []
-        for kind, items in self.by_type.items():
-            answered = [item for item in items if item.id in self.given]
-            share = len(answered) / (self.cells[kind, self.length].total or 1)
-            found += [Sample(item.id, 0, kind, share * self._num_right(item)) for item in answered]
-        return found
+    def cells(self) -> dict[tuple[str, str], Cell]:
+        return {
+            (kind, self.length): sum((cell for _, cell in some), Cell())
+            for kind, some in self.answered.items()
+        }
 
-    def _num_right(self, item: Item) -> int:
-        return Cell.of([(item.facts["answers"], self.given[item.id])]).right
+    @cached_property
+    def samples(self) -> dict[str, list[Sample]]:
+        """By type a value for each picture, such that a type's mean over pictures is its accuracy over
+        questions."""
+        found = {}
+        for kind, some in self.answered.items():
+            share = len(some) / (self.cells[kind, self.length].total or 1)
+            found[kind] = [Sample(item.id, 0, kind, share * cell.right) for item, cell in some]
+        return {kind: some for kind, some in found.items() if some}
 
-    def figure(self, name: str, kinds: Sequence[str], samples: Iterable[Sample]) -> Figure:
+    def figure(self, name: str, kinds: Sequence[str]) -> Figure:
         """The mean of some types, with its interval."""
-        ours = [sample for sample in samples if sample.category in kinds]
-        present = {sample.category for sample in ours}
-        weights = {kind: 1 / len(present) for kind in kinds if kind in present}
+        ours = {kind: self.samples[kind] for kind in kinds if kind in self.samples}
+        weights = dict.fromkeys(ours, 1 / len(ours)) if ours else {}
         found = weighted_figure(name, ours, weights, sum(len(self.by_type[kind]) for kind in kinds))
         return replace(found, value=group(self.cells, kinds, self.length))
 
@@ -73,7 +80,7 @@ def summary(length: str) -> Summarise:
         given = {name: some[ANSWERS].evidence["answers"] for name, some in rows.items() if ANSWERS in some}
         table = _Table(length, ours, given)
         samples, cells = table.samples, table.cells
-        weights = nine_weights({sample.category for sample in samples})
+        weights = nine_weights(samples)
         headline = weighted_figure(length, samples, weights, len(ours))
         parts = {
             f"{name}, by types": [kind for kinds in groups.values() for kind in kinds]
@@ -86,9 +93,9 @@ def summary(length: str) -> Summarise:
         return Summary(
             length,
             replace(headline, value=overall(cells, length)),
-            (*(table.figure(name, kinds, samples) for name, kinds in groups.items()), answered),
+            (*(table.figure(name, kinds) for name, kinds in groups.items()), answered),
             missing_pictures(ours, heard),
-            tuple(samples),
+            tuple(chain.from_iterable(samples.values())),
             weights,
         )
 

@@ -1,5 +1,6 @@
 """WISE as benchmarks: the items of its editions, the question to the judge, and scores of what it says."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,8 +173,8 @@ def summary(
                 continue
             right = score == 1 if edition is VERIFIED else None
             samples.append(Sample(item.id, 0, item.facts["category"], score, right))
-        expected = {name: sum(item.facts["category"] == name for item in items) for name in weights}
-        return summary_of(variant, samples, expected, weights, missing)
+        counts = Counter(item.facts["category"] for item in items)
+        return summary_of(variant, samples, {name: counts[name] for name in weights}, weights, missing)
 
     return summarise
 
