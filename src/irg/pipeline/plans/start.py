@@ -13,10 +13,11 @@ from irg.core.trace import Trace
 from irg.engine import Draws, Strand, append, copies, new_strands
 from irg.pipeline.plans.context import ContextEntry, Given
 from irg.pipeline.plans.course import PlanCourse
+from irg.pipeline.plans.episode import BEGUN, PlanEpisode
 from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling, written_out
 from irg.pipeline.plans.plan_file import StepPlan
 from irg.pipeline.plans.reading import read_plan
-from irg.pipeline.plans.runner import BEGUN, PlanEpisode, PlanRun
+from irg.pipeline.plans.runner import PlanRun
 from irg.pipeline.plans.steps import DrawStep, WriteStep
 from irg.pipeline.plans.systems import system_texts, with_texts
 from irg.pipeline.settings import Settings
