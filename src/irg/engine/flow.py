@@ -19,6 +19,7 @@ from irg.engine.attend import parts_of
 from irg.engine.guidance import Branch, Guidance, guide
 from irg.engine.replay import Replayed
 from irg.engine.saving import EXACT, Known, Saving, with_known
+from irg.engine.stepping import Stirred
 from irg.engine.strand import Strand, to_draw_behind
 from irg.engine.team import ALONE, Team
 from irg.model import UnifiedModel
@@ -73,8 +74,12 @@ class Sketch:
     """Where velocities are used again, what the model would have been given at the last step."""
     change: float = 0.0
     """By how much that has changed since the model was run."""
+    stirred: Stirred | None = None
+    """Steps that are taken with noise; all others go straight on."""
 
     def __post_init__(self) -> None:
+        if self.stirred is not None and not self.saving.is_exact:
+            raise ValueError("steps with noise are evaluated each: expected no saving")
         if len(self.latent_NV) != self.grid.num_tokens:
             raise ValueError(f"{len(self.latent_NV)} latent tokens for a grid of {tuple(self.grid)}")
 
@@ -336,6 +341,8 @@ def _stepped(
 
 def _saved(before: Sketch, after: Sketch) -> Sketch:
     """What an exact step made, by the sketch's own way to go on."""
+    if before.stirred is not None:
+        return _stirred(before, after, before.stirred)
     if before.saving.is_exact:
         return after
     assert after.velocity_NV is not None
@@ -343,6 +350,16 @@ def _saved(before: Sketch, after: Sketch) -> Sketch:
     velocity_NV = before.saving.velocity(known, before.times)
     latent_NV = before.latent_NV - velocity_NV * (t - t_next)
     return replace(after, latent_NV=latent_NV, known=known, change=0.0)
+
+
+def _stirred(before: Sketch, after: Sketch, stirred: Stirred) -> Sketch:
+    noise_NV, velocity_NV = stirred.noise_of(before.index), after.velocity_NV
+    if noise_NV is None:
+        return after
+    assert velocity_NV is not None
+    noise_NV = noise_NV.to(velocity_NV.device)
+    latent_NV = stirred.sampler.step(before.latent_NV, velocity_NV, before.times, noise_NV)
+    return replace(after, latent_NV=latent_NV.to(after.latent_NV.dtype))
 
 
 def _carried(sketch: Sketch) -> Sketch:
