@@ -22,7 +22,7 @@ from irg.engine import (
 )
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.attention import Attend
-from irg.model.decoder import Rope
+from irg.model.rope import Rope
 from tests.engine.outlook import held
 from tests.samples import READABLE, Sampler
 

@@ -5,7 +5,9 @@ import torch
 
 from irg.model import ModelConfig, Projected, WantedStreams
 from irg.model.attention import Attended, in_expert_order
-from irg.model.decoder import Decoder, DecoderLayer, Expert, RMSNorm, rope_table, rotate, turning
+from irg.model.decoder import Decoder, DecoderLayer
+from irg.model.expert import Expert, RMSNorm
+from irg.model.rope import rope_table, rotate, turning
 
 
 def attend(index: int, understood: Projected | None, generated: Projected | None) -> Attended:

@@ -14,9 +14,12 @@ from irg.core import Packed
 from irg.model.attention import Attend
 from irg.model.compiling import check_compiler, keep_compiled
 from irg.model.config import ModelConfig
-from irg.model.decoder import Decoder, Expert, Rope, WantedStreams
+from irg.model.decoder import Decoder, WantedStreams
 from irg.model.embeddings import PositionTable, TimestepEmbedding
+from irg.model.expert import Expert
 from irg.model.hollow import hollow
+from irg.model.panels import MOST_BYTES
+from irg.model.rope import Rope
 from irg.model.vision import Connector, VisionTower
 
 
@@ -62,10 +65,14 @@ class UnifiedModel(nn.Module):
         self(packed, attend, WantedStreams.NOTHING)
 
     def join(self) -> None:
-        """Make the model ready to run without gradients: see `Expert.join`. It can still be trained, saved,
-        moved, adapted and held in few bits."""
+        """Make the model ready to run without gradients: see `Expert.join`, and `irg.model.panels` for
+        experts that draw. It can still be trained, saved, moved, adapted and held in few bits."""
         for expert in (module for module in self.modules() if isinstance(module, Expert)):
             expert.join()
+        drawing = [layer.generation for layer in self.decoder.layers]
+        num_bytes = sum(weight.nbytes for expert in drawing for weight in expert.parameters())
+        for expert in drawing:
+            expert.may_lay_out = num_bytes <= MOST_BYTES
 
     def compile_experts(self) -> None:
         """Compile what experts do without gradients, from the next time they are run. Raises ValueError where
