@@ -98,8 +98,7 @@ class Expert(nn.Module):
             normed_TD = self.mlp_norm(hidden_TD)
             return hidden_TD + self.down(functional.silu(self.gate(normed_TD)) * self.up(normed_TD))
         if (panels := self._panels_for(hidden_TD)) is not None:
-            blocks = zip(hidden_TD.split(ROWS), attended_TA.split(ROWS), strict=True)
-            return _whole([_finished_by(panels.after, self.mlp_norm, *block) for block in blocks])
+            return _finished_in_blocks(self.mlp_norm, panels.after, hidden_TD, attended_TA)
         finished = compiled_whole(_finished) if self.compiled else _finished
         return finished(self, hidden_TD, attended_TA)
 
@@ -114,9 +113,7 @@ class Expert(nn.Module):
         if (scaled := joined.scaled_as(self)) is not joined:
             self.joined = joined = scaled
         if (panels := self._panels_for(hidden_TD)) is not None:
-            blocks = hidden_TD.split(ROWS)
-            all_TA = _whole([panels.before(self.attention_norm(block_TD)) for block_TD in blocks])
-            return Projected(*_turned(self, all_TA, joined.scale_JK, rope))
+            return Projected(*_offered_in_blocks(self, panels.before, joined.scale_JK, hidden_TD, rope))
         offered = compiled_whole(_offered) if self.compiled else _offered
         return Projected(*offered(self, (joined.weight, joined.bias, joined.scale_JK), hidden_TD, rope))
 
@@ -147,32 +144,48 @@ def _offered(
     """`Expert.project` without gradients, by the tensors of `Joined`."""
     weight, bias, scale_JK = joined
     all_TA = functional.linear(expert.attention_norm(hidden_TD), weight, bias)
-    return _turned(expert, all_TA, scale_JK, rope)
-
-
-def _turned(
-    expert: Expert, all_TA: torch.Tensor, scale_JK: torch.Tensor, rope: Rope
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     all_TJK = all_TA.unflatten(-1, (-1, expert.head_width))
     asked, both = expert.query.out_features // expert.head_width, len(scale_JK)
     turned_TJK = rotate(expert.query_norm.scaled(all_TJK[:, :both], scale_JK), rope)
     return turned_TJK[:, :asked], turned_TJK[:, asked:], all_TJK[:, both:]
 
 
+def _offered_in_blocks(
+    expert: Expert, product: Product, scale_JK: torch.Tensor, hidden_TD: torch.Tensor, rope: Rope
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The same by a product of a block's rows."""
+    head, both, asked = expert.head_width, len(scale_JK), expert.query.out_features // expert.head_width
+    turned_TJK = hidden_TD.new_empty(len(hidden_TD), both, head)
+    value_TGK = hidden_TD.new_empty(len(hidden_TD), both - asked, head)
+    blocks = (one.split(ROWS) for one in (hidden_TD, *rope, turned_TJK, value_TGK))
+    for block_TD, cosine, sine, turned, value in zip(*blocks, strict=True):
+        all_TJK = product(expert.attention_norm(block_TD)).unflatten(-1, (-1, head))
+        rotate(expert.query_norm.scaled(all_TJK[:, :both], scale_JK), (cosine, sine), turned)
+        value.copy_(all_TJK[:, both:])
+    return turned_TJK[:, :asked], turned_TJK[:, asked:], value_TGK
+
+
 def _finished(expert: Expert, hidden_TD: torch.Tensor, attended_TA: torch.Tensor) -> torch.Tensor:
     """`Expert.finish` without gradients."""
-    layers = (expert.output, expert.gate, expert.up, expert.down)
-    return _finished_by(layers, expert.mlp_norm, hidden_TD, attended_TA)
+    hidden_TD = _sum(expert.output(attended_TA), hidden_TD)
+    normed_TD = expert.mlp_norm(hidden_TD)
+    gated_TF = functional.silu(expert.gate(normed_TD), inplace=True).mul_(expert.up(normed_TD))
+    return _sum(expert.down(gated_TF), hidden_TD)
 
 
-def _finished_by(
-    layers: Sequence[Product], norm: RMSNorm, hidden_TD: torch.Tensor, attended_TA: torch.Tensor
+def _finished_in_blocks(
+    norm: RMSNorm, products: Sequence[Product], hidden_TD: torch.Tensor, attended_TA: torch.Tensor
 ) -> torch.Tensor:
-    output, gate, up, down = layers
-    hidden_TD = _sum(output(attended_TA), hidden_TD)
-    normed_TD = norm(hidden_TD)
-    gated_TF = functional.silu(gate(normed_TD), inplace=True).mul_(up(normed_TD))
-    return _sum(down(gated_TF), hidden_TD)
+    """The same by products of a block's rows."""
+    output, gate, up, down = products
+    after_TD = torch.empty_like(hidden_TD)
+    blocks = (one.split(ROWS) for one in (hidden_TD, attended_TA, after_TD))
+    for block_TD, attended, after in zip(*blocks, strict=True):
+        block_TD = output(attended).add_(block_TD)
+        normed_TD = norm(block_TD)
+        gated_TF = functional.silu(gate(normed_TD), inplace=True).mul_(up(normed_TD))
+        torch.add(down(gated_TF), block_TD, out=after)
+    return after_TD
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,10 +235,6 @@ class Joined:
 
 def _norms(expert: Expert) -> tuple[torch.Tensor, torch.Tensor]:
     return expert.query_norm.weight, expert.key_norm.weight
-
-
-def _whole(blocks: Sequence[torch.Tensor]) -> torch.Tensor:
-    return blocks[0] if len(blocks) == 1 else torch.cat(list(blocks))
 
 
 def _sum(fresh: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

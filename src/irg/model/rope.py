@@ -30,7 +30,8 @@ def turning(table: tuple[torch.Tensor, torch.Tensor]) -> Rope:
     return cosine, torch.cat([-first, second], dim=-1)
 
 
-def rotate(values_THK: torch.Tensor, rope: Rope) -> torch.Tensor:
-    """Rotate the pairs (k, k + K/2) of each head, Qwen2's layout."""
+def rotate(values_THK: torch.Tensor, rope: Rope, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Rotate the pairs (k, k + K/2) of each head, into `out` if there is one."""
     cosine, sine = rope
-    return torch.addcmul(values_THK * cosine, values_THK.roll(values_THK.shape[-1] // 2, dims=-1), sine)
+    others_THK = values_THK.roll(values_THK.shape[-1] // 2, dims=-1)
+    return torch.addcmul(values_THK * cosine, others_THK, sine, out=out)
