@@ -14,9 +14,10 @@ from irg.engine.sampling import TextSampling
 from irg.engine.saving import EXACT, Saving, Solver
 from irg.engine.sketch import Sketch
 from irg.engine.steady import Desk
+from irg.engine.stepping import Sampler, Stepping, StepTaken, Stirred
 from irg.engine.strand import Strand, copies, longest_beginning, new_strands
 from irg.engine.team import ALONE, Parallel, Team
-from irg.engine.text import Writing, closed, log_likelihood, write, write_on
+from irg.engine.text import Writing, closed, log_likelihood, token_logs, write, write_on
 
 __all__ = [
     "ALONE",
@@ -29,11 +30,15 @@ __all__ = [
     "Line",
     "Parallel",
     "Renorm",
+    "Sampler",
     "Saving",
     "SeededDraws",
     "Sketch",
     "SlotPool",
     "Solver",
+    "StepTaken",
+    "Stepping",
+    "Stirred",
     "Strand",
     "Team",
     "TextSampling",
@@ -46,6 +51,7 @@ __all__ = [
     "longest_beginning",
     "new_strands",
     "shifted_schedule",
+    "token_logs",
     "write",
     "write_on",
 ]

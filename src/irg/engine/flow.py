@@ -18,6 +18,7 @@ from irg.engine.canvas import Canvas, embedded_times, joined
 from irg.engine.guidance import Branch, guide
 from irg.engine.saving import with_known
 from irg.engine.sketch import Sketch
+from irg.engine.stepping import Stirred
 from irg.engine.strand import Strand
 from irg.engine.team import ALONE, Team
 from irg.model import UnifiedModel
@@ -150,6 +151,8 @@ def _stepped(
 
 def _saved(before: Sketch, after: Sketch) -> Sketch:
     """What an exact step made, by the sketch's own way to go on."""
+    if before.stirred is not None:
+        return _stirred(before, after, before.stirred)
     if before.saving.is_exact:
         return after
     assert after.velocity_NV is not None
@@ -157,6 +160,16 @@ def _saved(before: Sketch, after: Sketch) -> Sketch:
     velocity_NV = before.saving.velocity(known, before.times)
     latent_NV = before.latent_NV - velocity_NV * (t - t_next)
     return replace(after, latent_NV=latent_NV, known=known, change=0.0)
+
+
+def _stirred(before: Sketch, after: Sketch, stirred: Stirred) -> Sketch:
+    noise_NV, velocity_NV = stirred.noise_of(before.index), after.velocity_NV
+    if noise_NV is None:
+        return after
+    assert velocity_NV is not None
+    noise_NV = noise_NV.to(velocity_NV.device)
+    latent_NV = stirred.sampler.step(before.latent_NV, velocity_NV, before.times, noise_NV)
+    return replace(after, latent_NV=latent_NV.to(after.latent_NV.dtype))
 
 
 def _carried(sketch: Sketch) -> Sketch:

@@ -10,6 +10,7 @@ import torch
 from irg.core import Grid
 from irg.engine.guidance import Guidance
 from irg.engine.saving import EXACT, Known, Saving
+from irg.engine.stepping import Stirred
 from irg.engine.strand import Strand
 
 
@@ -40,8 +41,12 @@ class Sketch:
     """Where velocities are used again, what the model would have been given at the last step."""
     change: float = 0.0
     """By how much that has changed since the model was run."""
+    stirred: Stirred | None = None
+    """Steps that are taken with noise; all others go straight on."""
 
     def __post_init__(self) -> None:
+        if self.stirred is not None and not self.saving.is_exact:
+            raise ValueError("steps with noise are evaluated each: expected no saving")
         if len(self.latent_NV) != self.grid.num_tokens:
             raise ValueError(f"{len(self.latent_NV)} latent tokens for a grid of {tuple(self.grid)}")
 

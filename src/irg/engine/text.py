@@ -92,6 +92,18 @@ def log_likelihood(
     At temperature 1: every token's own share, summed; of the text alone, since of its end, which says nothing
     of what is written, a model may be anything but sure.
     """
+    return [logs[:-1].sum().item() for logs in token_logs(model, strands, texts, special)]
+
+
+def token_logs(
+    model: UnifiedModel,
+    strands: Sequence[Strand],
+    texts: Sequence[tuple[int, ...]],
+    special: SpecialTokens,
+    temperature: float = 1.0,
+) -> list[torch.Tensor]:
+    """Of each row the log-probabilities, on the CPU, of every token of its text and of the end after it, if
+    it wrote that next at this temperature. The strands stay as they are."""
     if len(texts) != len(strands):
         raise ValueError(f"{len(texts)} texts for {len(strands)} strands")
     runs = [(special.text_start, *ids) for ids in texts]
@@ -99,10 +111,10 @@ def log_likelihood(
     packed = pack_tokens(runs, [strand.position for strand in ready]).to(model.device)
     attend = StrandAttend(ready, [text_parts(len(run)) for run in runs])
     hidden_ND = model(packed, attend, WantedStreams.UNDERSTANDING).understanding_UD
-    log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
+    log_share_NV = (model.logits(hidden_ND).float() / temperature).log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
-    return [run[:-1].sum().item() for run in chosen_N.split([len(run) for run in runs])]
+    return list(chosen_N.split([len(run) for run in runs]))
 
 
 def _with(line: Line, token: int, special: SpecialTokens) -> dict[str, Any]:
