@@ -80,6 +80,11 @@ class Expert(nn.Module):
         """Copies lay out their own."""
         return {**self.__dict__, "_panels": None}
 
+    def train(self, mode: bool = True) -> "Expert":
+        """Weights that are trained are not laid out: what an optimizer does to them need not show."""
+        self._panels = None
+        return super().train(mode)
+
     def project(self, hidden_TD: torch.Tensor, rope: Rope) -> Projected:
         """Queries [T, H, K], keys and values [T, G, K], queries and keys normed and rotated."""
         if self.joined is not None and self.joined.is_current(self) and not torch.is_grad_enabled():
@@ -120,7 +125,9 @@ class Expert(nn.Module):
     def _panels_for(self, hidden_TD: torch.Tensor) -> ExpertPanels | None:
         """The weights as products read them, where that pays."""
         joined, after = self.joined, (self.output, self.gate, self.up, self.down)
-        if not self.may_lay_out or self.compiled or joined is None or len(hidden_TD) < ROWS:
+        if not self.may_lay_out or self.training or self.compiled or joined is None:
+            return None
+        if len(hidden_TD) < ROWS:
             return None
         layers = (self.query, self.key, self.value, *after)
         if not joined.is_current(self) or not can_lay_out(layers):

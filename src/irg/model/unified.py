@@ -58,9 +58,16 @@ class UnifiedModel(nn.Module):
     @property
     def panel_bytes(self) -> int:
         """What the projections of all that draws take, laid out; 0 for those of a model that is too large."""
-        weights = (weight for layer in self.decoder.layers for weight in layer.generation.parameters())
+        weights = (weight for expert in self._drawing for weight in expert.parameters())
         num_bytes = sum(weight.numel() for weight in weights if weight.ndim > 1) * torch.float32.itemsize
         return num_bytes if num_bytes <= MOST_BYTES else 0
+
+    @property
+    def _drawing(self) -> list[Expert]:
+        named = self.decoder.layers.named_modules()
+        return [
+            module for name, module in named if isinstance(module, Expert) and name.endswith(".generation")
+        ]
 
     def forward(self, packed: Packed, attend: Attend, wanted: WantedStreams = WantedStreams.BOTH) -> Streams:
         """Run the decoder over a packed row; `attend` decides what else it sees, such as cached contexts."""
@@ -76,8 +83,8 @@ class UnifiedModel(nn.Module):
         experts that draw. It can still be trained, saved, moved, adapted and held in few bits."""
         for expert in (module for module in self.modules() if isinstance(module, Expert)):
             expert.join()
-        for layer in self.decoder.layers:
-            layer.generation.may_lay_out = self.panel_bytes > 0
+        for expert in self._drawing:
+            expert.may_lay_out = self.panel_bytes > 0
 
     def compile_experts(self) -> None:
         """Compile what experts do without gradients, from the next time they are run. Raises ValueError where
