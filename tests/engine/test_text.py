@@ -17,6 +17,7 @@ from irg.engine import (
     closed,
     log_likelihood,
     new_strands,
+    token_logs,
     write,
     write_on,
 )
@@ -238,3 +239,22 @@ def test_who_else_is_in_a_pass_changes_no_byte(model: UnifiedModel, special: Spe
         logits.append([step.logits_RV for step in write(model, lines, special)])
     assert all(torch.equal(one[0], other[0]) for one, other in zip(*logits, strict=True))
     assert not any(torch.equal(one[1], other[1]) for one, other in zip(*logits, strict=True))
+
+
+def test_tokens_are_as_likely_as_where_they_were_sampled(model: UnifiedModel, special: SpecialTokens) -> None:
+    """By the logits that each was chosen by, at the temperature of sampling, the end after them included."""
+    temperature, strands = 0.7, prompted(model, special, (5, 9))
+    sampling = TextSampling(temperature=temperature, max_tokens=6)
+    logs: list[list[float]] = [[], []]
+    written: tuple[tuple[int, ...], ...] = ((), ())
+    for writing in write(model, begun(strands, sampling, special), special):
+        if writing.strands is None:
+            going = [row for row, ids in enumerate(written) if len(writing.lines[row].ids) > len(ids)]
+            for place, row in enumerate(going):
+                share_V = (writing.logits_RV[place] / temperature).log_softmax(dim=-1)
+                logs[row].append(share_V[writing.lines[row].ids[-1]].item())
+            written = tuple(line.ids for line in writing.lines)
+    found = token_logs(model, strands, written, special, temperature)
+    for row, expected in enumerate(logs):
+        assert len(expected) == 6 and found[row][:-1].tolist() == pytest.approx(expected, abs=1e-4)
+        assert found[row][-1] < 0

@@ -15,10 +15,11 @@ import torch
 from irg.data.source import InputLostError
 from irg.model.checkpoint import CheckpointError
 from irg.run.checkpoint import NonFiniteError
-from irg.run.loop import CHECKPOINTS, FedStep, Run, newest_step
+from irg.run.loop import CHECKPOINTS, FedStep, Run, StoppedError, newest_step
 from irg.run.rng import restore_rng, rng_state
 from irg.run.saved import steps_in
 from irg.run.settings import NonFinite, SavingSettings
+from irg.run.step import Totals
 from tests.run.toy import ALONE, Drawing, Line, Looking, Points, settings
 
 MEASURED = {"seconds", "data_wait", "samples_per_second", "tokens_per_second", "tflops", "memory"}
@@ -220,3 +221,35 @@ def test_a_run_whose_storage_goes_away_ends_with_what_it_has(tmp_path: Path) -> 
     later.begin(resume=True)
     later.go_on()
     assert lines(tmp_path / "run") == lines(tmp_path / "whole")
+
+
+class Telling(Drawing):
+    """Says of each step what was drawn; of the second, that it cannot be said."""
+
+    def __iter__(self) -> Generator[FedStep[torch.Tensor]]:
+        for fed in super().__iter__():
+            yield replace(fed, values={"drawn": float(self.step) if self.step != 2 else math.nan})
+
+
+def test_what_a_feed_says_of_its_rows_is_logged(tmp_path: Path) -> None:
+    line = Line()
+    run = Run(line, Telling(line.model, 6), settings(tmp_path, steps=3), ALONE)
+    run.begin(resume=False)
+    run.go_on()
+    assert [found["drawn"] for found in lines(tmp_path)] == [1.0, None, 3.0]
+
+
+def test_a_guard_stops_a_run_before_its_step_moves_anything(tmp_path: Path) -> None:
+    line, seen = Line(), []
+
+    def guard(totals: Totals) -> None:
+        seen.append((line.model.bias.item(), totals.losses["error"]))
+        if len(seen) == 5:
+            raise StoppedError("it runs away")
+
+    run = Run(line, Drawing(line.model, 6), settings(tmp_path), ALONE, guard=guard)
+    run.begin(resume=False)
+    with pytest.raises(StoppedError, match="it runs away"):
+        run.go_on()
+    assert line.model.bias.item() == seen[-1][0] and steps_in(tmp_path / CHECKPOINTS) == [3]
+    assert [found["error"] for found in lines(tmp_path)] == [error for _, error in seen[:-1]]

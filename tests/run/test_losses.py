@@ -188,3 +188,18 @@ def test_the_naive_losses_see_what_the_mask_shows(row: Packed) -> None:
     """The twins above rely on documents being blind to one another, as the dense mask says."""
     same = row.document_T[:, None] == row.document_T[None, :]
     assert not (dense_mask(row) & ~same).any()
+
+
+def test_a_temperature_divides_the_logits(trainable: UnifiedModel, row: Packed) -> None:
+    sharp = ModelLosses(trainable)(row, PaddedAttend(row), 0.5)
+    assert close(sharp.flow_MV, losses(trainable, row).flow_MV)
+    with torch.no_grad():
+        trainable.decoder.head.weight *= 2
+    assert close(sharp.text_N, losses(trainable, row).text_N)
+
+
+def test_velocities_are_told_beside_their_errors(trainable: UnifiedModel, row: Packed) -> None:
+    found = losses(trainable, row)
+    assert row.target_MC is not None
+    target_MV = row.target_MC[row.has_target_M]
+    assert close((found.velocity_MV - target_MV).square(), found.flow_MV)

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from irg.core import SpecialTokens, pack
 from irg.model import FlexAttend, ModelConfig, PaddedAttend, UnifiedModel
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.run.parallel import (
     FLEX_BLOCK,
     Checkpointing,
@@ -21,6 +21,7 @@ from irg.run.parallel import (
     Precision,
     arithmetic,
     attention,
+    gathered,
     joined,
     lay_out,
 )
@@ -142,3 +143,13 @@ def test_rows_are_padded_to_blocks_on_a_gpu_only(config: ModelConfig, special: S
     flex = attention(packed, torch.device("cuda"))
     assert isinstance(flex, FlexAttend)
     assert flex.length % FLEX_BLOCK == 0 and 0 <= flex.length - packed.num_tokens < FLEX_BLOCK
+
+
+def test_a_model_is_in_training_again_after_it_was_gathered() -> None:
+    network = nn.Dropout()
+    with gathered(network):
+        assert not network.training
+    assert network.training
+    with pytest.raises(KeyError), gathered(network):
+        raise KeyError
+    assert network.training

@@ -4,20 +4,9 @@ from pathlib import Path
 import pytest
 
 from irg.train.settings import TrainRecipe
-from tests.data.small import write_checkpoint
-from tests.train.runs import Course, evaluation, recipe, run, write_traces
-
-
-@pytest.fixture(scope="session")
-def beginning(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small checkpoint with random weights, where runs begin."""
-    return write_checkpoint(tmp_path_factory.mktemp("beginning") / "start")
-
-
-@pytest.fixture(scope="session")
-def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small store of whole traces."""
-    return write_traces(tmp_path_factory.mktemp("traces") / "store")
+from tests.beginnings import beginning as beginning
+from tests.beginnings import traces as traces
+from tests.train.runs import Course, evaluation, recipe, run
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from irg.core.events import Done
 from irg.data.compose import Dropout
 from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
+from irg.run.objective import UnifiedObjective
 from irg.run.parallel import Layout, joined
-from irg.train.evaluation import UnifiedEvaluator, gathered
-from irg.train.objective import UnifiedObjective
+from irg.train.evaluation import UnifiedEvaluator
 from irg.train.unified import UnifiedRun, run_of
 from tests.train.runs import evaluation, recipe
 
@@ -82,13 +82,3 @@ def test_prompts_are_drawn_as_the_pipeline_draws_them(
         if isinstance(event, Done):
             with Image.open(folder / f"{row:02d}.png") as drawn:
                 assert (np.asarray(drawn) == np.asarray(strip(event.trace))).all()
-
-
-def test_a_model_is_in_training_again_after_it_was_gathered() -> None:
-    network = torch.nn.Dropout()
-    with gathered(network):
-        assert not network.training
-    assert network.training
-    with pytest.raises(KeyError), gathered(network):
-        raise KeyError
-    assert network.training

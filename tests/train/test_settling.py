@@ -12,8 +12,8 @@ from irg.core.trace import Trace, Turn
 from irg.data.conversation import OTHER
 from irg.data.convert import ConversationWriter
 from irg.data.traces import TraceWriter
+from irg.run.assemble import parts_of
 from irg.train import settling
-from irg.train.assemble import parts_of
 from irg.train.recipes import read_recipe
 from irg.train.settings import TrainRecipe
 from irg.train.settling import Settled, settled

@@ -11,12 +11,13 @@ import pytest
 
 from irg.data.traces import TraceStore, TraceWriter
 from irg.model.checkpoint import CheckpointError
+from irg.run.beginning import EXPORTED
 from irg.run.checkpoint import NonFiniteError
 from irg.run.loop import CHECKPOINTS
 from irg.run.parallel import joined
 from irg.run.saved import steps_in
 from irg.train.settings import TrainRecipe
-from irg.train.unified import EXPORTED, run_of, train
+from irg.train.unified import run_of, train
 from tests.train.conftest import Whole
 from tests.train.runs import NUM_TRACES, apart, batch, evaluation, history, recipe, run
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from irg.model import UnifiedModel
+from irg.run.assemble import build, parts_of
 from irg.run.average import Average
 from irg.run.checkpoint import Checkpoints
 from irg.run.parallel import Layout
 from irg.run.state import model_state
-from irg.train.assemble import build, parts_of
 from irg.train.settings import TrainRecipe
 
 STEP = 4

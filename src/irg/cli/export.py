@@ -41,8 +41,8 @@ def export(
     """
     import torch
 
+    from irg.run.export import Choice, Weights, export_adapters, export_run, newest
     from irg.run.loop import CHECKPOINTS
-    from irg.train.export import Choice, Weights, export_adapters, export_run, newest
     from irg.train.recipes import read_recipe
     from irg.train.settings import TrainRecipe
 

@@ -36,11 +36,12 @@ class Writing:
 def write(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
     """Write all of them, yielding after each token, and once more at the end, with the new strands.
 
-    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, a few tokens may
-    come at once.
+    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, or the host is not
+    the device, a few tokens may come at once.
     """
     now, writing = list(lines), None
-    desk = Desk(model, special) if any(line.strand.slot.slab.pool.compiled for line in lines) else None
+    is_compiled = any(line.strand.slot.slab.pool.compiled for line in lines)
+    desk = Desk(model, special) if is_compiled or model.device.type != "cpu" else None
     while going := [row for row, line in enumerate(now) if not line.finished]:
         asked = [now[row] for row in going]
         done = write_ahead(model, asked, special) or (desk.write_on(asked) if desk else None)
@@ -91,6 +92,18 @@ def log_likelihood(
     At temperature 1: every token's own share, summed; of the text alone, since of its end, which says nothing
     of what is written, a model may be anything but sure.
     """
+    return [logs[:-1].sum().item() for logs in token_logs(model, strands, texts, special)]
+
+
+def token_logs(
+    model: UnifiedModel,
+    strands: Sequence[Strand],
+    texts: Sequence[tuple[int, ...]],
+    special: SpecialTokens,
+    temperature: float = 1.0,
+) -> list[torch.Tensor]:
+    """Of each row the log-probabilities, on the CPU, of every token of its text and of the end after it, if
+    it wrote that next at this temperature. The strands stay as they are."""
     if len(texts) != len(strands):
         raise ValueError(f"{len(texts)} texts for {len(strands)} strands")
     runs = [(special.text_start, *ids) for ids in texts]
@@ -98,10 +111,10 @@ def log_likelihood(
     packed = pack_tokens(runs, [strand.position for strand in ready]).to(model.device)
     attend = StrandAttend(ready, [text_parts(len(run)) for run in runs])
     hidden_ND = model(packed, attend, WantedStreams.UNDERSTANDING).understanding_UD
-    log_share_NV = model.logits(hidden_ND).float().log_softmax(dim=-1)
+    log_share_NV = (model.logits(hidden_ND).float() / temperature).log_softmax(dim=-1)
     next_N = torch.tensor([token for ids in texts for token in (*ids, special.text_end)], device=model.device)
     chosen_N = log_share_NV.gather(1, next_N[:, None])[:, 0].cpu()
-    return [run[:-1].sum().item() for run in chosen_N.split([len(run) for run in runs])]
+    return list(chosen_N.split([len(run) for run in runs]))
 
 
 def _with(line: Line, token: int, special: SpecialTokens) -> dict[str, Any]:

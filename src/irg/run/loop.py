@@ -4,9 +4,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -56,6 +56,8 @@ class FedStep(Generic[Rows]):
     """How long the process waited for the rows."""
     capacity: int = 0
     """Tokens for which the step has room, on all processes; 0 where rows have no budget."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """What is logged of the rows, the same on all processes."""
 
 
 class Feed(Protocol[Rows]):
@@ -102,6 +104,14 @@ class Evaluator(Protocol):
         ...
 
 
+Guard = Callable[[Totals], None]
+"""Looks at a step before it moves the weights, at what all processes have alike. Raises StoppedError."""
+
+
+class StoppedError(Exception):
+    """A run is not to go on as it does; the message says why."""
+
+
 class Run(Generic[Rows, One]):
     """Everything of a run that lasts longer than a step."""
 
@@ -112,8 +122,9 @@ class Run(Generic[Rows, One]):
         settings: RunSettings,
         layout: Layout,
         evaluator: Evaluator | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        self.objective, self.feed, self.evaluator = objective, feed, evaluator
+        self.objective, self.feed, self.evaluator, self.guard = objective, feed, evaluator, guard
         self.settings, self.layout = settings, layout
         self.checkpoints = Checkpoints(
             settings.out / CHECKPOINTS, settings.checkpoint.keep, settings.identity
@@ -201,7 +212,10 @@ class Run(Generic[Rows, One]):
         norm = nn.utils.clip_grad_norm_(self.optimizers.parameters, settings.clip)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         factor = settings.schedule.factor(self.step, settings.steps)
-        values = totals.losses | {"norm": norm.item(), "rate": settings.optimizer.rate * factor}
+        values = (
+            totals.losses | dict(fed.values) | {"norm": norm.item(), "rate": settings.optimizer.rate * factor}
+        )
+        self._ask_guard(totals)
         if moves := self._may_move(totals, norm.item()):
             self.optimizers.step(factor)
         self.optimizers.zero_grad()
@@ -217,6 +231,16 @@ class Run(Generic[Rows, One]):
         speeds = work.speeds(None if peak is None else peak * self.layout.world)
         log.record(self.step, values, speeds | {"memory": peak_memory(self.layout.device)})
         return totals
+
+    def _ask_guard(self, totals: Totals) -> None:
+        """Raises StoppedError, once what is being saved is saved."""
+        if self.guard is None:
+            return
+        try:
+            self.guard(totals)
+        except StoppedError:
+            self.checkpoints.wait()
+            raise
 
     def _may_move(self, totals: Totals, norm: float) -> bool:
         """Whether a step is fit to move the weights, decided by what all processes have alike.

@@ -40,6 +40,8 @@ class Losses:
     """Cross-entropy of every labelled token."""
     flow_MV: torch.Tensor
     """Squared velocity error of every value of every supervised latent token."""
+    velocity_MV: torch.Tensor
+    """The velocities themselves, float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,30 +66,39 @@ class ModelLosses(nn.Module):
         """What is sharded, and whose activations are kept or computed again, one by one."""
         return [*self.model.decoder.layers, *self.model.vision.layers]
 
-    def forward(self, packed: Packed, attend: Attend) -> Losses:
+    def forward(self, packed: Packed, attend: Attend, temperature: float = 1.0) -> Losses:
+        """`temperature` divides the logits, as where texts are sampled."""
         packed = touching_every_part(packed, self.model)
         streams = self.model(packed, attend)
         label_U = packed.label_T[packed.understanding_index_U]
         wanted = label_U != IGNORE
-        text_N = self._cross_entropy(streams.understanding_UD[wanted], label_U[wanted])
+        text_N = self._cross_entropy(streams.understanding_UD[wanted], label_U[wanted], temperature)
         supervised = packed.has_target_M
-        velocity_MV = self.model.latent_out(streams.generation_MD[supervised])
+        velocity_MV = self.model.latent_out(streams.generation_MD[supervised]).float()
         if packed.target_MC is None:
-            return Losses(text_N, velocity_MV.float())
-        error_MV = velocity_MV.float() - packed.target_MC[supervised].float()
-        return Losses(text_N, error_MV.square())
+            return Losses(text_N, velocity_MV, velocity_MV)
+        error_MV = velocity_MV - packed.target_MC[supervised].float()
+        return Losses(text_N, error_MV.square(), velocity_MV)
 
-    def _cross_entropy(self, hidden_ND: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
+    def _cross_entropy(
+        self, hidden_ND: torch.Tensor, label_N: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
         """Logits exist for labelled tokens only, chunk by chunk, and are made again for the gradients."""
         if len(hidden_ND) <= CHUNK:
-            return self._chunk_losses(hidden_ND, label_N)
+            return self._chunk_losses(hidden_ND, label_N, temperature)
         chunks = zip(hidden_ND.split(CHUNK), label_N.split(CHUNK), strict=True)
         return torch.cat(
-            [checkpoint(self._chunk_losses, hidden, label, use_reentrant=False) for hidden, label in chunks]
+            [
+                checkpoint(self._chunk_losses, hidden, label, temperature, use_reentrant=False)
+                for hidden, label in chunks
+            ]
         )
 
-    def _chunk_losses(self, hidden_ND: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
-        return functional.cross_entropy(self.model.logits(hidden_ND).float(), label_N, reduction="none")
+    def _chunk_losses(
+        self, hidden_ND: torch.Tensor, label_N: torch.Tensor, temperature: float
+    ) -> torch.Tensor:
+        logits_NV = self.model.logits(hidden_ND).float() / temperature
+        return functional.cross_entropy(logits_NV, label_N, reduction="none")
 
 
 def touching_every_part(packed: Packed, model: UnifiedModel) -> Packed:

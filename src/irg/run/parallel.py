@@ -16,15 +16,15 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from irg.core import Packed
 from irg.core.settings import BaseSettings
 from irg.model import FlexAttend, PaddedAttend
 from irg.model.attention import Attend
-from irg.model.decoder import Expert
 from irg.model.device import usual_device
+from irg.model.expert import Expert
 
 FLEX_BLOCK = 128
 """FlexAttention's block of queries and keys: rows on a GPU are padded to a multiple of it."""
@@ -154,6 +154,20 @@ def arithmetic(layout: Layout, settings: ParallelSettings) -> Any:
     ):
         return torch.autocast(layout.device.type, torch.bfloat16)
     return nullcontext()
+
+
+@contextmanager
+def gathered(network: nn.Module) -> Iterator[None]:
+    """Within the block the parameters outside of layers are whole: generation calls more than the forward."""
+    network.eval()
+    if isinstance(network, FSDPModule):
+        network.unshard()
+    try:
+        yield
+    finally:
+        if isinstance(network, FSDPModule):
+            network.reshard()
+        network.train()
 
 
 def attention(packed: Packed, device: torch.device) -> Attend:

@@ -1,12 +1,7 @@
 """Looking at a run while it trains: losses over held-out data, and pictures for a few prompts."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-
-import torch
-from torch.distributed.fsdp import FSDPModule
 
 from irg.core.events import Done
 from irg.data.compose import Composer, Dropout
@@ -14,11 +9,11 @@ from irg.data.loader import StepLoader
 from irg.data.streams import Rejected
 from irg.pipeline import Pipeline
 from irg.pipeline.strip import strip
-from irg.run.parallel import arithmetic
+from irg.run.assemble import RunParts
+from irg.run.dataset import data_of
+from irg.run.objective import PackedForward, UnifiedObjective
+from irg.run.parallel import arithmetic, gathered
 from irg.run.step import evaluate
-from irg.train.assemble import RunParts
-from irg.train.dataset import data_of
-from irg.train.objective import PackedForward, UnifiedObjective
 from irg.train.settings import TrainRecipe
 
 
@@ -75,17 +70,3 @@ class UnifiedEvaluator:
             for index, event in pipeline.generate_batch(list(self.settings.prompts), plan):
                 if isinstance(event, Done) and self.layout.is_first:
                     strip(event.trace).save(folder / f"{index:02d}.png")
-
-
-@contextmanager
-def gathered(network: torch.nn.Module) -> Iterator[None]:
-    """Within the block the parameters outside of layers are whole: generation calls more than the forward."""
-    network.eval()
-    if isinstance(network, FSDPModule):
-        network.unshard()
-    try:
-        yield
-    finally:
-        if isinstance(network, FSDPModule):
-            network.reshard()
-        network.train()

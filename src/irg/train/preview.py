@@ -18,10 +18,10 @@ from irg.model.device import usual_device
 from irg.model.hub import is_hub_id
 from irg.pipeline import Settings
 from irg.prep import SizeOnly
+from irg.run.assemble import parts_of
+from irg.run.budget import Workload, budget
+from irg.run.dataset import Data, data_of
 from irg.run.flops import RowCounts, peak_flops, peak_of
-from irg.train.assemble import parts_of
-from irg.train.budget import Workload, budget
-from irg.train.dataset import Data, data_of
 from irg.train.settings import TrainRecipe
 from irg.train.settling import settled
 

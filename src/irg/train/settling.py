@@ -16,8 +16,8 @@ from irg.data.formats import open_source
 from irg.data.learning import Mode
 from irg.data.source import RowError, Source
 from irg.prep import Resize
-from irg.train.assemble import RunParts
-from irg.train.dataset import usual_modes
+from irg.run.assemble import RunParts
+from irg.run.dataset import usual_modes
 from irg.train.settings import TrainRecipe
 from irg.world import OutsideWorld, parse
 

@@ -7,6 +7,7 @@ put that in words. It needs numpy, and nothing else of irg.
 
 from irg.world.edits import malform, perturb
 from irg.world.flaws import Flaw, FlawKind, compare
+from irg.world.grading import grade
 from irg.world.grammar import Split, fulfil, random_scene, sample_prompt
 from irg.world.judging import judge, repair
 from irg.world.lessons import questions, sample_edit
@@ -37,6 +38,7 @@ __all__ = [
     "compare",
     "fulfil",
     "fulfils",
+    "grade",
     "is_held_out",
     "judge",
     "malform",

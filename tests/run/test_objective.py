@@ -14,10 +14,10 @@ from irg.data.prepare import Preparer
 from irg.model import PaddedAttend
 from irg.prep import Resize
 from irg.run.losses import ModelLosses, Reduction, shares
+from irg.run.model_recipe import LossSettings
+from irg.run.objective import UnifiedObjective
 from irg.run.parallel import Layout, ParallelSettings
 from irg.run.step import Totals, backward, evaluate
-from irg.train.objective import UnifiedObjective
-from irg.train.settings import LossSettings
 from tests.data.broken import trace
 from tests.data.small import config, random_autoencoder, random_model, tokenizer
 

@@ -11,10 +11,10 @@ import torch
 from irg.model import Autoencoder, ModelConfig, UnifiedModel, bagel_7b, embedded
 from irg.model.adapters import LoraSettings, adapt
 from irg.model.parts import ModelPart, freeze
+from irg.run.budget import Workload, budget
 from irg.run.flops import RowCounts, row_flops
 from irg.run.optimizers import Optimizers, OptimizerSettings
 from irg.run.parallel import Checkpointing, ParallelSettings, Precision
-from irg.train.budget import Workload, budget
 
 ROW = RowCounts(understanding=3000, latents=5000, patches=2500, pairs=8000**2, labels=300, targets=4000)
 SMALL = embedded(2048)

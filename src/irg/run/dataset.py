@@ -22,10 +22,10 @@ from irg.data.source import Sketching, Source
 from irg.data.streams import Stream
 from irg.data.traces import FORMAT as TRACES
 from irg.prep import Resize
+from irg.run.assemble import RunParts
 from irg.run.loop import FedStep
+from irg.run.model_recipe import DataSettings, ModelRecipe
 from irg.run.parallel import Layout
-from irg.train.assemble import RunParts
-from irg.train.settings import DataSettings, TrainRecipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class StoredFeed:
 
 
 def data_of(
-    recipe: TrainRecipe,
+    recipe: ModelRecipe,
     datasets: Sequence[DataSettings],
     parts: RunParts,
     world: int,
@@ -94,7 +94,7 @@ def data_of(
             )
         tokens, _ = fitting_budget(found.streams, options, recipe.seed)
         options = replace(options, tokens=tokens)
-    planner = Planner(found.streams, options, recipe.seed, recipe.epochs)
+    planner = Planner(found.streams, options, recipe.seed, recipe.rounds)
     return Data(preparer, planner, found)
 
 
@@ -117,7 +117,7 @@ def _check_stride(name: str, resize: Resize, cell: int) -> None:
         )
 
 
-def _streams(name: str, data: DataSettings, recipe: TrainRecipe, parts: RunParts) -> list[Stream]:
+def _streams(name: str, data: DataSettings, recipe: ModelRecipe, parts: RunParts) -> list[Stream]:
     prompt = parts.settings.system_prompt
     source: Source
     if data.scenes is not None:

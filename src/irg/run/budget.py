@@ -8,7 +8,7 @@
     average      trained parameters in float32, shared likewise
     gathered     what is put together or cast for a forward: of a sharded model the parameters outside the
                  layers and those of two layers, with gradients of one; else bfloat16 copies of float32 ones
-    activations  see `irg.train.activations`
+    activations  see `irg.run.activations`
     logits       of one chunk of labelled tokens
     autoencoder  its weights
 
@@ -22,15 +22,15 @@ from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.adapters import LoraSettings, adapted_layers, num_adapter_parameters
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize
 from irg.model.parts import ModelPart, part_of
 from irg.model.unified import skeleton
+from irg.run.activations import Arithmetic, arithmetic_of, kept_by_forward
 from irg.run.flops import Backward, RowCounts, row_flops
 from irg.run.optimizers import OptimizerKind, OptimizerSettings, split_parameters
 from irg.run.parallel import ParallelSettings
-from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
 
 _LOW_BIT = {Quantize.NF4: 0.5 + (1 + 4 / 256) / 64, Quantize.INT8: 1.0}
 """Bytes per value; NF4's scales of 64 values are 8-bit values whose own scales are shared by 256."""

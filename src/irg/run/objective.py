@@ -11,11 +11,12 @@ from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.data.compose import Composer
 from irg.data.learning import Mode
 from irg.model.parts import is_hidden
+from irg.run.assemble import RunParts
 from irg.run.flops import Backward, row_flops
 from irg.run.losses import Losses, LossShares, ModelLosses, shares
-from irg.run.parallel import Layout, ParallelSettings, arithmetic, attention
+from irg.run.model_recipe import LossSettings, ModelRecipe
+from irg.run.parallel import Layout, ParallelSettings, Precision, arithmetic, attention
 from irg.run.step import Sums
-from irg.train.settings import LossSettings
 
 MODES = (*Mode, "conversation")
 """What losses are told apart by."""
@@ -108,6 +109,17 @@ class UnifiedObjective:
     @cached_property
     def _gradients(self) -> Backward:
         return Backward.of(self.model)
+
+
+def objective_of(
+    recipe: ModelRecipe, parts: RunParts, network: ModelLosses, layout: Layout
+) -> UnifiedObjective:
+    """The losses of a recipe's stored documents, by a network that was built of it."""
+    precise = recipe.parallel.precision is Precision.FLOAT32
+    autoencoder = parts.autoencoder(layout.device, torch.float32 if precise else torch.bfloat16)
+    composer = Composer(parts.config, autoencoder, recipe.noising, recipe.dropout, recipe.remember)
+    special, accumulate = parts.tokenizer.special, recipe.batch.accumulate
+    return UnifiedObjective(network, composer, special, layout, recipe.parallel, recipe.loss, accumulate)
 
 
 def _by_mode(loss_N: torch.Tensor, mode_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -22,9 +22,9 @@ from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.embeddings import sincos_table
 from irg.model.low_bit import as_held, is_quantized
 from irg.model.unified import skeleton
+from irg.run.assemble import RunParts, parts_of
+from irg.run.model_recipe import ModelRecipe
 from irg.run.saved import PLAIN, Files, read_index, read_json, step_folder, steps_in
-from irg.train.assemble import RunParts, parts_of
-from irg.train.settings import TrainRecipe
 
 _FILES = {torch.bfloat16: "ema_bf16.safetensors", torch.float32: "ema.safetensors"}
 """The reference's names, which it uses for whichever weights they hold."""
@@ -54,7 +54,7 @@ class Choice:
     """A name of the reference for one file of all weights; None: named by type, split where it is long."""
 
 
-def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> Path:
+def export_run(recipe: ModelRecipe, states: Path, out: Path, choice: Choice) -> Path:
     """Write the checkpoint folder `out` from the training checkpoints in `states`; replaces an earlier one.
 
     Adapters are merged into the weights. Raises ValueError where `out` holds anything else, or what the run
@@ -78,7 +78,7 @@ def export_run(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> 
     return out
 
 
-def export_adapters(recipe: TrainRecipe, states: Path, out: Path, choice: Choice) -> Path:
+def export_adapters(recipe: ModelRecipe, states: Path, out: Path, choice: Choice) -> Path:
     """Write the folder `out` of a run's adapters alone, which is loaded as the checkpoint with them; replaces
     an earlier one. Raises as `export_run` does, and ValueError for a run that has none."""
     if recipe.lora is None or recipe.init is None:
@@ -100,7 +100,7 @@ def export_adapters(recipe: TrainRecipe, states: Path, out: Path, choice: Choice
     return out
 
 
-def read_from(recipe: TrainRecipe) -> list[Path]:
+def read_from(recipe: ModelRecipe) -> list[Path]:
     """The folders that a run begins from, as far as they lie on this machine."""
     return [Path(one) for one in (recipe.init, recipe.parts) if one is not None]
 
@@ -118,7 +118,7 @@ class _Source:
     A context manager: the files stay open in between.
     """
 
-    def __init__(self, recipe: TrainRecipe, config: ModelConfig, state: Path, weights: Weights) -> None:
+    def __init__(self, recipe: ModelRecipe, config: ModelConfig, state: Path, weights: Weights) -> None:
         self.files, self.saved = Files(state), read_index(state)
         self.parts = ("ema", "model") if weights is Weights.EMA else ("model",)
         self.lora = recipe.lora

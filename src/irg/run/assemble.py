@@ -15,8 +15,8 @@ from irg.model.unified import skeleton
 from irg.pipeline import Settings
 from irg.prep import Tokenizer
 from irg.run.losses import ModelLosses
+from irg.run.model_recipe import ModelRecipe
 from irg.run.parallel import Layout, lay_out
-from irg.train.settings import TrainRecipe
 
 PRESETS = {"tiny": tiny, "embedded": embedded}
 
@@ -35,7 +35,7 @@ class RunParts:
         return self.folder.load_autoencoder(device, dtype).requires_grad_(False)
 
 
-def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
+def parts_of(recipe: ModelRecipe, weights: bool = True) -> RunParts:
     """Resolve the recipe's folders. Raises ValueError where they don't fit together.
 
     Without `weights` none are downloaded: enough to plan a run, not to begin it.
@@ -60,7 +60,7 @@ def parts_of(recipe: TrainRecipe, weights: bool = True) -> RunParts:
     return RunParts(config, tokenizer, began.changed_by(recipe.settings or {}), folder)
 
 
-def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
+def build(recipe: ModelRecipe, config: ModelConfig, layout: Layout) -> ModelLosses:
     """The model with its first weights, frozen, adapted and laid out as the recipe says.
 
     A checkpoint that several processes will share is never whole in any of them.
@@ -84,7 +84,7 @@ def build(recipe: TrainRecipe, config: ModelConfig, layout: Layout) -> ModelLoss
     return objective
 
 
-def _whole(recipe: TrainRecipe, config: ModelConfig) -> ModelLosses:
+def _whole(recipe: ModelRecipe, config: ModelConfig) -> ModelLosses:
     if recipe.init is not None:
         model = CheckpointFolder.find(recipe.init).load_model(dtype=recipe.parallel.master.dtype)
     else:

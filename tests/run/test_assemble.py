@@ -9,9 +9,9 @@ import torch
 from irg.model.adapters import LoraSettings
 from irg.model.checkpoint import CheckpointFolder
 from irg.model.embeddings import sincos_table
+from irg.run.assemble import build, parts_of
+from irg.run.dataset import data_of
 from irg.run.parallel import Layout, ParallelSettings
-from irg.train.assemble import build, parts_of
-from irg.train.dataset import data_of
 from tests.data.small import config, random_model
 from tests.models import save_model
 from tests.train.runs import recipe

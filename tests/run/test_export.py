@@ -14,7 +14,7 @@ from irg.model.adapter_file import CONFIG, WEIGHTS
 from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.config import read_config
 from irg.pipeline import Settings, load_pipeline
-from irg.train.export import Choice, Weights, export_adapters, export_run, newest
+from irg.run.export import Choice, Weights, export_adapters, export_run, newest
 from tests.data.small import write_checkpoint
 from tests.models import merge
 from tests.train.trained import Trained, recipe, trained
@@ -157,7 +157,7 @@ def test_many_weights_are_written_in_several_files(
     start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trained(recipe(start, tmp_path))
-    monkeypatch.setattr("irg.train.export.MOST_BYTES", 30_000)
+    monkeypatch.setattr("irg.run.export.MOST_BYTES", 30_000)
     out = export(run, tmp_path / "out")
     files = CheckpointFolder(out).weight_files
     assert len(files) > 2
@@ -263,7 +263,7 @@ def test_other_programs_find_what_they_look_for(
         (tmp_path / "start" / name).write_bytes(content)
     (tmp_path / "start" / "ema.safetensors.index.json").write_text("{}")
     run = trained(recipe(tmp_path / "start", tmp_path))
-    monkeypatch.setattr("irg.train.export.MOST_BYTES", 30_000)
+    monkeypatch.setattr("irg.run.export.MOST_BYTES", 30_000)
     out = export(run, tmp_path / "out", file="ema.safetensors")
     assert [path.name for path in CheckpointFolder(out).weight_files] == ["ema.safetensors"]
     same(CheckpointFolder(out).load_model(), run.model.state_dict() | run.average, torch.bfloat16)

@@ -12,9 +12,9 @@ from irg.core.trace import Turn
 from irg.data.learning import USUAL_WEIGHTS
 from irg.data.scene_source import SceneSource
 from irg.data.traces import TraceStore, TraceWriter
+from irg.run.assemble import parts_of
+from irg.run.dataset import StoredFeed, data_of, usual_modes
 from irg.run.parallel import Layout
-from irg.train.assemble import parts_of
-from irg.train.dataset import StoredFeed, data_of, usual_modes
 from tests.train.runs import batch, recipe
 
 

@@ -11,10 +11,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from irg.core import Document, Kind, Packed, SpecialTokens, pack
 from irg.model import ModelConfig, UnifiedModel
 from irg.model.attention import Attended, Projected, in_expert_order
+from irg.run.activations import Arithmetic, arithmetic_of, kept_by_forward
 from irg.run.flops import RowCounts
 from irg.run.losses import ModelLosses
 from irg.run.parallel import Checkpointing, Layout, ParallelSettings, Precision, arithmetic, lay_out
-from irg.train.activations import Arithmetic, arithmetic_of, kept_by_forward
 from tests.samples import Sampler
 
 SETTINGS = {
