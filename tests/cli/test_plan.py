@@ -29,5 +29,12 @@ def test_a_plan_is_tried_with_given_texts(run: Run) -> None:
     assert lines[0] == "write T < S P" and lines[-1] == "... waits for a text"
 
 
+def test_prompts_are_fetched_beforehand(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "s.txt").write_text("Draw.")
+    (tmp_path / "p.yaml").write_text("plan: 1\nsystem: {file: s.txt}\nfirst: [{draw: I, reads: [system]}]\n")
+    assert "5 characters" in run("plan", "fetch", str(tmp_path / "p.yaml")).stdout
+    assert "none of its own" in run("plan", "fetch", "irg").stdout
+
+
 def test_the_schema_is_printed(run: Run) -> None:
     assert json.loads(run("plan", "schema").stdout)["title"] == "StepPlan"

@@ -22,6 +22,12 @@ def test_a_device_or_a_port_that_is_none_is_told(run: Run) -> None:
     assert run("serve", "--port", "70000").exit_code == 2
 
 
+def test_plans_that_are_none_are_told_before_anything_is_loaded(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("plan: 1\nfirst: [{draw: I, reads: [promt]}]\n")
+    assert "mine.yaml" in run("serve", "--plans", str(tmp_path)).stderr
+    assert "no such plan" in run("serve", "--plan", "nothing").stderr
+
+
 def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "irg", "serve", "--port", "0"]
     with (

@@ -9,10 +9,20 @@ from irg.serve.app import ServeSettings, make_app
 from irg.serve.callers import Callers
 from irg.serve.front import guarded
 from irg.serve.gate import Gate
+from irg.serve.plans import NamedPlans
 from irg.serve.service import Service
 from tests.data.small import settings, write_checkpoint
 from tests.pipeline.watching import pipeline_with
 from tests.serve.servers import eventually, serving
+
+SILENT = """plan: 1
+about: draws only where a text asks for it by a mark
+write_defaults: {temperature: 0, max_tokens: 6}
+repeat:
+- {write: T, reads: [prompt], stop_if: {lacks: [draw this now]}}
+- {draw: I, reads: [prompt, T]}
+max_repeats: 1
+"""
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +53,12 @@ class Front:
 
 
 @pytest.fixture(scope="session")
-def front(small_service: Service) -> Iterator[Front]:
-    """A server of that model, which is loaded and asks for no tokens."""
-    gate = guarded(make_app(small_service, ServeSettings(model="small")), Callers(None, is_local=True))
+def front(small_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A server of that model, which is loaded and asks for no tokens, with a plan of its own."""
+    folder = tmp_path_factory.mktemp("plans")
+    (folder / "silent.yaml").write_text(SILENT)
+    served = ServeSettings(model="small", plans=NamedPlans(folder))
+    gate = guarded(make_app(small_service, served), Callers(None, is_local=True))
     with serving(gate) as address:
         eventually(lambda: small_service.is_ready, 200)
         yield Front(address, gate)

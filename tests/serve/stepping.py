@@ -7,7 +7,7 @@ import numpy as np
 from irg.core.events import ImageDone, ThoughtDone
 from irg.engine import SlotPool
 from irg.pipeline import Pipeline, Plan
-from irg.serve.course import Beginning, Episode, program
+from irg.serve.course import Beginning, Episode, Wanted, program
 from irg.serve.scheduler import Application, Scheduler, Told
 
 
@@ -29,7 +29,7 @@ class Stepped:
         self.told.setdefault(ticket, []).append(told)
 
     def ask(
-        self, ticket: str, wanted: Episode, owner: str = "", footprint: int = 1, alone: bool = False
+        self, ticket: str, wanted: Wanted, owner: str = "", footprint: int = 1, alone: bool = False
     ) -> None:
         parts = self.parts
         self.scheduler.submit(Application(ticket, owner, lambda: program(parts, wanted), footprint, alone))

@@ -29,6 +29,7 @@ def test_it_says_what_it_is_and_that_it_is_ready(small_server: str) -> None:
     status, models, _ = call(f"{small_server}/v1/models")
     assert status == 200 and [model["id"] for model in models["data"]] == ["small"]
     assert call(f"{small_server}/v1/models/small")[0] == 200
+    assert {"irg", "thinkmorph", "silent"} <= {*models["data"][0]["plans"]}
 
 
 def test_its_schema_tells_of_every_route_and_field(small_server: str) -> None:

@@ -5,8 +5,10 @@ import pytest
 from PIL import Image
 
 from irg.core.picture import Picture
+from irg.pipeline import Plan
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.asking import Asked, Asker, Contents, Manner, previews
+from irg.serve.asked import Asked, Contents, Manner
+from irg.serve.asking import Asker
 from irg.serve.course import Beginning, Episode, WordsWanted
 from irg.serve.fields import DrawingFields, TextFields
 from irg.serve.pictures import Encoding
@@ -37,9 +39,14 @@ def start(asked: Asked) -> Beginning:
     return asked.wanted.what.start
 
 
+def plan_of(asked: Asked) -> Plan:
+    assert isinstance(asked.wanted.what, Episode | WordsWanted)
+    return asked.wanted.what.plan
+
+
 def test_a_prompt_is_drawn_as_the_checkpoint_usually_does(asker: Asker) -> None:
     asked = drawn(asker, "a star")
-    assert asked.plan == asker.settings.plan() and start(asked).system == asker.settings.system_prompt
+    assert plan_of(asked) == asker.settings.plan() and start(asked).system == asker.settings.system_prompt
     assert asked.wanted.footprint > 0 and not asked.is_edit and not asked.notes
 
 
@@ -55,7 +62,9 @@ def test_what_is_asked_for_changes_the_plan(asker: Asker) -> None:
         top_p=0.5,
         max_tokens=9,
     )
-    plan = asked.plan
+    plan = plan_of(asked)
+    outline = asked.outline
+    assert (outline.num_images, outline.width, outline.height, outline.num_written) == (3, 64, 32, 0)
     assert (plan.width, plan.height, len(plan.turns)) == (64, 32, 3)
     assert {turn.num_points for turn in plan.turns} == {8} and not any(turn.think for turn in plan.turns)
     assert (plan.text.temperature, plan.text.top_p, plan.text.max_tokens) == (1.5, 0.5, 9)
@@ -65,20 +74,20 @@ def test_what_is_asked_for_changes_the_plan(asker: Asker) -> None:
 def test_guidance_is_for_all_turns_or_for_each(asker: Asker) -> None:
     usual = asker.settings.plan(3).turns
     all_turns = drawn(asker, "a star", turns=3, guidance={"text_scale": 5})
-    assert [turn.guidance.text_scale for turn in all_turns.plan.turns] == [5, 5, 5]
-    assert [turn.guidance.interval for turn in all_turns.plan.turns] == [
+    assert [turn.guidance.text_scale for turn in plan_of(all_turns).turns] == [5, 5, 5]
+    assert [turn.guidance.interval for turn in plan_of(all_turns).turns] == [
         turn.guidance.interval for turn in usual
     ]
     each = drawn(asker, "a star", turns=3, guidance=[{"image_scale": 1}, {"text_scale": 2}])
-    assert [turn.guidance.image_scale for turn in each.plan.turns] == [1, 2, 2]
-    assert [turn.guidance.text_scale for turn in each.plan.turns] == [3, 2, 2]
+    assert [turn.guidance.image_scale for turn in plan_of(each).turns] == [1, 2, 2]
+    assert [turn.guidance.text_scale for turn in plan_of(each).turns] == [3, 2, 2]
 
 
 def test_a_picture_is_edited_in_its_own_size(asker: Asker) -> None:
     asked = drawn(asker, "make it blue", PICTURE)
     size = asker.settings.clean.size(*PICTURE.size)
-    assert asked.is_edit and (asked.plan.width, asked.plan.height) == size
-    assert asked.plan.turns[0].guidance == asker.settings.edit
+    assert asked.is_edit and plan_of(asked).size == size
+    assert plan_of(asked).turns[0].guidance == asker.settings.edit
     assert start(asked).before == (PICTURE,) and start(asked).instruction == "make it blue"
 
 
@@ -119,7 +128,8 @@ def test_a_turn_without_a_thought_cannot_be_left_at_it(asker: Asker) -> None:
 
 def test_answers_are_greedy_and_think_where_that_is_asked_for(asker: Asker) -> None:
     asked = asker.answer(Contents(("what is it?", PICTURE)), manner(), "me")
-    assert isinstance(asked.wanted.what, WordsWanted) and asked.plan.text.temperature == 0
+    assert isinstance(asked.wanted.what, WordsWanted) and plan_of(asked).text.temperature == 0
+    assert asked.answers and asked.outline.num_written == plan_of(asked).text.max_tokens
     assert start(asked).before == (PICTURE,) and start(asked).system == ""
     thinking = asker.answer(Contents(("what is it?",)), manner(thinking=True), "me")
     assert start(thinking).system == asker.settings.ask_prompt
@@ -156,7 +166,25 @@ def test_a_prompt_is_worded_as_the_models_world_knows_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "num, total, expected", [(0, 8, set()), (3, 8, {2, 4, 6}), (2, 8, {3, 5}), (3, 2, {1})]
+    "field, fields",
+    [
+        ("turns", {"turns": 2}),
+        ("guidance", {"guidance": {}}),
+        ("steps", {"steps": 3}),
+        ("stop_when_right", {"stop_when_right": True}),
+        ("size", {"size": "32x32"}),
+        ("plan", {"plan": "irg"}),
+    ],
 )
-def test_previews_are_evenly_spaced(num: int, total: int, expected: set[int]) -> None:
-    assert previews(num, total) == expected
+def test_an_answer_in_words_takes_nothing_that_is_of_pictures(
+    asker: Asker, field: str, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused, match="words alone are asked for") as refused:
+        asker.answer(Contents(("why?",)), manner(**fields), "me")
+    assert refused.value.param == field
+    for asked in (
+        Manner(DrawingFields(), TextFields(), partial_images=1),
+        Manner(DrawingFields(), TextFields(), stops_at_thought=True),
+    ):
+        with pytest.raises(Refused, match="nothing is drawn"):
+            asker.answer(Contents(("why?",)), asked, "me")

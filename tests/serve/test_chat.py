@@ -7,6 +7,14 @@ import pytest
 
 from irg.core.picture import Picture
 from irg.core.reading import from_base64
+from irg.core.trace import png
+from irg.pipeline.load import NamedCheckpoint
+from irg.serve.asked import Contents, Manner
+from irg.serve.asking import Asker
+from irg.serve.chat import ChatWriter
+from irg.serve.fields import ChatBody, DrawingFields, TextFields
+from irg.serve.protocol import Ended, PictureDone
+from tests.pipeline.watching import photo
 
 openai = pytest.importorskip("openai", reason="openai is not installed: pip install irg[curate]")
 
@@ -108,3 +116,25 @@ def test_a_system_message_stands_for_the_system_prompt(client: Any) -> None:
     told = ask(client, [{"role": "system", "content": "a large star"}, *said], turns=1).choices[0].message
     usual = ask(client, said, turns=1).choices[0].message
     assert not np.array_equal(opened(told.images[0]), opened(usual.images[0]))
+
+
+def test_a_plan_is_named_and_its_answer_is_content(client: Any) -> None:
+    by_plan = ask(client, plan="irg", steps=2, turns=2, max_tokens=6)
+    message = by_plan.choices[0].message
+    assert message.content == "<image><image>" and len(message.images) == 2
+    answer = ask(client, "why?", plan="bagel-understand", max_tokens=6).choices[0]
+    assert answer.message.content and answer.finish_reason == "length"
+    assert not hasattr(answer.message, "images")
+
+
+def test_a_kept_picture_says_so_and_an_answer_goes_after_the_pictures(
+    small_checkpoint: NamedCheckpoint,
+) -> None:
+    asked = Asker(small_checkpoint).episode(Contents((PROMPT,)), Manner(DrawingFields(), TextFields()), "me")
+    body = ChatBody.model_validate({"messages": [{"role": "user", "content": PROMPT}]})
+    writer, data = ChatWriter(body, "small", asked), png(photo(16, 16))
+    told = [*writer.take(PictureDone(1, data, 4)), *writer.take(PictureDone(2, data, 0, kept=True))]
+    told += [*writer.take(Ended(9, answer="4"))]
+    assert [image.get("kept") for image in writer.images] == [None, True]
+    assert writer.whole()["choices"][0]["message"]["content"] == "<image><image>4"
+    assert b'"delta":{"content":"4"}' in b"".join(told)

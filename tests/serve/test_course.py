@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from irg.core import Kind
 from irg.core.events import ImageDone, ThoughtDone
 from irg.pipeline import Pipeline, Plan
-from irg.serve.course import Beginning, Episode, History, Resumption, WordsWanted, program
+from irg.serve.course import Beginning, Episode, Resumption, WordsWanted, program
+from irg.serve.history import History
+from irg.serve.needs import KeepNeed
 from irg.serve.scheduler import Application
 from tests.pipeline.watching import pipeline_with
 from tests.serve.stepping import Stepped, episode
@@ -125,6 +128,21 @@ def test_a_reflection_that_finds_nothing_wrong_ends_it(
     wanted = replace(episode(PROMPT, plan, stepped.pipeline), stops_when_right=True)
     ended = course(stepped, wanted)
     assert len(stepped.pictures("it")) == num and len(stepped.texts("it")) == min(num + 1, 3)
-    assert [mark.drawn.image is not None for mark in ended.marks] == (
-        [True] * 3 if num == 3 else [True, False]
-    )
+    assert len(ended.marks) == max(num, 2), "the picture stands for that turn too"
+    kept = [told.state.drawn.image for told in stepped.told["it"] if isinstance(told, KeepNeed)]
+    assert kept == ([] if num == 3 else [ended.marks[0].drawn.image])
+    assert ended.marks[-1].drawn.image is not None
+
+
+def test_going_on_from_a_picture_that_was_kept_looks_at_it(pipeline: Pipeline, plan: Plan) -> None:
+    stepped = Stepped(pipeline_with(pipeline.settings.model_copy(update={"world": "scenes"})))
+    wanted = replace(episode(PROMPT, plan, stepped.pipeline), stops_when_right=True)
+    ended = course(stepped, wanted)
+    later = replace(plan, turns=plan.turns[2:])
+    after = course(stepped, Episode(later, None, Resumption(ended, 1, "Make it blue."), room=400), "on")
+    assert [segment.kind for segment in after.history[len(ended.history) :]] == [
+        Kind.CLEAN,
+        Kind.VIEW,
+        Kind.TEXT,
+    ]
+    assert len(stepped.pictures("on")) == 1

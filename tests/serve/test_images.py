@@ -137,3 +137,18 @@ def test_a_picture_that_cannot_be_drawn_is_told(client: Any, fields: dict[str, A
     with pytest.raises(openai.BadRequestError) as refused:
         generate(client, **fields)
     assert refused.value.param == param
+
+
+def test_a_plan_is_named(client: Any) -> None:
+    drawn = generate(client, {"plan": "bagel-t2i", "steps": 2}, size="32x32")
+    assert opened(drawn.data[0]).shape == (32, 32, 3) and drawn.data[0].revised_prompt is None
+    with pytest.raises(openai.BadRequestError, match="draws no picture") as refused:
+        generate(client, {"plan": "bagel-understand"})
+    assert refused.value.param == "plan"
+
+
+def test_a_plan_that_comes_to_no_picture_is_told_with_what_it_said(client: Any) -> None:
+    """Random weights never write the mark by which this one asks for a picture."""
+    for fields in ({}, {"stream": True}):
+        with pytest.raises(openai.APIError, match="came to no picture, but to these words: "):
+            list(generate(client, {"plan": "silent"}, **fields))

@@ -4,7 +4,7 @@ import pytest
 
 from irg.core.reading import ImageError
 from irg.pipeline import Plan, Settings
-from irg.serve.limits import GivenPixels, RequestLimits
+from irg.serve.limits import GivenPixels, Outline, RequestLimits
 from irg.serve.refusals import Refused
 from irg.serve.tokens import Caller, TokenLimits
 
@@ -14,7 +14,7 @@ PLAN = Settings(width=64, height=64, max_thought_tokens=10).plan(turns=3)
 
 def refusal(plan: Plan, caller: Caller | None = None, count: int = 1) -> str | None:
     try:
-        LIMITS.check(plan, caller or Caller(), count)
+        LIMITS.check(Outline.of(plan), caller or Caller(), count)
     except Refused as refused:
         assert refused.status == 400
         return f"{refused.code}: {refused}"
@@ -47,9 +47,11 @@ def test_what_is_beyond_them_is_refused_with_both_numbers() -> None:
 
 def test_of_an_answer_in_words_the_words_are_counted_and_no_picture() -> None:
     silent = replace(PLAN, width=1024, turns=(replace(PLAN.turns[0], think=False),))
-    LIMITS.check_answer(replace(silent, text=replace(PLAN.text, max_tokens=30)))
+    LIMITS.check(Outline.of(replace(silent, text=replace(PLAN.text, max_tokens=30)), draws=False), Caller())
     with pytest.raises(Refused, match="31 tokens"):
-        LIMITS.check_answer(replace(silent, text=replace(PLAN.text, max_tokens=31)))
+        LIMITS.check(
+            Outline.of(replace(silent, text=replace(PLAN.text, max_tokens=31)), draws=False), Caller()
+        )
 
 
 @pytest.mark.parametrize(("pixels", "is_refused"), [(3 * 64 * 64 - 1, True), (3 * 64 * 64, False)])

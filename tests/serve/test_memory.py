@@ -5,7 +5,7 @@ import torch
 
 from irg.engine import Guidance
 from irg.pipeline import Pipeline
-from irg.serve.course import History
+from irg.serve.history import History
 from irg.serve.memory import SHARE, Sizes, budget_of
 from tests.serve.stepping import Stepped, episode
 

@@ -8,11 +8,21 @@ import pytest
 
 from irg.core.events import ImageDone, ThoughtDone
 from irg.core.picture import Picture
+from irg.core.trace import png
 from irg.pipeline.load import NamedCheckpoint
+from irg.pipeline.plans.reading import read_plan
+from irg.serve.asked import Contents, Manner
+from irg.serve.asking import Asker
+from irg.serve.fields import DrawingFields, ResponsesBody, TextFields
+from irg.serve.protocol import Ended, PictureDone
+from irg.serve.responses import ResponseWriter
+from irg.serve.shelf import Shelf
+from tests.pipeline.watching import photo
 
 openai = pytest.importorskip("openai", reason="openai is not installed: pip install irg[curate]")
 
 PROMPT = "two red circles left of a blue square"
+DATA = png(photo(16, 16))
 
 
 @pytest.fixture
@@ -160,6 +170,11 @@ def test_what_an_answer_held_can_be_sent_back(client: Any) -> None:
         ({"tool": {"action": "edit"}}, 400, "tools.0.action"),
         ({"tool": {"partial_images": 4}}, 400, "tools.0.partial_images"),
         ({"nonsense": 5}, 400, "nonsense"),
+        ({"plan": "nonsense"}, 400, "plan"),
+        ({"plan": "../../irg"}, 400, "plan"),
+        ({"plan": "bagel-edit"}, 400, "plan"),
+        ({"plan": "irg", "thinking": True}, 400, "thinking"),
+        ({"tool_choice": "none", "turns": 2}, 400, "turns"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_a_stream_begins(
@@ -172,3 +187,61 @@ def test_what_cannot_be_done_is_told_before_a_stream_begins(
 
 def test_what_a_model_does_not_know_is_said(client: Any) -> None:
     assert ask(client, turns=1).model_extra["warnings"] == []
+
+
+def test_a_plan_is_named_and_gone_on_by(client: Any, small_checkpoint: NamedCheckpoint) -> None:
+    by_plan = {"plan": "irg", "steps": 2, "turns": 2, "seed": 7, "deterministic": True}
+    response = ask(client, store=True, **by_plan)
+    plan = read_plan("irg").with_turns(2).with_drawing(steps=2)
+    events = list(small_checkpoint.load().generate(PROMPT, plan, 7))
+    assert thoughts(response) == [event.text for event in events if isinstance(event, ThoughtDone)]
+    drawn = [np.asarray(event.image) for event in events if isinstance(event, ImageDone)]
+    assert len(drawn) == 2 and all(map(np.array_equal, pictures(response), drawn))
+    (one, _) = [item.id for item in response.output if item.type == "image_generation_call"]
+    hers = [{"type": "item_reference", "id": one}, {"role": "user", "content": thoughts(response)[1]}]
+    again = ask(client, hers, deterministic=True)
+    assert [item.type for item in again.output] == ["image_generation_call"]
+    assert near(pictures(again)[0], pictures(response)[1])
+    with pytest.raises(openai.BadRequestError, match="by the plan that it was made by"):
+        ask(client, "Make it red.", previous_response_id=response.id, plan="irg")
+
+
+def test_a_plan_that_draws_nothing_answers_in_a_message(client: Any) -> None:
+    for fields in ({}, {"tool_choice": "none"}):
+        answer = ask(client, "why?", plan="bagel-understand", store=True, max_output_tokens=6, **fields)
+        assert [item.type for item in answer.output] == ["message"] and answer.output_text
+    with pytest.raises(openai.BadRequestError, match="words alone"):
+        ask(client, "why?", plan="irg", tool_choice="none")
+
+
+def test_a_picture_that_is_kept_stands_once_more_and_says_so(small_writer: Any) -> None:
+    writer = small_writer()
+    told = [
+        *writer.take(PictureDone(1, DATA, 4)),
+        *writer.take(ThoughtDone(2, "Nothing is wrong.", 3, False, False)),
+    ]
+    told += [*writer.take(PictureDone(2, DATA, 0, kept=True)), *writer.take(Ended(9, answer=None))]
+    first, _, second = writer.items
+    assert second["result"] == first["result"] and second["kept"] is True and "kept" not in first
+    assert "revised_prompt" not in second and second["id"] != first["id"]
+    kinds = [piece.split(b"\n")[0] for piece in told]
+    assert kinds[-1] == b"event: response.completed" and kinds.count(b"event: response.output_item.done") == 3
+
+
+def test_a_text_that_is_the_result_of_a_plan_is_a_message_too(small_writer: Any) -> None:
+    writer = small_writer()
+    told = [
+        *writer.take(PictureDone(1, DATA, 4)),
+        *writer.take(ThoughtDone(2, "<answer>4</answer>", 3, False, False)),
+    ]
+    told += [*writer.take(Ended(9, answer="<answer>4</answer>"))]
+    assert [item["type"] for item in writer.items] == ["image_generation_call", "reasoning", "message"]
+    assert writer.items[-1]["content"][0]["text"] == "<answer>4</answer>"
+    assert b"response.output_item.done" in told[-2]
+
+
+@pytest.fixture
+def small_writer(small_checkpoint: NamedCheckpoint) -> Any:
+    """Makes writers of an answer that draws."""
+    asked = Asker(small_checkpoint).episode(Contents((PROMPT,)), Manner(DrawingFields(), TextFields()), "me")
+    return lambda: ResponseWriter(ResponsesBody(input=PROMPT), "small", asked, Shelf(), "me")

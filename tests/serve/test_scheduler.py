@@ -10,7 +10,8 @@ from irg.core.trace import Trace
 from irg.engine import Guidance, SeededDraws, new_strands
 from irg.pipeline import Pipeline, Plan
 from irg.pipeline.state import State
-from irg.serve.course import History, Program, ReadNeed
+from irg.serve.history import History
+from irg.serve.needs import Program, ReadNeed
 from irg.serve.scheduler import Application, Broken
 from tests.serve.stepping import Stepped, episode
 
@@ -142,12 +143,12 @@ def test_a_program_that_fails_is_told_so(stepped: Stepped) -> None:
     assert stepped.scheduler.is_idle
 
 
-@pytest.mark.parametrize("wanted", [set(), {1, 3}])
+@pytest.mark.parametrize("num, wanted", [(0, set()), (2, {1, 3})])
 def test_previews_come_after_the_steps_that_were_asked_for(
-    stepped: Stepped, plan: Plan, wanted: set[int]
+    stepped: Stepped, plan: Plan, num: int, wanted: set[int]
 ) -> None:
     one = replace(plan.with_drawing(steps=4), turns=plan.with_drawing(steps=4).turns[:1])
-    asked = replace(episode(PROMPTS[1], one, stepped.pipeline), previews=(frozenset(wanted),))
+    asked = replace(episode(PROMPTS[1], one, stepped.pipeline), previews=(num,))
     stepped.ask("it", asked)
     stepped.run()
     steps = [told for told in stepped.told["it"] if isinstance(told, DenoisingStep)]

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.asking import Asker, Contents, Manner
+from irg.serve.asked import Contents, Manner
+from irg.serve.asking import Asker
 from irg.serve.fields import DrawingFields, TextFields
 from irg.serve.protocol import Ended, ModelLoaded, PictureProgress, Pulse
 from irg.serve.refusals import Refused

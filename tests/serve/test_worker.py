@@ -6,7 +6,7 @@ import pytest
 from irg.core.events import ThoughtDelta
 from irg.core.picture import Picture
 from irg.pipeline import Pipeline
-from irg.serve.course import History
+from irg.serve.history import History
 from irg.serve.protocol import (
     Broke,
     Cancel,

@@ -13,6 +13,7 @@ EXAMPLES = """[bold]Examples[/bold]
   irg plan list
   irg plan show thinkmorph > mine.yaml
   irg plan check mine.yaml
+  irg plan fetch thinkmorph
   [dim]# what each step reads, if these were its texts[/dim]
   irg plan walk mine.yaml --text "<image_start>" --text "<answer>4</answer>"
   irg generate "a green star" --plan irg --turns 3"""
@@ -68,6 +69,23 @@ def check(name: Plan, as_json: AsJson = False) -> None:
         err.print(remark, style="yellow", markup=False, soft_wrap=True)
     pictures = f"up to {plan.num_images} picture{'s' * (plan.num_images != 1)}"
     out.print(f"{name} is in order: {pictures}", markup=False, highlight=False, soft_wrap=True)
+
+
+@group.command(epilog=EXAMPLES)
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE...", help="Plans.")],
+) -> None:
+    """Fetch the system prompts of plans from where they are published, for use without a network.
+
+    A server fetches nothing for a request: it takes plans whose prompts were fetched before.
+    """
+    from irg.pipeline.plans.reading import read_plan
+    from irg.pipeline.plans.systems import system_texts
+
+    for name in names:
+        texts = system_texts(read_plan(name), "")
+        told = ", ".join(f"{len(text):,} characters" for text in texts.values() if text)
+        out.print(f"{name}: {told or 'has none of its own'}", markup=False, highlight=False, soft_wrap=True)
 
 
 @group.command(epilog=EXAMPLES)

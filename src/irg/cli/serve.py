@@ -25,8 +25,8 @@ EXAMPLES = """[bold]Examples[/bold]
 
 Any client of OpenAI's API draws with base_url http://localhost:8000/v1."""
 
-access_option, limit_option, scale_option = (
-    partial(option, panel=panel) for panel in ("Access", "Limits", "Replicas")
+access_option, limit_option, plan_option, scale_option = (
+    partial(option, panel=panel) for panel in ("Access", "Limits", "Plans", "Replicas")
 )
 
 
@@ -103,6 +103,28 @@ class Load:
 
 
 @dataclass(frozen=True)
+class ServedPlans:
+    """By which plans of steps requests go."""
+
+    plan_name: Annotated[
+        str | None,
+        plan_option(
+            "The plan that requests go by which name none, where it reads what they bring along. Default: "
+            "the checkpoint's, if it has one.",
+            "--plan",
+            metavar="NAME|FILE",
+        ),
+    ] = None
+    plans: Annotated[
+        Path | None,
+        plan_option(
+            "A folder of plans of one's own, NAME.yaml, that requests may name besides those of irg plan "
+            "list."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Scale:
     """Where and how many."""
 
@@ -121,14 +143,16 @@ class Scale:
     ] = 16
 
 
-def serve(ctx: typer.Context, choice: ModelChoice, access: Access, load: Load, scale: Scale) -> None:
+def serve(
+    ctx: typer.Context, choice: ModelChoice, access: Access, load: Load, plans: ServedPlans, scale: Scale
+) -> None:
     """Serve a model to every client of OpenAI's API, thoughts and pictures as one stream, and a page at /.
 
     /v1/responses, /v1/chat/completions, /v1/images/generations, /v1/images/edits
     """
     if ctx.invoked_subcommand is not None:
         return
-    serving = _serving(choice, access, load)
+    serving = _serving(choice, access, load, plans)
     serving.check()
     if scale.ray is not None:
         _replicate(serving, access.port, load.drain, scale)
@@ -155,11 +179,12 @@ def _say(serving: "Serving", port: int) -> None:
     err.print(f"serving {name} at http://{host}:{port}", markup=False, soft_wrap=True)
 
 
-def _serving(choice: ModelChoice, access: Access, load: Load) -> "Serving":
+def _serving(choice: ModelChoice, access: Access, load: Load, plans: ServedPlans) -> "Serving":
     from irg.serve.app import ServeSettings
     from irg.serve.front import Serving
     from irg.serve.gate import RequestBounds
     from irg.serve.limits import RequestLimits
+    from irg.serve.plans import NamedPlans
     from irg.serve.remote import RemotePictures
     from irg.serve.service import Capacity
 
@@ -172,6 +197,7 @@ def _serving(choice: ModelChoice, access: Access, load: Load) -> "Serving":
         ServeSettings(
             fetch=RemotePictures().fetch if access.allow_remote_images else None,
             limits=RequestLimits(load.max_turns, load.max_pixels, load.max_text_tokens),
+            plans=NamedPlans(plans.plans, plans.plan_name),
         ),
         RequestBounds(int(load.max_body * 1e6), seconds=load.timeout),
     )

@@ -11,7 +11,8 @@ class Replayed:
     """A function without arguments, of tensors that stay where they are: on a GPU one graph, captured when it
     is first called. What it returns stays in place too, and is overwritten by the next call.
 
-    It is run before, twice, since libraries set themselves up when they are first used.
+    It is run before, twice and on the stream of the capture, since libraries set themselves up when and where
+    they are first used. Other threads may do with the GPU what they like meanwhile.
     """
 
     def __init__(self, run: Callable[[], torch.Tensor], device: torch.device) -> None:
@@ -30,8 +31,9 @@ class Replayed:
                 self.run()
         torch.cuda.current_stream(self.device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # The stream of a capture is one of the GPU that is current, which need not be this one.
-        with torch.cuda.device(self.device), torch.cuda.graph(graph):
+        # Left to itself a capture has a stream of the GPU that was current when there was one first.
+        capture = torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local")
+        with torch.cuda.device(self.device), capture:
             self._made = self.run()
         self._graph = graph
 

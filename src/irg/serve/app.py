@@ -16,12 +16,13 @@ from irg import __version__
 from irg.core.settings import BaseSettings
 from irg.model.checkpoint import EMBEDDED
 from irg.serve import chat, images, responses
-from irg.serve.asking import Asked, Asker, Fetch
-from irg.serve.course import WordsWanted
+from irg.serve.asked import Asked
+from irg.serve.asking import Asker, Fetch
 from irg.serve.fields import ChatBody, EditBody, GenerationBody, ResponsesBody, understood
 from irg.serve.journal import request_id
 from irg.serve.limits import GivenPixels, RequestLimits
 from irg.serve.metrics import Metrics, Timed
+from irg.serve.plans import NamedPlans
 from irg.serve.refusals import Refused, invalid, not_found
 from irg.serve.service import Service
 from irg.serve.shelf import Shelf
@@ -40,6 +41,7 @@ class ServeSettings:
     fetch: Fetch | None = None
     """How pictures at addresses are had; None refuses them."""
     limits: RequestLimits = field(default_factory=RequestLimits)
+    plans: NamedPlans = field(default_factory=NamedPlans)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ class Site:
     def asker(self) -> Asker:
         """For one request."""
         given = GivenPixels(self.settings.limits.given_pixels)
-        return Asker(self.service.checkpoints[0], self.settings.fetch, given)
+        return Asker(self.service.checkpoints[0], self.settings.fetch, self.settings.plans, given)
 
     def check_model(self, name: str | None) -> None:
         """Raise Refused for the name of a model that is not here."""
@@ -70,11 +72,7 @@ class Site:
 
     def check(self, request: Request, asked: Asked, count: int = 1) -> None:
         """Raise Refused for what is beyond the limits of the server, or of who asks for it so many times."""
-        limits = self.settings.limits
-        if isinstance(asked.wanted.what, WordsWanted):
-            limits.check_answer(asked.plan)
-        else:
-            limits.check(asked.plan, caller_of(request), count)
+        self.settings.limits.check(asked.outline, caller_of(request), count)
 
     async def ask(self, asked: Asked) -> Timed:
         """What is told of a request to the engine, which it begins."""
@@ -159,7 +157,8 @@ def _add_state(app: FastAPI, site: Site) -> None:
 
 
 def _model(site: Site) -> dict[str, Any]:
-    return {"id": site.model, "object": "model", "created": site.created, "owned_by": "irg"}
+    facts = {"id": site.model, "object": "model", "created": site.created, "owned_by": "irg"}
+    return {**facts, "plans": list(site.settings.plans.files)}
 
 
 def _add_responses(app: FastAPI, site: Site) -> None:

@@ -6,7 +6,6 @@ Everything that can be found wrong without the model is found here, before an an
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TypeVar
 
 from PIL import Image
 
@@ -14,62 +13,20 @@ from irg.core.reading import ImageError, from_base64, image_size, read_image
 from irg.core.segment import DELIMITERS
 from irg.pipeline import Plan, Settings, TurnPlan
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.course import Beginning, Episode, History, Resumption, WordsWanted
-from irg.serve.fields import (
-    DrawingFields,
-    GuidanceFields,
-    ImagePart,
-    ImageUrlPart,
-    Part,
-    TextFields,
-    TextPart,
-)
-from irg.serve.limits import GivenPixels
+from irg.pipeline.plans import StepPlan
+from irg.serve.asked import Asked, Contents, Manner, heeded, worded
+from irg.serve.course import Beginning, Episode, Resumption, WordsWanted
+from irg.serve.fields import GuidanceFields, ImagePart, ImageUrlPart, Part, TextPart
+from irg.serve.history import History, PlanHistory
+from irg.serve.limits import GivenPixels, Outline
 from irg.serve.memory import Sizes
+from irg.serve.planning import PlanAsker
+from irg.serve.plans import NamedPlans
 from irg.serve.refusals import invalid
 from irg.serve.service import EngineRequest
-from irg.world.wording import OutsideWorld, as_phrased
 
 Fetch = Callable[[str], bytes]
 """The bytes of a picture elsewhere. Raises ValueError with the reason where it cannot be had."""
-Made = TypeVar("Made")
-
-
-@dataclass(frozen=True, eq=False)
-class Contents:
-    """What was said: texts and pictures in their order, and in the place of the system prompt."""
-
-    parts: tuple[str | Image.Image, ...]
-    system: str | None = None
-
-    @property
-    def pictures(self) -> list[Image.Image]:
-        return [one for one in self.parts if isinstance(one, Image.Image)]
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How it is to be done."""
-
-    drawing: DrawingFields
-    text: TextFields
-    size: str = "auto"
-    max_tokens: int | None = None
-    partial_images: int = 0
-    stops_at_thought: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A request for the engine, and what is to be said of it."""
-
-    wanted: EngineRequest
-    plan: Plan
-    num_tokens: int
-    """That it begins with."""
-    is_edit: bool = False
-    notes: tuple[str, ...] = ()
-    """Warnings."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +36,7 @@ class Asker:
     checkpoint: NamedCheckpoint
     fetch: Fetch | None = None
     """None refuses addresses of pictures."""
+    plans: NamedPlans = field(default_factory=NamedPlans)
     given: GivenPixels = field(default_factory=GivenPixels)
     """What the pictures of one request, for which this is made, may come to."""
 
@@ -93,12 +51,14 @@ class Asker:
 
     def episode(self, contents: Contents, manner: Manner, owner: str, keeps: bool = False) -> Asked:
         """What is to be drawn from texts and pictures."""
+        if (steps := self._steps(contents, manner)) is not None:
+            return self._by_plan.episode(steps, contents, manner, owner, keeps)
         pictures, given = contents.pictures, manner.drawing
         plan = self._plan(pictures, manner)
         notes: tuple[str, ...] = ()
         match contents.parts:
             case (str(prompt),) if self.settings.world is not None:
-                prompt, notes = _worded(prompt)
+                prompt, notes = worded(prompt)
                 contents = replace(contents, parts=(prompt,))
         plan = replace(plan, system_prompt=contents.system)
         start = self._beginning(contents, plan.prompt_before(self.settings))
@@ -108,19 +68,29 @@ class Asker:
             0 if given.seed is None else given.seed,
             start,
             self.sizes.room(plan, count),
-            _previews(plan, manner.partial_images),
+            (manner.partial_images,) * len(plan.turns),
             manner.stops_at_thought,
             manner.drawing.stop_when_right,
         )
         return self._asked(episode, manner, owner, keeps, count, is_edit=bool(pictures), notes=notes)
 
     def resumption(
-        self, course: History, place: int, words: str | None, manner: Manner, owner: str, keeps: bool
+        self,
+        course: History | PlanHistory,
+        place: int,
+        words: str | None,
+        manner: Manner,
+        owner: str,
+        keeps: bool,
     ) -> Asked:
         """What is to be drawn on from a turn of an earlier episode, in its size unless another is given."""
+        if manner.drawing.plan is not None:
+            raise invalid("going on from a response is by the plan that it was made by", "plan")
+        if isinstance(course, PlanHistory):
+            return self._by_plan.resumption(course, place, words, manner, owner, keeps)
         start, drawing = Resumption(course, place, words), manner.drawing
         first = place if start.is_undrawn else place + 1
-        usual = _heeded("turns", lambda: self.settings.plan(first + (drawing.turns or 1), drawing.thinking))
+        usual = heeded("turns", lambda: self.settings.plan(first + (drawing.turns or 1), drawing.thinking))
         turns = usual.turns[first:]
         if start.is_undrawn:
             turns = (start.mark.plan.turns[0], *turns[1:])
@@ -131,7 +101,7 @@ class Asker:
             drawing.seed,
             start,
             self.sizes.room(plan, count, is_resumed=True),
-            _previews(plan, manner.partial_images),
+            (manner.partial_images,) * len(plan.turns),
             manner.stops_at_thought,
             manner.drawing.stop_when_right,
         )
@@ -139,6 +109,12 @@ class Asker:
 
     def answer(self, contents: Contents, manner: Manner, owner: str) -> Asked:
         """What is to be answered in words."""
+        _refuse_drawing(manner)
+        if manner.drawing.plan is not None:
+            steps = self._steps(contents, manner)
+            if steps is None or steps.num_images:
+                raise invalid(f"the plan {manner.drawing.plan} draws, and words alone are asked for", "plan")
+            return self._by_plan.episode(steps, contents, manner, owner, keeps=False)
         usual = replace(self.settings.plan(turns=1), text=self.settings.answer_sampling())
         plan = self._changed(usual, manner)
         system = self.settings.ask_prompt if manner.drawing.thinking else ""
@@ -187,6 +163,22 @@ class Asker:
             )
         return self.fetch(address)
 
+    @property
+    def _by_plan(self) -> PlanAsker:
+        return PlanAsker(self.sizes, self.checkpoint.tokenizer)
+
+    def _steps(self, contents: Contents, manner: Manner) -> StepPlan | None:
+        """The plan of steps to go by, if there is one: that of the request, or the usual one where it reads
+        what is given. Raises Refused."""
+        name = manner.drawing.plan
+        plan = heeded("plan", partial(self.plans.find, name, self.settings))
+        if name is None and plan is not None:
+            needs = plan.inputs == "needed" and plan.reads_input
+            is_read = plan.reads_input if contents.pictures else not needs
+            if not is_read or len(contents.texts) != 1 or manner.drawing.thinking is not None:
+                return None
+        return plan
+
     def _beginning(self, contents: Contents, system: str) -> Beginning:
         """The last text is the instruction; what is said or shown besides goes before it."""
         if contents.system:
@@ -211,12 +203,12 @@ class Asker:
             text.encode()
         except UnicodeEncodeError as broken:
             raise invalid("the text is not valid Unicode: it holds a lone surrogate", param) from broken
-        return len(_heeded(param, lambda: self.settings.prompt_ids(text, self.checkpoint.tokenizer)))
+        return len(heeded(param, lambda: self.settings.prompt_ids(text, self.checkpoint.tokenizer)))
 
     def _plan(self, pictures: Sequence[Image.Image], manner: Manner) -> Plan:
         """The checkpoint's usual plan: of an edit, if there are pictures, in the size of the last of them."""
         drawing, settings = manner.drawing, self.settings
-        plan = _heeded("turns", lambda: settings.plan(drawing.turns, drawing.thinking))
+        plan = heeded("turns", lambda: settings.plan(drawing.turns, drawing.thinking))
         if pictures:
             size = settings.clean.size(*pictures[-1].size)
             edit = settings.edit_plan(*size, drawing.thinking)
@@ -226,15 +218,15 @@ class Asker:
     def _changed(self, plan: Plan, manner: Manner) -> Plan:
         """The plan in the manner that is asked for. Raises Refused for what the model cannot do."""
         drawing, text = manner.drawing, manner.text
-        if manner.size != "auto":
-            width, height = map(int, manner.size.split("x"))
+        if manner.pixels is not None:
+            width, height = manner.pixels
             plan = replace(plan, width=width, height=height)
         plan = plan.with_drawing(steps=drawing.steps)
         if drawing.guidance is not None:
             plan = replace(plan, turns=_guided(plan.turns, drawing.guidance))
-        _heeded("size", partial(plan.grid, self.sizes.config))
+        heeded("size", partial(plan.grid, self.sizes.config))
         written = partial(plan.with_text, text.temperature, text.top_p, manner.max_tokens)
-        return _heeded("temperature", written)
+        return heeded("temperature", written)
 
     def _asked(
         self,
@@ -249,27 +241,10 @@ class Asker:
         plan = what.plan
         if manner.stops_at_thought and not plan.turns[-1].think:
             raise invalid("the last turn has no thought to stop at", "stop_at")
-        footprint = self.sizes.footprint(plan, what.room, isinstance(what, Episode))
+        draws = isinstance(what, Episode)
+        footprint = self.sizes.footprint(plan, what.room, draws)
         wanted = EngineRequest(what, footprint, owner, manner.drawing.deterministic, keeps)
-        return Asked(wanted, plan, num_tokens, is_edit, notes)
-
-
-def _worded(prompt: str) -> tuple[str, tuple[str, ...]]:
-    """A prompt to a model of a closed world, as its training worded it; or as it is, with a warning."""
-    try:
-        return as_phrased(prompt), ()
-    except OutsideWorld as unknown:
-        note = f"the prompt is outside the model's world, so what it draws means nothing. {unknown}"
-        return prompt, (note,)
-
-
-def previews(num: int, total: int) -> frozenset[int]:
-    """So many of so many steps, evenly spaced, none of them the last."""
-    return frozenset(round(total * one / (num + 1)) for one in range(1, num + 1)) - {0, total}
-
-
-def _previews(plan: Plan, num: int) -> tuple[frozenset[int], ...]:
-    return tuple(previews(num, turn.num_points - 1) for turn in plan.turns)
+        return Asked(wanted, Outline.of(plan, draws), num_tokens, is_edit, notes)
 
 
 def _guided(
@@ -280,7 +255,7 @@ def _guided(
         raise invalid(f"guidance for {len(each)} turns: there are {len(turns)}", "guidance")
     each += each[-1:] * (len(turns) - len(each))
     changes = [one.model_dump(exclude_none=True) for one in each]
-    return _heeded(
+    return heeded(
         "guidance",
         lambda: tuple(
             replace(turn, guidance=replace(turn.guidance, **change))
@@ -289,9 +264,13 @@ def _guided(
     )
 
 
-def _heeded(param: str, make: Callable[[], Made]) -> Made:
-    """What is made of a parameter; Refused naming it where that cannot be."""
-    try:
-        return make()
-    except ValueError as wrong:
-        raise invalid(str(wrong), param) from wrong
+_DRAWING = ("turns", "guidance", "steps", "stop_when_right")
+
+
+def _refuse_drawing(manner: Manner) -> None:
+    """Raise Refused for what would say how pictures are drawn, where none is."""
+    told = [name for name in _DRAWING if getattr(manner.drawing, name) not in (None, False)]
+    told += ["size"] * (manner.size != "auto") + ["partial_images"] * (manner.partial_images > 0)
+    told += ["stop_at"] * manner.stops_at_thought
+    if told:
+        raise invalid(f"{told[0]}: words alone are asked for, and nothing is drawn", told[0])

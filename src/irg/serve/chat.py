@@ -12,7 +12,8 @@ from uuid import uuid4
 from PIL import Image
 
 from irg.core.events import ThoughtDelta, ThoughtDone
-from irg.serve.asking import Asked, Asker, Contents, Manner
+from irg.serve.asked import Asked, Contents, Manner
+from irg.serve.asking import Asker
 from irg.serve.fields import ChatBody, ChatMessage
 from irg.serve.pictures import Encoding
 from irg.serve.protocol import Ended, PictureDone, Said
@@ -70,13 +71,15 @@ class ChatWriter:
     segments: list[dict[str, Any]] = field(default_factory=list)
     """Texts and pictures in their order."""
     images: list[dict[str, Any]] = field(default_factory=list)
+    answer: str = ""
+    """That the result of a plan is, beside what was thought and drawn."""
     num_tokens: int = 0
     """That were written and drawn."""
     finish: str = "stop"
 
     @property
     def answers(self) -> bool:
-        return "image" not in self.body.modalities
+        return self.asked.answers
 
     def begin(self) -> Iterator[bytes]:
         yield self._chunk({"role": "assistant", "content": ""})
@@ -93,11 +96,15 @@ class ChatWriter:
                 self.num_tokens += said.num_tokens
                 index = len(self.images)
                 address = {"url": Encoding().address(data)}
-                self.images.append({"type": "image_url", "image_url": address, "index": index})
-                self.segments.append({"kind": "image", "index": index})
+                kept = {"kept": True} if said.kept else {}
+                self.images.append({"type": "image_url", "image_url": address, "index": index, **kept})
+                self.segments.append({"kind": "image", "index": index, **kept})
                 yield self._chunk({"content": PLACE})
                 yield self._chunk({"images": [self.images[-1]]})
             case Ended():
+                if said.answer is not None and not self.answers:
+                    self.answer = said.answer
+                    yield self._chunk({"content": said.answer})
                 yield self._chunk({}, self.finish)
                 options = self.body.stream_options
                 if options is not None and options.include_usage:
@@ -114,7 +121,7 @@ class ChatWriter:
         if self.answers:
             message["content"] = "".join(texts)
         else:
-            message |= {"content": PLACE * len(self.images), "images": self.images}
+            message |= {"content": PLACE * len(self.images) + self.answer, "images": self.images}
             message["reasoning_content"] = "\n\n".join(texts) or None
         choice = {"index": 0, "message": message, "finish_reason": self.finish, "logprobs": None}
         head = self._head("chat.completion")

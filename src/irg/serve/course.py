@@ -1,89 +1,24 @@
-"""An episode as a program: it says what it needs next, and is given the state that comes of it.
+"""An episode as a program: it says what it needs next (`irg.serve.needs`), and is given the state that comes
+of it.
 
 Whoever runs programs decides when, and together with which others, their needs are met; a program knows
 nothing of that. Here are those of drawing in turns, from texts and pictures or from where an earlier episode
-stood, and of answering in words.
+stood, and of answering in words; those of plans of steps are in `irg.serve.planned`.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
 
-import torch
 from PIL import Image
 
 from irg.core import Kind, Role, Segment
 from irg.core.trace import Trace
 from irg.engine import SeededDraws, new_strands
-from irg.pipeline import Plan, TurnPlan
+from irg.pipeline import Plan
 from irg.pipeline.plans.texts import says_right
 from irg.pipeline.state import Drawn, Parts, State
-
-
-@dataclass(frozen=True, eq=False)
-class ReadNeed:
-    """The state reads these segments."""
-
-    state: State
-    segments: tuple[Segment, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ShowNeed:
-    """The state reads a picture as CLEAN latents, as a VIEW, or as both."""
-
-    state: State
-    picture: Image.Image
-    clean: bool
-    view: bool
-
-
-@dataclass(frozen=True, eq=False)
-class ThinkNeed:
-    """The state writes a text."""
-
-    state: State
-
-
-@dataclass(frozen=True, eq=False)
-class DrawNeed:
-    """The state draws a picture, with previews after so many steps."""
-
-    state: State
-    turn_plan: TurnPlan
-    previews: frozenset[int] = frozenset()
-
-
-Need = ReadNeed | ShowNeed | ThinkNeed | DrawNeed
-
-
-@dataclass(frozen=True, eq=False)
-class Milestone:
-    """Where an episode stood at the end of a turn, to go on from there."""
-
-    plan: Plan
-    """How the turn is drawn: a plan of one turn."""
-    num_segments: int
-    """Of the episode's history."""
-    num_before: int
-    turn: int
-    drawn: Drawn
-    generator: torch.Tensor
-    """The state of its random numbers."""
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """What an episode has come to: all that it read and wrote, and where it stood after each turn."""
-
-    history: tuple[Segment, ...]
-    marks: tuple[Milestone, ...]
-
-    @property
-    def num_tokens(self) -> int:
-        return sum(segment.num_tokens for segment in self.history)
-
-
-Program = Generator[Need, State, History]
+from irg.serve.history import History, Milestone
+from irg.serve.needs import DrawNeed, KeepNeed, Part, Program, ReadNeed, ShowNeed, ThinkNeed, previews
+from irg.serve.planned import PlannedEpisode, planned
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +59,8 @@ class Episode:
     start: Beginning | Resumption
     room: int
     """Tokens that it takes up at most."""
-    previews: tuple[frozenset[int], ...] = ()
-    """The steps of each turn after which its picture is shown as it looks from there."""
+    previews: tuple[int, ...] = ()
+    """How often the picture of each turn is shown before it is done; one that is not named, not at all."""
     stops_at_thought: bool = False
     """The last turn is left at its thought, for a person to change before it is drawn."""
     stops_when_right: bool = False
@@ -142,8 +77,13 @@ class WordsWanted:
     room: int
 
 
-def program(parts: Parts, wanted: Episode | WordsWanted) -> Program:
+Wanted = Episode | WordsWanted | PlannedEpisode
+
+
+def program(parts: Parts, wanted: Wanted) -> Program:
     """The program of what is wanted."""
+    if isinstance(wanted, PlannedEpisode):
+        return (yield from planned(parts, wanted))
     (strand,) = new_strands(parts.pool, 1, wanted.room)
     draws = SeededDraws(wanted.seed or 0)
     state = State(strand, wanted.plan, draws, Trace("", (), wanted.seed or 0), turn=1)
@@ -162,9 +102,7 @@ def program(parts: Parts, wanted: Episode | WordsWanted) -> Program:
     return (yield from _turns(parts, wanted, state, draws, marks))
 
 
-def _read_beginning(
-    parts: Parts, start: Beginning, state: State, role: Role
-) -> Generator[Need, State, State]:
+def _read_beginning(parts: Parts, start: Beginning, state: State, role: Role) -> Part[State]:
     """The state that has read it and waits for its first turn: the instruction is what guidance pushes
     towards."""
     if start.system:
@@ -183,7 +121,7 @@ def _read_beginning(
     return state if role is Role.QUESTION else replace(state, turn=turn - 1)
 
 
-def _resumed(start: Resumption, state: State) -> Generator[Need, State, State]:
+def _resumed(start: Resumption, state: State) -> Part[State]:
     """The state as it stood there; without the thought, where that is to be another."""
     num, mark = start.mark.num_segments, start.mark
     if start.is_undrawn and start.words is not None:
@@ -200,10 +138,10 @@ def _turns(
     words = start.words if isinstance(start, Resumption) else None
     world = parts.settings.world
     for number, turn_plan in enumerate(turns):
-        has_looked = False
+        has_looked, before = False, state.drawn.image
         if not is_undrawn:
-            if state.drawn.image is not None:
-                state = yield ShowNeed(state, state.drawn.image, turn_plan.clean, turn_plan.view)
+            if before is not None:
+                state = yield ShowNeed(state, before, turn_plan.clean, turn_plan.view)
                 state = replace(state, num_before=len(state.main.history))
             state = replace(state, turn=state.turn + 1, drawn=Drawn())
         if words is not None:
@@ -211,12 +149,15 @@ def _turns(
             state = replace(state, drawn=Drawn(thought=words))
         elif turn_plan.think and not is_undrawn:
             state = yield ThinkNeed(state)
-            has_looked = any(mark.drawn.image is not None for mark in marks)
+            has_looked = before is not None
         is_left = wanted.stops_at_thought and number == len(turns) - 1
         is_right = wanted.stops_when_right and has_looked and says_right(state.drawn.thought or "", world)
-        if not is_left and not is_right:
-            previews = wanted.previews[number] if wanted.previews else frozenset()
-            state = yield DrawNeed(state, turn_plan, previews)
+        if is_right:
+            state = replace(state, drawn=replace(state.drawn, image=before))
+            yield KeepNeed(state)
+        elif not is_left:
+            num = wanted.previews[number] if number < len(wanted.previews) else 0
+            state = yield DrawNeed(state, turn_plan, previews(num, turn_plan.num_points - 1))
         is_undrawn, words = False, None
         generator = draws.generator.get_state()
         own, num = replace(wanted.plan, turns=(turn_plan,)), len(state.main.history)

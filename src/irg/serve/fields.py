@@ -63,6 +63,12 @@ class DrawingFields(BaseSettings):
     stop_when_right: bool = Field(
         False, description="End with a reflection that finds nothing wrong: the picture before it stands."
     )
+    plan: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="The name of a plan of steps to go by, of those in `/v1/models`; `turns` sets its "
+        "rounds. Default: the server's usual one.",
+    )
     deterministic: bool = Field(
         False, description="Share no pass with other requests: the same bytes as `irg generate` makes."
     )

@@ -15,6 +15,7 @@ from irg.serve.app import ServeSettings, Site, make_app
 from irg.serve.callers import Callers, is_loopback
 from irg.serve.gate import Gate, RequestBounds
 from irg.serve.metrics import MEDIA_TYPE
+from irg.serve.plans import NamedPlans
 from irg.serve.protocol import Pulse
 from irg.serve.service import Capacity, Service
 from irg.serve.tokens import TokenBook
@@ -34,7 +35,10 @@ class Serving:
     bounds: RequestBounds = field(default_factory=RequestBounds)
 
     def check(self) -> None:
-        """Raise ValueError where others reach the server and nobody has said who may ask."""
+        """Raise ValueError for plans that are none, and where others reach the server and nobody has said who
+        may ask."""
+        if self.settings.plans != NamedPlans():
+            self.settings.plans.check(self.checkpoints[0].settings)
         if self.tokens is None or is_loopback(self.host) or TokenBook(self.tokens).is_needed:
             return
         raise ValueError(

@@ -13,8 +13,9 @@ from starlette.datastructures import FormData, UploadFile
 
 from irg.core.events import ThoughtDone
 from irg.core.files import parse_json
-from irg.serve.asking import Asked, Asker, Contents, Manner, previews
-from irg.serve.course import Episode
+from irg.serve.asked import Asked, Contents, Manner
+from irg.serve.asking import Asker
+from irg.serve.course import WordsWanted
 from irg.serve.fields import EditBody, GenerationBody, understood
 from irg.serve.pictures import Encoding
 from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
@@ -36,16 +37,17 @@ def asked(asker: Asker, body: GenerationBody | EditBody, sources: Sequence[bytes
     for number in range(num):
         drawing = body.model_copy(update={"seed": first + number})
         one = asker.episode(contents, Manner(drawing, body, body.size or "auto"), owner)
+        if one.answers:
+            raise invalid(f"the plan {body.plan} draws no picture", "plan")
         found.append(_with_previews(one, body.partial_images or 0))
     return found
 
 
 def _with_previews(asked: Asked, num: int) -> Asked:
     """Shown so many times before it is done; earlier pictures count."""
-    what, turns = asked.wanted.what, asked.plan.turns
-    assert isinstance(what, Episode)
-    left = num - min(num, len(turns) - 1)
-    shown = (*[frozenset()] * (len(turns) - 1), previews(left, turns[-1].num_points - 1))
+    what, before = asked.wanted.what, asked.outline.num_images - 1
+    assert not isinstance(what, WordsWanted)
+    shown = (*[0] * before, num - min(num, before))
     return replace(asked, wanted=replace(asked.wanted, what=replace(what, previews=shown)))
 
 
@@ -92,6 +94,8 @@ class PictureWriter:
     created: int = field(default_factory=lambda: int(time.time()))
     thought: str | None = None
     picture: bytes | None = None
+    kept: bool = False
+    """A last reflection found nothing to mend in it."""
     num_text: int = 0
     num_drawn: int = 0
     _turns: int = 0
@@ -118,13 +122,15 @@ class PictureWriter:
             case PictureProgress(preview=bytes(preview)):
                 yield self._preview(preview)
             case PictureDone(data=data):
-                self.picture, self._turns = data, self._turns + 1
+                self.picture, self._turns, self.kept = data, self._turns + 1, said.kept
                 self.num_drawn += said.num_tokens
-                left = len(self.asked.plan.turns) - self._turns
+                left = self.asked.outline.num_images - self._turns
                 if 0 < left <= (self.body.partial_images or 0):
                     yield self._preview(data)
             case Ended():
-                assert self.picture is not None
+                if self.picture is None:
+                    said_instead = f", but to these words: {said.answer}" if said.answer else ""
+                    raise Refused(422, "no_picture", f"the plan came to no picture{said_instead}")
                 done = {**self._event("completed", self.picture), "usage": self.usage()}
                 yield event(done, f"{self.kind}.completed")
 
@@ -155,13 +161,14 @@ class PictureWriter:
             "b64_json": self.encoding.of(data),
             "created_at": self.created,
             **described(self),
+            **({"kept": True} if self.kept and name == "completed" else {}),
         }
 
 
 def described(writer: PictureWriter) -> dict[str, Any]:
     """What is said of a picture beside itself."""
-    plan = writer.asked.plan
-    size = f"{plan.width}x{plan.height}"
+    outline = writer.asked.outline
+    size = f"{outline.width}x{outline.height}"
     return {
         "size": size,
         "quality": "auto",
@@ -174,7 +181,11 @@ def joined(writers: Sequence[PictureWriter]) -> dict[str, Any]:
     """The answer that holds the pictures of all of them."""
     usage = _sum([writer.usage() for writer in writers])
     data = [
-        {"b64_json": writer.encoding.of(writer.picture or b""), "revised_prompt": writer.thought}
+        {
+            "b64_json": writer.encoding.of(writer.picture or b""),
+            "revised_prompt": writer.thought,
+            **({"kept": True} if writer.kept else {}),
+        }
         for writer in writers
     ]
     first = writers[0]

@@ -1,11 +1,33 @@
 """What a request may ask for: bounds of the server for everybody, and of a token for its holder."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from irg.core.reading import ImageError
+from irg.engine import TextSampling
 from irg.pipeline import Plan
 from irg.serve.refusals import Refused
 from irg.serve.tokens import Caller
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What may come of a request at most, whichever plan it goes by, and how its texts are written."""
+
+    num_images: int
+    width: int
+    """Of its pictures, in pixels."""
+    height: int
+    num_written: int
+    """Tokens of all its texts."""
+    text: TextSampling
+
+    @classmethod
+    def of(cls, plan: Plan, draws: bool = True) -> Self:
+        """Of a plan of turns; where nothing is drawn, of an answer in words."""
+        texts = sum(turn.think for turn in plan.turns) if draws else 1
+        images = len(plan.turns) if draws else 0
+        return cls(images, *plan.size, texts * plan.text.max_tokens, plan.text)
 
 
 @dataclass(frozen=True)
@@ -20,28 +42,22 @@ class RequestLimits:
     given_pixels: int = 64_000_000
     """Of all the pictures that a request brings along."""
 
-    def check(self, plan: Plan, caller: Caller, count: int = 1) -> None:
-        """Raise Refused for an episode, asked for so many times, that is beyond the server's limits or the
+    def check(self, outline: Outline, caller: Caller, count: int = 1) -> None:
+        """Raise Refused for what is asked for so many times and is beyond the server's limits or the
         caller's."""
-        turns = len(plan.turns)
+        turns = outline.num_images
         if turns > self.turns:
             raise _beyond("turns", turns, self.turns, "this server takes on", "turns")
-        self._check_tokens(plan.text.max_tokens * sum(turn.think for turn in plan.turns) * count)
-        pixels = plan.width * plan.height * turns * count
+        written = outline.num_written * count
+        if written > self.text_tokens:
+            raise _beyond("tokens to be written", written, self.text_tokens, "this server takes on")
+        pixels = outline.width * outline.height * turns * count
         own, whose = caller.limits.pixels, "this server takes on"
         most = self.pixels
         if own is not None and own < most:
             most, whose = own, "this token has"
         if pixels > most:
             raise _beyond("pixels to be drawn", pixels, most, whose, "size")
-
-    def check_answer(self, plan: Plan) -> None:
-        """Raise Refused for an answer in words, of which nothing is drawn, that is beyond the limits."""
-        self._check_tokens(plan.text.max_tokens)
-
-    def _check_tokens(self, tokens: int) -> None:
-        if tokens > self.text_tokens:
-            raise _beyond("tokens to be written", tokens, self.text_tokens, "this server takes on")
 
 
 @dataclass

@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from irg.core.events import ThoughtDelta, ThoughtDone
-from irg.serve.course import Episode, WordsWanted
+from irg.serve.course import Wanted
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Submit:
 
     ticket: str
     owner: str
-    wanted: Episode | WordsWanted
+    wanted: Wanted
     footprint: int
     alone: bool
     keeps: bool
@@ -76,11 +76,13 @@ class PictureProgress:
 
 @dataclass(frozen=True)
 class PictureDone:
-    """The picture of a turn, as PNG."""
+    """The picture of a turn, as PNG. A kept one is that of the turn before, for which it stands too."""
 
     turn: int
     data: bytes
     num_tokens: int
+    """That were drawn."""
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Ended:
     num_tokens: int
     """That it holds in all."""
     course: bytes | None = None
+    answer: str | None = None
+    """The text that a plan's result is, where that is one."""
 
 
 class FaultKind(StrEnum):

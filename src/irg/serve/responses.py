@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from irg.core.events import ThoughtDelta, ThoughtDone
-from irg.serve.asking import Asked, Asker, Contents, Manner
+from irg.serve.asked import Asked, Contents, Manner
+from irg.serve.asking import Asker
 from irg.serve.fields import (
     ImageTool,
     MessageItem,
@@ -55,6 +56,8 @@ def asked(asker: Asker, shelf: Shelf, body: ResponsesBody, owner: str) -> Asked:
         )
     words = "\n".join(part for part in parts if isinstance(part, str) and part.strip()) or None
     course = pickle.loads(kept.course)
+    if not course.marks:
+        raise invalid("that response drew nothing to go on from", "previous_response_id")
     place %= len(course.marks)
     return asker.resumption(course, place, words, manner, owner, body.store)
 
@@ -128,7 +131,7 @@ class ResponseWriter:
 
     @property
     def answers(self) -> bool:
-        return self.body.tool_choice == "none"
+        return self.asked.answers
 
     def begin(self) -> Iterator[bytes]:
         yield self._event("response.created", response=self.whole())
@@ -149,18 +152,13 @@ class ResponseWriter:
                 yield from self._thought(said)
             case PictureProgress():
                 yield from self._progress(said)
-            case PictureDone(data=data):
-                if not self._is_open("image_generation_call"):
-                    yield from self._add(self._picture_item())
-                self.num_drawn += said.num_tokens
-                self.items[-1] |= {"status": "completed", "result": self.encoding.of(data)}
-                if self.asked.plan.turns[0].think and (thought := self._last_thought()) is not None:
-                    self.items[-1]["revised_prompt"] = thought
-                yield self._event("response.image_generation_call.completed", **self._at())
-                yield from self._done()
+            case PictureDone():
+                yield from self._picture(said)
             case Ended(course=course):
+                if said.answer is not None and not self.answers:
+                    yield from self._answer(said.answer)
                 self.status = "incomplete" if self.is_capped and self.answers else "completed"
-                if course is not None:
+                if course is not None and not self.answers:
                     self._keep(course)
                 yield self._event(f"response.{self.status}", response=self.whole())
 
@@ -170,7 +168,7 @@ class ResponseWriter:
         yield self._event("response.failed", response=self.whole())
 
     def whole(self) -> dict[str, Any]:
-        body, error, text = self.body, self.error, self.asked.plan.text
+        body, error, text = self.body, self.error, self.asked.outline.text
         num_in, num_out = self.asked.num_tokens, self.num_written + self.num_drawn
         usage = {
             "input_tokens": num_in,
@@ -227,6 +225,24 @@ class ResponseWriter:
         yield self._event("response.content_part.done", **place, part=self._part(done.text))
         yield from self._done()
 
+    def _picture(self, done: PictureDone) -> Iterator[bytes]:
+        if not self._is_open("image_generation_call"):
+            yield from self._add(self._picture_item())
+        self.num_drawn += done.num_tokens
+        self.items[-1] |= {"status": "completed", "result": self.encoding.of(done.data)}
+        if (thought := self._last_thought()) is not None and not done.kept:
+            self.items[-1]["revised_prompt"] = thought
+        if done.kept:
+            self.items[-1]["kept"] = True
+        yield self._event("response.image_generation_call.completed", **self._at())
+        yield from self._done()
+
+    def _answer(self, text: str) -> Iterator[bytes]:
+        """The text that the result of a plan is, which has been told as it was written, as a message."""
+        part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        yield from self._add({**self._message_item(), "status": "completed", "content": [part]})
+        yield from self._done()
+
     def _progress(self, said: PictureProgress) -> Iterator[bytes]:
         if not self._is_open("image_generation_call"):
             self._previews = 0
@@ -245,16 +261,13 @@ class ResponseWriter:
 
     def _text_item(self) -> dict[str, Any]:
         if self.answers:
-            name = f"msg_{uuid4().hex}"
-            return {
-                "type": "message",
-                "id": name,
-                "role": "assistant",
-                "status": "in_progress",
-                "content": [],
-            }
+            return self._message_item()
         name = f"rs_{uuid4().hex}"
         return {"type": "reasoning", "id": name, "status": "in_progress", "summary": [], "content": []}
+
+    def _message_item(self) -> dict[str, Any]:
+        name = f"msg_{uuid4().hex}"
+        return {"type": "message", "id": name, "role": "assistant", "status": "in_progress", "content": []}
 
     def _part(self, text: str) -> dict[str, Any]:
         if self.answers:
@@ -263,14 +276,14 @@ class ResponseWriter:
 
     def _picture_item(self) -> dict[str, Any]:
         is_edit = self.asked.is_edit or any(item["type"] == "image_generation_call" for item in self.items)
-        plan = self.asked.plan
+        outline = self.asked.outline
         return {
             "type": "image_generation_call",
             "id": f"ig_{uuid4().hex}",
             "status": "in_progress",
             "result": None,
             "action": "edit" if is_edit else "generate",
-            "size": f"{plan.width}x{plan.height}",
+            "size": f"{outline.width}x{outline.height}",
             "output_format": self.encoding.format,
         }
 

@@ -21,7 +21,8 @@ from irg.core.events import DenoisingStep, Event, ImageDone, ThoughtDelta
 from irg.engine import Easel, Line, Sketch, Strand, append, closed, write_on
 from irg.pipeline.episode import GrowingText, lines_of, pictures_of, read_images, read_lines, sketches_of
 from irg.pipeline.state import Parts, State
-from irg.serve.course import DrawNeed, History, Need, Program, ReadNeed, ShowNeed, ThinkNeed
+from irg.serve.history import History, PlanHistory
+from irg.serve.needs import DrawNeed, KeepNeed, Need, Program, ReadNeed, ShowNeed, ThinkNeed
 from irg.serve.queue import FairQueue
 
 TOKENS = 8
@@ -49,8 +50,8 @@ class Broken:
     traceback: str
 
 
-Told = Event | History | Broken
-"""What is told of a request; `History` and `Broken` are the last of it."""
+Told = Event | KeepNeed | History | PlanHistory | Broken
+"""What is told of a request; a history and `Broken` are the last of it."""
 
 
 @dataclass(eq=False)
@@ -141,6 +142,9 @@ class Scheduler:
         self._forget(one)
         try:
             one.need = next(one.program) if state is None else one.program.send(state)
+            while isinstance(one.need, KeepNeed):
+                self.tell(one.application.ticket, one.need)
+                one.need = one.program.send(one.need.state)
         except StopIteration as ended:
             self.tell(one.application.ticket, ended.value)
             self._leave(one)
@@ -204,16 +208,20 @@ class Scheduler:
             texts, pictures = self._needing(ReadNeed), self._needing(ShowNeed)
             if not texts and not pictures:
                 return
-            for one, strand in self._together(texts, self._appended):
-                self._go_on(one, replace(one.state, main=strand))
+            for spares in sorted({_spares(one.need) for one in texts}):
+                same = [one for one in texts if _spares(one.need) == spares]
+                for one, strand in self._together(same, self._appended):
+                    self._go_on(one, replace(one.state, main=strand))
             for way in sorted({_way(one.need) for one in pictures}):
                 same = [one for one in pictures if _way(one.need) == way]
                 for one, state in self._together(same, self._shown):
                     self._go_on(one, state)
 
     def _appended(self, batch: Sequence[_Running]) -> tuple[Strand, ...]:
-        documents = [need.segments for one in batch if isinstance(need := one.need, ReadNeed)]
-        return append(self.parts.model, [one.state.main for one in batch], documents, self.parts.special)
+        needs = [need for one in batch if isinstance(need := one.need, ReadNeed)]
+        strands, documents = [need.state.main for need in needs], [need.segments for need in needs]
+        spare = max((need.spare for need in needs if need.spare is not None), default=None)
+        return append(self.parts.model, strands, documents, self.parts.special, spare)
 
     def _shown(self, batch: Sequence[_Running]) -> tuple[State, ...]:
         needs = [need for one in batch if isinstance(need := one.need, ShowNeed)]
@@ -225,7 +233,8 @@ class Scheduler:
         writing = self._needing(ThinkNeed)
         for one in writing:
             if one.line is None:
-                (one.line,) = lines_of(self.parts, [one.state])
+                begun = one.need.line if isinstance(one.need, ThinkNeed) else None
+                one.line = begun or lines_of(self.parts, [one.state])[0]
                 one.text = GrowingText(self.parts.tokenizer)
         ended = []
         for one, line in self._together(writing, self._written):
@@ -252,17 +261,23 @@ class Scheduler:
     def _draw(self) -> None:
         """One step more for every picture."""
         drawing = self._needing(DrawNeed)
+        for one in drawing:
+            if one.sketch is None and isinstance(one.need, DrawNeed) and one.need.sketch is not None:
+                self._begin(one, one.state, one.need.sketch)
         new = [one for one in drawing if one.sketch is None]
         for plan in dict.fromkeys(need.turn_plan for one in new if isinstance(need := one.need, DrawNeed)):
             same = [one for one in new if isinstance(need := one.need, DrawNeed) and need.turn_plan == plan]
             for one, (state, sketch) in self._together(same, self._sketched):
-                assert one.need is not None
-                one.need, one.sketch = replace(one.need, state=state), sketch
-                one.easel = Easel(self.parts.model, self.parts.special) if one.application.alone else None
+                self._begin(one, state, sketch)
         ready = [one for one in self._needing(DrawNeed) if one.sketch is not None]
         for one, sketch in self._together(ready, self._stepped):
             one.sketch = sketch
         self._show([one for one in ready if one.sketch is not None])
+
+    def _begin(self, one: _Running, state: State, sketch: Sketch) -> None:
+        assert one.need is not None
+        one.need, one.sketch = replace(one.need, state=state), sketch
+        one.easel = Easel(self.parts.model, self.parts.special) if one.application.alone else None
 
     def _sketched(self, batch: Sequence[_Running]) -> list[tuple[State, Sketch]]:
         need = batch[0].need
@@ -306,6 +321,10 @@ class Scheduler:
 def _way(need: Need | None) -> tuple[bool, bool]:
     assert isinstance(need, ShowNeed)
     return need.clean, need.view
+
+
+def _spares(need: Need | None) -> bool:
+    return isinstance(need, ReadNeed) and need.spare is not None
 
 
 def _is_shown(one: _Running) -> bool:

@@ -21,7 +21,7 @@ from uuid import uuid4
 import torch
 
 from irg.pipeline.load import NamedCheckpoint
-from irg.serve.course import Episode, WordsWanted
+from irg.serve.course import Wanted
 from irg.serve.journal import request_id, tell
 from irg.serve.protocol import (
     Broke,
@@ -64,7 +64,7 @@ class Capacity:
 class EngineRequest:
     """A request for the engine."""
 
-    what: Episode | WordsWanted
+    what: Wanted
     footprint: int
     owner: str = ""
     alone: bool = False

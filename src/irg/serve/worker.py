@@ -11,8 +11,10 @@ from irg.core.trace import png
 from irg.model.device import is_out_of_memory
 from irg.pipeline.load import NamedCheckpoint
 from irg.pipeline.state import Parts
-from irg.serve.course import History, program
+from irg.serve.course import program
+from irg.serve.history import History, PlanHistory
 from irg.serve.memory import budget_of
+from irg.serve.needs import KeepNeed
 from irg.serve.protocol import (
     Broke,
     Cancel,
@@ -111,8 +113,13 @@ class Engine:
                 return PictureProgress(told.turn, told.index, told.total, preview)
             case ImageDone():
                 return PictureDone(told.turn, png(told.image), len(told.latents))
-            case History():
-                return Ended(told.num_tokens, pickle.dumps(told) if ticket in self._keeps else None)
+            case KeepNeed(state=state):
+                assert state.drawn.image is not None
+                return PictureDone(state.turn, png(state.drawn.image), 0, kept=True)
+            case History() | PlanHistory():
+                course = pickle.dumps(told) if ticket in self._keeps else None
+                answer = told.answer if isinstance(told, PlanHistory) else None
+                return Ended(told.num_tokens, course, answer)
             case Broken():
                 return _broke(told)
         raise AssertionError(told)

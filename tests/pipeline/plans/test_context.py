@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 from PIL import Image
 
 from irg.core import Kind, Role
-from irg.pipeline.plans.context import EpisodeContent, Given, Made
+from irg.pipeline.plans.context import ContextEntry, EpisodeContent, Given, Made
 from irg.pipeline.plans.pieces import Each, Say
 from irg.pipeline.plans.texts import ReadText
 
@@ -53,3 +55,12 @@ def test_a_system_prompt_that_is_not_there_is_nothing() -> None:
 def test_what_is_read_twice_is_the_same() -> None:
     first, second = content().read(("prompt", "prompt"))
     assert first == second
+
+
+def test_what_was_made_after_a_place_is_not_held_there() -> None:
+    content = EpisodeContent(Given("p", {"": "s"}), (), 0, 0)
+    sources = ("prompt", "system", "input0", "say", "0.0", "1.0")
+    entries = [ContextEntry(Kind.TEXT, source) for source in sources]
+    assert [content.holds(one) for one in entries] == [True] * 4 + [False] * 2
+    made = replace(content, made=(Made("T", 0, 1),))
+    assert [made.holds(one) for one in entries] == [True] * 5 + [False]

@@ -7,7 +7,7 @@ import pytest
 from irg.core import Kind
 from irg.pipeline import Pipeline
 from irg.pipeline.plans import StepPlan
-from irg.pipeline.plans.runner import BEGUN
+from irg.pipeline.plans.episode import BEGUN
 from irg.pipeline.plans.start import settled, system_prompt_of
 from irg.prep import Resize
 from tests.data.small import settings

@@ -100,6 +100,12 @@ class EpisodeContent:
     def read(self, pieces: Pieces) -> Entries:
         return tuple(entry for piece in pieces for entry in self._entries(piece))
 
+    def holds(self, entry: ContextEntry) -> bool:
+        """Whether an entry is of what the episode was given or has made, and not of what came after that."""
+        attempt, _, place = entry.source.partition(".")
+        is_made = attempt.isdigit() and place.isdigit()
+        return not is_made or (int(attempt) == self.attempt and int(place) < len(self.made))
+
     def _entries(self, piece: Piece) -> Iterator[ContextEntry]:
         if isinstance(piece, Say):
             text = filled(piece.say, self.values)

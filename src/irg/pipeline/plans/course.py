@@ -135,6 +135,10 @@ class PlanCourse:
         assert isinstance(step, DrawStep)
         return self._with(Made(step.draw, self.number, self.turn, image=image))._next()
 
+    def going_on(self, plan: StepPlan) -> "PlanCourse":
+        """On by the same plan for more passes of `repeat`, where it had come to its end."""
+        return replace(self, plan=plan, ending=None, asked=1)._settled()
+
     @property
     def _steps(self) -> tuple[Step, ...]:
         steps = self.plan.repeat if self.number else self.plan.first
@@ -181,8 +185,5 @@ class PlanCourse:
         if branch == "texts":
             return tuple(entry for entry in main if entry.kind is Kind.TEXT)
         if isinstance(branch, Without):
-            left = list(reads)
-            for piece in branch.without:
-                del left[len(left) - 1 - left[::-1].index(piece)]
-            return self.content.read(tuple(left))
+            return self.content.read(branch.left_of(reads))
         return () if isinstance(branch, str) else self.content.read(branch)

@@ -84,6 +84,13 @@ class Without(BaseSettings):
 
     without: Pieces = Field(min_length=1)
 
+    def left_of(self, reads: Pieces) -> Pieces:
+        """What is left of a reading list, of which all of them are a part."""
+        left = list(reads)
+        for piece in self.without:
+            del left[len(left) - 1 - left[::-1].index(piece)]
+        return tuple(left)
+
 
 class EmptyAt(BaseSettings):
     """Nothing, but with positions that begin where these pieces, at the beginning of the list, would end."""

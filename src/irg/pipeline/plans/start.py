@@ -7,17 +7,19 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from irg.core import Grid, Kind, Role, Segment
+from irg.core import Kind, Role, Segment
 from irg.core.segment import DELIMITERS
 from irg.core.trace import Trace
 from irg.engine import Draws, Strand, append, copies, new_strands
 from irg.pipeline.plans.context import ContextEntry, Given
 from irg.pipeline.plans.course import PlanCourse
-from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, sampling, written_out
+from irg.pipeline.plans.episode import BEGUN, PlanEpisode
+from irg.pipeline.plans.extent import PlanExtent
+from irg.pipeline.plans.numbers import as_drawn, check_sizes, resized, written_out
 from irg.pipeline.plans.plan_file import StepPlan
 from irg.pipeline.plans.reading import read_plan
-from irg.pipeline.plans.runner import BEGUN, PlanEpisode, PlanRun
-from irg.pipeline.plans.steps import DrawStep, WriteStep
+from irg.pipeline.plans.runner import PlanRun
+from irg.pipeline.plans.steps import DrawStep
 from irg.pipeline.plans.systems import system_texts, with_texts
 from irg.pipeline.settings import Settings
 from irg.pipeline.state import Parts
@@ -38,11 +40,12 @@ class PlanOrder:
     """Of it, without turns."""
 
 
-def settled(plan: StepPlan | str | Path, settings: Settings) -> StepPlan:
+def settled(plan: StepPlan | str | Path, settings: Settings, fetches: bool = True) -> StepPlan:
     """A plan, or the one of this name or file, with the texts of its system prompts, and the numbers that it
-    leaves to the checkpoint: what a trace keeps of it. Raises ValueError."""
+    leaves to the checkpoint: what a trace keeps of it. Raises ValueError, also for a text that would have to
+    be fetched where nothing is."""
     plan = plan if isinstance(plan, StepPlan) else read_plan(plan)
-    return written_out(with_texts(plan, system_texts(plan, settings.system_prompt)), settings)
+    return written_out(with_texts(plan, system_texts(plan, settings.system_prompt, fetches)), settings)
 
 
 def system_prompt_of(plan: StepPlan, settings: Settings) -> str:
@@ -99,20 +102,15 @@ def _margin(parts: Parts, course: PlanCourse) -> int:
 
 
 def _room(parts: Parts, course: PlanCourse) -> int:
-    """Tokens that an episode may need, if all of it is kept: as many as are given to it beforehand."""
-    plan, config, settings = course.plan, parts.model.config, parts.settings
-    drawn = as_drawn(course, settings)
-    size = settings.clean.size(drawn.width, drawn.height)
-    clean = Grid.of(size, config.pixels_per_latent).num_tokens + DELIMITERS
-    view = Grid.of(settings.view.size(*size), config.vision.patch).num_tokens + DELIMITERS
-    read = len(course.given.inputs) * (clean + view)
-    texts = (course.given.prompt, *course.given.systems.values())
-    read += sum(len(parts.tokenizer.encode(text)) + DELIMITERS for text in texts)
-    rounds = [(plan.first, 1), (plan.repeat, plan.max_repeats or 0)]
-    for steps, times in rounds:
-        for step in steps:
-            length = clean + view
-            if isinstance(step, WriteStep):
-                length = sampling(step, plan, settings).max_tokens + DELIMITERS
-            read += times * length
-    return min(read, MOST_ROOM)
+    """Tokens that the longest context of an episode may have: as many as are given to it beforehand."""
+    given, inputs = course.given, [one.size for one in course.given.inputs]
+    extent = PlanExtent(
+        course.plan,
+        parts.settings,
+        parts.model.config,
+        parts.tokenizer,
+        given.prompt,
+        given.systems,
+        inputs,
+    )
+    return min(extent.contexts[0], MOST_ROOM)

@@ -25,13 +25,13 @@ class PinnedPromptWarning(UserWarning):
     """A system prompt was fetched whose hash nobody knew: from now on it is held to this one."""
 
 
-def system_texts(plan: StepPlan, checkpoints: str) -> dict[str, str]:
+def system_texts(plan: StepPlan, checkpoints: str, fetches: bool = True) -> dict[str, str]:
     """The system prompts of a plan, by the part of `system.PART` (`system` itself: ""). `checkpoints` is that
-    of the checkpoint. Raises ValueError for one that cannot be had, or is not what it should be."""
+    of the checkpoint. Raises ValueError for one that cannot be had, or is not what it should be; where
+    nothing is fetched, also for one that was not fetched before."""
     found: dict[str, System] = {"": plan.system, **plan.systems}
-    return {
-        name: text for name, system in found.items() if (text := _text_of(system, checkpoints)) is not None
-    }
+    texts = {name: _text_of(system, checkpoints, fetches) for name, system in found.items()}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def with_texts(plan: StepPlan, texts: dict[str, str]) -> StepPlan:
@@ -45,7 +45,7 @@ def with_texts(plan: StepPlan, texts: dict[str, str]) -> StepPlan:
     return plan.changed(system=told("", plan.system), systems=systems)
 
 
-def _text_of(system: System, checkpoints: str) -> str | None:
+def _text_of(system: System, checkpoints: str, fetches: bool) -> str | None:
     if isinstance(system, str):
         return checkpoints if system == "checkpoint" else None
     if system.text is not None:
@@ -56,10 +56,10 @@ def _text_of(system: System, checkpoints: str) -> str | None:
         except (OSError, ValueError) as failed:
             raise ValueError(f"the system prompt {system.file} cannot be read: {failed}") from failed
         return _checked(text, system, str(system.file))
-    return _published(system)
+    return _published(system, fetches)
 
 
-def _published(system: SystemSource) -> str:
+def _published(system: SystemSource, fetches: bool) -> str:
     """From the cache, else from where it is published."""
     cached = _cache() / f"{digest_of([system.address, system.constant, system.strip])[:24]}.json"
     if cached.is_file():
@@ -69,6 +69,8 @@ def _published(system: SystemSource) -> str:
             return _checked(text, system, f"{system.address} (kept in {cached})")
         raise ValueError(f"{cached} was changed since it was fetched: delete it, to fetch it again")
     name = str(system.address)
+    if not fetches:
+        raise ValueError(f"the system prompt of {name} was not fetched yet: irg plan fetch does that")
     text = _checked(_constant(_fetched(name), system), system, name, strip=system.strip)
     sha256 = _hash(text)
     cached.parent.mkdir(parents=True, exist_ok=True)
