@@ -1,5 +1,6 @@
 """Episodes that a small model played, for what is made of them."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 
 from irg.core import SpecialTokens
-from irg.rl.episodes import PlayedStep
+from irg.rl.episodes import PlayedStep, Sibling, SiblingGroup
 from irg.rl.run import RlRun, run_of
 from irg.rl.settings import RlRecipe
 from irg.run.parallel import Layout
@@ -49,6 +50,15 @@ def play(run: RlRun, step: int = 1, slots: tuple[int, ...] = (0, 1)) -> PlayedSt
     feed: Any = run.feed
     with feed.cast.on_stage():
         return feed.player.play(feed.prompts, step, slots)
+
+
+def well_formed(groups: tuple[SiblingGroup, ...]) -> tuple[SiblingGroup, ...]:
+    """The same, as if all that was written were what it should be, ends and all."""
+
+    def mended(sibling: Sibling) -> Sibling:
+        return replace(sibling, texts=tuple(replace(text, is_valid=True) for text in sibling.texts))
+
+    return tuple(replace(group, siblings=tuple(map(mended, group.siblings))) for group in groups)
 
 
 def special() -> SpecialTokens:

@@ -55,7 +55,7 @@ def test_rewards_that_go_away_end_the_run_with_what_they_said() -> None:
     feed = feed_of(run)
     rewards = feed.player.rewards
     rewards.parts = (WeighedPart(Dying(2), 1.0),)
-    with pytest.raises(GradesLostError, match=r"6 of 8 pictures have no grade.*dying: gone \(6\)"):
+    with pytest.raises(GradesLostError, match=r"12 of 14 pictures have no grade.*dying: gone \(12\)"):
         next(iter(feed))
     assert feed.step == 0, "the step was not taken"
 

@@ -11,14 +11,14 @@ from irg.rl.episodes import SiblingGroup
 from irg.rl.lessons import lessons_of, returned
 from irg.rl.settings import LearningSettings, Method
 from irg.run.losses import ModelLosses
-from tests.rl.played import made, play, special
+from tests.rl.played import made, play, special, well_formed
 
 RECIPE, RUN = made()
 
 
 @pytest.fixture(scope="module")
 def group() -> SiblingGroup:
-    return play(RUN, slots=(0,)).groups[0]
+    return well_formed(play(RUN, slots=(0,)).groups)[0]
 
 
 def test_texts_are_as_likely_when_they_are_replayed(group: SiblingGroup) -> None:
@@ -57,15 +57,21 @@ def test_steps_are_replayed_by_the_velocity_that_took_them(group: SiblingGroup) 
 
 def test_tokens_of_an_episode_weigh_one_together(group: SiblingGroup) -> None:
     one = group.siblings[0]
-    cut = replace(one.texts[0], is_cut=True), replace(one.texts[1], is_cut=False, is_own=True)
-    other = replace(one.texts[0], is_own=False), cut[1]
-    for texts, whole in ((cut, 1.0), (other, 0.5)):
-        changed = replace(group, siblings=(replace(one, texts=texts), *group.siblings[1:]))
-        lesson = next(lessons_of([changed], RECIPE, 0))
-        assert lesson.weight_L.sum().item() == pytest.approx(whole)
-        first = lesson.weight_L[: len(lesson.weight_L) - len(texts[1].log_L)]
-        assert first[-1] == 0, "an end that the length cap wrote is nobody's choice"
-        assert sum(image.weight for image in lesson.images) == pytest.approx(1.0)
+    (start, words) = one.texts[0], [3, 4, 5]
+    history = tuple(
+        replace(part, data=tuple(words)) if part.role is Role.THOUGHT else part for part in one.history
+    )
+    plain = replace(start, log_L=-torch.ones(4), is_cut=False, is_own=True)
+    texts = replace(plain, is_cut=True), replace(plain, turn=3)
+    foreign = replace(plain, is_own=False), texts[1]
+    for written, weights in ((texts, [1 / 6] * 3 + [0] + [1 / 8] * 4), (foreign, [0] * 4 + [1 / 8] * 4)):
+        changed = replace(one, history=history, texts=written, grades=(0.3, 0.3, 1.0))
+        siblings = (changed, *(replace(other, grades=(0.3, 0.3, 0.3)) for other in group.siblings[1:]))
+        lesson = next(lessons_of([replace(group, siblings=siblings)], RECIPE, 0))
+        assert lesson.weight_L.tolist() == pytest.approx(weights), (
+            "an end that the length cap wrote counts nothing"
+        )
+        assert lesson.advantage == 1.0 and sum(image.weight for image in lesson.images) == pytest.approx(1.0)
 
 
 def test_reflections_are_learned_and_the_first_thought_is_not(group: SiblingGroup) -> None:

@@ -13,14 +13,14 @@ from irg.rl.lessons import lessons_of
 from irg.rl.objective import MOST_EXACT, Practice, RlObjective, bounded_k3
 from irg.rl.settings import LearningSettings, Method
 from irg.run.step import backward
-from tests.rl.played import ALONE, made, play
+from tests.rl.played import ALONE, made, play, well_formed
 
 RECIPE, RUN = made()
 
 
 @pytest.fixture(scope="module")
 def practice() -> Practice:
-    return Practice(tuple(lessons_of(play(RUN).groups, RECIPE, 0)), 2)
+    return Practice(tuple(lessons_of(well_formed(play(RUN).groups), RECIPE, 0)), 2)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_process_with_fewer_episodes_fills_up(practice: Practice, objective: R
 
 def by_nft(practice: Practice, objective: RlObjective) -> tuple[RlObjective, Practice]:
     recipe: Any = RECIPE.model_copy(update={"learning": LearningSettings(flow=1.0, method=Method.NFT)})
-    lessons = tuple(lessons_of(play(RUN).groups, recipe, 0))
+    lessons = tuple(lessons_of(well_formed(play(RUN).groups), recipe, 0))
     return replace(objective, learning=recipe.learning), replace(practice, lessons=lessons)
 
 

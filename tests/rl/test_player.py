@@ -32,7 +32,7 @@ def test_siblings_share_their_beginning_and_go_their_own_ways(step: PlayedStep) 
     for group in step.groups:
         firsts = {sibling.trace.turns[0].image.tobytes() for sibling in group.siblings}
         assert len(firsts) == 1 and len({sibling.grades[0] for sibling in group.siblings}) == 1
-        assert len({sibling.trace.turns[1].thought for sibling in group.siblings}) == 3
+        assert len({sibling.trace.turns[1].thought for sibling in group.siblings}) > 1
         for sibling in group.siblings:
             assert len(sibling.trace.turns) == len(sibling.grades) == 3
             roles = [(one.role, one.turn, one.kind) for one in sibling.history[-4:]]

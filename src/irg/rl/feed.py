@@ -118,9 +118,10 @@ class PlayedFeed:
                 f"{1 - values['valid']:.1%} of the episodes have a malformed text, more than "
                 f"guards.malformed {guards.malformed:.0%}: a lower rate, or more of learning.kl_text"
             )
-        self.done = [*self.done, values["done"]][-_BAND:]
+        if not math.isnan(values["done"]):
+            self.done = [*self.done, values["done"]][-_BAND:]
         low, high = guards.done
-        mean = sum(self.done) / len(self.done)
+        mean = sum(self.done) / max(len(self.done), 1)
         if len(self.done) == _BAND and not low <= mean <= high:
             raise StoppedError(
                 f"{mean:.1%} of the last reflections of {_BAND} steps find nothing to change, outside of "
