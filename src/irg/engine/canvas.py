@@ -68,7 +68,6 @@ class Canvas:
             image_M = torch.arange(len(self.sizes)).repeat_interleave(torch.tensor(self.sizes))
             self._image_M = image_M.to(model.device)
             self._replayed = Replayed(self._in_place, model.device)
-            self._replayed.prepare()
 
     def _of_own(self, values_M: torch.Tensor) -> list[torch.Tensor]:
         """Of values of all latents of the rows of which something is run here: what is, by rows."""

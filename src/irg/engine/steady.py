@@ -92,10 +92,7 @@ class _TokenStep:
         self.sampling = RowSampling.of(self.samplings, device)
         self.num_positions = max(line.strand.position for line in lines) + GROWTH
         self.rope = model.decoder.known_rope(self.num_positions)
-        self.replayed = Replayed(self._go_on, device)
-        self._begin(lines)
-        if slab.pool.compiled:
-            self.replayed.prepare()
+        self.replayed = Replayed(self._go_on, device, as_graph=slab.pool.compiled)
 
     def is_for(self, lines: Sequence[Line]) -> bool:
         """Whether the lines are some of its rows, all of which have room to go on."""
