@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -55,10 +55,35 @@ def test_every_part_is_measured(script: ModuleType, tmp_path: Path, monkeypatch:
         assert (found["workload"]["weights"], found["workload"]["every"]) == cheaper
 
 
+def test_a_gpu_runs_compiled_steps_too(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script.torch.cuda, "is_available", lambda: True)
+    for memory, layers in ((141e9, None), (24e9, "16")):
+        properties = SimpleNamespace(total_memory=memory)
+        monkeypatch.setattr(script.torch.cuda, "get_device_properties", lambda device, own=properties: own)
+        parts = script.parts(tmp_path)
+        assert list(parts)[:3] == ["bagel_7b", "bagel_7b_compiled", "bagel_7b_cheaper"]
+        assert "--compiled" in parts["bagel_7b_compiled"] and "fp8_matmul" in parts["bagel_7b_cheaper"]
+        exact = parts["bagel_7b"]
+        assert (exact[exact.index("--layers") + 1] if "--layers" in exact else None) == layers
+
+
 def test_what_fails_and_what_there_was_no_time_for_is_named(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not script.measure(tmp_path, {"other": ["--preset", "nowhere"]})
-    assert "failed: other" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "failed: other (exit code 2)" in said and "nowhere" in said
+    assert "nowhere" in (tmp_path / "other.log").read_text()
     assert not script.measure(tmp_path, {"mid": ["--preset", "mid"]}, most_seconds=0)
     assert "not measured for want of time: mid" in capsys.readouterr().out
+
+
+def test_a_part_that_hangs_leaves_time_for_the_others(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hanging = {"mid": ["--preset", "mid"], "other": ["--preset", "nowhere"]}
+    assert not script.measure(tmp_path, hanging, of_a_part=0.5)
+    said = capsys.readouterr().out
+    assert "mid (took longer than 0.5 s)" in said and "== other" in said

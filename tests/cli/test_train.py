@@ -185,7 +185,7 @@ def test_what_the_run_would_fail_on_the_dry_run_fails_on(
 def test_other_recipes_have_no_plan(run: Run) -> None:
     result = run("train", RECIPES / "embedded_tokenizer.yaml", "--dry-run")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "a dry run plans the training of a model, not a tokenizer" in " ".join(result.stderr.split())
+    assert "a whole model, not of kind 'tokenizer'" in " ".join(result.stderr.split())
 
 
 def test_a_run_leaves_its_recipe_and_is_not_begun_twice(run: Run, written: Written, work: Path) -> None:

@@ -22,7 +22,7 @@ from irg.engine import (
 )
 from irg.model import PaddedAttend, UnifiedModel
 from irg.model.attention import Attend
-from irg.model.decoder import Rope
+from irg.model.rope import Rope
 from tests.engine.outlook import held
 from tests.samples import READABLE, Sampler
 
@@ -91,12 +91,6 @@ def test_schedules_out_of_range() -> None:
     for points, shift in ((10**12, 3.0), (2.5, 3.0), (4, float("nan")), (4, float("inf"))):
         with pytest.raises(ValueError, match="expected a"):
             shifted_schedule(points, shift)  # pyright: ignore[reportArgumentType]
-
-
-def test_latents_fit_their_grid(model: UnifiedModel) -> None:
-    (strand,) = new_strands(SlotPool(model))
-    with pytest.raises(ValueError, match=r"3 latent tokens for a grid of \(2, 2\)"):
-        Sketch(strand, None, None, Grid(2, 2), (1.0, 0.0), OFF, torch.zeros(3, 8))
 
 
 def test_euler_steps_along_the_velocity(
@@ -169,16 +163,6 @@ def test_sketches_that_come_and_go_are_as_if_drawn_alone(
     for sketch, expected in zip(now, alone, strict=True):
         assert sketch.is_done and sketch.evaluations == expected.evaluations
         assert torch.allclose(sketch.latent_NV, expected.latent_NV, rtol=0, atol=1e-10)
-
-
-def test_an_easel_keeps_no_slots_of_what_is_gone(model: UnifiedModel, special: SpecialTokens) -> None:
-    easel = Easel(model, special)
-    first, second = (sketches(model, special, (1.0, 0.5, 0.0), rows=(row,)) for row in (0, 1))
-    pool = first[0].main.slot.slab.pool
-    easel.step(first)
-    easel.step(second)
-    del first
-    assert not any(not all(slab.is_free) for slab in pool)
 
 
 @pytest.mark.parametrize(
@@ -297,23 +281,3 @@ def test_who_else_is_in_a_pass_changes_no_byte(model: UnifiedModel, special: Spe
     *_, again = denoise(model, [first, *changed], special)
     assert torch.equal(once[0].latent_NV, again[0].latent_NV)
     assert not torch.equal(once[2].latent_NV, again[2].latent_NV)
-
-
-def test_steps_from_tensors_that_stay_in_place_draw_the_same(
-    double_model: UnifiedModel, special: SpecialTokens
-) -> None:
-    """Of images of different sizes, at different times, of which some leave."""
-    wanted = [(shifted_schedule(4, 3.0), GUIDANCES[1]), (shifted_schedule(3, 1.0), GUIDANCES[2])]
-    drawn = []
-    for compiled in (False, True):
-        now = [sketches(double_model, special, *how, rows=(row,))[0] for row, how in enumerate(wanted)]
-        for sketch in now:
-            sketch.main.slot.slab.pool.compiled = compiled
-        easel = Easel(double_model, special)
-        for going in ((0,), (0, 1), (0, 1)):
-            for row, sketch in zip(going, easel.step([now[row] for row in going]), strict=True):
-                now[row] = sketch
-        assert all(sketch.is_done for sketch in now)
-        drawn.append(now)
-    for ours, theirs in zip(*drawn, strict=True):
-        assert torch.allclose(ours.latent_NV, theirs.latent_NV, rtol=0, atol=1e-6)

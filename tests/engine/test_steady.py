@@ -20,6 +20,7 @@ from irg.engine import (
 from irg.engine.pool import GROWTH
 from irg.engine.steady import AHEAD
 from irg.model import UnifiedModel
+from tests.engine.host import HostTraffic
 from tests.engine.outlook import held
 from tests.samples import Sampler
 
@@ -121,3 +122,13 @@ def test_values_that_are_no_numbers_are_no_text(double_model: UnifiedModel, spec
     line.strand.slot.slab.pairs[:, :, 0, 1] = float("nan")
     with pytest.raises(ValueError, match="no numbers"):
         list(write(double_model, [line], special))
+
+
+def test_a_step_exchanges_nothing_with_the_host(double_model: UnifiedModel, special: SpecialTokens) -> None:
+    desk = Desk(double_model, special)
+    begun = desk.write_on(lines(prompted(double_model, special, True), special))
+    assert begun is not None and desk._step is not None
+    desk._step._begin(begun[0])
+    with HostTraffic() as traffic:
+        desk._step._go_on()
+    assert (traffic.given, traffic.taken) == (0, 0)

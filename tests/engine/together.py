@@ -25,7 +25,7 @@ from irg.engine import (
 )
 from irg.model import UnifiedModel, tiny
 from irg.model.attention import Attend
-from irg.model.decoder import Rope
+from irg.model.rope import Rope
 from tests.samples import READABLE, Sampler
 
 GRIDS = (Grid(2, 3), Grid(3, 3), Grid(3, 2))

@@ -10,8 +10,8 @@ from PIL import Image
 from irg.core import Document, Grid, Kind, Role, Segment, dense_mask, pack, pack_tokens
 from irg.core.reading import read_image
 from irg.model import UnifiedModel
-from irg.model.decoder import rope_table
 from irg.model.embeddings import sincos_table
+from irg.model.rope import rope_table
 from irg.prep import Resize, Tokenizer, to_pixels
 from tests.golden.conftest import Agree
 from tests.golden.vectors import MISCELLANY as GOLDEN

@@ -4,7 +4,8 @@ import torch
 
 from irg.core import Packed, Route, dense_mask
 from irg.model import UnifiedModel
-from irg.model.decoder import Expert, rope_table, turning
+from irg.model.expert import Expert
+from irg.model.rope import rope_table, turning
 
 
 def dense_attend(

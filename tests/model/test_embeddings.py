@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional
 
 from irg.model import UnifiedModel
-from irg.model.decoder import RMSNorm, rope_table, rotate, turning
 from irg.model.embeddings import PositionTable, sincos_table
+from irg.model.expert import RMSNorm
+from irg.model.rope import rope_table, rotate, turning
 
 
 def test_the_table_by_hand() -> None:

@@ -13,6 +13,7 @@ from irg.model import device, tiny
 from irg.model.config import bagel_7b
 from irg.model.low_bit import Quantize
 from irg.model.offload import Offload
+from irg.model.unified import skeleton
 from irg.pipeline import Pipeline, Settings
 from irg.pipeline.fit import memory_of, memory_of_process, picked, ways
 
@@ -22,6 +23,19 @@ def test_weights_are_those_of_the_loaded_model(pipeline: Pipeline) -> None:
     (plain, *_) = ways(parts.model.config, parts.settings, 4)
     loaded = [*parts.model.state_dict().values(), *parts.autoencoder.state_dict().values()]
     assert plain.weights == sum(tensor.numel() for tensor in loaded) * 4
+
+
+def test_on_a_cpu_what_draws_is_held_twice_where_it_is_small() -> None:
+    plain, *others = ways(tiny(), Settings(), 4, process=1)
+    _, *alone = ways(tiny(), Settings(), 4)
+    named = skeleton(tiny()).named_parameters()
+    twice = sum(one.numel() for name, one in named if ".generation." in name and one.ndim > 1) * 4
+    assert plain.weights - ways(tiny(), Settings(), 4)[0].weights == twice > 0
+    for way, other in zip(others, alone, strict=True):
+        is_laid_out = way.quantize is Quantize.NONE and way.offload is Offload.PARTS
+        assert way.weights - other.weights == twice * is_laid_out
+    assert ways(bagel_7b(), Settings(), 4, process=1)[0].weights == ways(bagel_7b(), Settings(), 4)[0].weights
+    assert ways(tiny(), Settings(), 2, process=1)[0].weights == ways(tiny(), Settings(), 2)[0].weights
 
 
 def test_a_7b_model_in_gpus_of_all_sizes() -> None:

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from irg.core import SpecialTokens, pack
 from irg.model import FlexAttend, ModelConfig, PaddedAttend, UnifiedModel
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.run.parallel import (
     FLEX_BLOCK,
     Checkpointing,

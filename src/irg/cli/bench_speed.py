@@ -48,6 +48,7 @@ class SpeedWork:
         Literal["int8", "fp8", "fp8_matmul", "nf4"] | None,
         _model("How the experts' projections are held. Default: in the type of the arithmetic."),
     ] = None
+    compiled: Annotated[bool, _model("Compile steps, which are graphs on a GPU, before measuring.")] = False
     side: Annotated[
         int | None, _episode("Pixels per side of the pictures. Default: the preset's.", metavar="N", least=1)
     ] = None
@@ -82,6 +83,7 @@ class SpeedWork:
             self.points,
             weights=Quantize(self.weights or Quantize.NONE),
             every=self.every,
+            compiled=self.compiled,
         )
 
 

@@ -95,7 +95,7 @@ def _show_plan(recipe: "Recipe", file: Path, overrides: list[str], processes: in
     from irg.train.settings import TrainRecipe
 
     if not isinstance(recipe, TrainRecipe):
-        raise ValueError(f"a dry run plans the training of a whole model: this recipe's kind is {recipe.kind!r}")
+        raise ValueError(f"a dry run plans the training of a whole model, not of kind {recipe.kind!r}")
     _refuse_absent(recipe, file, overrides)
     if int(os.environ.get("RANK", "0")) > 0:
         return

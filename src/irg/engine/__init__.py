@@ -5,13 +5,14 @@ Batches are put together for each pass; `write` and `denoise` are the loops for 
 """
 
 from irg.engine.draws import Draws, SeededDraws
-from irg.engine.flow import Easel, Sketch, denoise, shifted_schedule
+from irg.engine.flow import Easel, denoise, shifted_schedule
 from irg.engine.guidance import Branch, Guidance, Renorm
 from irg.engine.line import Line
 from irg.engine.pool import SlotPool
 from irg.engine.reading import append
 from irg.engine.sampling import TextSampling
 from irg.engine.saving import EXACT, Saving, Solver
+from irg.engine.sketch import Sketch
 from irg.engine.steady import Desk
 from irg.engine.stepping import Sampler, Stepping, StepTaken, Stirred
 from irg.engine.strand import Strand, copies, longest_beginning, new_strands

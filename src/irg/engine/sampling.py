@@ -69,9 +69,12 @@ def choose(logits_RV: torch.Tensor, samplings: Sequence[TextSampling], draws: Se
     if not sampled:
         return logits_RV.argmax(dim=-1).tolist()
     chosen = logits_RV.argmax(dim=-1).tolist() if len(sampled) < len(samplings) else [0] * len(samplings)
-    temperature_R = torch.tensor([samplings[row].temperature for row in sampled], device=logits_RV.device)
+    temperatures = [samplings[row].temperature for row in sampled]
     asked_RV = logits_RV if len(sampled) == len(samplings) else logits_RV[sampled]
-    share_RV = (asked_RV / temperature_R[:, None]).softmax(dim=-1)
+    if len(set(temperatures)) == 1:
+        share_RV = (asked_RV / temperatures[0]).softmax(dim=-1)
+    else:
+        share_RV = (asked_RV / asked_RV.new_tensor(temperatures)[:, None]).softmax(dim=-1)
     for row, token in zip(sampled, _sampled(share_RV, samplings, draws, sampled), strict=True):
         chosen[row] = token
     return chosen

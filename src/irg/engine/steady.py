@@ -1,6 +1,8 @@
-"""Writing by steps whose tensors stay where they are, so that a GPU can be given each as one graph.
+"""Writing by steps whose tensors stay where they are, so that no device waits for the host, and a GPU can be
+given each step as one graph.
 
-They compute what `write_on` computes; on a CPU they run as they are written.
+They compute what `write_on` computes. On a CPU, and where steps are not compiled, they run as they are
+written.
 
 Shape suffixes: R rows, V vocabulary, S slots, D width, N steps that are taken before anybody looks.
 """
@@ -90,9 +92,7 @@ class _TokenStep:
         self.sampling = RowSampling.of(self.samplings, device)
         self.num_positions = max(line.strand.position for line in lines) + GROWTH
         self.rope = model.decoder.known_rope(self.num_positions)
-        self.replayed = Replayed(self._go_on, device)
-        self._begin(lines)
-        self.replayed.prepare()
+        self.replayed = Replayed(self._go_on, device, as_graph=slab.pool.compiled)
 
     def is_for(self, lines: Sequence[Line]) -> bool:
         """Whether the lines are some of its rows, all of which have room to go on."""

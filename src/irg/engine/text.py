@@ -36,11 +36,12 @@ class Writing:
 def write(model: UnifiedModel, lines: Sequence[Line], special: SpecialTokens) -> Iterator[Writing]:
     """Write all of them, yielding after each token, and once more at the end, with the new strands.
 
-    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, a few tokens may
-    come at once.
+    Lines that are finished leave the batch. Where texts are looked up, or steps compiled, or the host is not
+    the device, a few tokens may come at once.
     """
     now, writing = list(lines), None
-    desk = Desk(model, special) if any(line.strand.slot.slab.pool.compiled for line in lines) else None
+    is_compiled = any(line.strand.slot.slab.pool.compiled for line in lines)
+    desk = Desk(model, special) if is_compiled or model.device.type != "cpu" else None
     while going := [row for row, line in enumerate(now) if not line.finished]:
         asked = [now[row] for row in going]
         done = write_ahead(model, asked, special) or (desk.write_on(asked) if desk else None)

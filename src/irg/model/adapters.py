@@ -14,7 +14,7 @@ from torch import nn
 
 from irg.core.settings import BaseSettings
 from irg.model.config import ModelConfig
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize, quantize
 from irg.model.unified import UnifiedModel

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.model.float8 import Float8Linear
 
 _PROJECTION = re.compile(r"decoder\.layers\.\d+\.\w+\.(query|key|value|output|gate|up|down)\.weight")

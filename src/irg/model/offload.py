@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from irg.model.autoencoder import Autoencoder
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.model.low_bit import Quantize
 from irg.model.unified import UnifiedModel
 

@@ -14,9 +14,12 @@ from irg.core import Packed
 from irg.model.attention import Attend
 from irg.model.compiling import check_compiler, keep_compiled
 from irg.model.config import ModelConfig
-from irg.model.decoder import Decoder, Expert, Rope, WantedStreams
+from irg.model.decoder import Decoder, WantedStreams
 from irg.model.embeddings import PositionTable, TimestepEmbedding
+from irg.model.expert import Expert
 from irg.model.hollow import hollow
+from irg.model.panels import MOST_BYTES
+from irg.model.rope import Rope
 from irg.model.vision import Connector, VisionTower
 
 
@@ -52,6 +55,20 @@ class UnifiedModel(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.latent_in.weight.dtype
 
+    @property
+    def panel_bytes(self) -> int:
+        """What the projections of all that draws take, laid out; 0 for those of a model that is too large."""
+        weights = (weight for expert in self._drawing for weight in expert.parameters())
+        num_bytes = sum(weight.numel() for weight in weights if weight.ndim > 1) * torch.float32.itemsize
+        return num_bytes if num_bytes <= MOST_BYTES else 0
+
+    @property
+    def _drawing(self) -> list[Expert]:
+        named = self.decoder.layers.named_modules()
+        return [
+            module for name, module in named if isinstance(module, Expert) and name.endswith(".generation")
+        ]
+
     def forward(self, packed: Packed, attend: Attend, wanted: WantedStreams = WantedStreams.BOTH) -> Streams:
         """Run the decoder over a packed row; `attend` decides what else it sees, such as cached contexts."""
         streams = (self.embed_understanding(packed), self.embed_latents(packed))
@@ -62,10 +79,12 @@ class UnifiedModel(nn.Module):
         self(packed, attend, WantedStreams.NOTHING)
 
     def join(self) -> None:
-        """Make the model ready to run without gradients: see `Expert.join`. It can still be trained, saved,
-        moved, adapted and held in few bits."""
+        """Make the model ready to run without gradients: see `Expert.join`, and `irg.model.panels` for
+        experts that draw. It can still be trained, saved, moved, adapted and held in few bits."""
         for expert in (module for module in self.modules() if isinstance(module, Expert)):
             expert.join()
+        for expert in self._drawing:
+            expert.may_lay_out = self.panel_bytes > 0
 
     def compile_experts(self) -> None:
         """Compile what experts do without gradients, from the next time they are run. Raises ValueError where

@@ -2,7 +2,8 @@
 --fit` says, and what `irg bench speed` compares its peak with.
 
     process   on a CPU, what the program takes before it has a model
-    weights   the experts' projections in the type of the arithmetic or in few bits, the rest in that type
+    weights   the experts' projections in the type of the arithmetic or in few bits, the rest in that type;
+              on a CPU also those that draw once more, as products read them (`irg.model.panels`)
     context   keys and values of an episode of the usual plan, of all guidance branches
     working   what one pass of drawing needs, or the autoencoder to decode a picture, whichever is more
 
@@ -88,13 +89,17 @@ def ways(
     process: int = 0,
     known: Sequence[tuple[Quantize, Offload]] = _WAYS,
 ) -> list[Way]:
-    """The `known` ones, with values of so many bytes in the arithmetic, in a program that takes `process`."""
+    """The `known` ones, with values of so many bytes in the arithmetic, in a program that takes `process`:
+    nothing, except on a CPU."""
     parts = _Parts.of(config)
     context, working = _context(config, settings, size), _working(config, settings, size)
-    return [
-        Way(quantize, offload, parts.held(size, quantize, offload), context, working, process)
-        for quantize, offload in known
-    ]
+    panels = parts.panels if process and size == torch.float32.itemsize else 0
+    found: list[Way] = []
+    for quantize, offload in known:
+        weights = parts.held(size, quantize, offload)
+        is_plain = quantize is Quantize.NONE and offload is not Offload.EXPERTS
+        found.append(Way(quantize, offload, weights + panels * is_plain, context, working, process))
+    return found
 
 
 def picked(found: list[Way], memory: int) -> Way | None:
@@ -131,11 +136,14 @@ class _Parts:
     waiting: int
     """Of vision tower, connector and autoencoder."""
     rest: int
+    panels: int
+    """Bytes of what is laid out where that is done."""
 
     @classmethod
     def of(cls, config: ModelConfig) -> "_Parts":
         projections = outputs = norms = waiting = rest = 0
-        for name, tensor in skeleton(config).state_dict().items():
+        model = skeleton(config)
+        for name, tensor in model.state_dict().items():
             if is_quantized(name):
                 projections += tensor.numel()
                 outputs += tensor.shape[0]
@@ -148,7 +156,8 @@ class _Parts:
         with hollow():
             autoencoder = Autoencoder(config.autoencoder)
         waiting += sum(tensor.numel() for tensor in autoencoder.state_dict().values())
-        return cls(config.decoder.num_layers, projections, outputs, norms, waiting, rest)
+        layers = config.decoder.num_layers
+        return cls(layers, projections, outputs, norms, waiting, rest, model.panel_bytes)
 
     def held(self, size: int, quantize: Quantize, offload: Offload) -> int:
         """Bytes on the device."""

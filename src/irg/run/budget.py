@@ -22,7 +22,7 @@ from torch import nn
 
 from irg.model import Autoencoder, ModelConfig, UnifiedModel
 from irg.model.adapters import LoraSettings, adapted_layers, num_adapter_parameters
-from irg.model.decoder import Expert
+from irg.model.expert import Expert
 from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize
 from irg.model.parts import ModelPart, part_of

@@ -23,8 +23,8 @@ from irg.core import Packed
 from irg.core.settings import BaseSettings
 from irg.model import FlexAttend, PaddedAttend
 from irg.model.attention import Attend
-from irg.model.decoder import Expert
 from irg.model.device import usual_device
+from irg.model.expert import Expert
 
 FLEX_BLOCK = 128
 """FlexAttention's block of queries and keys: rows on a GPU are padded to a multiple of it."""

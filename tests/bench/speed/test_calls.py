@@ -1,8 +1,12 @@
+from collections.abc import Iterator
+
 import torch
 from torch.nn import functional
 
-from irg.bench.speed.calls import KernelCount, kernel_calls
+from irg.bench.speed.calls import KernelCount, _between, _num_tokens, kernel_calls
 from irg.bench.speed.workload import EpisodeWorkload
+from irg.core.events import ThoughtDelta
+from irg.pipeline.episode import RowEvent
 
 CPU = torch.device("cpu")
 
@@ -25,3 +29,14 @@ def test_calls_are_counted_not_timed() -> None:
     # 28 layers have five products a token at least, and as many of either expert a step.
     assert 28 * 5 < first.per_token <= 900
     assert 28 * 10 < first.per_step <= 2500
+
+
+def test_tokens_that_come_together_share_their_calls() -> None:
+    def events() -> Iterator[RowEvent]:
+        one = torch.ones(1)
+        for text, calls in (("7 ", 50), ("1 2 3 4 ", 8), ("5 6 ", 4)):
+            for _ in range(calls):
+                one.add_(1)
+            yield 0, ThoughtDelta(1, text)
+
+    assert _between(events(), _num_tokens) == 2

@@ -1,4 +1,5 @@
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from typing import Any
 
 import pytest
 import torch
@@ -6,6 +7,8 @@ import torch
 from irg.bench.speed.workload import USUAL, EpisodeWorkload, counting_tokenizer
 from irg.core.events import ThoughtDone
 from irg.engine import SeededDraws
+from irg.model.expert import Expert
+from irg.model.low_bit import Quantize
 from irg.model.presets import PRESETS
 
 CPU = torch.device("cpu")
@@ -52,8 +55,17 @@ def test_thoughts_hold_no_delimiters_and_never_end_early() -> None:
         ({"side": 50}, "50x50: both must be multiples of 16"),
         ({"points": 1}, "time points"),
         ({"thought_tokens": 0}, "thought_tokens 0"),
+        ({"weights": Quantize.INT8, "compiled": True}, "compiled steps of weights held as int8"),
     ],
 )
-def test_what_cannot_be_measured_is_told_at_once(wrong: dict[str, int], message: str) -> None:
+def test_what_cannot_be_measured_is_told_at_once(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EpisodeWorkload("tiny", **wrong)  # type: ignore[arg-type]
+
+
+def test_compiled_steps_are_asked_for() -> None:
+    for compiled in (False, True):
+        pipeline = replace(SMALL, compiled=compiled).pipeline(CPU, torch.float32)
+        assert pipeline.parts.pool.compiled == compiled
+        experts = [one for one in pipeline.parts.model.modules() if isinstance(one, Expert)]
+        assert experts and all(one.compiled == compiled for one in experts)

@@ -6,7 +6,7 @@ host: nothing. Weights in few bits are not counted so: what decodes them is one 
 many kernels it calls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -16,7 +16,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from irg.bench.speed.workload import THREE_BRANCHES, EpisodeWorkload, random_pipeline
-from irg.core.events import DenoisingStep, ThoughtDelta
+from irg.core.events import DenoisingStep, Event, ThoughtDelta
 from irg.engine import SeededDraws
 from irg.pipeline.episode import RowEvent
 
@@ -76,13 +76,21 @@ def _counted(workload: EpisodeWorkload, layers: int, device: torch.device, dtype
     tokens, steps = 0.0, 0.0
     for turn in plan.turns:
         rollout.look(turn)
-        tokens = _between(rollout.think(), ThoughtDelta)
-        steps = _between(rollout.draw(turn), DenoisingStep)
+        tokens = _between(rollout.think(), _num_tokens)
+        steps = _between(rollout.draw(turn), lambda event: isinstance(event, DenoisingStep))
     return KernelCalls(tokens, steps)
 
 
-def _between(events: Iterator[RowEvent], kind: type) -> float:
-    """Calls from one event of a kind to the next, the median of all."""
+def _num_tokens(event: Event) -> int:
+    """Several may come at once; their words are numbers with a space behind."""
+    return len(event.text.split()) if isinstance(event, ThoughtDelta) else 0
+
+
+def _between(events: Iterator[RowEvent], num_of: Callable[[Event], int]) -> float:
+    """Calls from one event to the next, for each of what it brings, the median of all that bring any."""
+    marks: list[tuple[int, int]] = []
     with KernelCount() as count:
-        marks = [count.total for _, event in events if isinstance(event, kind)]
-    return median(after - before for before, after in pairwise(marks))
+        for _, event in events:
+            if num := num_of(event):
+                marks.append((count.total, num))
+    return median((after - before) / num for (before, _), (after, num) in pairwise(marks))

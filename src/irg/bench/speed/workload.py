@@ -61,8 +61,12 @@ class EpisodeWorkload:
     """How the experts' projections are held."""
     every: int = 1
     """Steps for each evaluation of the model (`irg.engine.Saving`)."""
+    compiled: bool = False
+    """Whether steps are compiled, and graphs on a GPU."""
 
     def __post_init__(self) -> None:
+        if self.compiled and self.weights is not Quantize.NONE:
+            raise ValueError(f"compiled steps of weights held as {self.weights}: expected one or the other")
         for name in ("side", "thought_tokens"):
             if getattr(self, name) is not None:
                 check_number(name, getattr(self, name), 1, whole=True)
@@ -111,7 +115,11 @@ class EpisodeWorkload:
     def pipeline(self, device: torch.device, dtype: torch.dtype) -> Pipeline:
         if self.weights is Quantize.FP8_MATMUL:
             check_float8(device, dtype)
-        return random_pipeline(self.config, self.settings, device, dtype, self.weights)
+        pipeline = random_pipeline(self.config, self.settings, device, dtype, self.weights)
+        if not self.compiled:
+            return pipeline
+        parts = pipeline.parts
+        return Pipeline(parts.model, parts.autoencoder, parts.tokenizer, parts.settings, compiled=True)
 
 
 def random_pipeline(
