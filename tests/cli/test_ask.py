@@ -50,9 +50,9 @@ def test_several_pictures_none_a_thought_and_how_it_is_written(
 
 
 def test_a_plan_says_how_it_is_answered(
-    run: Run, refuse, checkpoint: Path, picture: Path, work: Path
+    run: Run, refuse, scenes_checkpoint: Path, picture: Path, work: Path
 ) -> None:
-    quick = ("--max-tokens", 4, "--json", "--model", checkpoint)
+    quick = ("--max-tokens", 4, "--json", "--model", scenes_checkpoint)
     said = json.loads(run("ask", picture, "What?", "--plan", "bagel-understand", *quick).stdout)
     alone = json.loads(run("ask", picture, "What?", *quick).stdout)
     assert said["answer"] == alone["answer"] and "folder" not in said
@@ -66,7 +66,7 @@ def test_a_plan_says_how_it_is_answered(
         (["--out", "x"], "without --plan"),
         (["--stop-when-right"], "without --plan"),
     ):
-        assert told in refuse("ask", picture, "What?", *options, "--model", checkpoint)
+        assert told in refuse("ask", picture, "What?", *options, "--model", scenes_checkpoint)
 
 
 DRAWS = """plan: 1
