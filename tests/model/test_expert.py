@@ -8,7 +8,7 @@ import torch
 
 from irg.model import ModelConfig
 from irg.model.expert import Expert, RMSNorm
-from irg.model.panels import ROWS, can_lay_out
+from irg.model.panels import ROWS, can_lay_out, laid_out_types
 from irg.model.rope import rope_table, turning
 
 
@@ -116,11 +116,11 @@ def laid_out(config: ModelConfig) -> Expert:
 
 def run(expert: Expert, num: int) -> list[torch.Tensor]:
     """Without gradients, on so many tokens."""
-    width = expert.query.in_features
-    hidden, seen = torch.randn(2, num, width, generator=torch.Generator().manual_seed(2))
+    width, dtype = expert.query.in_features, expert.query.weight.dtype
+    hidden, seen = torch.randn(2, num, width, generator=torch.Generator().manual_seed(2)).to(dtype)
     before = hidden.clone()
     with torch.no_grad():
-        rope = turning(rope_table(torch.arange(num), expert.head_width, 1e6, torch.float32))
+        rope = turning(rope_table(torch.arange(num), expert.head_width, 1e6, dtype))
         projected = expert.project(hidden, rope)
         made = [*(one for one in projected if one is not None), expert.finish(hidden, seen)]
     assert torch.equal(hidden, before), "what was given is still needed"
@@ -134,6 +134,16 @@ def test_laid_out_weights_compute_the_same_in_blocks(laid_out: Expert, num: int)
     laid_out.may_lay_out = False
     for one, other in zip(got, run(laid_out, num), strict=True):
         assert one.shape == other.shape and torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(torch.bfloat16 not in laid_out_types(), reason="bfloat16 is multiplied as it is here")
+def test_bfloat16_is_multiplied_in_float32_and_rounded_as_it_is_without(laid_out: Expert) -> None:
+    laid_out.bfloat16().join()
+    got = run(laid_out, 2 * ROWS)
+    assert laid_out._panels is not None
+    laid_out.may_lay_out = False
+    for one, other in zip(got, run(laid_out, 2 * ROWS), strict=True):
+        assert one.dtype is torch.bfloat16 and torch.allclose(one, other, rtol=2e-2, atol=2e-2)
 
 
 def test_few_tokens_lay_out_nothing(laid_out: Expert) -> None:

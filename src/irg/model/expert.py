@@ -188,7 +188,7 @@ def _finished_in_blocks(
     after_TD = torch.empty_like(hidden_TD)
     blocks = (one.split(ROWS) for one in (hidden_TD, attended_TA, after_TD))
     for block_TD, attended, after in zip(*blocks, strict=True):
-        block_TD = output(attended).add_(block_TD)
+        block_TD = _sum(output(attended), block_TD)
         normed_TD = norm(block_TD)
         gated_TF = functional.silu(gate(normed_TD), inplace=True).mul_(up(normed_TD))
         torch.add(down(gated_TF), block_TD, out=after)

@@ -24,6 +24,7 @@ from irg.model.device import free_memory
 from irg.model.hollow import hollow
 from irg.model.low_bit import Quantize, is_quantized
 from irg.model.offload import WINDOW, Offload
+from irg.model.panels import laid_out_types
 from irg.model.unified import skeleton
 from irg.pipeline.settings import Settings
 
@@ -93,7 +94,8 @@ def ways(
     nothing, except on a CPU."""
     parts = _Parts.of(config)
     context, working = _context(config, settings, size), _working(config, settings, size)
-    panels = parts.panels if process and size == torch.float32.itemsize else 0
+    sizes = {dtype.itemsize for dtype in laid_out_types()}
+    panels = parts.panels if process and size in sizes else 0
     found: list[Way] = []
     for quantize, offload in known:
         weights = parts.held(size, quantize, offload)
