@@ -1,3 +1,4 @@
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 from PIL import Image
 
 from irg.bench.scene.records import PromptRecord
-from irg.bench.store import Lightening, SeriesStore, StoredLine
+from irg.bench.store import Lightening, SeriesStore, StoredLine, all_kept
 from irg.core.trace import png
 from tests.bench.scene.made import records
 
@@ -107,3 +108,10 @@ def test_a_first_line_that_says_nothing_is_named(line: str, tmp_path: Path) -> N
     (tmp_path / "ours.jsonl").write_text(line + "\n")
     with pytest.raises(ValueError, match=r"ours\.jsonl, line 1"):
         SeriesStore(tmp_path, "ours", {"version": 1}, PromptRecord)
+
+
+def test_garbage_is_looked_for_again_whatever_happens() -> None:
+    with pytest.raises(ValueError, match="x"), all_kept(), all_kept():
+        assert not gc.isenabled()
+        raise ValueError("x")
+    assert gc.isenabled()

@@ -25,7 +25,7 @@ from irg.bench.pictures import NOT_DRAWN, Look, ShownPicture
 from irg.bench.program import ProgramJudge
 from irg.bench.protocol import BASE_TURN, Benchmark, Hearing, Judge
 from irg.bench.ranks import Ranks
-from irg.bench.store import SeriesStore, header_of
+from irg.bench.store import SeriesStore, all_kept, header_of
 from irg.bench.tree import TurnFolder
 from irg.core.digest import digest_of
 from irg.core.files import read_json, write_atomically
@@ -166,7 +166,7 @@ class BenchRun:
     @cached_property
     def items(self) -> list[Item]:
         path, found = self.folder / ITEMS, []
-        with path.open("rb") as file:
+        with all_kept(), path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 try:
                     found.append(_items.validate_json(line))

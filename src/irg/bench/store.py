@@ -1,9 +1,11 @@
 """Where a run keeps what it has: files of records, one for each series, and pictures beside them."""
 
+import gc
 import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,19 @@ RecordT = TypeVar("RecordT", bound=StoredRecord)
 Rounded = Annotated[float, PlainSerializer(lambda value: round(value, 4))]
 """A number of which four digits are kept."""
 _adapter = cache(TypeAdapter)
+
+
+@contextmanager
+def all_kept() -> Iterator[None]:
+    """While very much is made that is kept: to look for cycles in it again and again takes longer than to
+    make it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def as_line(record: StoredRecord) -> str:
@@ -111,15 +126,8 @@ class SeriesStore(Generic[RecordT]):
         self._light = light
         self._lines: dict[Path, StoredLines] = {}
         adapter: TypeAdapter[Any] = _adapter(kind if light is None else light.kind)
-        for path in (folder / f"{name}.jsonl", *sorted(folder.glob(f"process*/{name}.jsonl"))):
-            for number, (start, line) in enumerate(self._read(path), start=2):
-                try:
-                    record = adapter.validate_json(line)
-                except ValidationError as wrong:
-                    raise ValueError(
-                        f"{path}, line {number}: no record of {name}: {faults_of(wrong)}"
-                    ) from wrong
-                self._keep(record, path, start, len(line))
+        with all_kept():
+            self._read_all(adapter)
 
     def add(self, records: Iterable[RecordT], pictures: Mapping[str, bytes]) -> None:
         """Keep some more, for good once this returns; pictures first, so that records are never without
@@ -153,6 +161,18 @@ class SeriesStore(Generic[RecordT]):
                 self._lines[path] = StoredLines(path)
             record = self._light.record(record, StoredLine(self._lines[path], start, length))
         self.records[record.key] = record
+
+    def _read_all(self, adapter: TypeAdapter[Any]) -> None:
+        folder, name = self.folder, self.name
+        for path in (folder / f"{name}.jsonl", *sorted(folder.glob(f"process*/{name}.jsonl"))):
+            for number, (start, line) in enumerate(self._read(path), start=2):
+                try:
+                    record = adapter.validate_json(line)
+                except ValidationError as wrong:
+                    raise ValueError(
+                        f"{path}, line {number}: no record of {name}: {faults_of(wrong)}"
+                    ) from wrong
+                self._keep(record, path, start, len(line))
 
     def _append(self, content: bytes) -> None:
         self.path.parent.mkdir(exist_ok=True)

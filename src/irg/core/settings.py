@@ -68,7 +68,7 @@ def faults_of(wrong: ValidationError) -> str:
     def told(error: ErrorDetails) -> str:
         place, value = ".".join(map(str, error["loc"])), error["input"]
         is_repeated = place and not _is_missing(error) and not isinstance(value, dict)
-        return ": ".join(filter(None, (place, is_repeated and shown(value), error["msg"])))
+        return ": ".join(filter(None, (place, shown(value) if is_repeated else "", error["msg"])))
 
     return "; ".join(map(told, wrong.errors(include_url=False)[:_MOST_FAULTS]))
 
