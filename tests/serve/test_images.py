@@ -149,6 +149,11 @@ def test_a_plan_is_named(client: Any) -> None:
 
 def test_a_plan_that_comes_to_no_picture_is_told_with_what_it_said(client: Any) -> None:
     """Random weights never write the mark by which this one asks for a picture."""
-    for fields in ({}, {"stream": True}):
-        with pytest.raises(openai.APIError, match="came to no picture, but to these words: "):
-            list(generate(client, {"plan": "silent"}, **fields))
+    told = "came to no picture, but to these words: "
+    with pytest.raises(openai.APIStatusError, match=told) as refused:
+        generate(client, {"plan": "silent"})
+    assert refused.value.status_code == 422
+    with generate(client, {"plan": "silent"}, stream=True) as stream:
+        with pytest.raises(openai.APIError, match=told):
+            list(stream)
+        stream.response.close()
