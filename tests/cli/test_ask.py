@@ -49,6 +49,35 @@ def test_several_pictures_none_a_thought_and_how_it_is_written(
     assert said[2]["sampling"] | wanted == said[2]["sampling"]
 
 
+def test_a_plan_says_how_it_is_answered(
+    run: Run, refuse, scenes_checkpoint: Path, picture: Path, work: Path
+) -> None:
+    quick = ("--max-tokens", 4, "--json", "--model", scenes_checkpoint)
+    said = json.loads(run("ask", picture, "What?", "--plan", "bagel-understand", *quick).stdout)
+    alone = json.loads(run("ask", picture, "What?", *quick).stdout)
+    assert said["answer"] == alone["answer"] and "folder" not in said
+    (work / "draws.yaml").write_text(DRAWS)
+    drawn = json.loads(run("ask", picture, "What?", "--plan", "draws.yaml", "--out", "kept", *quick).stdout)
+    assert drawn["answer"] and (work / "kept" / "turn1.png").exists() and drawn["folder"] == "kept"
+    for options, told in (
+        (["--plan", "bagel-t2i"], "reads none"),
+        (["--plan", "draws.yaml", "--think"], "says what is written"),
+        (["--plan", "bagel-understand", "--out", "x"], "draws nothing"),
+        (["--out", "x"], "without --plan"),
+        (["--stop-when-right"], "without --plan"),
+    ):
+        assert told in refuse("ask", picture, "What?", *options, "--model", scenes_checkpoint)
+
+
+DRAWS = """plan: 1
+draw_defaults: {points: 2, text_scale: 1}
+first:
+- {draw: I, reads: [input:cv, prompt]}
+- {write: A, reads: [input:cv, prompt, I:cv]}
+returns: text
+"""
+
+
 def test_a_picture_alone_is_no_question(refuse, picture: Path) -> None:
     assert "picture.jpg is a file: expected a question after it" in refuse("ask", picture)
     assert "is not a picture" in refuse("ask", __file__, "What?")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from irg.core.trace import Trace
 from irg.pipeline import Pipeline
@@ -53,6 +54,18 @@ class TestPromptFile:
         assert "2 made, 1 skipped, 0 failed" in result.stdout
         assert before[0] == after[0] and before[1] != after[1]
         assert "0 skipped" in generate("a red circle\n", "--points", 4).stdout
+
+    def test_all_begin_with_a_given_picture(self, generate) -> None:
+        for name, colour in (("one", "red"), ("other", "blue")):
+            Image.new("RGB", (64, 64), colour).save(f"{name}.png")
+        with_picture = ("--turns", 2, "--image", "one.png")
+        assert "2 made, 0 skipped" in generate("a red circle\na blue star\n", *with_picture).stdout
+        traces = [Trace.load(Path("many") / name) for name in ("0000", "0001")]
+        assert [[turn.given for turn in trace.turns] for trace in traces] == [[True, False]] * 2
+        assert traces[0].turns[0].image.tobytes() == traces[1].turns[0].image.tobytes()
+        assert "0 made, 2 skipped" in generate("a red circle\na blue star\n", *with_picture).stdout
+        other = generate("a red circle\n", "--turns", 2, "--image", "other.png").stdout
+        assert "1 made, 0 skipped" in other, "it is another episode"
 
     def test_a_half_written_folder_is_drawn_again(self, generate) -> None:
         generate("a red circle\n")

@@ -60,8 +60,10 @@ def reason_of(store: TraceStore, index: int) -> Fault | None:
 def facts(one: Trace) -> tuple:
     """Everything in a trace, pixels included, in a form that can be compared."""
     turns = [(t.thought, t.verdict, t.capped, t.seconds, t.image.size, t.image.tobytes()) for t in one.turns]
+    turns += [(t.given, t.revised, t.kept) for t in one.turns]
     source = one.source.tobytes() if one.source else None
     texts = one.id, one.prompt, one.system_prompt, one.questions, one.modes
+    texts += one.answer, one.ending
     return *texts, one.seed, one.settings, one.model, one.provenance, source, turns
 
 

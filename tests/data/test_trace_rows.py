@@ -105,6 +105,10 @@ def test_a_row_says_all_of_a_trace_and_a_sketch_all_but_pixels() -> None:
     pixels = zip(sketch.turns, FULL.turns, strict=True)
     turns = tuple(replace(turn, image=whole.image) for turn, whole in pixels)
     assert facts(replace(sketch, turns=turns, source=FULL.source)) == facts(FULL)
+    first, *rest = FULL.turns
+    marked = replace(first, given=True, revised=True)
+    ended = replace(FULL, turns=(marked, *rest, replace(first, kept=True)), answer="4", ending="stopped")
+    assert facts(trace_of(row_of(ended), PLACE)) == facts(ended) != facts(FULL)
     plain = some(1)[0]
     assert row_of(plain)["source"] is None and facts(trace_of(row_of(plain), PLACE)) == facts(plain)
 

@@ -191,6 +191,35 @@ def test_a_question_is_about_several_pictures_or_none(pipeline: Pipeline, witnes
         assert str(pipeline.answer(shown, question)) == together[row]
 
 
+def test_a_conversation_goes_on_from_what_was_said(pipeline: Pipeline, witness: Witness) -> None:
+    first = str(pipeline.answer(photo(), "What?"))
+    again = pipeline.answer(photo(), "And why?", before=[("What?", first)])
+    assert history(witness.readings[-1][0].strand) == "V1 Q1 T1 Q1"
+    asked, said = [(photo(), "And why?"), (photo(), "What?")], [[("What?", first)], []]
+    events = list(pipeline.ask_batch(asked, befores=said))
+    together = {row: event.text for row, event in events if isinstance(event, ThoughtDone)}
+    assert together == {0: str(again), 1: first}
+    with pytest.raises(ValueError, match="2 questions but 1 lists of what was said before"):
+        pipeline.ask_batch(asked, befores=[[]])
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        pipeline.answer(photo(), "And why?", before=[("What?", "")])
+
+
+def test_episodes_that_begin_with_pictures_are_drawn_together(pipeline: Pipeline) -> None:
+    shown = [photo(32, 32, seed=1), photo(32, 32, seed=2)]
+    events = list(pipeline.reflect_batch(shown, [PROMPT, "a star"], seeds=[3, 4]))
+    together = {row: event.trace for row, event in events if isinstance(event, Done)}
+    for row, (image, prompt) in enumerate(zip(shown, (PROMPT, "a star"), strict=True)):
+        alone = trace_of(pipeline.reflect(image, prompt, seed=3 + row))
+        assert [turn.thought for turn in together[row].turns] == [turn.thought for turn in alone.turns]
+        apart = np.asarray(together[row].image, np.int16) - np.asarray(alone.image, np.int16)
+        assert np.abs(apart).max() <= 1 and together[row].turns[0].given
+    with pytest.raises(ValueError, match="2 prompts but 1 images"):
+        pipeline.reflect_batch(shown[:1], [PROMPT, "a star"])
+    with pytest.raises(ValueError, match="several sizes"):
+        pipeline.reflect_batch([shown[0], photo(64, 32)], [PROMPT, "a star"])
+
+
 def test_no_question_is_no_batch(pipeline: Pipeline) -> None:
     with pytest.raises(ValueError, match="no questions: expected at least one"):
         pipeline.ask_batch([])

@@ -132,11 +132,14 @@ def test_a_person_says_another_text_after_a_picture_or_before_it(stepped: Steppe
 def test_a_text_that_ends_a_plan_keeps_the_picture_or_is_the_answer(stepped: Stepped) -> None:
     stops = small("irg").changed(stop_when_right=True)
     repeat = [stops.repeat[0].changed_by({"stop_if": {"lacks": ["never said"]}}), *stops.repeat[1:]]
-    kept = ended(stepped, asked(stepped.pipeline, stops.changed(repeat=repeat)), "kept")
+    wanted = asked(stepped.pipeline, stops.changed(repeat=repeat))
+    kept = ended(stepped, wanted, "kept")
     assert len(stepped.pictures("kept")) == 1 and len(kept.marks) == 2 and kept.answer is None
     assert kept.marks[1].drawn.image == kept.marks[0].drawn.image
-    on = replace(asked(stepped.pipeline, stops), seed=None, start=PlanResumption(kept, 1, "Make it blue."))
-    assert len(ended(stepped, on, "on").marks) == 3 and len(stepped.pictures("on")) == 1
+    on = replace(wanted, seed=None, start=PlanResumption(kept, 1, "Make it blue."))
+    assert len(ended(stepped, on, "on").marks) == 3 and len(stepped.pictures("on")) == 1, (
+        "a person's words end no plan"
+    )
     answer = ended(stepped, asked(stepped.pipeline, small("bagel-understand")), "answer")
     assert answer.answer == stepped.texts("answer")[0] and not answer.marks
 

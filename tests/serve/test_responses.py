@@ -1,11 +1,14 @@
 """POST /v1/responses, by the official client, at a server of the small model."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from irg.cli.app import app
 from irg.core.events import ImageDone, ThoughtDone
 from irg.core.picture import Picture
 from irg.core.trace import png
@@ -71,6 +74,20 @@ def test_a_deterministic_request_gives_the_bytes_of_the_pipeline(
     assert thoughts(response) == [event.text for event in events if isinstance(event, ThoughtDone)]
     drawn = [np.asarray(event.image) for event in events if isinstance(event, ImageDone)]
     assert all(map(np.array_equal, pictures(response), drawn))
+
+
+def test_a_deterministic_request_gives_the_files_of_irg_generate(
+    client: Any, small_checkpoint: NamedCheckpoint, tmp_path: Path
+) -> None:
+    drawn = tmp_path / "drawn"
+    model = ("--model", str(small_checkpoint.name), "--device", "cpu")
+    done = CliRunner().invoke(
+        app, ["generate", PROMPT, "--turns", "2", "--seed", "7", "--out", str(drawn), *model]
+    )
+    assert done.exit_code == 0, done.output
+    response = ask(client, turns=2, seed=7, deterministic=True)
+    sent = [base64.b64decode(item.result) for item in response.output if item.type == "image_generation_call"]
+    assert sent == [(drawn / f"turn{number}.png").read_bytes() for number in (1, 2)]
 
 
 def test_a_stream_tells_all_that_the_whole_answer_holds(client: Any) -> None:

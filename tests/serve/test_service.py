@@ -17,9 +17,10 @@ from irg.pipeline.load import NamedCheckpoint
 from irg.serve.asked import Contents, Manner
 from irg.serve.asking import Asker
 from irg.serve.fields import DrawingFields, TextFields
+from irg.serve.hosts import Host
 from irg.serve.protocol import Ended, ModelLoaded, PictureProgress, Pulse
 from irg.serve.refusals import Refused
-from irg.serve.service import Capacity, EngineRequest, Service, _Host
+from irg.serve.service import Capacity, EngineRequest, Service
 
 LOADING = 200.0
 
@@ -82,6 +83,24 @@ def test_a_killed_process_fails_its_requests_and_comes_back(small_checkpoint: Na
     with_service(small_checkpoint, Capacity(), body)
 
 
+def test_a_process_that_hangs_is_ended_and_comes_back(small_checkpoint: NamedCheckpoint) -> None:
+    """It lives, but nothing comes from it any more."""
+
+    async def body(service: Service) -> None:
+        telling = await drawing(service, wanted(small_checkpoint, steps=900))
+        (host,) = service.hosts
+        assert host is not None and host.process.pid is not None
+        os.kill(host.process.pid, signal.SIGSTOP)
+        with pytest.raises(Refused, match=r"no sign of life.*started again") as refused:
+            async for _ in telling:
+                pass
+        assert (refused.value.status, refused.value.code) == (503, "worker_lost")
+        assert isinstance((await drawn(service, wanted(small_checkpoint)))[-1], Ended)
+        assert service.num_lost == 1 and not host.process.is_alive()
+
+    with_service(small_checkpoint, Capacity(silence=10.0, patience=LOADING), body)
+
+
 def test_who_stops_listening_frees_the_model(small_checkpoint: NamedCheckpoint) -> None:
     async def body(service: Service) -> None:
         pulses: list[Pulse] = []
@@ -118,7 +137,7 @@ def test_what_cannot_fit_or_wait_is_refused_at_once(small_checkpoint: NamedCheck
 
 def loaded(budget: int) -> Any:
     """A process that has so much memory for contexts, and only listens."""
-    host = _Host(cast(Any, None), cast(Any, None), queue.SimpleQueue())
+    host = Host(cast(Any, None), cast(Any, None), queue.SimpleQueue())
     host.loaded = ModelLoaded(budget)
     return host
 

@@ -1,14 +1,15 @@
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 
 from irg.core.events import ThoughtDelta
-from irg.serve.protocol import Said
+from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
 from irg.serve.refusals import Refused
-from irg.serve.streams import Streamed, encoded, event, refusal
+from irg.serve.streams import Streamed, _taken, encoded, event, refusal
 
 
 class Words:
@@ -71,6 +72,25 @@ def streamed(source: Source, keep_alive: float = 60.0, leaves_after: float = 60.
 def test_what_is_told_is_sent_up_to_its_end() -> None:
     source = Source("a ", "star")
     assert streamed(source) == "begin a star" and source.is_closed
+
+
+def test_pictures_are_encoded_while_others_are_answered() -> None:
+    """In a thread of their own; words are said at once."""
+    threads: list[bool] = []
+
+    class Watched(Words):
+        def take(self, said: Said) -> Iterable[bytes]:
+            threads.append(threading.current_thread() is threading.main_thread())
+            return (b".",)
+
+    told: list[Said] = [ThoughtDelta(1, "a"), PictureProgress(1, 1, 2), PictureProgress(1, 2, 2, b"png")]
+    told += [PictureDone(1, b"png", 4), Ended(9)]
+
+    async def taken() -> list[bytes]:
+        return [piece for said in told for piece in await _taken(Watched(), said)]
+
+    assert asyncio.run(taken()) == [b"."] * 5
+    assert threads == [True, True, False, False, False]
 
 
 def test_silence_is_broken_by_comments_and_nothing_is_lost() -> None:

@@ -19,6 +19,8 @@ from irg.endpoint.structured import read_answer
 from irg.model.config import read_config
 from irg.model.weights import content_of_weights, read_header, read_weights, weight_files
 from irg.pipeline import Settings
+from irg.rl.prompts import prompts_of
+from irg.rl.settings import PromptSettings, RlRecipe
 from irg.run.saved import Files, read_index
 from irg.train.plot import read_metrics
 from irg.train.recipes import KINDS
@@ -35,11 +37,25 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ckpt"
 
 
 def _recipes(folder: Path) -> Opened:
-    kinds, path = {**KINDS, "curate": CurateRecipe}, folder / "recipe.yaml"
-    names = ("smoke", "finetune_laptop", "embedded_tokenizer", "embedded_autoencoder", "scene", "teacher")
+    kinds, path = {**KINDS, "curate": CurateRecipe, "rl": RlRecipe}, folder / "recipe.yaml"
+    names = (
+        "smoke",
+        "finetune_laptop",
+        "embedded_tokenizer",
+        "embedded_autoencoder",
+        "scene",
+        "teacher",
+        "rl_embedded",
+    )
     texts = [(RECIPES / f"{name}.yaml").read_bytes() for name in names]
     in_json = [as_json(yaml.safe_load(text)) for text in texts]
     return texts + in_json * 2, as_file(path, lambda: read_recipe(path, kinds))
+
+
+def _prompts_of_rollouts(folder: Path) -> Opened:
+    path = folder / "prompts.jsonl"
+    samples = [b'{"prompt": "a red star"}\n{"prompt": "two cats", "tag": "counting", "include": [1]}\n']
+    return samples, as_file(path, lambda: prompts_of(PromptSettings(file=path))(7))
 
 
 def _overrides(folder: Path) -> Opened:
@@ -228,6 +244,7 @@ PARSERS = (
     *PARSERS_OF_WORK,
     Parser("recipes", _recipes),
     Parser("overrides", _overrides),
+    Parser("prompts of rollouts", _prompts_of_rollouts),
     *(
         Parser(f"config {name.split('.')[0]}", _config(name))
         for name in ("llm_config.json", "vit_config.json", "ae_params.json")

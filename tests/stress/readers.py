@@ -130,6 +130,7 @@ WITHOUT: dict[Place, str] = {
     "cli/recipe.py:show": _OWN,
     "cli/recipe.py:copy": _OWN,
     "cli/recipe.py:_known": _OWN,
+    "cli/rl.py:rl": _OWN,
     "cli/train.py:train": _OWN,
     "core/reading.py:_file": _BYTES,
     "core/shipped.py:comes_with_irg": _HASHED,
@@ -144,8 +145,10 @@ WITHOUT: dict[Place, str] = {
     "pipeline/plans/course.py:wrote": "a text that a model wrote, and a plan's words take apart",
     "pipeline/plans/systems.py:_fetched": "a text, which is held to its hash",
     "report/plots.py:refuse_to_replace": _HASHED,
+    "rl/run.py:read_recipe": _OWN,
     "run/checkpoint.py:load": "a state: the readers of its files have fuzzers",
     "run/checkpoint.py:__init__": "JSON that was written a line before",
+    "run/export.py:_check_model": "a state: the reader of it has a fuzzer",
     "run/metrics.py:_wandb": "a name in a file of one line",
     "run/storage.py:sync": "nothing is read: the folder is opened to be written through",
     "scorers/clip_t5.py:from_folder": "a configuration that transformers reads",
@@ -157,7 +160,6 @@ WITHOUT: dict[Place, str] = {
     "serve/responses.py:_keep": "what the server keeps in its memory",
     "serve/responses.py:asked": "what the server keeps in its memory",
     "serve/scheduler.py:_finished": "lines that a model writes",
-    "train/export.py:_check_model": "a state: the reader of it has a fuzzer",
     "train/recipes.py:read_recipe": _OWN,
 }
 """Functions that read, and need no fuzzer, with the reason."""

@@ -25,6 +25,7 @@ from irg.cli import (
     plot,
     publish,
     recipe,
+    rl,
     serve,
     serve_token,
     train,
@@ -105,6 +106,7 @@ for command, examples in (
     (edit.edit, edit.EXAMPLES),
     (info.info, info.EXAMPLES),
     (train.train, train.EXAMPLES),
+    (rl.rl, rl.EXAMPLES),
     (export.export, export.EXAMPLES),
     (plot.plot, plot.EXAMPLES),
 ):

@@ -14,7 +14,7 @@ from rich.text import Text
 from irg.cli.console import bars
 from irg.cli.episode import Recorder
 from irg.cli.options import Telling
-from irg.cli.order import Order, draw
+from irg.cli.order import Order, draw, events_of
 from irg.cli.output import EpisodeFolder, make_writable, print_places, remove_empty, summary
 from irg.cli.processes import ProcessCrew, crew
 from irg.core.events import DenoisingStep
@@ -106,7 +106,7 @@ def _draw_all(order: Order, jobs: list[BatchJob], batch: int | None, us: Process
         some = jobs[start : start + size]
         if us.follows:
             prompts, seeds = [job.prompt for job in some], [job.seed for job in some]
-            for _ in pipeline.generate_batch(prompts, order.plan(pipeline.settings), seeds):
+            for _ in events_of(order, pipeline, prompts, seeds):
                 pass
         else:
             _draw(order, pipeline, some, outcome)
@@ -164,10 +164,13 @@ def _draw(order: Order, pipeline: "Pipeline", jobs: list[BatchJob], outcome: Bat
 def _draw_together(
     order: Order, pipeline: "Pipeline", jobs: list[BatchJob], folders: list[EpisodeFolder]
 ) -> list[Trace]:
-    recorders = [Recorder(folder, order.judge(job.prompt)) for folder, job in zip(folders, jobs, strict=True)]
+    given = order.gives_first
+    recorders = [
+        Recorder(folder, order.judge(job.prompt), given) for folder, job in zip(folders, jobs, strict=True)
+    ]
     prompts, seeds = [job.prompt for job in jobs], [job.seed for job in jobs]
     with bars(order.telling.console, transient=True) as move:
-        for row, event in pipeline.generate_batch(prompts, order.plan(pipeline.settings), seeds):
+        for row, event in events_of(order, pipeline, prompts, seeds):
             recorders[row].take(event)
             if row == 0 and isinstance(event, DenoisingStep):
                 move(f"images {event.turn}", event.total, completed=event.index)
@@ -196,15 +199,28 @@ def _tell_time(order: Order, done: int, total: int, seconds: float) -> None:
 
 
 def _is_done(order: Order, job: BatchJob) -> bool:
-    """Whether the folder holds this very episode: the same prompt, seed, settings and weights."""
+    """Whether the folder holds this very episode: the same prompt, seed, settings, weights and picture."""
     try:
         trace = Trace.load(job.folder)
     except (ValueError, OSError):
         return False  # absent, or not whole: it is drawn, which also replaces what is there
     checkpoint = order.choice.checkpoint
     plan = json.loads(json.dumps(order.plan(checkpoint.settings).as_json()))
+    if not _begins_with(trace, order):
+        return False
     wanted = job.prompt, job.seed, plan, [checkpoint.identity.get(name) for name in IDENTITY]
     return wanted == (trace.prompt, trace.seed, trace.settings, [trace.model.get(name) for name in IDENTITY])
+
+
+def _begins_with(trace: Trace, order: Order) -> bool:
+    """Whether an episode begins with the picture of the order, or with none where that has none."""
+    given = next((turn.image for turn in trace.turns if turn.given), trace.source)
+    wanted = order.picture
+    if wanted is not None and order.gives_first:
+        wanted = order.choice.checkpoint.settings.clean(wanted)
+    if given is None or wanted is None:
+        return given is wanted
+    return given.size == wanted.size and given.tobytes() == wanted.tobytes()
 
 
 def _print_outcome(order: Order, outcome: BatchOutcome) -> None:

@@ -28,6 +28,7 @@ EXAMPLES = """[bold]Examples[/bold]
   irg generate "a large green star" --num 4 --out runs/four
   [dim]# begin with a picture; the episode of a trace once more, byte for byte[/dim]
   irg generate "three pink hearts" --image drawing.png
+  irg generate "three pink hearts" --image drawing.png --num 4
   irg generate --from runs/hearts/trace.json
   [dim]# many prompts; run it again to go on where it stopped[/dim]
   irg generate --prompts prompts.txt --out runs/many
@@ -103,8 +104,6 @@ def generate(
     is_many = prompts is not None or num > 1
     if batch is not None and not is_many:
         raise typer.BadParameter("it is for --prompts and --num alone", param_hint="--batch")
-    if is_many and order.image is not None:
-        raise typer.BadParameter("it is for a single episode", param_hint="--image")
     seed = seed or 0
     if again is not None:
         from irg.cli.again import draw_again

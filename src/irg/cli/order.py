@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from irg.core.trace import Trace
     from irg.engine import Team
     from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.episode import RowEvent
     from irg.pipeline.plans import StepPlan
 
 Pixels = Annotated[int | None, drawing_option("In pixels. Default: the checkpoint's.", metavar="N", least=1)]
@@ -81,6 +82,13 @@ class Order:
         usual = settings.clean.size(*self.picture.size)
         size = usual[0] if width is None else width, usual[1] if height is None else height
         return self.overrides.apply(settings.reflect_plan(*size, self.turns, self.think))
+
+    @property
+    def gives_first(self) -> bool:
+        """Whether the first image of an episode is the given picture."""
+        from irg.pipeline import Plan
+
+        return self.picture is not None and isinstance(self.plan(self.choice.checkpoint.settings), Plan)
 
     def deciding(self) -> list[Any]:
         """What decides, beside words and seed, on what is drawn."""
@@ -140,11 +148,9 @@ def tell_duration(choice: ModelChoice, plan: "Plan | StepPlan", console: Console
 def draw(order: Order, pipeline: "Pipeline", prompt: str, seed: int, folder: EpisodeFolder) -> "Trace":
     """Draw and save one episode."""
     from irg.cli.episode import record
-    from irg.pipeline import Plan
 
     events, judge = _events(order, pipeline, prompt, seed), order.judge(prompt)
-    begins = order.picture is not None and isinstance(order.plan(pipeline.settings), Plan)
-    return record(events, folder, judge, order.telling.console, given=begins)
+    return record(events, folder, judge, order.telling.console, order.gives_first)
 
 
 def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
@@ -154,11 +160,19 @@ def follow(order: Order, team: "Team", prompt: str, seed: int) -> None:
 
 
 def _events(order: Order, pipeline: "Pipeline", prompt: str, seed: int) -> "Iterator[Event]":
+    return (event for _, event in events_of(order, pipeline, [prompt], [seed]))
+
+
+def events_of(
+    order: Order, pipeline: "Pipeline", prompts: Sequence[str], seeds: Sequence[int]
+) -> "Iterator[RowEvent]":
+    """Episodes of an order, drawn together; all begin with its picture, if it has one."""
     from irg.pipeline import Plan
 
     plan, picture = order.plan(pipeline.settings), order.picture
     if picture is None:
-        return pipeline.generate(prompt, plan, seed)
+        return pipeline.generate_batch(prompts, plan, seeds)
+    pictures = [picture] * len(prompts)
     if isinstance(plan, Plan):
-        return pipeline.reflect(picture, prompt, plan, seed)
-    return pipeline.edit(picture, prompt, plan, seed)
+        return pipeline.reflect_batch(pictures, prompts, plan, seeds)
+    return pipeline.planned(plan, prompts, pictures, seeds).follow()

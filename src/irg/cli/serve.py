@@ -96,6 +96,14 @@ class Load:
     timeout: Annotated[
         float, limit_option("Seconds of a request, with its answer.", metavar="S", least=0.1)
     ] = 1800.0
+    silence: Annotated[
+        float,
+        limit_option(
+            "Seconds without a sign of life after which a model's process is ended and started again.",
+            metavar="S",
+            least=5,
+        ),
+    ] = 30.0
     drain: Annotated[
         float,
         limit_option("Seconds that are left to requests when the server is to end.", metavar="S", least=0),
@@ -193,7 +201,12 @@ def _serving(choice: ModelChoice, access: Access, load: Load, plans: ServedPlans
         (choice.checkpoint,),
         access.host,
         access.file,
-        Capacity(load.running, load.waiting, None if load.memory is None else int(load.memory * 1e9)),
+        Capacity(
+            load.running,
+            load.waiting,
+            None if load.memory is None else int(load.memory * 1e9),
+            silence=load.silence,
+        ),
         ServeSettings(
             fetch=RemotePictures().fetch if access.allow_remote_images else None,
             limits=RequestLimits(load.max_turns, load.max_pixels, load.max_text_tokens),

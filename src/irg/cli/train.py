@@ -91,7 +91,8 @@ def _tell_where_it_stands(recipe: "Recipe") -> None:
 
 
 def _show_plan(recipe: "Recipe", file: Path, overrides: list[str], processes: int) -> None:
-    from irg.train.preview import Section, describe_run
+    from irg.run.budget import Section
+    from irg.train.preview import describe_run
     from irg.train.settings import TrainRecipe
 
     if not isinstance(recipe, TrainRecipe):

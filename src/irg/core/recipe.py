@@ -18,6 +18,7 @@ COMMANDS = {
     "autoencoder": "irg train",
     "unified": "irg train",
     "curate": "irg curate",
+    "rl": "irg rl",
 }
 """Which command runs the recipes of a kind."""
 

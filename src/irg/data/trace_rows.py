@@ -27,6 +27,8 @@ _STRING, _INTEGER, _NUMBER, _FLAG = (
 _SIZE = {"dtype": "int32", "_type": "Value"}
 _IMAGE = {"_type": "Image"}
 _NUMBERS = [{"name": _STRING, "value": _NUMBER}]
+FLAGS = ("given", "revised", "kept")
+"""Of turns."""
 FEATURES: dict[str, Any] = {
     "id": _STRING,
     "prompt": _STRING,
@@ -41,6 +43,7 @@ FEATURES: dict[str, Any] = {
             "height": _SIZE,
             "verdict": {"correct": _FLAG, "flaws": [_STRING], "scores": _NUMBERS},
             "seconds": _NUMBERS,
+            **{name: _FLAG for name in FLAGS},
         }
     ],
     "source": _IMAGE,
@@ -51,6 +54,8 @@ FEATURES: dict[str, Any] = {
     "settings": _STRING,
     "model": _STRING,
     "provenance": _STRING,
+    "answer": _STRING,
+    "ending": _STRING,
 }
 """In the words of the `datasets` library, which so decodes the images too."""
 COLUMNS = (*FEATURES, "images")
@@ -95,6 +100,8 @@ def row_of(trace: Trace, jpeg_quality: int | None = None) -> dict[str, Any]:
         "settings": _json(trace.settings),
         "model": _json(trace.model),
         "provenance": _json(trace.provenance),
+        "answer": trace.answer,
+        "ending": trace.ending,
     }
 
 
@@ -147,6 +154,8 @@ def _trace(row: Fields, opened: _Opener) -> Trace:
         modes=tuple(_mode(row, mode) for mode in row.items("modes", [])),
         provenance=row.json_object("provenance"),
         id=row.text("id", ""),
+        answer=row.text("answer") if row.has("answer") else None,
+        ending=row.text("ending", ""),
     )
 
 
@@ -171,6 +180,7 @@ def _turn(row: Fields, opened: _Opener) -> Turn:
         verdict=_verdict(row.fields("verdict")) if row.has("verdict") else None,
         capped=row.flag("capped", False),
         seconds=_numbers(row, "seconds"),
+        **{name: row.flag(name, False) for name in FLAGS},
     )
 
 
@@ -227,6 +237,7 @@ def _turn_row(turn: Turn, jpeg_quality: int | None) -> dict[str, Any]:
         if verdict
         else None,
         "seconds": _number_rows(turn.seconds),
+        **{name: getattr(turn, name) for name in FLAGS},
     }
 
 

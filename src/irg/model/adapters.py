@@ -5,7 +5,8 @@ gives back plain weights, under the plain names.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 import torch
@@ -98,6 +99,24 @@ def adapt(model: UnifiedModel, settings: LoraSettings, seed: int, device: torch.
     for layer in (module for module in model.modules() if isinstance(module, LoraLayer)):
         for factor in (layer.lora_A[_ADAPTER], layer.lora_B[_ADAPTER]):
             factor.float().requires_grad_(True)
+
+
+@contextmanager
+def without_adapters(model: nn.Module) -> Iterator[None]:
+    """Within the block the model does what it did before it was adapted."""
+    from peft.tuners.lora import LoraLayer
+
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for layer in layers:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.enable_adapters(True)
+        for parameter in trained:  # peft froze what it switched off
+            parameter.requires_grad_(True)
 
 
 def adapted_layers(config: ModelConfig, settings: LoraSettings) -> list[nn.Linear]:

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -305,16 +306,33 @@ class Pipeline:
         first turn has a thought, it is written before the image is looked at. Raises as `generate`,
         ImageError for an image that cannot be read, and ValueError for a plan of one turn.
         """
-        image = self.settings.clean(read_image(image))
-        plan = plan or self.settings.reflect_plan(*image.size)
+        events = self.reflect_batch([image], [prompt], plan, [seed], Steering(revise, until))
+        yield from (event for _, event in events)
+
+    def reflect_batch(
+        self,
+        images: Sequence[ImageSource],
+        prompts: Sequence[str],
+        plan: AnyPlan | None = None,
+        seeds: Sequence[int] | None = None,
+        steering: Steering | None = None,
+    ) -> Iterator[RowEvent]:
+        """Stream several episodes in step that each begin with an image of its own: pairs of the episode's
+        place and its event. See `reflect`; `plan` None is for images that are read in one size."""
+        seeds = list(range(len(prompts))) if seeds is None else list(map(seed_of, seeds))
+        _check_number(prompts, seeds, "seeds")
+        _check_number(prompts, images, "images")
+        shown = [self.settings.clean(read_image(image)) for image in images]
+        ids = self._all_prompt_ids(prompts)
+        if plan is None and len({image.size for image in shown}) > 1:
+            raise ValueError("images of several sizes: expected a plan, which says in which size is drawn")
+        plan = plan or self.settings.reflect_plan(*shown[0].size)
         if not isinstance(plan, Plan):
             raise ValueError("a plan of steps: expected one of turns; steps read given pictures as input:cv")
         if len(plan.turns) < 2:
             raise ValueError("a plan of 1 turn: expected at least 2, of which the first has the given image")
-        (ids,) = self._all_prompt_ids([prompt])
-        trace = self._trace(prompt, seed_of(seed), plan)
-        for _, event in self._reflect(trace, image, ids, plan, Steering(revise, until)):
-            yield event
+        traces = [self._trace(*asked, plan) for asked in zip(prompts, seeds, strict=True)]
+        return self._reflect(traces, shown, ids, plan, steering or Steering())
 
     def replay(self, trace: Trace) -> Iterator[Event]:
         """Stream the episode of a trace once more: the same bytes, by the same weights on the same machine.
@@ -343,15 +361,17 @@ class Pipeline:
         seed: int = 0,
         think: bool = False,
         sampling: TextSampling | None = None,
+        before: Sequence[tuple[str, str]] = (),
     ) -> Iterator[ThoughtDelta | ThoughtDone]:
         """Stream the answer to a question about an image, about several (a list, in their order), or about
         none (an empty list).
 
         With `think`, it begins with a thought between `<think>` and `</think>`. `sampling` None is greedy, up
-        to as many tokens as a thought may have (`settings.answer_sampling()`). Raises ValueError for a
-        question that is empty or too long, and ImageError for an image that cannot be read.
+        to as many tokens as a thought may have (`settings.answer_sampling()`). `before` is what was said
+        about the same images: questions with their answers, which are read before this one. Raises ValueError
+        for a question that is empty or too long, and ImageError for an image that cannot be read.
         """
-        for _, event in self.ask_batch([(shown, question)], [seed], think, sampling):
+        for _, event in self.ask_batch([(shown, question)], [seed], think, sampling, [before]):
             yield event
 
     def answer(
@@ -361,9 +381,10 @@ class Pipeline:
         seed: int = 0,
         think: bool = False,
         sampling: TextSampling | None = None,
+        before: Sequence[tuple[str, str]] = (),
     ) -> Answered:
         """The whole answer to a question, as `ask` streams it, its thought apart from it."""
-        *_, done = self.ask(shown, question, seed, think, sampling)
+        *_, done = self.ask(shown, question, seed, think, sampling, before)
         assert isinstance(done, ThoughtDone)
         return Answered.of(done)
 
@@ -373,19 +394,26 @@ class Pipeline:
         seeds: Sequence[int] | None = None,
         think: bool = False,
         sampling: TextSampling | None = None,
+        befores: Sequence[Sequence[tuple[str, str]]] | None = None,
     ) -> Iterator[tuple[int, ThoughtDelta | ThoughtDone]]:
-        """Stream the answers to several questions in step, each about images of its own: pairs of the
-        question's place and its event. See `ask`."""
+        """Stream the answers to several questions in step, each about images of its own, with what was said
+        before each: pairs of the question's place and its event. See `ask`."""
         if not questions:
             raise ValueError("no questions: expected at least one")
+        befores = [()] * len(questions) if befores is None else befores
+        _check_number(questions, befores, "lists of what was said before", "questions")
         seeds = list(range(len(questions))) if seeds is None else list(map(seed_of, seeds))
         _check_number(questions, seeds, "seeds", "questions")
-        ids = [self._prompt_ids(question) for _, question in questions]
+        # Questions and their answers by turns, as segments; the last is what is asked now.
+        said = [
+            [self._prompt_ids(text) for text in (*chain.from_iterable(before), question)]
+            for (_, question), before in zip(questions, befores, strict=True)
+        ]
         images = [pictures_of(shown) for shown, _ in questions]
         traces = [Trace(question, (), seed) for (_, question), seed in zip(questions, seeds, strict=True)]
         plan = replace(self.settings.plan(turns=1), text=sampling or self.settings.answer_sampling())
         plan = replace(plan, system_prompt=self.settings.ask_prompt if think else "")
-        return in_inference_mode(self._ask(traces, images, ids, plan))
+        return in_inference_mode(self._ask(traces, images, said, plan))
 
     def _generate(
         self,
@@ -411,19 +439,24 @@ class Pipeline:
         yield from follow(rollout, plan.turns, steering)
 
     def _reflect(
-        self, trace: Trace, image: Image.Image, ids: tuple[int, ...], plan: Plan, steering: Steering
+        self,
+        traces: Sequence[Trace],
+        images: Sequence[Image.Image],
+        ids: Sequence[tuple[int, ...]],
+        plan: Plan,
+        steering: Steering,
     ) -> Iterator[RowEvent]:
-        rollout = self._begin([trace], [ids], plan, [SeededDraws(trace.seed)])
+        rollout = self._begin(traces, ids, plan, [SeededDraws(trace.seed) for trace in traces])
         first, *later = plan.turns
         yield from think_of(rollout, first, steering.revise)
-        rollout.give([image])
+        rollout.give(images)
         yield from follow(rollout, later, steering)
 
     def _ask(
         self,
         traces: Sequence[Trace],
         images: Sequence[Sequence[Image.Image]],
-        ids: Sequence[tuple[int, ...]],
+        said: Sequence[Sequence[tuple[int, ...]]],
         plan: Plan,
     ) -> Iterator[tuple[int, Event]]:
         draws = [SeededDraws(trace.seed) for trace in traces]
@@ -434,7 +467,13 @@ class Pipeline:
             after = self._show([states[row] for row in rows], shown, clean=False)
             for row, state in zip(rows, after, strict=True):
                 states[row] = state
-        yield from think(self.parts, read_texts(self.parts, states, ids, Role.QUESTION))
+        for place in range(max(map(len, said))):
+            rows = [row for row, own in enumerate(said) if place < len(own)]
+            texts, role = [said[row][place] for row in rows], Role.THOUGHT if place % 2 else Role.QUESTION
+            after = read_texts(self.parts, [states[row] for row in rows], texts, role)
+            for row, state in zip(rows, after, strict=True):
+                states[row] = state
+        yield from think(self.parts, states)
 
     @torch.inference_mode()
     def _begin(

@@ -35,6 +35,8 @@ _MEANINGS = {
     "model": "JSON: the model that drew the first picture",
     "provenance": "JSON: the prompt's source and licence, scores, the judge's checks, and every stage with "
     "its version, model, templates and seed",
+    "answer": "the text with which an episode ended without a picture",
+    "ending": "why an episode ended, where a text decided on that",
 }
 
 

@@ -96,15 +96,24 @@ class Budget:
             ("tokens per step", f"{self.tokens:,}"),
             ("samples per step", f"{self.documents:,}"),
             ("arithmetic per step", f"{self.flops / 1e12:,.3g} TFLOP"),
-            *((f"memory: {name}", _bytes(size)) for name, size in self.memory if size),
-            ("memory per process", f"about {_bytes(self.total_memory)}"),
+            *((f"memory: {name}", in_bytes(size)) for name, size in self.memory if size),
+            ("memory per process", f"about {in_bytes(self.total_memory)}"),
         ]
         if self.seconds is None:
             return [*rows, ("time", "unknown: the device's peak is not known")]
         rows.append(("time per step", f"about {self.seconds:,.3g} s"))
         if self.steps is not None:
-            rows.append((f"time for {self.steps:,} steps", f"about {_duration(self.seconds * self.steps)}"))
+            rows.append((f"time for {self.steps:,} steps", f"about {duration(self.seconds * self.steps)}"))
         return rows
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the plan: a title, names of columns, and rows."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
 
 
 def budget(
@@ -239,11 +248,11 @@ def _numel(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _bytes(size: int) -> str:
+def in_bytes(size: int) -> str:
     return f"{size / 2**30:,.2f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds / 60:.1f} minutes"
     return f"{seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

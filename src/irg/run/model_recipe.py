@@ -39,9 +39,9 @@ class DataSettings(BaseSettings):
     """Multiplies the weights of the modes, or is that of a dataset without any."""
     required: tuple[Mode, ...] = ()
     """Modes of which every step has at least one document."""
-    size: int = Field(1_000_000, ge=1)
+    size: int = Field(default=1_000_000, ge=1)
     seed: Seed = 0
-    right: float = Field(0.3, ge=0, le=1)
+    right: float = Field(default=0.3, ge=0, le=1)
     """Of scenes: how many there are, their seed, and the share of first pictures that are right already."""
 
     @model_validator(mode="after")
@@ -56,19 +56,19 @@ class DataSettings(BaseSettings):
 class BatchSettings(BaseSettings):
     """How documents are packed into rows, and rows into steps."""
 
-    tokens: int | None = Field(None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)
     """Token budget of a row."""
     fit: bool = False
     """Take the budget, from nine tenths of `tokens` up to it, that the stored data's lengths fill best."""
-    documents: int | None = Field(None, ge=1)
+    documents: int | None = Field(default=None, ge=1)
     """Instead of a budget: documents of a row."""
-    rows: int = Field(1, ge=1)
+    rows: int = Field(default=1, ge=1)
     """Rows of a step: of all processes together if the global batch is fixed, of each if it is scaled."""
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     """Forwards into which a process divides its rows of a step; the gradients are those of one forward."""
-    lookahead: int = Field(128, ge=1)
+    lookahead: int = Field(default=128, ge=1)
     """Documents among which the packer chooses."""
-    longest: int | None = Field(None, ge=1)
+    longest: int | None = Field(default=None, ge=1)
     """Longer documents are rejected; without it, those that do not fit into a row."""
 
     @model_validator(mode="after")
@@ -98,8 +98,8 @@ class ModelRecipe(Recipe):
     parts: str | None = None
     """Where the tokenizer and the autoencoder come from; None: from `init`."""
     seed: Seed = 0
-    steps: int | None = Field(None, ge=1)
-    stop_at: int | None = Field(None, ge=1)
+    steps: int | None = Field(default=None, ge=1)
+    stop_at: int | None = Field(default=None, ge=1)
     """Leave off after this step, though the schedule is that of all `steps`."""
     data: tuple[DataSettings, ...]
     questions: ModeQuestions = ModeQuestions()
@@ -111,11 +111,11 @@ class ModelRecipe(Recipe):
     dropout: Dropout = Dropout()
     optimizer: OptimizerSettings = OptimizerSettings()
     schedule: ScheduleSettings = ScheduleSettings()
-    ema: float | None = Field(0.995, ge=0, lt=1)
+    ema: float | None = Field(default=0.995, ge=0, lt=1)
     """Decay of the averaged weights; None keeps no average, and saves four bytes for each trained weight."""
     ema_warmup: bool = False
     """Average over the last few steps at first, so that short runs forget their random beginning."""
-    clip: float = Field(1.0, gt=0)
+    clip: float = Field(default=1.0, gt=0)
     """Longest gradient of all trained weights together; longer ones are shortened to it."""
     non_finite: NonFinite = NonFinite.STOP
     """What becomes of a step whose loss or gradient is infinite or no number: it never moves anything."""
@@ -123,8 +123,8 @@ class ModelRecipe(Recipe):
     lora: LoraSettings | None = None
     parallel: ParallelSettings = ParallelSettings()
     device: str | None = None
-    workers: int = Field(0, ge=0)
-    remember: int = Field(0, ge=0)
+    workers: int = Field(default=0, ge=0)
+    remember: int = Field(default=0, ge=0)
     """Pictures whose latents are kept, for small worlds whose pictures come again."""
     checkpoint: SavingSettings = SavingSettings()
     log: LogSettings = LogSettings()

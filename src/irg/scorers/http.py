@@ -104,23 +104,28 @@ class ScorerClient:
 
     def exchange(self, path: str, data: bytes | None, turns: int = 1) -> dict[str, Any]:
         """What is said to this body; to none, of what is there. Raises as `ask` does."""
-        seconds = turns * self._seconds
-        headers = {"Content-Type": "application/json"} if data else {}
-        try:
-            request = urllib.request.Request(self.address + path, data, headers)
-            with urllib.request.urlopen(request, timeout=seconds) as answer:
-                content = parse_json(_body(answer), "the answer")
-        except urllib.error.HTTPError as error:
-            raise ScorerFailed(f"status {error.code}: {_reason(error.read(_MOST_BYTES))}") from error
-        except TimeoutError as error:
-            raise ScorerFailed(f"no answer in {seconds:g} s") from error
-        except (OSError, HTTPException) as error:  # the latter of an answer that breaks off
-            raise ScorerGone(f"no scorer answers at {self.address}: {error}") from error
-        except ValueError as error:
-            raise ScorerFailed(str(error)) from error
-        if not isinstance(content, dict):
-            raise ScorerFailed(f"{type(content).__name__}, expected a JSON object")
-        return content
+        return exchange(self.address, path, data, turns * self._seconds)
+
+
+def exchange(address: str, path: str, data: bytes | None, seconds: float = _SECONDS) -> dict[str, Any]:
+    """What the scorer at an address says to this body; to none, of what is there. Raises ScorerFailed with
+    what it says went wrong, ScorerGone where it is not there."""
+    headers = {"Content-Type": "application/json"} if data else {}
+    try:
+        request = urllib.request.Request(address + path, data, headers)
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            content = parse_json(_body(answer), "the answer")
+    except urllib.error.HTTPError as error:
+        raise ScorerFailed(f"status {error.code}: {_reason(error.read(_MOST_BYTES))}") from error
+    except TimeoutError as error:
+        raise ScorerFailed(f"no answer in {seconds:g} s") from error
+    except (OSError, HTTPException) as error:  # the latter of an answer that breaks off
+        raise ScorerGone(f"no scorer answers at {address}: {error}") from error
+    except ValueError as error:
+        raise ScorerFailed(str(error)) from error
+    if not isinstance(content, dict):
+        raise ScorerFailed(f"{type(content).__name__}, expected a JSON object")
+    return content
 
 
 def _answered(answer: Answer, body: bytes) -> tuple[int, Mapping[str, Any]]:

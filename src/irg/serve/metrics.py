@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from irg.core.events import ThoughtDelta
+from irg.serve.hosts import Listening
 from irg.serve.protocol import PictureDone, Said
-from irg.serve.service import Listening
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 _WAITS = (0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 60, 180)

@@ -135,14 +135,12 @@ def _resumed(
     (strand,) = new_strands(parts.pool, 1, wanted.room)
     before = start.history.marks[: start.place + 1]
     trace = replace(trace, turns=tuple(one.drawn.turn for one in before if one.drawn.image is not None))
-    drawn = start.mark.drawn if start.is_undrawn and start.words is None else Drawn()
     # What it came to after that place is another's, under the names of what comes now.
     known = {entry: one for entry, one in start.history.segments.items() if course.content.holds(entry)}
-    episode = PlanEpisode(course, draws, trace, known, {BEGUN: strand}, drawn)
-    if start.words is None:
-        return episode
-    said = replace(state_of(parts, episode), drawn=Drawn(thought=start.words))
-    return after_text(episode, said, start.words, revised=True)
+    drawn = start.mark.drawn if start.is_undrawn else Drawn()
+    if start.words is not None:
+        course, drawn = course.told(start.words), Drawn(thought=start.words, revised=True)
+    return PlanEpisode(course, draws, trace, known, {BEGUN: strand}, drawn)
 
 
 def _is_before_last(course: PlanCourse) -> bool:

@@ -65,6 +65,11 @@ class Pulse:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """From the model's process, time and again, whatever it is at."""
+
+
+@dataclass(frozen=True)
 class PictureProgress:
     """A picture has come so far; a preview, if there is one, is a PNG."""
 

@@ -11,33 +11,30 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from logging import ERROR
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
-from uuid import uuid4
 
 import torch
 
 from irg.pipeline.load import NamedCheckpoint
 from irg.serve.course import Wanted
-from irg.serve.journal import request_id, tell
+from irg.serve.hosts import Host, Listening
+from irg.serve.journal import tell
 from irg.serve.protocol import (
+    Alive,
     Broke,
-    Cancel,
     Ended,
     FaultKind,
     Leave,
     ModelLoaded,
     NotLoaded,
     Pulse,
-    Said,
     Submit,
     receive,
     send,
 )
-from irg.serve.refusals import Refused, invalid, later
+from irg.serve.refusals import Refused, later
 from irg.serve.worker import work
 
 _LONGEST_PAUSE = 30.0
@@ -58,6 +55,9 @@ class Capacity:
     """Bytes for the contexts of a model. None: a share of what is free."""
     patience: float = 60.0
     """Seconds that a request waits for a model that is being loaded."""
+    silence: float = 30.0
+    """Seconds without a sign of life after which the process of a model counts as hung, and is ended and
+    started again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,51 +69,6 @@ class EngineRequest:
     owner: str = ""
     alone: bool = False
     keeps: bool = False
-
-
-@dataclass(eq=False)
-class _Host:
-    """A process with a model, while it lives."""
-
-    process: BaseProcess
-    connection: Connection
-    outgoing: queue.SimpleQueue
-    tickets: dict[str, "Listening"] = field(default_factory=dict)
-    loaded: ModelLoaded | None = None
-    pulse: Pulse | None = None
-
-    def send(self, message: Any) -> None:
-        self.outgoing.put(message)
-
-
-class Listening:
-    """What is told of a request, up to its end. Raises Refused when it cannot be done. Whoever listens no
-    more closes it, which cancels it."""
-
-    def __init__(self, host: _Host) -> None:
-        self.ticket, self._host = uuid4().hex, host
-        self._told: asyncio.Queue[Said] = asyncio.Queue()
-        self._is_over = False
-
-    def tell(self, said: Said) -> None:
-        self._told.put_nowait(said)
-
-    def __aiter__(self) -> "Listening":
-        return self
-
-    async def __anext__(self) -> Said:
-        if self._is_over:
-            raise StopAsyncIteration
-        said = await self._told.get()
-        self._is_over = isinstance(said, Ended | Broke)
-        if isinstance(said, Broke):
-            raise _refused(said)
-        return said
-
-    async def aclose(self) -> None:
-        self._is_over = True
-        if self._host.tickets.pop(self.ticket, None) is not None:
-            self._host.send(Cancel(self.ticket))
 
 
 def on_devices(checkpoint: NamedCheckpoint) -> tuple[NamedCheckpoint, ...]:
@@ -129,7 +84,7 @@ class Service:
         """A process for each of the checkpoints, or for each GPU where no device is named."""
         self.checkpoints = tuple(one for checkpoint in checkpoints for one in on_devices(checkpoint))
         self.capacity = capacity or Capacity()
-        self.hosts: list[_Host | None] = [None] * len(self.checkpoints)
+        self.hosts: list[Host | None] = [None] * len(self.checkpoints)
         self.watchers: list[Callable[[Pulse], None]] = []
         """Called with every word about how a model stands."""
         self.num_lost = 0
@@ -137,6 +92,7 @@ class Service:
         self._failures = [0] * len(self.checkpoints)
         self._changed = asyncio.Event()
         self._restarts: set[asyncio.Task] = set()
+        self._watching: asyncio.Task | None = None
         self._is_open = False
 
     @property
@@ -169,6 +125,7 @@ class Service:
         self._is_open = True
         for number in range(len(self.checkpoints)):
             self._begin(number)
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
     async def until_ready(self, seconds: float) -> None:
         """Raises Refused when no model is loaded by then."""
@@ -184,7 +141,7 @@ class Service:
     async def stop(self) -> None:
         """End all processes. Requests that are still there are told."""
         self._is_open = False
-        for task in self._restarts:
+        for task in (*self._restarts, *([self._watching] if self._watching else [])):
             task.cancel()
         hosts = [host for host in self.hosts if host]
         for host in hosts:
@@ -233,28 +190,45 @@ class Service:
         process = context.Process(target=work, args=arguments, name=f"irg-model-{number}", daemon=True)
         process.start()
         theirs.close()  # so that its end is the end of what comes from it
-        host = self.hosts[number] = _Host(process, ours, queue.SimpleQueue())
+        host = self.hosts[number] = Host(process, ours, queue.SimpleQueue())
         loop = asyncio.get_running_loop()
         for target in (self._listen, self._speak):
             threading.Thread(target=target, args=(number, host, loop), daemon=True).start()
 
-    def _listen(self, number: int, host: _Host, loop: asyncio.AbstractEventLoop) -> None:
+    def _listen(self, number: int, host: Host, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: what the process says."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
             try:
                 while True:
-                    loop.call_soon_threadsafe(self._take, host, receive(host.connection))
+                    message = receive(host.connection)
+                    host.heard = time.monotonic()
+                    if not isinstance(message, Alive):
+                        loop.call_soon_threadsafe(self._take, host, message)
             except (EOFError, OSError):
                 host.process.join()
                 loop.call_soon_threadsafe(self._lost, number, host)
 
-    def _speak(self, number: int, host: _Host, loop: asyncio.AbstractEventLoop) -> None:
+    def _speak(self, number: int, host: Host, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: what is said to the process, which may take its time to hear it."""
         with contextlib.suppress(OSError):  # the process is gone, as `_listen` hears too
             while (message := host.outgoing.get()) is not None:
                 send(host.connection, message)
 
-    def _take(self, host: _Host, message: Any) -> None:
+    async def _watch(self) -> None:
+        """End processes from which nothing comes any more: what follows is as if they had ended."""
+        pause = self.capacity.silence / 4
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(pause)
+            if time.monotonic() - began > 2 * pause:
+                continue  # it was this process that stood still, and has yet to hear what was said
+            for host in self.hosts:
+                if host and not host.is_hung and host.is_silent(self.capacity.silence):
+                    tell("hung", {"pid": host.process.pid, "seconds": self.capacity.silence}, ERROR)
+                    host.is_hung = True
+                    host.process.kill()
+
+    def _take(self, host: Host, message: Any) -> None:
         match message:
             case ModelLoaded():
                 host.loaded = message
@@ -272,10 +246,10 @@ class Service:
                     if isinstance(said, Ended | Broke):
                         del host.tickets[ticket]
 
-    def _lost(self, number: int, host: _Host) -> None:
+    def _lost(self, number: int, host: Host) -> None:
         host.outgoing.put(None)
         self.hosts[number] = None
-        what = f"the process that ran the model has ended ({_how(host.process.exitcode)})"
+        what = host.ending
         for told in host.tickets.values():
             told.tell(Broke(FaultKind.LOST, f"{what}: ask again, it is being started again"))
         host.tickets.clear()
@@ -297,19 +271,3 @@ class Service:
             except OSError as refused:  # of memory or processes, of which there may be more later
                 tell("not_started", {"reason": str(refused)}, ERROR)
                 await asyncio.sleep(_LONGEST_PAUSE)
-
-
-def _how(code: int | None) -> str:
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-
-
-def _refused(broke: Broke) -> Refused:
-    match broke.fault:
-        case FaultKind.REFUSED:
-            return invalid(broke.words)
-        case FaultKind.MEMORY:
-            return later(503, "out_of_memory", broke.words, 5)
-        case FaultKind.LOST:
-            return later(503, "worker_lost", broke.words, 1)
-    tell("failed", {"traceback": broke.traceback}, ERROR)
-    return Refused(500, "internal_error", f"{broke.words}; request {request_id.get()}")

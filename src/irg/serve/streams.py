@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from irg.serve.metrics import Timed
-from irg.serve.protocol import Said
+from irg.serve.protocol import Ended, PictureDone, PictureProgress, Said
 from irg.serve.refusals import Refused
 
 Result = TypeVar("Result")
@@ -81,7 +81,7 @@ async def answered(
         async with asyncio.TaskGroup() as group:
             for telling, writer in works:
                 group.create_task(_written(telling, writer))
-        return whole()
+        return await asyncio.to_thread(whole)
 
     try:
         content = await unless_left(request, work())
@@ -93,8 +93,17 @@ async def answered(
 async def _written(telling: Timed, writer: Writer) -> None:
     async with aclosing(telling):
         async for said in telling:
-            for _ in writer.take(said):
+            for _ in await _taken(writer, said):
                 pass
+
+
+async def _taken(writer: Writer, said: Said) -> Iterable[bytes]:
+    """What a writer makes of it; of a picture, which may be encoded anew, in a thread: others are answered
+    meanwhile."""
+    has_preview = isinstance(said, PictureProgress) and said.preview is not None
+    if has_preview or isinstance(said, PictureDone | Ended):
+        return await asyncio.to_thread(lambda: list(writer.take(said)))
+    return writer.take(said)
 
 
 class Streamed(Response):
@@ -126,8 +135,8 @@ class Streamed(Response):
             for piece in self.writer.begin():
                 await send(_body(piece))
             async for said in _with_pauses(self.told, self.keep_alive):
-                pieces = (b": still at work\n\n",) if said is None else self.writer.take(said)
-                for piece in pieces:
+                waiting = (b": still at work\n\n",)
+                for piece in waiting if said is None else await _taken(self.writer, said):
                     await send(_body(piece))
         except Refused as error:
             for piece in self.writer.fail(error):

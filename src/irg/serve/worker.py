@@ -1,7 +1,9 @@
 """The process of a model: it runs what the server sends it, until the server leaves."""
 
+import contextlib
 import pickle
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -16,6 +18,7 @@ from irg.serve.history import History, PlanHistory
 from irg.serve.memory import budget_of
 from irg.serve.needs import KeepNeed
 from irg.serve.protocol import (
+    Alive,
     Broke,
     Cancel,
     Ended,
@@ -35,20 +38,29 @@ from irg.serve.scheduler import Application, Broken, Scheduler, Told
 
 PULSE = 0.25
 """Seconds between two words about how the process stands, at least."""
+_ALIVE = 1.0
+"""Seconds between two signs of life."""
 
 
 def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int, budget: int | None) -> None:
     """Load a model and serve it. Ends when the server does, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which says what follows
+    speaking = threading.Lock()
+
+    def say(message: object) -> None:
+        with speaking:
+            send(connection, message)
+
+    threading.Thread(target=_show_life, args=(say,), daemon=True).start()
     try:
         pipeline = checkpoint.load()
     except Exception as error:
-        send(connection, NotLoaded(f"{type(error).__name__}: {error}"))
+        say(NotLoaded(f"{type(error).__name__}: {error}"))
         raise SystemExit(1) from None
     given = budget_of(checkpoint.torch_device) if budget is None else budget
-    engine = Engine(pipeline.parts, given, most_running, lambda message: send(connection, message))
+    engine = Engine(pipeline.parts, given, most_running, say)
     try:
-        send(connection, ModelLoaded(given))
+        say(ModelLoaded(given))
         while engine.goes_on:
             patience = None if engine.scheduler.is_idle else 0
             while engine.goes_on and connection.poll(patience):
@@ -57,6 +69,14 @@ def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int,
             engine.step()
     except (EOFError, OSError):
         return  # the server is gone, and with it all who asked
+
+
+def _show_life(say: Callable[[object], None]) -> None:
+    """In a thread, as long as the server is there: a pass of the model may take any time."""
+    with contextlib.suppress(OSError):
+        while True:
+            say(Alive())
+            time.sleep(_ALIVE)
 
 
 class Engine:

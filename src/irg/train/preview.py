@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from itertools import islice
 
 from irg.core import Document, Kind
@@ -19,7 +19,7 @@ from irg.model.hub import is_hub_id
 from irg.pipeline import Settings
 from irg.prep import SizeOnly
 from irg.run.assemble import parts_of
-from irg.run.budget import Workload, budget
+from irg.run.budget import Section, Workload, budget
 from irg.run.dataset import Data, data_of
 from irg.run.flops import RowCounts, peak_flops, peak_of
 from irg.train.settings import TrainRecipe
@@ -33,15 +33,6 @@ _USUAL_MFU = 0.4
 """The share of a device's peak that training reaches."""
 _STEPS_LOOKED_AT = 8
 """Planned steps of which the mean row is taken."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table of the plan: a title, names of columns, and rows."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
 
 
 def describe_run(recipe: TrainRecipe, world: int) -> Iterator[Section | str]:

@@ -102,3 +102,21 @@ def test_a_new_attempt_begins_with_nothing_and_shares_no_entries() -> None:
 def test_a_beginning_is_filled_in() -> None:
     course = PlanCourse.begun(read_plan("umm-reflection"), Given("p")).drew(PICTURE)
     assert course.prefix == "<think>\n[CURRENT_ROUND] Round#1\n[SCORE] "
+
+
+@pytest.mark.parametrize(
+    "rule", [{"stop_if": {"contains": ["blue"]}}, {"must": ["red"]}, {"draw_if": {"contains": ["red"]}}]
+)
+def test_what_a_person_says_ends_nothing_and_is_drawn(rule: dict[str, Any]) -> None:
+    course = begun(first=[{**WRITE, **rule}, DRAW])
+    assert course.wrote("make it blue").ending is not None
+    said = course.told("make it blue")
+    assert said.ending is None and [entry.text for entry in said.entries] == ["p", "make it blue"]
+
+
+def test_a_course_goes_on_for_more_passes_where_it_had_ended() -> None:
+    repeat = [{"write": "R", "reads": ["prompt", "I:cv"]}, {"draw": "J", "reads": ["prompt", "R"]}]
+    course = begun(repeat=repeat, max_repeats=1).wrote("a").drew(PICTURE).wrote("b").drew(PICTURE)
+    assert course.ending is Ending.FINISHED
+    more = course.going_on(course.plan.with_turns(3))
+    assert more.ending is None and more.number == 2 and course.going_on(course.plan).ending

@@ -129,6 +129,14 @@ class PlanCourse:
         draws = step.draw_if == "always" or means(step.draw_if, read.whole, self.given.world)
         return replace(after, draws=draws)._next()
 
+    def told(self, text: str) -> "PlanCourse":
+        """After a person said the next text: whatever it would mean of a model, what follows it is drawn."""
+        step = self.step
+        assert isinstance(step, WriteStep)
+        read = read_text(step, text, self.given.prompt, self.number)
+        after = self._with(Made(step.write, self.number, self.turn, read))
+        return replace(after, draws=True)._next()
+
     def drew(self, image: Image.Image) -> "PlanCourse":
         """After the next step drew a picture."""
         step = self.step

@@ -1,0 +1,1 @@
+from tests.beginnings import beginning as beginning

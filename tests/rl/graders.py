@@ -1,0 +1,48 @@
+"""Rewards that a test can have: functions as users write them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from irg.rl.rewards import ShownPicture
+
+LETTER = "t"
+
+
+def wanted(shown: ShownPicture) -> float:
+    """Whether the text that led to a picture has a letter in it."""
+    return float(LETTER in shown.thought)
+
+
+def redness(shown: ShownPicture) -> float:
+    """How much redder than green and blue a picture is, on average; never right."""
+    mean_C = np.asarray(shown.picture.open(), dtype=float).mean(axis=(0, 1)) / 255
+    return float(np.clip(0.5 + mean_C[0] - mean_C[1:].mean(), 0, 1)) * 0.98
+
+
+def silent(shown: ShownPicture) -> float:
+    return float("nan")
+
+
+def nothing_right(shown: ShownPicture) -> float:
+    """By the picture's bytes alone, so that everyone grades alike."""
+    return int(shown.picture.digest[:4], 16) / (1 << 17)
+
+
+def broken(shown: ShownPicture) -> float:
+    return 1 / 0
+
+
+def right(shown: ShownPicture) -> float:
+    return 1.0
+
+
+def redness_for_a_while(shown: ShownPicture) -> float:
+    """As `redness`, for so many pictures as a file says."""
+    left = Path(os.environ["IRG_TEST_GRADES"])
+    number = int(left.read_text())
+    left.write_text(str(number - 1))
+    if number <= 0:
+        raise ConnectionError("gone")
+    return redness(shown)
