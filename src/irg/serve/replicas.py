@@ -36,6 +36,7 @@ def application(serving: Serving, replicas: Replicas, gpus: float, drain: float)
 
     def build() -> App:
         journal.write_lines()
+        serving.check()  # on this machine too: its files are others, and its cache of system prompts
         return serving.app()
 
     capacity = serving.capacity
