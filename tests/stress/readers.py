@@ -143,6 +143,7 @@ WITHOUT: dict[Place, str] = {
     "pipeline/fit.py:memory_of_process": "what the kernel says",
     "pipeline/overview.py:is_overview": _HASHED,
     "pipeline/plans/course.py:wrote": "a text that a model wrote, and a plan's words take apart",
+    "pipeline/plans/course.py:told": "a text that a person said, taken apart as the model's are",
     "pipeline/plans/systems.py:_fetched": "a text, which is held to its hash",
     "report/plots.py:refuse_to_replace": _HASHED,
     "rl/run.py:read_recipe": _OWN,

@@ -324,6 +324,7 @@ def _show(found: dict[str, Any]) -> None:
     for name, value in (
         ("text, times its limit", f"{found['of_limit']['text']:.2f}"),
         ("drawing, times its limit", f"{found['of_limit']['drawing']:.2f}"),
+        ("the same, of weights laid out", f"{found['drawing_of_laid_out']:.2f}"),
         ("kernels a token, at 28 layers", f"{found['kernel_calls']['per_token']:,.0f}"),
         ("kernels a step of three branches", f"{found['kernel_calls']['per_step']:,.0f}"),
         ("peak memory", f"{found['peak_bytes'] / 2**30:,.2f} GiB"),

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from irg.bench.speed.clock import Clock
 from irg.bench.speed.work import NeededWork, Product, packed_together
+from irg.model.panels import ROWS, LaidOut, laid_out_types
 
 _ENOUGH = 0.004
 """Seconds that a measurement takes at least: shorter ones are repeated within it."""
@@ -33,6 +34,8 @@ class MachineLimits:
     """How much is read at once: what fits into a cache is read faster."""
     seconds: dict[Product, list[float]] = field(default_factory=dict)
     """Of every round."""
+    laid_out: dict[Product, list[float]] = field(default_factory=dict)
+    """The same by weights that were laid out beforehand (`irg.model.panels`), where that is done."""
     bandwidths: list[float] = field(default_factory=list)
     """Bytes per second, of every round."""
 
@@ -56,6 +59,10 @@ class MachineLimits:
         for product in self.products:
             run = _multiplication(product, self.clock.device, self.dtype)
             self.seconds.setdefault(product, []).append(self._typical(run))
+            if self._may_lay_out(product):
+                block = _laid_out(product, self.dtype)
+                seconds = self._typical(block) * product.rows / ROWS
+                self.laid_out.setdefault(product, []).append(seconds)
         side = 1024
         # A matrix times a vector reads every entry once.
         rows = max(self.read_values // side, 1)
@@ -79,9 +86,20 @@ class MachineLimits:
     def best_rate(self) -> float:
         return max(map(self.rate, self.products))
 
-    def computing(self, work: NeededWork) -> float:
-        """Seconds that the products of a work take at their best rates."""
-        return sum(times * product.flops / self.rate(product) for product, times in work.products)
+    def computing(self, work: NeededWork, laid_out: bool = False) -> float:
+        """Seconds that the products of a work take at their best rates; also by weights `laid_out`."""
+        return sum(
+            times * product.flops / max(self.rate(product), self._rate_laid_out(product) if laid_out else 0)
+            for product, times in work.products
+        )
+
+    def _rate_laid_out(self, product: Product) -> float:
+        """FLOP/s; 0 where it is not done."""
+        return product.flops / median(self.laid_out[product]) if product in self.laid_out else 0.0
+
+    def _may_lay_out(self, product: Product) -> bool:
+        on_cpu = self.clock.device.type == "cpu" and self.dtype in laid_out_types()
+        return on_cpu and product.batch == 1 and product.rows % ROWS == 0
 
     def reading(self, work: NeededWork) -> float:
         """Seconds that its bytes take."""
@@ -112,3 +130,11 @@ def _multiplication(product: Product, device: torch.device, dtype: torch.dtype) 
     left = normal(product.batch, product.rows, product.inner)
     right = normal(product.batch, product.inner, product.columns)
     return lambda: torch.bmm(left, right)
+
+
+def _laid_out(product: Product, dtype: torch.dtype) -> Callable[[], object]:
+    """A block of its rows."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(ROWS, product.inner, generator=generator).to(dtype)
+    weight = LaidOut.of(torch.randn(product.columns, product.inner, generator=generator).to(dtype))
+    return lambda: weight(rows)

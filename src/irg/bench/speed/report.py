@@ -29,6 +29,7 @@ def details(speed: Speed) -> dict[str, Any]:
         "device": speed.device,
         "dtype": str(speed.dtype).removeprefix("torch."),
         "planned_bytes": speed.planned_bytes,
+        "drawing_of_laid_out": speed.of_laid_out,
         "machine": {"flops_per_second": limits.best_rate, "bytes_per_second": limits.bandwidth},
         "shares": {
             phase: {
