@@ -39,7 +39,7 @@ def tinted() -> Path:
 def _red_by_a_latent() -> Autoencoder:
     autoencoder = random_autoencoder()
     decoder = autoencoder.net.decoder
-    first, middle, last = (layer for layer in decoder if isinstance(layer, nn.Conv2d))
+    first, middle, last = (layer for layer in decoder.children() if isinstance(layer, nn.Conv2d))
     red = last.out_channels // 3
     with torch.no_grad():
         for parameter in decoder.parameters():
