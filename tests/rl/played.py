@@ -13,8 +13,8 @@ from irg.rl.episodes import PlayedStep, Sibling, SiblingGroup
 from irg.rl.run import RlRun, run_of
 from irg.rl.settings import RlRecipe
 from irg.run.parallel import Layout
-from tests.data.small import random_model, tokenizer, write_checkpoint
-from tests.models import save_model
+from tests.data.small import tokenizer
+from tests.rl.bandits import ending
 from tests.rl.runs import recipe
 
 ALONE = Layout(0, 1, torch.device("cpu"))
@@ -28,15 +28,8 @@ END = 1.3
 
 @cache
 def start() -> Path:
-    """A checkpoint with random weights whose texts come to an end: one value of its hidden states is always
-    large, and the end is likely by it."""
-    folder, model = write_checkpoint(Path(mkdtemp()) / "start"), random_model()
-    with torch.no_grad():
-        model.decoder.embedding.weight[:, 0] = 3.0
-        model.decoder.head.weight[:, 0] = 0.0
-        model.decoder.head.weight[special().text_end, 0] = END
-    save_model(model, folder)
-    return folder
+    """A checkpoint with random weights whose texts come to an end."""
+    return ending(Path(mkdtemp()) / "start", END)
 
 
 def made(**changes: Any) -> tuple[RlRecipe, RlRun]:

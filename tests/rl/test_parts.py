@@ -144,3 +144,25 @@ def test_a_recipe_names_the_parts(tmp_path: Path) -> None:
     rewards = rewards_of(settings, tmp_path)
     assert [(one.part.name, one.weight) for one in rewards.parts] == [("scene", 2.0), ("http://x", 1.0)]
     assert rewards.kept == tmp_path / "rewards.sqlite"
+
+
+def test_genevals_scorer_grades_what_a_line_asks_for() -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
+    from irg.rl.parts import GenevalPart
+    from irg.scorers.geneval.finder import ObjectFinder
+    from tests.bench.geneval.test_judge import WORDS
+    from tests.scorers import models
+
+    find = ObjectFinder(models.detector(sureness=100), models.clip(WORDS))
+    noise = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((64, 64), Image.Resampling.BICUBIC)
+    plain = {"tag": "single_object", "include": [{"class": "cup", "count": 1}]}
+    there = find(picture, plain)[0][0].name
+    present = plain | {"include": [{"class": there, "count": 1}]}
+    many = {"tag": "counting", "include": [{"class": there, "count": 40}]}
+    asked = [ShownPicture("a thing", Picture.of(picture), facts=facts) for facts in (present, many, {})]
+    part = GenevalPart(find)
+    right, wrong, none = part(asked)
+    assert right == 1.0 and isinstance(wrong, float) and 0 < wrong < 0.5
+    assert isinstance(none, NoGrade) and none.reason == "not of GenEval's form"
+    assert part.identity["part"] == "geneval" and part.identity["detector"]["model"] == "random"

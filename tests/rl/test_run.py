@@ -17,6 +17,7 @@ from irg.rl.trials import RlTrials
 from irg.run.loop import StoppedError, newest_step
 from irg.run.rng import restore_rng, rng_state
 from irg.run.step import Totals
+from tests.rl.bandits import READING, tinted
 from tests.rl.played import ALONE, REDNESS, start
 from tests.rl.runs import FILE_OF_PROMPTS, history, recipe
 from tests.train.runs import MEASURED
@@ -57,6 +58,25 @@ def test_a_wanted_letter_is_learned(beginning: Path, tmp_path: Path) -> None:
     learn(bandit)
     shares = [line["rollouts/last_right"] for line in history(tmp_path / "run")]
     assert max(shares[:2]) < 0.75 and max(shares) >= 0.95 and sum(shares[-4:]) / 4 > 0.85
+
+
+@pytest.mark.parametrize("method", ["grpo", "nft"])
+def test_redness_is_learned_by_flow_alone(method: str, tmp_path: Path) -> None:
+    """What reads and writes stays as it is, and so do texts."""
+    rollouts = {
+        "groups": 2, "siblings": 12, "tries": 1, "temperature": 1.0, "batch": 128,
+        "common_noise": method == "grpo",
+    }  # fmt: skip
+    learning = {"kl_text": 0, "kl_flow": 0, "text": 0, "flow": 1.0, "method": method}
+    bandit = recipe(
+        tinted(), tmp_path / "run", steps=12, learning=learning, rollouts=rollouts, freeze=READING,
+        rewards=REDNESS, returns={"floor": 1e-3, "malformed": 0.0},
+        settings={"num_points": 5, "max_thought_tokens": 8}, optimizer={"rate": 5e-3}, clip=10.0,
+        guards={"malformed": 1.0, "kl_flow": 1e3},
+    )  # fmt: skip
+    learn(bandit)
+    redness = [line["reward"] for line in history(tmp_path / "run")]
+    assert max(redness[:2]) < 0.65 and sum(redness[-2:]) / 2 > sum(redness[:2]) / 2 + 0.2
 
 
 def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ RECIPE: dict[str, Any] = {
         ({"prompts": {"scenes": {"two": 0}}}, "expected a family that comes at all"),
         ({"learning": {"text": 0, "flow": 0}}, "nothing would be learned"),
         ({"rewards": []}, "rewards"),
-        ({"rewards": [{"kind": "taste"}]}, "'scene', 'function', 'service', 'judge', 'vqascore'"),
+        ({"rewards": [{"kind": "taste"}]}, "'scene', 'function', 'service', 'judge', 'vqascore', 'geneval'"),
         ({"rewards": [{"kind": "function", "function": "mine"}]}, "rewards.0.function: 'mine'"),
         ({"rollouts": {"siblings": 1}}, "rollouts.siblings: 1"),
         ({"rollouts": {"guided": True}, "learning": {"flow": 1}}, "steps are replayed without guidance"),

@@ -19,6 +19,7 @@ from irg.endpoint import Account, ChatRequest, Endpoint, EndpointError, Message
 from irg.endpoint.structured import UnfitAnswerError
 from irg.rl.rewards import (
     FunctionRewardSettings,
+    GenevalRewardSettings,
     Grade,
     JudgeRewardSettings,
     NoGrade,
@@ -32,6 +33,9 @@ from irg.rl.rewards import (
     WeighedPart,
     checked,
 )
+from irg.scorers.geneval.asked import check_facts
+from irg.scorers.geneval.finder import ObjectFinder
+from irg.scorers.geneval.grading import grade_objects
 from irg.scorers.http import ScorerFailed, ScorerGone, exchange
 from irg.world import OutsideWorld, grade, parse, read
 
@@ -63,6 +67,8 @@ def _part(settings: RewardSettings, out: Path) -> RewardPart:
             return JudgePart(settings, out)
         case VqaRewardSettings():
             return VqaPart(settings)
+        case GenevalRewardSettings():
+            return GenevalPart.load(settings)
 
 
 class ScenePart:
@@ -193,6 +199,35 @@ class VqaPart:
 
         logs = [self._scorer(one.picture.open(), one.prompt) for one in shown]
         return [score_of(torch.tensor(one)).item() for one in logs]
+
+
+class GenevalPart:
+    """GenEval's scorer."""
+
+    name = "geneval"
+
+    def __init__(self, find: ObjectFinder) -> None:
+        self._find = find
+        self.identity = {"part": "geneval", "version": 1, **find.identity}
+
+    @classmethod
+    def load(cls, settings: GenevalRewardSettings) -> "GenevalPart":
+        from irg.scorers.clip import USUAL_CLIP, Clip
+        from irg.scorers.detector import USUAL_DETECTOR, InstanceDetector
+
+        detector = InstanceDetector.load(settings.detector or USUAL_DETECTOR, settings.device)
+        return cls(ObjectFinder(detector, Clip.load(settings.clip or USUAL_CLIP, settings.device)))
+
+    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+        return [self._one(one) for one in shown]
+
+    def _one(self, shown: ShownPicture) -> Grade:
+        asked = {"prompt": shown.prompt, **shown.facts}
+        try:
+            check_facts(asked, "the prompt's line")
+        except ValueError as wrong:
+            return NoGrade("not of GenEval's form", str(wrong))
+        return grade_objects(asked, self._find(shown.picture.open(), asked))
 
 
 def read_grade(text: str) -> float:

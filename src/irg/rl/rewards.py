@@ -80,12 +80,23 @@ class VqaRewardSettings(_PartSettings):
     device: str | None = None
 
 
+class GenevalRewardSettings(_PartSettings):
+    """GenEval's scorer, a detector and CLIP: 1 for a picture that it calls correct, below one half for
+    another. Prompts are lines of GenEval's form: what has to be in the picture is in their other keys."""
+
+    kind: Literal["geneval"]
+    detector: str | None = None
+    clip: str | None = None
+    device: str | None = None
+
+
 RewardSettings = Annotated[
     SceneRewardSettings
     | FunctionRewardSettings
     | ServiceRewardSettings
     | JudgeRewardSettings
-    | VqaRewardSettings,
+    | VqaRewardSettings
+    | GenevalRewardSettings,
     Field(discriminator="kind"),
 ]
 

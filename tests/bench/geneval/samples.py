@@ -7,9 +7,9 @@ from typing import Any
 
 from irg.bench.geneval.evidence import OBJECTS, as_evidence
 from irg.bench.geneval.prompts import PROMPTS_FILE, read_prompts
-from irg.bench.geneval.verdict import DetectedObject
 from irg.bench.items import Item
 from irg.bench.protocol import EvidenceRow, Hearing
+from irg.scorers.geneval.verdict import DetectedObject
 
 PROMPTS: Sequence[Mapping[str, Any]] = (
     {"tag": "single_object", "include": [{"class": "cup", "count": 1}], "prompt": "a cup"},

@@ -1,9 +1,9 @@
 import json
 from dataclasses import replace
 
-from irg.bench.geneval.evidence import OBJECTS, VERDICT, as_evidence, most_likely, objects_of, verdict_of
-from irg.bench.geneval.verdict import DetectedObject
+from irg.bench.geneval.evidence import OBJECTS, VERDICT, as_evidence, objects_of, verdict_of
 from irg.bench.protocol import EvidenceRow
+from irg.scorers.geneval.verdict import DetectedObject
 from tests.bench.geneval.samples import CUP, DOG, PROMPTS
 
 RED = replace(CUP, colour="red")
@@ -30,7 +30,3 @@ def test_the_official_codes_verdict_is_taken_as_it_is() -> None:
     row = EvidenceRow(0, VERDICT, {"correct": False, "reason": "one\nother"})
     found = verdict_of(PROMPTS[0], {VERDICT: row})
     assert not found.correct and found.reasons == ("one", "other")
-
-
-def test_the_first_of_the_greatest_is_the_colour() -> None:
-    assert most_likely([0.0, 3.0, 1.0, 3.0, *[0.0] * 6]) == "orange"

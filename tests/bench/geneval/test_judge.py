@@ -4,26 +4,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irg.bench.geneval.colours import TEMPLATES
 from irg.bench.geneval.evidence import OBJECTS, objects_of
 from irg.bench.geneval.judge import GenevalJudge
 from irg.bench.geneval.summary import summarise
-from irg.bench.geneval.verdict import COLOURS
 from irg.bench.protocol import Hearing, Shown, ShownPicture
 from irg.core.picture import Picture
-from irg.scorers.detector import InstanceDetector
+from irg.scorers.geneval.colours import TEMPLATES
+from irg.scorers.geneval.verdict import COLOURS
 from tests.bench.geneval.samples import items, write_prompts
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install irg[bench]")
-from irg.bench.geneval.prompts import NAMES, read_prompts
+from irg.bench.geneval.prompts import read_prompts
+from irg.scorers.geneval.asked import NAMES
 from tests.scorers import models
+
+WORDS = [text.format(colour=colour, name=name) for text in TEMPLATES for colour in COLOURS for name in NAMES]
 
 
 def random_judge() -> GenevalJudge:
-    words = [
-        text.format(colour=colour, name=name) for text in TEMPLATES for colour in COLOURS for name in NAMES
-    ]
-    return GenevalJudge(models.detector(sureness=100), models.clip(words))
+    return GenevalJudge(models.detector(sureness=100), models.clip(WORDS))
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +70,3 @@ def test_a_judge_says_all_that_decides_on_its_answers(judge: GenevalJudge) -> No
     identity = judge.identity
     assert identity["detector"]["model"] == identity["clip"]["model"] == "random"
     assert len(identity["templates"]) == 16 and identity["detector"]["floor"] == 0.05
-
-
-def test_a_detector_of_other_classes_is_refused() -> None:
-    config = models.transformers.Mask2FormerConfig(
-        num_labels=3, decoder_layers=2, encoder_layers=1, num_queries=2
-    )
-    with models.torch.device("meta"):
-        model = models.transformers.Mask2FormerForUniversalSegmentation(config)
-    with pytest.raises(ValueError, match="a detector of 3 classes: expected COCO's 80"):
-        GenevalJudge(InstanceDetector(model, {}), models.clip(["a"]))

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from irg.bench.geneval.prompts import NAMES, TAGS, read_prompts
+from irg.bench.geneval.prompts import read_prompts
+from irg.scorers.geneval.asked import TAGS
 from tests.bench.cases import folder
 from tests.bench.geneval.samples import PROMPTS, items, write_prompts
 
@@ -64,8 +65,3 @@ def test_the_official_prompts_are_read_whole() -> None:
         "color_attr": 100,
     }
     assert [json.dumps(dict(item.facts)) for item in found] == path.read_text().splitlines()
-
-
-def test_the_names_are_cocos() -> None:
-    assert len(NAMES) == len({*NAMES}) == 80
-    assert (NAMES[64], NAMES[65], NAMES[66]) == ("computer mouse", "tv remote", "computer keyboard")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from irg.bench.geneval.evidence import VERDICT
-from irg.bench.geneval.prompts import TAGS
 from irg.bench.geneval.summary import summarise
 from irg.bench.items import Item
 from irg.bench.protocol import EvidenceRow, Hearing, Status
+from irg.scorers.geneval.asked import TAGS
 from tests.bench.cases import Cases
 from tests.bench.geneval.samples import CUP, DOG, hearing, items
 

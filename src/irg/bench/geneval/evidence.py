@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from irg.bench.geneval.prompts import NAMES
-from irg.bench.geneval.verdict import COLOURS, DetectedObject, GenevalVerdict, counted, decide
 from irg.bench.protocol import EvidenceRow
+from irg.scorers.geneval.asked import NAMES
+from irg.scorers.geneval.verdict import DetectedObject, GenevalVerdict, counted, decide
 
 _NUMBERS = {name: number for number, name in enumerate(NAMES)}
 OBJECTS, VERDICT = "objects", "verdict"
@@ -35,10 +35,6 @@ def verdict_of(asked: Mapping[str, Any], rows: Mapping[str, EvidenceRow]) -> Gen
     clauses = (*asked["include"], *asked.get("exclude", ()))
     objects = objects_of(rows[OBJECTS].evidence, {clause["class"] for clause in clauses})
     return decide(asked, counted(objects, asked["tag"]))
-
-
-def most_likely(logits: Sequence[float]) -> str:
-    return COLOURS[max(range(len(COLOURS)), key=logits.__getitem__)]
 
 
 def _object(found: DetectedObject, logits: Sequence[float] | None) -> dict[str, Any]:

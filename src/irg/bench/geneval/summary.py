@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from irg.bench.figures import categories, mean_figure, weighted_figure
 from irg.bench.geneval.evidence import verdict_of
-from irg.bench.geneval.prompts import TAGS
 from irg.bench.items import Item
 from irg.bench.protocol import Figure, Hearings, Sample, Summary, missing_pictures
+from irg.scorers.geneval.asked import TAGS
 
 
 def summarise(items: Sequence[Item], heard: Hearings) -> Summary:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from irg.bench.geneval.verdict import DetectedObject, DetectionLimits, counted, decide
+from irg.scorers.geneval.verdict import DetectedObject, DetectionLimits, counted, decide
 from tests.bench.cases import Cases
 
 CASES = Cases("geneval_cases.json", "cases")

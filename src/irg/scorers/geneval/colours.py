@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from irg.bench.geneval.boxes import Box
-from irg.bench.geneval.verdict import COLOURS
 from irg.scorers.clip import Clip
+from irg.scorers.geneval.boxes import Box
+from irg.scorers.geneval.verdict import COLOURS
 
 TEMPLATES = (
     "a photo of a {colour} {name}",

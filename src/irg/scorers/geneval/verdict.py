@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from irg.bench.geneval.boxes import Box, overlap, relations
+from irg.scorers.geneval.boxes import Box, overlap, relations
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 

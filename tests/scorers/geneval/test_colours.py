@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from irg.bench.geneval.colours import TEMPLATES, ColourClassifier, CropOptions, crop
-from irg.bench.geneval.verdict import COLOURS
+from irg.scorers.geneval.colours import TEMPLATES, ColourClassifier, CropOptions, crop
+from irg.scorers.geneval.verdict import COLOURS
 from tests.bench.cases import Cases
 
 CASES = Cases("geneval_crops.json", "image", "cases", "clip_templates")

@@ -1,6 +1,6 @@
 import pytest
 
-from irg.bench.geneval.boxes import overlap, relations
+from irg.scorers.geneval.boxes import overlap, relations
 from tests.bench.cases import Cases
 
 GEOMETRY = Cases("geneval_geometry.json", "cases")

@@ -1,0 +1,1 @@
+"""GenEval's scorer: what a detector and CLIP find in a picture, against what its prompt asks for."""
