@@ -45,7 +45,7 @@ def application(serving: Serving, replicas: Replicas, gpus: float, drain: float)
         name="irg",
         ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
         # The queue is the application's own: it is fair, and it refuses with a reason.
-        max_ongoing_requests=capacity.most_running + capacity.most_waiting,
+        max_ongoing_requests=capacity.most_running * capacity.workers + capacity.most_waiting,
         autoscaling_config={
             "min_replicas": replicas.least,
             "max_replicas": replicas.most,
