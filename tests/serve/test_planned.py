@@ -12,6 +12,7 @@ from irg.core.shipped import PLAN, shipped
 from irg.core.trace import png
 from irg.pipeline import Pipeline
 from irg.pipeline.plans import StepPlan
+from irg.pipeline.plans.course import PlanCourse
 from irg.pipeline.plans.extent import PlanExtent
 from irg.pipeline.plans.start import settled
 from irg.pipeline.plans.systems import system_texts
@@ -108,6 +109,19 @@ def test_going_on_from_a_turn_is_as_if_it_had_never_stopped(stepped: Stepped) ->
     )
     assert all(np.abs(one - other).max() <= 1 for one, other in together)
     assert len(rest.marks) == 3
+
+
+def test_after_a_new_attempt_it_is_gone_on_with_the_random_numbers_of_that(
+    stepped: Stepped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlanCourse, "_stops", lambda course, step, text: course.attempt == 0)
+    plan = small("irg").changed(retry={"attempts": 2, "seed_step": 5})
+    whole = asked(stepped.pipeline, plan, seed=3)
+    ended(stepped, whole, "whole")
+    first = ended(stepped, replace(whole, plan=whole.plan.with_turns(1)), "first")
+    ended(stepped, replace(whole, seed=None, start=PlanResumption(first, 0)), "rest")
+    (picture,) = stepped.pictures("rest")
+    assert np.abs(picture - stepped.pictures("whole")[1]).max() <= 1
 
 
 def test_a_person_says_another_text_after_a_picture_or_before_it(stepped: Stepped) -> None:

@@ -7,6 +7,8 @@ from typing import TypeVar
 from PIL import Image
 from pydantic import ValidationError
 
+from irg.pipeline import Settings
+from irg.prep import Tokenizer
 from irg.serve.fields import DrawingFields, TextFields
 from irg.serve.limits import Outline
 from irg.serve.refusals import invalid
@@ -78,6 +80,15 @@ def worded(prompt: str) -> tuple[str, tuple[str, ...]]:
     except OutsideWorld as unknown:
         note = f"the prompt is outside the model's world, so what it draws means nothing. {unknown}"
         return prompt, (note,)
+
+
+def num_tokens(text: str, param: str, settings: Settings, tokenizer: Tokenizer) -> int:
+    """Of a text that a parameter says. Raises Refused for one that the model does not take."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as broken:
+        raise invalid("the text is not valid Unicode: it holds a lone surrogate", param) from broken
+    return len(heeded(param, lambda: settings.prompt_ids(text, tokenizer)))
 
 
 def heeded(param: str, make: Callable[[], Made]) -> Made:

@@ -14,7 +14,7 @@ from irg.core.segment import DELIMITERS
 from irg.pipeline import Plan, Settings, TurnPlan
 from irg.pipeline.load import NamedCheckpoint
 from irg.pipeline.plans import StepPlan
-from irg.serve.asked import Asked, Contents, Manner, heeded, worded
+from irg.serve.asked import Asked, Contents, Manner, heeded, num_tokens, worded
 from irg.serve.course import Beginning, Episode, Resumption, WordsWanted
 from irg.serve.fields import GuidanceFields, ImagePart, ImageUrlPart, Part, TextPart
 from irg.serve.history import History, PlanHistory
@@ -199,11 +199,7 @@ class Asker:
         return count + sum(self.sizes.picture_tokens(*one.size) for one in pictures)
 
     def _count(self, text: str, param: str) -> int:
-        try:
-            text.encode()
-        except UnicodeEncodeError as broken:
-            raise invalid("the text is not valid Unicode: it holds a lone surrogate", param) from broken
-        return len(heeded(param, lambda: self.settings.prompt_ids(text, self.checkpoint.tokenizer)))
+        return num_tokens(text, param, self.settings, self.checkpoint.tokenizer)
 
     def _plan(self, pictures: Sequence[Image.Image], manner: Manner) -> Plan:
         """The checkpoint's usual plan: of an edit, if there are pictures, in the size of the last of them."""

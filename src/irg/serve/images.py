@@ -38,7 +38,8 @@ def asked(asker: Asker, body: GenerationBody | EditBody, sources: Sequence[bytes
         drawing = body.model_copy(update={"seed": first + number})
         one = asker.episode(contents, Manner(drawing, body, body.size or "auto"), owner)
         if one.answers:
-            raise invalid(f"the plan {body.plan} draws no picture", "plan")
+            which = "that requests go by here" if body.plan is None else body.plan
+            raise invalid(f"the plan {which} draws no picture", "plan")
         found.append(_with_previews(one, body.partial_images or 0))
     return found
 

@@ -3,6 +3,7 @@ met together with what others need."""
 
 from dataclasses import dataclass, replace
 
+import torch
 from PIL import Image
 
 from irg.core.segment import DELIMITERS
@@ -96,14 +97,13 @@ def planned(parts: Parts, wanted: PlannedEpisode) -> Program:
         parts = replace(parts, settings=resized(wanted.plan, parts.settings))
         episode = _resumed(parts, wanted, wanted.start, draws, trace)
         marks = wanted.start.history.marks[: wanted.start.place + (not wanted.start.is_undrawn)]
-    return (yield from _followed(parts, wanted, episode, draws, marks))
+    return (yield from _followed(parts, wanted, episode, marks))
 
 
 def _followed(
     parts: Parts,
     wanted: PlannedEpisode,
     episode: PlanEpisode,
-    draws: SeededDraws,
     marks: tuple[PlanMilestone, ...],
 ) -> Program:
     before = len(marks)
@@ -112,13 +112,13 @@ def _followed(
             begun = episode.course
             episode = yield from _written(parts, episode)
             if wanted.stops_at_thought and _is_before_last(episode.course):
-                mark = PlanMilestone(episode.course, episode.drawn, draws.generator.get_state(), begun)
+                mark = PlanMilestone(episode.course, episode.drawn, _numbers(episode), begun)
                 return PlanHistory(episode.segments, (*marks, mark))
             continue
         place = len(marks) - before
         shown = wanted.previews[place] if place < len(wanted.previews) else 0
         episode, drawn = yield from _drawn(parts, episode, shown)
-        marks += (PlanMilestone(episode.course, drawn, draws.generator.get_state()),)
+        marks += (PlanMilestone(episode.course, drawn, _numbers(episode)),)
     state = state_of(parts, episode)
     episode, kept = ended(episode)
     if kept is not None:
@@ -141,6 +141,12 @@ def _resumed(
     if start.words is not None:
         course, drawn = course.told(start.words), Drawn(thought=start.words, revised=True)
     return PlanEpisode(course, draws, trace, known, {BEGUN: strand}, drawn)
+
+
+def _numbers(episode: PlanEpisode) -> torch.Tensor:
+    """The state of its random numbers, which are others after a retry."""
+    assert isinstance(episode.draws, SeededDraws)
+    return episode.draws.generator.get_state()
 
 
 def _is_before_last(course: PlanCourse) -> bool:

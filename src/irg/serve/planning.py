@@ -1,18 +1,17 @@
 """From what was asked to an episode of a plan of steps, which says itself what is read, written and drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from irg.pipeline import Settings
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.extent import PlanExtent
 from irg.pipeline.plans.numbers import check_sizes, resized, sampling
-from irg.pipeline.plans.start import system_prompt_of
-from irg.pipeline.plans.steps import WriteStep
+from irg.pipeline.plans.steps import DrawStep, WriteStep
 from irg.pipeline.plans.systems import system_texts
 from irg.prep import Tokenizer
-from irg.serve.asked import Asked, Contents, Manner, heeded, worded
+from irg.serve.asked import Asked, Contents, Manner, heeded, num_tokens, worded
 from irg.serve.fields import GuidanceFields
 from irg.serve.history import PlanHistory
 from irg.serve.limits import Outline
@@ -46,10 +45,13 @@ class PlanAsker:
             plan = plan.with_system_prompt(contents.system)
         plan = self._changed(plan, manner, manner.drawing.turns)
         heeded("plan", partial(plan.check_inputs, len(pictures)))
+        for text, param in ((prompt, "prompt"), (contents.system, "instructions")):
+            if text:
+                num_tokens(text, param, settings, self.tokenizer)
         clean = resized(plan, settings).clean
         extent = self._extent(plan, prompt, [clean.size(*one.size) for one in pictures])
-        start = PlanBeginning(prompt, tuple(pictures))
-        return self._asked(extent, start, manner, owner, keeps, bool(pictures), notes)
+        start, outline = PlanBeginning(prompt, tuple(pictures)), _outline(extent)
+        return self._asked(extent, outline, start, manner, owner, keeps, bool(pictures), notes)
 
     def resumption(
         self, history: PlanHistory, place: int, words: str | None, manner: Manner, owner: str, keeps: bool
@@ -59,10 +61,19 @@ class PlanAsker:
         course, given = start.course, start.course.given
         done = sum(one.image is not None for one in course.made)
         plan = self._changed(course.plan, manner, done + (manner.drawing.turns or 1))
-        if words is not None and not isinstance(course.going_on(plan).step, WriteStep):
+        on = course.going_on(plan)
+        if words is not None and not isinstance(on.step, WriteStep):
             raise invalid("the plan draws next, and reads no words before that", "input")
-        extent = self._extent(plan, given.prompt, [one.size for one in given.inputs])
-        return self._asked(extent, start, manner, owner, keeps, is_edit=True)
+        said = [len(self.tokenizer.encode(one.text.whole)) for one in course.made if one.text is not None]
+        if words is not None:
+            said.append(num_tokens(words, "input", self.settings, self.tokenizer))
+        inputs = [one.size for one in given.inputs]
+        extent = self._extent(plan, given.prompt, inputs, max(said, default=0))
+        outline = _outline(extent)
+        if done:
+            written, num_images = extent.written_from(on.number), plan.num_images - done
+            outline = replace(outline, num_images=num_images, num_written=written)
+        return self._asked(extent, outline, start, manner, owner, keeps, is_edit=True)
 
     def _changed(self, plan: StepPlan, manner: Manner, turns: int | None) -> StepPlan:
         """The plan in the manner that is asked for. Raises Refused for what it, or the model, cannot do."""
@@ -86,16 +97,17 @@ class PlanAsker:
         heeded("size", partial(plan.grid, self.sizes.config))
         return plan
 
-    def _extent(self, plan: StepPlan, prompt: str, inputs: Sequence[tuple[int, int]]) -> PlanExtent:
-        settings, tokenizer = self.settings, self.tokenizer
-        for text, param in ((prompt, "prompt"), (system_prompt_of(plan, settings) or "-", "instructions")):
-            heeded(param, partial(settings.prompt_ids, text, tokenizer))
+    def _extent(
+        self, plan: StepPlan, prompt: str, inputs: Sequence[tuple[int, int]], said: int = 0
+    ) -> PlanExtent:
+        settings = self.settings
         texts = system_texts(plan, settings.system_prompt)
-        return PlanExtent(plan, settings, self.sizes.config, tokenizer, prompt, texts, inputs)
+        return PlanExtent(plan, settings, self.sizes.config, self.tokenizer, prompt, texts, inputs, said)
 
     def _asked(
         self,
         extent: PlanExtent,
+        outline: Outline,
         start: PlanBeginning | PlanResumption,
         manner: Manner,
         owner: str,
@@ -105,8 +117,8 @@ class PlanAsker:
     ) -> Asked:
         plan, drawing = extent.plan, manner.drawing
         seed = drawing.seed if isinstance(start, PlanResumption) else drawing.seed or 0
-        if manner.stops_at_thought and not any(isinstance(step, WriteStep) for step in plan.steps):
-            raise invalid("the plan has no text to stop at", "stop_at")
+        if manner.stops_at_thought and not _is_last_drawn_from_text(plan):
+            raise invalid("the plan has no text to stop at before its last picture", "stop_at")
         what = PlannedEpisode(
             plan,
             seed,
@@ -117,7 +129,14 @@ class PlanAsker:
         )
         footprint = self.sizes.plan_footprint(extent)
         wanted = EngineRequest(what, footprint, owner, drawing.deterministic, keeps)
-        return Asked(wanted, _outline(extent), extent.given, is_edit, notes)
+        return Asked(wanted, outline, extent.given, is_edit, notes)
+
+
+def _is_last_drawn_from_text(plan: StepPlan) -> bool:
+    """Whether the step before the last picture writes."""
+    steps = (*plan.first, *plan.repeat * min(plan.max_repeats or 0, 2))
+    last = max((place for place, step in enumerate(steps) if isinstance(step, DrawStep)), default=0)
+    return last > 0 and isinstance(steps[last - 1], WriteStep)
 
 
 def _outline(extent: PlanExtent) -> Outline:

@@ -5,7 +5,7 @@ it."""
 from dataclasses import dataclass
 from pathlib import Path
 
-from irg.core.shipped import ENDING, PLAN, named, shipped
+from irg.core.shipped import ENDING, PLAN, shipped
 from irg.pipeline import Settings
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.reading import read_plan
@@ -43,5 +43,6 @@ class NamedPlans:
         if name is None:
             usual = self.usual or settings.follows
             return None if usual is None else settled(usual, settings, fetches=False)
-        file = self.files.get(name)
-        return settled(named(name, PLAN) if file is None else file, settings, fetches=False)
+        if (file := self.files.get(name)) is None:
+            raise ValueError(f"{name!r} is no plan of this server: expected one of {', '.join(self.files)}")
+        return settled(file, settings, fetches=False)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,13 @@ def test_contexts_are_counted_once_for_all_that_begin_like_them(extent_of: Any, 
         given + text + 3 * text + text + drawn,
     )
     assert extent.given == given and extent.written == 10 + 3 * 10
+    assert [extent.written_from(number) for number in range(4)] == [40, 30, 20, 10]
+
+
+def test_what_a_person_says_may_be_longer_than_what_is_written(extent_of: Any) -> None:
+    usual, said = extent_of(), replace(extent_of(), said=15)
+    assert said.contexts[0] == usual.contexts[0] + 4 * 5 + 5 and said.written == usual.written
+    assert replace(usual, said=7).contexts == usual.contexts
 
 
 def test_longer_texts_more_passes_votes_and_attempts_take_more(extent_of: Any) -> None:

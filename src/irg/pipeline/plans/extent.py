@@ -41,6 +41,8 @@ class PlanExtent:
     prompt: str
     systems: dict[str, str]
     inputs: Sequence[Sides] = ()
+    said: int = 0
+    """Tokens of the longest text that a person says in the place of one that is written."""
 
     @property
     def size(self) -> Sides:
@@ -64,8 +66,13 @@ class PlanExtent:
         """Tokens that are written at most."""
         times = self.plan.retry.attempts if self.plan.retry else 1
         rounds = (self.plan.max_repeats or 0) + self.plan.closing_write
-        once = sum(self._asked(step) for step in self.plan.first)
-        return times * (once + rounds * sum(self._asked(step) for step in self.plan.repeat))
+        return times * (self._asked(self.plan.first) + rounds * self._asked(self.plan.repeat))
+
+    def written_from(self, number: int) -> int:
+        """Tokens that are written at most from this pass of `repeat` on, after a picture was drawn."""
+        rounds = (self.plan.max_repeats or 0) + self.plan.closing_write
+        first = self._asked(self.plan.first) if number == 0 else 0
+        return first + (rounds + 1 - max(number, 1)) * self._asked(self.plan.repeat)
 
     @property
     def contexts(self) -> tuple[int, ...]:
@@ -76,8 +83,8 @@ class PlanExtent:
         drawn = self.config.grid_of(*self.size).num_tokens + DELIMITERS if self.plan.num_images else 0
         return tuple(sorted((self._tokens(one) + drawn for one in kept), reverse=True))
 
-    def _asked(self, step: Step) -> int:
-        return self._most(step) * step.votes if isinstance(step, WriteStep) else 0
+    def _asked(self, steps: Sequence[Step]) -> int:
+        return sum(self._most(step) * step.votes for step in steps if isinstance(step, WriteStep))
 
     def _most(self, step: WriteStep) -> int:
         return sampling(step, self.plan, self.settings).max_tokens
@@ -121,7 +128,12 @@ class PlanExtent:
         """Tokens of what a step writes, or of its rewriting, which holds parts of it."""
         assert isinstance(step, WriteStep)
         given = self._text(step.prefix) + self._text(step.canonical or "")
-        return self._most(step) + given + max(map(self._text, step.choose), default=0) + DELIMITERS
+        return (
+            max(self._most(step), self.said)
+            + given
+            + max(map(self._text, step.choose), default=0)
+            + DELIMITERS
+        )
 
     def _filling(self, template: str) -> int:
         """Tokens of what the places of a template stand for."""
