@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,21 @@ def test_runs_of_one_judge_and_prompts_are_set_beside_one_another_and_others_apa
     lines = (two / "items.jsonl").read_text()
     (two / "items.jsonl").write_text(lines.replace("red", "blue", 1))
     assert [len(section.columns) for section in sections_of([one, two])] == [1, 1, 1]
+
+
+def test_a_name_that_the_turn_has_too_is_said_once(tmp_path: Path) -> None:
+    (section,) = sections_of([made_run(tmp_path / name, "rbr") for name in ("one", "theirs, turn 1")])
+    assert [column.title for column in section.columns] == ["one: theirs, turn 1", "theirs, turn 1"]
+
+
+def test_what_a_score_leaves_out_is_known(tmp_path: Path) -> None:
+    (section,) = sections_of([made_run(tmp_path / "one", "rbr")])
+    assert section.left_out(0) == []
+    (judged,) = section.judged
+    (summary,) = judged.summaries[1]
+    plain = replace(judged, summaries={1: [replace(summary, weights={"plain": 1.0})]})
+    (column,) = section.columns
+    assert replace(section, columns=[replace(column, judged=plain)]).left_out(0) == ["odd"]
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

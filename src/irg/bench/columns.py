@@ -75,6 +75,12 @@ class ReportSection:
     def variants(self) -> list[str]:
         return list(self.benchmark.summaries)
 
+    def left_out(self, variant: int) -> list[str]:
+        """The categories that stand beside the headline of a variant and are no part of it."""
+        summaries = [column.summaries[variant] for column in self.columns]
+        weighed = [(sample, one.weights) for one in summaries if one.weights for sample in one.samples]
+        return list(dict.fromkeys(sample.category for sample, of in weighed if sample.category not in of))
+
 
 def sections_of(folders: Sequence[Path]) -> list[ReportSection]:
     """What the runs in these folders hold, by what may be compared.
@@ -112,7 +118,7 @@ def _section(some: Sequence[Judged]) -> ReportSection:
     first = some[0].run
     names = _names([judged.run for judged in some])
     columns = [
-        Column(f"{name}{_title(judged.run, turn)}", turn, judged)
+        Column(_named(name, _title(judged.run, turn)), turn, judged)
         for judged, name in zip(some, names, strict=True)
         for turn in judged.run.turns
     ]
@@ -136,6 +142,11 @@ def _names(runs: Sequence[BenchRun]) -> list[str]:
         f"{name if names.count(name) == 1 else f'{name} ({place})'}: "
         for place, name in enumerate(names, start=1)
     ]
+
+
+def _named(name: str, title: str) -> str:
+    """A run may be called what its turn is called, which is said once."""
+    return title if name == f"{title}: " else f"{name}{title}"
 
 
 def _title(run: BenchRun, turn: int) -> str:

@@ -67,8 +67,13 @@ def _section(section: ReportSection, number: int, shown: int) -> dict[str, Any]:
         "words": section.benchmark.words,
         "facts": _facts(section),
         "tables": [
-            {"variant": variant, "head": list(map(_head, head)), "rows": rows}
-            for variant, head, rows in _tables(section, _marked)
+            {
+                "variant": variant,
+                "head": list(map(_head, head)),
+                "rows": rows,
+                "aside": section.left_out(place),
+            }
+            for place, (variant, head, rows) in enumerate(_tables(section, _marked))
         ],
         "published": _published_rows(section),
         "differences": [_difference(*pair, section.benchmark) for pair in _pairs(section)],
