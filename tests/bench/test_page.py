@@ -52,9 +52,14 @@ def test_incomplete_partial_and_escaped(tmp_path: Path) -> None:
     assert "<i>run" not in html
 
 
-def test_numbers_are_told_without_the_trees_that_they_are_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_emptied", [False, True])
+def test_numbers_are_told_without_the_trees_that_they_are_of(tmp_path: Path, is_emptied: bool) -> None:
     folder = made_run(tmp_path / "run", "rbr", "rbb")
-    (tmp_path / "run-trees").rename(tmp_path / "moved")
+    trees = tmp_path / "run-trees"
+    trees.rename(tmp_path / "moved")
+    if is_emptied:
+        (trees / "turn1").mkdir(parents=True)
+        (trees / "turn2").mkdir()
     html = page(sections_of([folder]))
     assert "0.67" in text(html) and html.count("no picture to show") == 12
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,14 @@ def test_rows_of_another_benchmark_are_no_evidence(tmp_path: Path) -> None:
     store.add([Hearing(ITEMS[0].id, 1, {0: "a", 1: "b"}, {}, rows)], {})
     with pytest.raises(ValueError, match=rf"{store.path.name} holds no evidence of colours: KeyError"):
         summarised(COLOURS, run, store)
+
+
+def test_rows_are_summarised_without_torch() -> None:
+    """It would take more seconds and more memory than many rows."""
+    loads = (
+        "import sys, irg.bench.results; from irg.bench.known import benchmark\n"
+        "names = ('geneval', 'geneval2', 'oneig-en', 'tiif', 'wise', 'wise-verified')\n"
+        "print([benchmark(name).name for name in names if 'torch' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", loads], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"

@@ -59,6 +59,12 @@ def test_a_plan_says_how_it_is_answered(
     (work / "draws.yaml").write_text(DRAWS)
     drawn = json.loads(run("ask", picture, "What?", "--plan", "draws.yaml", "--out", "kept", *quick).stdout)
     assert drawn["answer"] and (work / "kept" / "turn1.png").exists() and drawn["folder"] == "kept"
+    folders = set()
+    for colour in ("red", "red", "blue"):
+        Image.new("RGB", (300, 200), colour).save("same.png")
+        made = run("ask", "same.png", "What?", "--plan", "draws.yaml", *quick)
+        folders.add(json.loads(made.stdout)["folder"])
+    assert len(folders) == 2, "another picture under the same name is another episode"
     for options, told in (
         (["--plan", "bagel-t2i"], "reads none"),
         (["--plan", "draws.yaml", "--think"], "says what is written"),

@@ -8,7 +8,7 @@ import torch
 from irg.core import Kind, Role, pack
 from irg.model import PaddedAttend
 from irg.rl.episodes import SiblingGroup
-from irg.rl.lessons import lessons_of, returned
+from irg.rl.lessons import divided, lessons_of, returned
 from irg.rl.settings import LearningSettings, Method
 from irg.run.losses import ModelLosses
 from tests.rl.played import made, play, special, well_formed
@@ -111,3 +111,13 @@ def test_finished_pictures_are_learned_in_fresh_noise(group: SiblingGroup, metho
 def test_nothing_is_learned_of_a_group_without_a_difference(group: SiblingGroup) -> None:
     same = tuple(replace(one, grades=(0.3, 0.3, 0.3), is_done=False) for one in group.siblings)
     assert list(lessons_of([replace(group, siblings=same)], RECIPE, 0)) == []
+
+
+def test_no_part_of_a_step_is_longer_than_asked(group: SiblingGroup) -> None:
+    short = next(lessons_of([group], RECIPE, 0))
+    segments = short.document.segments
+    long = replace(short, document=replace(short.document, segments=(*segments, *segments)))
+    size = short.document.num_tokens
+    parts = divided([short, long, short, short], 2 * size)
+    assert [[one is long for one in part] for part in parts] == [[False], [True], [False, False]]
+    assert divided([long, short], size) == [[long], [short]] and divided([], size) == []

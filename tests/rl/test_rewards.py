@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -62,4 +63,4 @@ def test_what_was_answered_is_not_asked_again_even_by_another_run(tmp_path: Path
 def test_what_is_no_number_from_0_to_1_is_no_answer(said: Any) -> None:
     found = checked(said)
     assert isinstance(found, NoGrade) and found.reason == "not a grade"
-    assert checked(1) == 1.0 and checked(0.25) == 0.25
+    assert checked(1) == 1.0 and checked(0.25) == 0.25 and checked(np.float32(0.5)) == 0.5

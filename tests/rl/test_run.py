@@ -9,15 +9,17 @@ import pytest
 import torch
 
 from irg.pipeline import load_pipeline
+from irg.rl.feed import PlayedFeed
 from irg.rl.rewards import GradesLostError
 from irg.rl.run import guard_of, learn, run_of
 from irg.rl.settings import GuardSettings, RlRecipe
+from irg.rl.trials import RlTrials
 from irg.run.loop import StoppedError, newest_step
 from irg.run.rng import restore_rng, rng_state
 from irg.run.step import Totals
 from tests.rl.bandits import READING, tinted, wordy
 from tests.rl.played import ALONE, REDNESS, start
-from tests.rl.runs import history, recipe
+from tests.rl.runs import FILE_OF_PROMPTS, history, recipe
 from tests.train.runs import MEASURED
 
 
@@ -179,3 +181,26 @@ def test_the_reference_stays_and_the_network_moves(tmp_path: Path) -> None:
     assert all(torch.equal(one, two) for one, two in zip(before, reference.parameters(), strict=True))
     pairs = zip(before, run.objective.network.parameters(), strict=True)
     assert any(not torch.equal(one, two) for one, two in pairs)
+
+
+def test_a_run_is_known_by_what_decides_on_it(tmp_path: Path) -> None:
+    def identity(name: str, **changes: Any) -> dict[str, Any]:
+        return run_of(recipe(start(), tmp_path / name / "run", **changes), ALONE).settings.identity
+
+    service = {"kind": "service", "address": "http://127.0.0.1:1"}
+    known = identity("a", rewards=[service])
+    assert identity("b", rewards=[service | {"attempts": 9}], learning={"kl_text": 0.1}) == known
+    assert identity("c", rewards=[service | {"version": "2"}])["rewards"] != known["rewards"]
+    assert identity("d", rewards=[service | {"weight": 2.0}], returns={"gain": 0.1}) != known
+    chosen = recipe(start(), tmp_path / "e" / "run", rewards=[service])
+    with (tmp_path / "e" / FILE_OF_PROMPTS).open("a") as file:
+        file.write('{"prompt": "another"}\n')
+    assert run_of(chosen, ALONE).settings.identity["prompts"] != known["prompts"]
+
+
+def test_rewards_are_loaded_once(tmp_path: Path) -> None:
+    trials = {"source": {"scenes": {"single": 1}}}
+    run = run_of(recipe(start(), tmp_path / "run", trials=trials), ALONE)
+    feed, evaluator = run.feed, run.evaluator
+    assert isinstance(feed, PlayedFeed) and isinstance(evaluator, RlTrials)
+    assert evaluator.player.rewards is feed.player.rewards

@@ -28,6 +28,9 @@ RECIPE: dict[str, Any] = {
         ({"rollouts": {"siblings": 1}}, "rollouts.siblings: 1"),
         ({"rollouts": {"guided": True}, "learning": {"flow": 1}}, "steps are replayed without guidance"),
         ({"rollouts": {"sampler": {"noise": 0}}, "learning": {"flow": 1}}, "expected steps with noise"),
+        ({"rollouts": {"sampler": {"kind": "euler"}}, "learning": {"flow": 1}}, "expected steps with noise"),
+        ({"guards": {"done": [0.9, 0.1]}}, "done 0.9 to 0.1: expected shares in order"),
+        ({"guards": {"done": [5, 90]}}, "done 5 to 90: expected shares in order"),
         ({"rolouts": {}}, "did you mean rollouts?"),
         ({"init": None}, "init"),
         ({"steps": None}, "steps"),
@@ -45,6 +48,13 @@ def test_steps_are_kept_where_drawing_is_learned_from_them() -> None:
 
     assert not keeps() and keeps(flow=1.0)
     assert not keeps(flow=1.0, method=Method.NFT) and not keeps(flow=1.0, method=Method.REJECTION)
+
+
+def test_drawings_too_short_for_steps_with_noise_are_told() -> None:
+    settings = Settings().changed_by({"num_points": 3})
+    with pytest.raises(ValueError, match=r"learning\.flow: turn 2 has 3 time points, expected at least 4"):
+        RlRecipe.model_validate(RECIPE | {"learning": {"flow": 1.0}}).plan(settings)
+    assert len(RlRecipe.model_validate(RECIPE).plan(settings).turns) == 2
 
 
 def test_an_episode_has_a_picture_more_than_redraws() -> None:

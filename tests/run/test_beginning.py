@@ -19,8 +19,8 @@ def test_a_continuation_is_known_by_what_decides_on_the_run(beginning: Path, tmp
     moved = recipe(beginning, tmp_path / "b", tmp_path / "elsewhere", steps=30)
     assert run_settings(moved, parts).identity == known, "data and runs may move, and go on for longer"
     assert run_settings(chosen.model_copy(update={"seed": 1}), parts).identity != known
-    kept = run_settings(chosen, parts, kept=["steps"]).identity
-    assert kept == known | {"steps": 20}
+    kept = run_settings(chosen, parts, kept={"prompts": "those"}).identity
+    assert kept == known | {"prompts": "those"}
 
 
 def test_what_a_run_began_from_is_not_replaced_by_it(beginning: Path, tmp_path: Path) -> None:

@@ -253,3 +253,29 @@ def test_a_guard_stops_a_run_before_its_step_moves_anything(tmp_path: Path) -> N
         run.go_on()
     assert line.model.bias.item() == seen[-1][0] and steps_in(tmp_path / CHECKPOINTS) == [3]
     assert [found["error"] for found in lines(tmp_path)] == [error for _, error in seen[:-1]]
+
+
+class Stopping(Drawing):
+    """Has seen enough before its fifth step."""
+
+    def __iter__(self) -> Generator[FedStep[torch.Tensor]]:
+        for fed in super().__iter__():
+            if self.step == 5:
+                raise StoppedError("that is enough")
+            yield fed
+
+
+def test_a_feed_that_stops_a_run_lets_it_save_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    run = Run(line, Stopping(line.model, 6), settings(tmp_path), ALONE)
+    waited, wait = [], run.checkpoints.wait
+
+    def told() -> None:
+        wait()
+        waited.append(run.step)
+
+    run.begin(resume=False)
+    monkeypatch.setattr(run.checkpoints, "wait", told)
+    with pytest.raises(StoppedError, match="that is enough"):
+        run.go_on()
+    assert waited[-1] == 4 and steps_in(tmp_path / CHECKPOINTS) == [3]

@@ -11,9 +11,15 @@ from starlette.datastructures import FormData, UploadFile
 from irg.core.events import ImageDone
 from irg.core.picture import Picture
 from irg.core.reading import from_base64
+from irg.core.trace import png
 from irg.pipeline.load import NamedCheckpoint
+from irg.serve import images
+from irg.serve.asking import Asker
+from irg.serve.fields import EditBody
 from irg.serve.images import read_form
+from irg.serve.plans import NamedPlans
 from irg.serve.refusals import Refused
+from tests.pipeline.watching import photo
 
 openai = pytest.importorskip("openai", reason="openai is not installed: pip install irg[curate]")
 
@@ -145,6 +151,13 @@ def test_a_plan_is_named(client: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="draws no picture") as refused:
         generate(client, {"plan": "bagel-understand"})
     assert refused.value.param == "plan"
+
+
+def test_a_usual_plan_that_draws_nothing_is_told(small_checkpoint: NamedCheckpoint) -> None:
+    asker = Asker(small_checkpoint, plans=NamedPlans(usual="bagel-understand"))
+    body = EditBody.model_validate({"prompt": "make it blue"})
+    with pytest.raises(Refused, match="the plan that requests go by here draws no picture"):
+        images.asked(asker, body, [png(photo(48, 32))], "me")
 
 
 def test_a_plan_that_comes_to_no_picture_is_told_with_what_it_said(client: Any) -> None:

@@ -49,6 +49,10 @@ def test_nothing_is_fetched_for_a_request(tmp_path: Path, monkeypatch: pytest.Mo
 def test_plans_of_the_servers_own_are_checked_before_it_serves(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no folder"):
         NamedPlans(tmp_path / "absent").check(SETTINGS)
+    (unsaid := tmp_path / "my plan.yaml").write_text(OWN)
+    with pytest.raises(ValueError, match=r"my plan\.yaml: expected a name that a request can say"):
+        NamedPlans(tmp_path).check(SETTINGS)
+    unsaid.unlink()
     (tmp_path / "broken.yaml").write_text(OWN.replace("prompt", "promt"))
     with pytest.raises(ValueError, match=r"broken\.yaml.*promt"):
         NamedPlans(tmp_path).check(SETTINGS)

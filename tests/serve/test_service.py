@@ -20,7 +20,7 @@ from irg.serve.fields import DrawingFields, TextFields
 from irg.serve.hosts import Host
 from irg.serve.protocol import Ended, ModelLoaded, PictureProgress, Pulse
 from irg.serve.refusals import Refused
-from irg.serve.service import Capacity, EngineRequest, Service
+from irg.serve.service import Capacity, EngineRequest, Service, usual_workers
 
 LOADING = 200.0
 
@@ -41,9 +41,19 @@ def with_service(
             await body(service)
         finally:
             await service.stop()
-        assert not [host for host in service.hosts if host and host.process.is_alive()]
+        assert not [host for host in service.hosts if host and is_there(host.process.pid)]
 
     asyncio.run(run())
+
+
+def is_there(process: int | None) -> bool:
+    """Not by `is_alive`, which errs while another thread is learning of the end."""
+    assert process is not None
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 async def drawn(service: Service, what: EngineRequest) -> list[Any]:
@@ -99,6 +109,25 @@ def test_a_process_that_hangs_is_ended_and_comes_back(small_checkpoint: NamedChe
         assert service.num_lost == 1 and not host.process.is_alive()
 
     with_service(small_checkpoint, Capacity(silence=10.0, patience=LOADING), body)
+
+
+def test_processes_that_share_a_device_share_its_requests(small_checkpoint: NamedCheckpoint) -> None:
+    async def body(service: Service) -> None:
+        await until(lambda: service.num_ready == 2)
+        slow = [await drawing(service, wanted(small_checkpoint, steps=900)) for _ in range(2)]
+        first, second = service.hosts
+        assert first and second and first.loaded and second.loaded
+        assert [list(host.tickets) for host in (first, second)] == [[one.ticket] for one in slow]
+        assert isinstance((await drawn(service, wanted(small_checkpoint)))[-1], Ended)
+        for one in slow:
+            await one.aclose()
+
+    with_service(small_checkpoint, Capacity(workers=2), body)
+
+
+def test_a_small_model_shares_a_cpu_with_itself(small_checkpoint: NamedCheckpoint) -> None:
+    assert usual_workers(small_checkpoint) == min(2, torch.get_num_threads())
+    assert usual_workers(replace(small_checkpoint, device="cuda")) == 1
 
 
 def test_who_stops_listening_frees_the_model(small_checkpoint: NamedCheckpoint) -> None:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irg.bench.harness import DrawnBatch
 from irg.bench.items import Item
 from irg.bench.store import Key, Rounded
 from irg.core.trace import png
-from irg.engine import SeededDraws
-from irg.pipeline import Pipeline, Plan, Settings
-from irg.pipeline.plans import StepPlan
-from irg.pipeline.state import Drawn
+
+if TYPE_CHECKING:
+    from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.plans import StepPlan
+    from irg.pipeline.state import Drawn
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class EpisodeBatch:
     turn is counted as `first`. `load` gives the pipeline, in whatever process draws."""
 
     series: str
-    load: Callable[[], Pipeline]
-    plan: Plan | StepPlan
+    load: "Callable[[], Pipeline]"
+    plan: "Plan | StepPlan"
     pictures: tuple[tuple[Item, int], ...]
     first: int = 1
 
@@ -81,16 +82,20 @@ class EpisodeBatch:
                     episode.thoughts[turn] = one.thought
         return DrawnBatch(tuple(episodes), content)
 
-    def _cost(self, drawn: Drawn) -> PictureCost:
+    def _cost(self, drawn: "Drawn") -> PictureCost:
         seconds = sum(drawn.seconds.values()) / len(self.pictures)
         return PictureCost(seconds, drawn.evaluations, drawn.num_tokens)
 
 
 def _turns_of(
-    pipeline: Pipeline, plan: Plan | StepPlan, prompts: Sequence[str], seeds: Sequence[int]
-) -> Iterator[list[Drawn | None]]:
+    pipeline: "Pipeline", plan: "Plan | StepPlan", prompts: Sequence[str], seeds: Sequence[int]
+) -> "Iterator[list[Drawn | None]]":
     """What all episodes came to, turn by turn. The last picture of one that a text ended stands for later
     turns too, and took nothing in them; None where there is none."""
+    from irg.engine import SeededDraws
+    from irg.pipeline import Plan
+    from irg.pipeline.state import Drawn
+
     draws = [SeededDraws(seed) for seed in seeds]
     if isinstance(plan, Plan):
         rollout = pipeline.rollout(prompts, plan, draws)
@@ -115,7 +120,7 @@ def in_batches(items: Sequence[Item], size: int) -> list[tuple[tuple[Item, int],
     return [tuple(pictures[start : start + size]) for start in range(0, len(pictures), size)]
 
 
-def drawing_header(settings: Settings, identity: Mapping[str, Any]) -> dict[str, Any]:
+def drawing_header(settings: "Settings", identity: Mapping[str, Any]) -> dict[str, Any]:
     """All of a model and of its own plan that decides what it draws, as a part of a store's header."""
     plan = settings.plan(turns=2)
     return {

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import Any, Generic, Protocol, TypeVar
-
-import torch
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from irg.bench.store import Key, SeriesStore, StoredRecord
 from irg.stages.cluster import Cluster, cause_of
+
+if TYPE_CHECKING:
+    import torch
 
 MadeT = TypeVar("MadeT", bound=StoredRecord, covariant=True)
 RecordT = TypeVar("RecordT", bound=StoredRecord)
@@ -51,7 +52,7 @@ class Batch(Protocol[MadeT]):
     def draw(self) -> DrawnBatch[MadeT]: ...
 
 
-def usual_workers(device: torch.device) -> int:
+def usual_workers(device: "torch.device") -> int:
     """A process for each core; one on a GPU, which a batch fills better."""
     if device.type != "cpu":
         return 1
@@ -158,6 +159,8 @@ def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _begin() -> None:
+    import torch
+
     # Ctrl-C reaches all processes of a terminal; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,7 +1,6 @@
 """The report: one HTML page and one Markdown table of some runs, beside what others have published."""
 
 import json
-import os.path
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -19,6 +18,7 @@ from irg.bench.protocol import BASE_TURN, Benchmark, Figure, Summary, judge_name
 from irg.bench.published import PUBLISHED, PublishedRow
 from irg.bench.runs import BenchRun
 from irg.bench.session import look_of
+from irg.bench.tree import NoPicturesError
 from irg.core.files import write_atomically
 from irg.report.markdown import table
 from irg.report.page import Heading, plural, render
@@ -84,9 +84,11 @@ def _section(section: ReportSection, number: int, shown: int) -> dict[str, Any]:
 
 
 def _look(run: BenchRun, benchmark: Benchmark) -> Look:
-    """The pictures of a run; none of one whose trees do not lie any more where they were judged."""
-    trees = run.about["deciding"].get("trees", {})
-    return look_of(run, benchmark) if all(map(os.path.isdir, trees.values())) else lambda item, turn: {}
+    """The pictures of a run; none of one whose trees are not any more where they were judged."""
+    try:
+        return look_of(run, benchmark)
+    except NoPicturesError:
+        return lambda item, turn: {}
 
 
 def _facts(section: ReportSection) -> list[str]:

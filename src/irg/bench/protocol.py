@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from irg.bench.items import Item
 from irg.bench.pictures import NOT_DRAWN, ShownPicture
 from irg.bench.tree import OfficialTree
-from irg.pipeline import Plan
-from irg.pipeline.plans import StepPlan
+
+if TYPE_CHECKING:
+    from irg.pipeline import Plan
+    from irg.pipeline.plans import StepPlan
 
 _HASH_LENGTH = 64
 BASE_TURN = 0
@@ -263,7 +265,7 @@ class Benchmark:
         """What a number of this variant is called wherever it is printed."""
         return self.name if variant == self.name else f"{self.name}/{variant}"
 
-    def check(self, plans: Iterable[Plan | StepPlan], world: str | None) -> None:
+    def check(self, plans: "Iterable[Plan | StepPlan]", world: str | None) -> None:
         """Raises ValueError for a model that does not know the benchmark's world, and for plans that draw
         pictures of a size that the judge does not read."""
         if self.world is not None and world != self.world:

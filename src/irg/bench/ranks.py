@@ -7,11 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-import torch
-import torch.distributed as dist
-
-from irg.model.device import usual_device
-
 _LONGEST = timedelta(days=7)
 """That one process may wait for the others: a share ends when it ends."""
 SharedT = TypeVar("SharedT")
@@ -35,13 +30,20 @@ class Ranks:
 
     def device(self, asked: str | None) -> str | None:
         """A GPU of its own for each process, where one was not asked for by its number."""
-        if self.world > 1 and usual_device(asked) == torch.device("cuda"):
-            return f"cuda:{self.local}"
+        if self.world > 1:
+            import torch
+
+            from irg.model.device import usual_device
+
+            if usual_device(asked) == torch.device("cuda"):
+                return f"cuda:{self.local}"
         return asked
 
     def wait(self) -> None:
         """Until all processes are here."""
         if self.world > 1:
+            import torch.distributed as dist
+
             dist.barrier()
 
 
@@ -53,6 +55,8 @@ def joined_ranks() -> Iterator[Ranks]:
     if world == 1:
         yield Ranks()
         return
+    import torch.distributed as dist
+
     dist.init_process_group("gloo", timeout=_LONGEST)
     try:
         yield Ranks(rank, world, local)

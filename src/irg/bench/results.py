@@ -7,18 +7,19 @@ from typing import Any
 from irg.bench.judging import hearings
 from irg.bench.protocol import Benchmark, Hearing, Summary
 from irg.bench.runs import BenchRun
-from irg.bench.store import SeriesStore
+from irg.bench.store import SeriesStore, all_kept
 
 
 def summarised(benchmark: Benchmark, run: BenchRun, store: SeriesStore[Hearing]) -> dict[int, list[Summary]]:
     """By turn the summaries of all variants, of rows alone. Raises ValueError for rows that no judge of the
     benchmark has written."""
     try:
-        return {
-            turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
-            for turn in run.turns
-            for heard in [hearings(store, turn)]
-        }
+        with all_kept():
+            return {
+                turn: [summarise(run.items, heard) for summarise in benchmark.summaries.values()]
+                for turn in run.turns
+                for heard in [hearings(store, turn)]
+            }
     except (LookupError, TypeError, AttributeError, ArithmeticError) as broken:
         raise ValueError(f"{store.path} holds no evidence of {benchmark.name}: {broken!r}") from broken
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -30,9 +30,11 @@ from irg.bench.tree import TurnFolder
 from irg.core.digest import digest_of
 from irg.core.files import read_json, write_atomically
 from irg.core.settings import checked, faults_of
-from irg.pipeline import Pipeline, Plan, Settings
-from irg.pipeline.plans import StepPlan
 from irg.stages.cluster import Cluster
+
+if TYPE_CHECKING:
+    from irg.pipeline import Pipeline, Plan, Settings
+    from irg.pipeline.plans import StepPlan
 
 KIND = "benchmark run"
 """What the folder's marker says."""
@@ -54,11 +56,11 @@ class DrawingMode(StrEnum):
     ALL = "all"
 
 
-AnySeries = Mapping[str, tuple[int, Plan | StepPlan]]
+AnySeries = Mapping[str, "tuple[int, Plan | StepPlan]"]
 """By the names of series what they are drawn by, with the number of the first turn."""
 
 
-def series_of(plan: StepPlan) -> AnySeries:
+def series_of(plan: "StepPlan") -> AnySeries:
     """The only series of a plan of steps. Raises ValueError for one that needs pictures to be given."""
     if plan.reads_input and plan.inputs == "needed":
         raise ValueError("the plan reads a picture (input), but a benchmark gives prompts alone")
@@ -67,7 +69,7 @@ def series_of(plan: StepPlan) -> AnySeries:
     return {"steps": (BASE_TURN + 1, plan)}
 
 
-def plans_of(settings: Settings, mode: DrawingMode, turns: int) -> dict[str, tuple[int, Plan]]:
+def plans_of(settings: "Settings", mode: DrawingMode, turns: int) -> "dict[str, tuple[int, Plan]]":
     """By the names of their series the plans of a mode, each with the number of its first turn."""
     if mode in (DrawingMode.BASE, DrawingMode.COT) and turns > 1:
         raise ValueError(f"mode {mode} with {turns} turns: expected 1, or mode irg or all")
@@ -235,7 +237,7 @@ def of_trees(trees: Mapping[int, TurnFolder], label: str) -> dict[str, Any]:
 def draw(
     run: BenchRun,
     drawing: DrawingSettings,
-    load: Callable[[], Pipeline],
+    load: "Callable[[], Pipeline]",
     crew: "Crew",
     progress: Progress | None = None,
 ) -> None:

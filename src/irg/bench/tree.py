@@ -118,12 +118,16 @@ class Content:
         return found
 
 
+class NoPicturesError(ValueError):
+    """There is no such folder, or no picture of the benchmark in it."""
+
+
 def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read: bool = True) -> Content:
     """What a folder holds of the pictures of the items. Every picture is read, to tell those that cannot be,
-    unless that is not asked for. Raises ValueError for what is no folder, holds none of them, or those of
-    several models."""
+    unless that is not asked for. Raises NoPicturesError for what is no folder or holds none of them, and
+    ValueError for those of several models."""
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder")
+        raise NoPicturesError(f"{folder} is no folder")
     wanted = {tree.stem(one.path): (item, one) for item in items for one in tree.files(item)}
     texts = {*tree.texts(items)}
     found: dict[str, Path] = {}
@@ -142,7 +146,7 @@ def content_of(tree: OfficialTree, items: Sequence[Item], folder: Path, is_read:
             extra.append(name)
     if not found:
         first = next(iter(wanted.values()))[1].path + tree.suffixes[0]
-        raise ValueError(f"{folder} holds no picture of this benchmark: expected files such as {first}")
+        raise NoPicturesError(f"{folder} holds no picture of this benchmark: expected files such as {first}")
     models = {tree.model_of(path.relative_to(folder).as_posix()) for path in found.values()}
     if len(models) > 1:
         raise ValueError(

@@ -1,5 +1,6 @@
 """`irg ask`: a question about a picture, about several, or about none."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -146,7 +147,8 @@ def _by_plan(
     choice.check(plan)
     question, seed = told["question"], told["seed"]
     if plan.num_images:
-        folder = folder or default_folder(question, seed, told["images"], choice.deciding(plan))
+        sources = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in pictures]
+        folder = folder or default_folder(question, seed, sources, choice.deciding(plan))
     elif folder is not None:
         raise ValueError("--out beside a plan that draws nothing: there is no episode to keep")
     tell_duration(choice, plan, err)

@@ -20,7 +20,7 @@ class PlanChoice:
         str | None,
         drawing_option(
             "The plan to go by: one that irg plan list has, or a file. --turns sets its rounds. Default: the "
-            "checkpoint's.",
+            "checkpoint's; irg ask goes by none unless it is told to.",
             "--plan",
             metavar="NAME|FILE",
         ),

@@ -74,15 +74,30 @@ class Load:
     """How much is taken on."""
 
     running: Annotated[
-        int, limit_option("Requests that are written and drawn together.", metavar="N", least=1, most=4096)
+        int,
+        limit_option(
+            "Requests that each process writes and draws together.", metavar="N", least=1, most=4096
+        ),
     ] = 32
+    workers: Annotated[
+        int | None,
+        limit_option(
+            "Processes with the model on each device. Default: 1; 2 on a CPU where the model is small, which "
+            "do more together.",
+            metavar="N",
+            least=1,
+            most=64,
+        ),
+    ] = None
     waiting: Annotated[
         int, limit_option("Requests that wait besides; one more is refused.", metavar="N", least=0)
     ] = 256
     memory: Annotated[
         float | None,
         limit_option(
-            "Gigabytes for what requests hold. Default: a share of what is free.", metavar="GB", least=0.001
+            "Gigabytes for what requests hold, for each process. Default: a share of what is free.",
+            metavar="GB",
+            least=0.001,
         ),
     ] = None
     max_turns: Annotated[int, limit_option("Pictures of a request.", metavar="N", least=1)] = 16
@@ -160,7 +175,7 @@ def serve(
     """
     if ctx.invoked_subcommand is not None:
         return
-    serving = _serving(choice, access, load, plans)
+    serving = _serving(choice, access, load, plans, scale)
     serving.check()
     if scale.ray is not None:
         _replicate(serving, access.port, load.drain, scale)
@@ -187,16 +202,17 @@ def _say(serving: "Serving", port: int) -> None:
     err.print(f"serving {name} at http://{host}:{port}", markup=False, soft_wrap=True)
 
 
-def _serving(choice: ModelChoice, access: Access, load: Load, plans: ServedPlans) -> "Serving":
+def _serving(choice: ModelChoice, access: Access, load: Load, plans: ServedPlans, scale: Scale) -> "Serving":
     from irg.serve.app import ServeSettings
     from irg.serve.front import Serving
     from irg.serve.gate import RequestBounds
     from irg.serve.limits import RequestLimits
     from irg.serve.plans import NamedPlans
     from irg.serve.remote import RemotePictures
-    from irg.serve.service import Capacity
+    from irg.serve.service import Capacity, usual_workers
 
     choice.check_device()
+    usual = usual_workers(choice.checkpoint) if scale.ray is None else 1
     return Serving(
         (choice.checkpoint,),
         access.host,
@@ -205,6 +221,7 @@ def _serving(choice: ModelChoice, access: Access, load: Load, plans: ServedPlans
             load.running,
             load.waiting,
             None if load.memory is None else int(load.memory * 1e9),
+            workers=load.workers or usual,
             silence=load.silence,
         ),
         ServeSettings(

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from irg.data.streams import Rejected
 from irg.rl.account import over_all, shares, sums_of
 from irg.rl.cast import Cast
 from irg.rl.episodes import PlayedStep
-from irg.rl.lessons import Lesson, lessons_of
+from irg.rl.lessons import Lesson, divided, lessons_of
 from irg.rl.objective import Practice
 from irg.rl.player import Player
 from irg.rl.prompts import PromptSource
@@ -60,9 +61,10 @@ class PlayedFeed:
         try:
             while True:
                 started = time.perf_counter()
+                before = Counter(self.player.rewards.unanswered)
                 played = self._play(self.step + 1)
                 sums = over_all(sums_of(played, self.recipe), self.layout)
-                self._check(sums)
+                self._check(sums, self.player.rewards.unanswered - before)
                 self.step += 1
                 values = shares(sums)
                 self._guard(values)
@@ -97,14 +99,12 @@ class PlayedFeed:
             save_samples(played.groups, self.recipe, step)
         return played
 
-    def _check(self, sums: dict[str, float]) -> None:
+    def _check(self, sums: dict[str, float], unanswered: Counter[str]) -> None:
         """Raises GradesLostError where rewards were silent about too much, before anything is learned of the
-        rest: the run can go on from here when they are back."""
+        rest: the run can go on from here when they are back. `unanswered`: why, in this process."""
         most = self.recipe.guards.unanswered
         if sums["ungraded"] > most * sums["pictures"]:
-            reasons = "; ".join(
-                f"{reason} ({count})" for reason, count in self.player.rewards.unanswered.items()
-            )
+            reasons = "; ".join(f"{reason} ({count})" for reason, count in unanswered.items())
             raise GradesLostError(
                 f"{sums['ungraded']:.0f} of {sums['pictures']:.0f} pictures have no grade, more than "
                 f"guards.unanswered {most:g}: {reasons or 'in other processes'}"
@@ -133,8 +133,7 @@ class PlayedFeed:
         return tuple(lessons_of(played.groups, self.recipe, seed))
 
     def _num_forwards(self, lessons: tuple[Lesson, ...]) -> int:
-        tokens = sum(lesson.document.num_tokens for lesson in lessons)
-        return max(1, -(-tokens // self.recipe.learning.tokens))
+        return max(1, len(divided(lessons, self.recipe.learning.tokens)))
 
 
 def _as_rows(rows: Any) -> tuple[tuple[Document, ...], ...]:

@@ -54,6 +54,19 @@ def lessons_of(groups: Sequence[SiblingGroup], recipe: RlRecipe, sampler_seed: i
                 yield _lesson(sibling, advantage, recipe, seed_of(sampler_seed, group.slot, number))
 
 
+def divided(lessons: Sequence[Lesson], most: int) -> list[list[Lesson]]:
+    """In order, into parts of so many tokens at most, or of one lesson that is longer."""
+    parts: list[list[Lesson]] = []
+    room = 0
+    for lesson in lessons:
+        if (tokens := lesson.document.num_tokens) > room:
+            parts.append([])
+            room = most
+        parts[-1].append(lesson)
+        room -= tokens
+    return parts
+
+
 def returned(sibling: Sibling, recipe: RlRecipe) -> float:
     """What an episode was worth."""
     return episode_return(sibling.grades, sibling.is_done, recipe.returns)

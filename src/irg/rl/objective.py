@@ -7,6 +7,7 @@ need no clipping. All of it in float32.
 Shape suffixes: N labelled tokens, M supervised latent tokens, V values of a latent token, K terms, P parts.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch import nn
 from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.model.adapters import without_adapters
 from irg.model.parts import is_hidden
-from irg.rl.lessons import Lesson
+from irg.rl.lessons import Lesson, divided
 from irg.rl.settings import LearningSettings, Method, RlRecipe
 from irg.run.flops import Backward, row_flops
 from irg.run.losses import Losses, ModelLosses
@@ -115,9 +116,7 @@ class RlObjective:
         return is_hidden(name)
 
     def forwards(self, rows: Practice) -> list[PracticeForward]:
-        size = -(-len(rows.lessons) // rows.num_forwards) if rows.num_forwards else 0
-        chunks = [rows.lessons[place * size : (place + 1) * size] for place in range(rows.num_forwards)]
-        forwards = [self._episodes(chunk) for chunk in chunks]
+        forwards = [self._episodes(part) for part in _evenly(rows.lessons, rows.num_forwards)]
         if self.anchor is not None:
             forwards += [self._anchored(forward) for forward in self.anchor.forwards(rows.anchors)]
         return forwards
@@ -233,6 +232,15 @@ def _two_sided(losses: Losses, forward: PracticeForward, strength: float) -> tor
         scale_M1 = error_MV.detach().abs().mean(-1, keepdim=True).clamp(min=1e-6)
         found = found + part_M / strength * (error_MV.square() / scale_M1).mean(-1)
     return found
+
+
+def _evenly(lessons: Sequence[Lesson], number: int) -> list[list[Lesson]]:
+    """In order, into so many parts, of which the longest is as short as can be; some may be empty."""
+    total = sum(lesson.document.num_tokens for lesson in lessons)
+    lengths = range(1, total + 1)
+    most = bisect_left(lengths, True, key=lambda length: len(divided(lessons, length)) <= number) + 1
+    parts = divided(lessons, most)
+    return [*parts, *([] for _ in range(number - len(parts)))]
 
 
 def _by_token(lessons: Sequence[Lesson]) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:

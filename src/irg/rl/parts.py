@@ -99,7 +99,10 @@ class FunctionPart:
         try:
             found = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as missing:
-            raise ValueError(f"reward {settings.function}: {missing}") from missing
+            raise ValueError(
+                f"reward {settings.function}: {missing}; expected a function of a module that Python finds: "
+                "PYTHONPATH=. for one in this folder"
+            ) from missing
         if not callable(found):
             raise ValueError(f"reward {settings.function}: {type(found).__name__}, expected a function")
         self._function: Callable[..., Any] = found

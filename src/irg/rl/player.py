@@ -125,7 +125,8 @@ class Player:
     def _siblings(
         self, places: Sequence[tuple["_Root", int, int]], step: int, counts: Counter[str]
     ) -> list[Sibling | None]:
-        text = replace(self.plan.text, temperature=self.settings.temperature)
+        # Of all tokens: what is learned is how likely each was among them.
+        text = replace(self.plan.text, temperature=self.settings.temperature, top_p=1.0)
         states, stirred = [], []
         for root, slot, number in places:
             of_all, own = seed_of(self.seed, step, slot), seed_of(self.seed, step, slot, number)

@@ -96,7 +96,7 @@ class _Plan:
         recipe = self.recipe
         episode = self._episode()
         mine = -(-recipe.rollouts.groups // self.world) * recipe.rollouts.siblings
-        forwards = max(1, -(-mine * episode.tokens // recipe.learning.tokens))
+        forwards = -(-mine // max(1, recipe.learning.tokens // episode.tokens))
         documents = -(-mine // forwards)
         return Workload(
             row=_times(episode, documents),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -223,7 +224,7 @@ def checked(grade: Any) -> Grade:
     """What somebody said, if it is a number from 0 to 1; anything else is no answer."""
     if isinstance(grade, NoGrade):
         return grade
-    is_number = isinstance(grade, int | float) and not isinstance(grade, bool)
-    if is_number and math.isfinite(grade) and 0 <= grade <= 1:
-        return float(grade)
+    number = float(grade) if isinstance(grade, Real) and not isinstance(grade, bool) else math.nan
+    if 0 <= number <= 1:
+        return number
     return NoGrade("not a grade", f"{shown(grade)}, expected a number from 0 to 1")

@@ -7,9 +7,12 @@ The run itself, with its loop, checkpoints, sharding and metrics, is that of all
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from irg.core import recipe as recipes
+from irg.core.digest import content_of
 from irg.rl.cast import Cast
 from irg.rl.feed import PlayedFeed
 from irg.rl.form import form_of
@@ -17,6 +20,7 @@ from irg.rl.objective import Practice, PracticeForward, objective_for
 from irg.rl.parts import rewards_of
 from irg.rl.player import Player
 from irg.rl.prompts import prompts_of
+from irg.rl.rewards import Rewards
 from irg.rl.settings import GuardSettings, RlRecipe
 from irg.rl.trials import RlTrials
 from irg.run.assemble import RunParts, build, parts_of
@@ -31,8 +35,8 @@ from irg.run.step import Totals
 
 RlRun = Run[Practice, PracticeForward]
 
-_KEPT = ("prompts", "rewards", "rollouts", "returns", "learning")
-"""Of a recipe, what must not change in a run that goes on, beside every run's."""
+_FREE = {"rollouts": {"batch"}, "learning": {"kl_text", "kl_flow", "anchor", "tokens"}}
+"""What may change in a run that goes on: what a guard or a lack of memory asks for."""
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> RlRecipe:
@@ -61,6 +65,7 @@ def learn(recipe: RlRecipe, resume: bool = False) -> Path:
 
 def run_of(recipe: RlRecipe, layout: Layout) -> RlRun:
     """The run that a recipe describes, not yet begun."""
+    prompts, rewards = prompts_of(recipe.prompts), rewards_of(recipe.rewards, recipe.out)
     parts = parts_of(recipe)
     network = build(recipe, parts.config, layout)
     stored = objective_of(recipe, parts, network, layout)
@@ -69,10 +74,11 @@ def run_of(recipe: RlRecipe, layout: Layout) -> RlRun:
     anchor = stored if feed is not None else None
     objective = objective_for(recipe, networks, parts.tokenizer.special, layout, anchor)
     cast = Cast.of(recipe, parts, network, stored.composer.autoencoder, layout)
-    player = _player(recipe, parts, cast)
-    played = PlayedFeed(recipe, cast, player, prompts_of(recipe.prompts), layout, feed)
-    settings = run_settings(recipe, parts, _KEPT)
-    return Run(objective, played, settings, layout, _trials(recipe, parts, cast), guard_of(recipe.guards))
+    player = _player(recipe, parts, cast, rewards)
+    played = PlayedFeed(recipe, cast, player, prompts, layout, feed)
+    settings = run_settings(recipe, parts, _kept(recipe, rewards))
+    trials = _trials(recipe, parts, cast, player)
+    return Run(objective, played, settings, layout, trials, guard_of(recipe.guards))
 
 
 def finish(recipe: RlRecipe, run: RlRun) -> Path:
@@ -109,6 +115,17 @@ def guard_of(settings: GuardSettings) -> Guard:
     return guard
 
 
+def _kept(recipe: RlRecipe, rewards: Rewards) -> dict[str, Any]:
+    """What must not change in a run that goes on, beside every run's: of prompts in a file what they are,
+    and of rewards what decides on their grades."""
+    content = recipe.model_dump(mode="json", include={"rollouts", "returns", "learning"}, exclude=_FREE)
+    file = recipe.prompts.file
+    return content | {
+        "prompts": recipe.prompts.model_dump(mode="json") if file is None else content_of(file),
+        "rewards": [[one.weight, dict(one.part.identity)] for one in rewards.parts],
+    }
+
+
 def _anchor(recipe: RlRecipe, parts: RunParts, layout: Layout) -> StoredFeed | None:
     if not recipe.data:
         return None
@@ -126,10 +143,10 @@ def _reference(recipe: RlRecipe, parts: RunParts, layout: Layout) -> ModelLosses
     return network.requires_grad_(False)
 
 
-def _player(recipe: RlRecipe, parts: RunParts, cast: Cast) -> Player:
+def _player(recipe: RlRecipe, parts: RunParts, cast: Cast, rewards: Rewards) -> Player:
     return Player(
         cast.pipeline,
-        rewards_of(recipe.rewards, recipe.out),
+        rewards,
         form_of(parts.settings.world),
         recipe.rollouts,
         recipe.plan(parts.settings),
@@ -138,15 +155,9 @@ def _player(recipe: RlRecipe, parts: RunParts, cast: Cast) -> Player:
     )
 
 
-def _trials(recipe: RlRecipe, parts: RunParts, cast: Cast) -> RlTrials | None:
+def _trials(recipe: RlRecipe, parts: RunParts, cast: Cast, player: Player) -> RlTrials | None:
     if (settings := recipe.trials) is None:
         return None
-    player = Player(
-        cast.pipeline,
-        rewards_of(recipe.rewards, recipe.out),
-        form_of(parts.settings.world),
-        recipe.rollouts,
-        recipe.plan(parts.settings, settings.redraws),
-        recipe.seed,
-    )
+    plan = recipe.plan(parts.settings, settings.redraws)
+    player = replace(player, plan=plan, stirs=False)
     return RlTrials(settings, cast, player, prompts_of(settings.source), cast.layout)

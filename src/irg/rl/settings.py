@@ -7,11 +7,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field, model_validator
 
 from irg.core.settings import BaseSettings, Seed
-from irg.engine import Sampler
+from irg.engine import Sampler, Stepping
 from irg.pipeline import Plan, Settings
 from irg.rl.rewards import RewardSettings
 from irg.run.model_recipe import BatchSettings, DataSettings, ModelRecipe
 from irg.world import Family, Split
+
+_LEAST_POINTS = 4
+"""Of a drawing with steps that have noise: neither its first nor its last may have any."""
 
 
 class PromptSettings(BaseSettings):
@@ -135,6 +138,13 @@ class GuardSettings(BaseSettings):
     unanswered: float = Field(default=0.1, ge=0, le=1)
     """Share of pictures that rewards gave no answer about."""
 
+    @model_validator(mode="after")
+    def _is_a_band(self) -> "GuardSettings":
+        low, high = self.done
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"done {low:g} to {high:g}: expected shares in order, such as [0.05, 0.9]")
+        return self
+
 
 class TrialSettings(BaseSettings):
     """Episodes for prompts that are never trained on, played with the averaged weights."""
@@ -178,12 +188,23 @@ class RlRecipe(ModelRecipe):
         plan = settings.plan(turns, think=True)
         if not self.rollouts.guided:
             plan = plan.with_guidance(text_scale=1.0, image_scale=1.0)
+        if self.keeps_steps:
+            for number, turn in enumerate(plan.turns[1:], start=2):
+                if turn.num_points < _LEAST_POINTS:
+                    raise ValueError(
+                        f"learning.flow: turn {number} has {turn.num_points} time points, expected at least "
+                        f"{_LEAST_POINTS} for steps with noise"
+                    )
         return plan.with_text(temperature=self.rollouts.first_temperature)
 
     @model_validator(mode="after")
     def _replays_what_it_draws(self) -> "RlRecipe":
         if self.keeps_steps and self.rollouts.guided:
             raise ValueError("rollouts.guided with learning.flow: steps are replayed without guidance")
-        if self.keeps_steps and not self.rollouts.sampler.noise:
-            raise ValueError("rollouts.sampler.noise 0 with learning.flow: expected steps with noise")
+        sampler = self.rollouts.sampler
+        if self.keeps_steps and (sampler.kind is Stepping.EULER or not sampler.noise):
+            raise ValueError(
+                f"rollouts.sampler {sampler.kind}, noise {sampler.noise:g} with learning.flow: "
+                "expected steps with noise"
+            )
         return self

@@ -55,14 +55,12 @@ class RlTrials:
     def _numbers(self, played: list[Sibling], asked: int) -> dict[str, float]:
         """Accuracy after each number of redraws, and what became of wrong and of right first pictures."""
         sums: dict[str, float] = episode_sums(played) | {"asked": asked}
-        redraws = len(self.player.plan.turns)
-        for turn in range(redraws):
+        turns = range(len(self.player.plan.turns))
+        for turn in turns:
             sums[f"right/{turn}"] = sum(one.grades[turn] >= 1 for one in played)
         names = ("episodes", "valid", "wrong", "repaired", "right", "damaged", "asked")
-        found = over_all(sums, self.layout, [*names, *(f"right/{turn}" for turn in range(redraws))])
-        values = {
-            f"accuracy/{turn}": _share(found[f"right/{turn}"], found["episodes"]) for turn in range(redraws)
-        }
+        found = over_all(sums, self.layout, [*names, *(f"right/{turn}" for turn in turns)])
+        values = {f"accuracy/{turn}": _share(found[f"right/{turn}"], found["episodes"]) for turn in turns}
         return values | {
             "repair": _share(found["repaired"], found["wrong"]),
             "damage": _share(found["damaged"], found["right"]),

@@ -1,7 +1,7 @@
 """How a run of the unified model begins, whatever it learns: its folder, what it is told, and what must not
 change between a run and its continuation."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -22,11 +22,11 @@ EXPORTED = "checkpoint"
 _KEPT = {"preset", "seed", "data", "batch", "freeze", "lora", "noising", "dropout"}
 
 
-def run_settings(recipe: ModelRecipe, parts: RunParts, kept: Collection[str] = ()) -> RunSettings:
-    """What the recipe tells its run. `kept` are keys of its own that must not change, beside every run's."""
+def run_settings(recipe: ModelRecipe, parts: RunParts, kept: Mapping[str, Any] | None = None) -> RunSettings:
+    """What the recipe tells its run. `kept`, as JSON, must not change in it, beside what is every run's."""
     return RunSettings(
         out=recipe.out,
-        identity=_identity(recipe, parts, kept),
+        identity=_identity(recipe, parts) | dict(kept or {}),
         optimizer=recipe.optimizer,
         seed=recipe.seed,
         steps=recipe.steps,
@@ -62,11 +62,11 @@ def first_alone(layout: Layout) -> Iterator[None]:
         layout.wait()
 
 
-def _identity(recipe: ModelRecipe, parts: RunParts, kept: Collection[str]) -> dict[str, Any]:
+def _identity(recipe: ModelRecipe, parts: RunParts) -> dict[str, Any]:
     """Of files what is in them, wherever they lie. The rows of stored data are compared by the plan
     (`irg.data.plan`)."""
     excluded = {"data": {"__all__": {"path"}}}
-    content = recipe.model_dump(mode="json", include={*_KEPT, *kept}, exclude=excluded)
+    content = recipe.model_dump(mode="json", include=_KEPT, exclude=excluded)
     began = CheckpointFolder.find(recipe.init) if recipe.init is not None else None
     return content | {
         "optimizer": str(recipe.optimizer.kind),

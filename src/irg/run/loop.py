@@ -161,7 +161,7 @@ class Run(Generic[Rows, One]):
         settings, last = self.settings, self.settings.last
         log = MetricsLog(settings.out, settings.log, last, self.step, silent=not self.layout.is_first)
         fed: FedStep[Rows] | None = None
-        with log, _listening() as asked, closing(iter(self.feed)) as steps:
+        with log, self._settled(), _listening() as asked, closing(iter(self.feed)) as steps:
             if last is not None and self.step >= last:
                 return
             for fed in self._fed(steps):
@@ -215,7 +215,8 @@ class Run(Generic[Rows, One]):
         values = (
             totals.losses | dict(fed.values) | {"norm": norm.item(), "rate": settings.optimizer.rate * factor}
         )
-        self._ask_guard(totals)
+        if self.guard is not None:
+            self.guard(totals)
         if moves := self._may_move(totals, norm.item()):
             self.optimizers.step(factor)
         self.optimizers.zero_grad()
@@ -232,12 +233,11 @@ class Run(Generic[Rows, One]):
         log.record(self.step, values, speeds | {"memory": peak_memory(self.layout.device)})
         return totals
 
-    def _ask_guard(self, totals: Totals) -> None:
-        """Raises StoppedError, once what is being saved is saved."""
-        if self.guard is None:
-            return
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Where a guard or the feed stops the run within the block, what is being saved is saved first."""
         try:
-            self.guard(totals)
+            yield
         except StoppedError:
             self.checkpoints.wait()
             raise

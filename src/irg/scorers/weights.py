@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from irg.core.digest import digest_of
-from irg.model.device import usable_device
+
+if TYPE_CHECKING:
+    import torch
 
 _SAMPLE = 1 << 20
 """Bytes of each end of a file that go into a fingerprint: all of a large model would take minutes."""
@@ -60,14 +60,17 @@ def refuse_name(name: str) -> None:
 
 def refuse_device(device: str | None) -> None:
     """Raises ValueError for a device that is not there, or if the packages of scorers are not."""
+    from irg.model.device import usable_device
+
     for package in ("transformers", "scipy"):
         if find_spec(package) is None:
             raise ValueError(f"scorers need {package}: pip install 'irg[bench]'")
     usable_device(device)
 
 
-def arithmetic(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+def arithmetic(device: "torch.device", dtype: "torch.dtype") -> dict[str, str]:
     """What else moves a score's last digits, as a part of an identity."""
+    import torch
     import transformers
 
     return {

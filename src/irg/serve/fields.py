@@ -16,6 +16,7 @@ Unheeded = Annotated[Any, Field(description=_UNHEEDED)]
 Size = Annotated[
     str, Field(pattern=r"^(auto|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$", description="WIDTHxHEIGHT, or auto")
 ]
+PLAN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Format = Literal["png", "jpeg", "webp"]
 Partial = Annotated[int, Field(ge=0, le=3, description="Previews of a picture that is being drawn.")]
 
@@ -65,7 +66,7 @@ class DrawingFields(BaseSettings):
     )
     plan: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        pattern=PLAN_NAME,
         description="The name of a plan of steps to go by, of those in `/v1/models`; `turns` sets its "
         "rounds. Default: the server's usual one.",
     )

@@ -2,6 +2,7 @@
 the server. What a request says is the name of a plan, never the path of a file, and nothing is fetched for
 it."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from irg.pipeline import Settings
 from irg.pipeline.plans import StepPlan
 from irg.pipeline.plans.reading import read_plan
 from irg.pipeline.plans.start import settled
+from irg.serve.fields import PLAN_NAME
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class NamedPlans:
         if self.folder is not None and not self.folder.is_dir():
             raise ValueError(f"{self.folder} is no folder: expected one with plans, NAME{ENDING}")
         for file in [] if self.folder is None else self.folder.glob(f"*{ENDING}"):
+            if re.match(PLAN_NAME, file.stem) is None:
+                told = (
+                    "expected a name that a request can say, of up to 100 letters, digits, '.', '_' and '-'"
+                )
+                raise ValueError(f"{file}: {told}")
             settled(read_plan(file), settings)
         if self.usual is not None:
             settled(self.usual, settings)

@@ -36,6 +36,7 @@ def application(serving: Serving, replicas: Replicas, gpus: float, drain: float)
 
     def build() -> App:
         journal.write_lines()
+        serving.check()  # on this machine too: its files are others, and its cache of system prompts
         return serving.app()
 
     capacity = serving.capacity
@@ -44,7 +45,7 @@ def application(serving: Serving, replicas: Replicas, gpus: float, drain: float)
         name="irg",
         ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
         # The queue is the application's own: it is fair, and it refuses with a reason.
-        max_ongoing_requests=capacity.most_running + capacity.most_waiting,
+        max_ongoing_requests=capacity.most_running * capacity.workers + capacity.most_waiting,
         autoscaling_config={
             "min_replicas": replicas.least,
             "max_replicas": replicas.most,

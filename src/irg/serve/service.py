@@ -41,6 +41,8 @@ _LONGEST_PAUSE = 30.0
 """Seconds before a process that ends again and again is started once more."""
 _LEAVING = 5.0
 """Seconds that a process has to end when it is told to."""
+_USUAL_WORKERS, _SMALL = 2, 1_000_000_000
+"""Processes that share a CPU where the bytes of the weights are no more."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Capacity:
     """Bytes for the contexts of a model. None: a share of what is free."""
     patience: float = 60.0
     """Seconds that a request waits for a model that is being loaded."""
+    workers: int = 1
+    """Processes with the model on each device, which share it."""
     silence: float = 30.0
     """Seconds without a sign of life after which the process of a model counts as hung, and is ended and
     started again."""
@@ -71,6 +75,15 @@ class EngineRequest:
     keeps: bool = False
 
 
+def usual_workers(checkpoint: NamedCheckpoint) -> int:
+    """How many processes with a model its device is best shared by. The operations of a small one leave
+    cores of a CPU idle, which two of them use; single requests are hardly slower for it."""
+    if checkpoint.torch_device.type != "cpu":
+        return 1
+    is_small = sum(file.stat().st_size for file in checkpoint.folder.weight_files) <= _SMALL
+    return min(_USUAL_WORKERS, torch.get_num_threads()) if is_small else 1
+
+
 def on_devices(checkpoint: NamedCheckpoint) -> tuple[NamedCheckpoint, ...]:
     """The checkpoint on each GPU that there is; as it is where it names a device, or where there is none."""
     count = torch.cuda.device_count() if checkpoint.device is None else 0
@@ -81,9 +94,11 @@ class Service:
     """Takes requests, and gives what is told of them. `start` it in the event loop that asks."""
 
     def __init__(self, checkpoints: Sequence[NamedCheckpoint], capacity: Capacity | None = None) -> None:
-        """A process for each of the checkpoints, or for each GPU where no device is named."""
-        self.checkpoints = tuple(one for checkpoint in checkpoints for one in on_devices(checkpoint))
+        """`capacity.workers` processes for each of the checkpoints, or for each GPU where no device is
+        named."""
         self.capacity = capacity or Capacity()
+        placed = (one for checkpoint in checkpoints for one in on_devices(checkpoint))
+        self.checkpoints = tuple(one for one in placed for _ in range(self.capacity.workers))
         self.hosts: list[Host | None] = [None] * len(self.checkpoints)
         self.watchers: list[Callable[[Pulse], None]] = []
         """Called with every word about how a model stands."""
@@ -186,6 +201,7 @@ class Service:
             replace(self.checkpoints[number]),
             self.capacity.most_running,
             self.capacity.budget,
+            self.capacity.workers,
         )
         process = context.Process(target=work, args=arguments, name=f"irg-model-{number}", daemon=True)
         process.start()

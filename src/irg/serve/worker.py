@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+import torch
+
 from irg.core.events import DenoisingStep, ImageDone, ThoughtDelta, ThoughtDone
 from irg.core.trace import png
 from irg.model.device import is_out_of_memory
@@ -42,8 +44,16 @@ _ALIVE = 1.0
 """Seconds between two signs of life."""
 
 
-def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int, budget: int | None) -> None:
-    """Load a model and serve it. Ends when the server does, however it ends."""
+def work(
+    connection: Connection,
+    checkpoint: NamedCheckpoint,
+    most_running: int,
+    budget: int | None,
+    sharing: int,
+) -> None:
+    """Load a model and serve it, one of so many that share its device. Ends when the server does, however it
+    ends."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // sharing))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which says what follows
     speaking = threading.Lock()
 
@@ -57,7 +67,7 @@ def work(connection: Connection, checkpoint: NamedCheckpoint, most_running: int,
     except Exception as error:
         say(NotLoaded(f"{type(error).__name__}: {error}"))
         raise SystemExit(1) from None
-    given = budget_of(checkpoint.torch_device) if budget is None else budget
+    given = budget_of(checkpoint.torch_device) // sharing if budget is None else budget
     engine = Engine(pipeline.parts, given, most_running, say)
     try:
         say(ModelLoaded(given))
