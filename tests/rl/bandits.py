@@ -10,6 +10,7 @@ from irg.model import Autoencoder
 from irg.model.checkpoint import CheckpointFolder
 from tests.data.small import random_autoencoder, random_model, tokenizer, write_checkpoint
 from tests.models import save_model
+from tests.rl.graders import WORD
 
 READING = ("vision", "connector", "understanding", "embeddings", "head")
 """The parts that read and write; the others draw."""
@@ -17,16 +18,22 @@ _TINT = 0.25
 """How much redder a picture is where a latent is greater by one."""
 
 
-def ending(folder: Path, much: float) -> Path:
+def ending(folder: Path, much: float, word: float = 0.0) -> Path:
     """A checkpoint with random weights whose texts come to an end: one value of its hidden states is always
-    large, and the end is likely by it, the more so the greater `much`."""
+    large, and the end is likely by it, the more so the greater `much`; so is the wanted word by `word`."""
     model = random_model()
     with torch.no_grad():
         model.decoder.embedding.weight[:, 0] = 3.0
         model.decoder.head.weight[:, 0] = 0.0
         model.decoder.head.weight[tokenizer().special.text_end, 0] = much
+        model.decoder.head.weight[tokenizer().encode(f" {WORD}"), 0] = word
     save_model(model, write_checkpoint(folder))
     return folder
+
+
+def wordy() -> Path:
+    """One whose texts end, and have the wanted word now and then."""
+    return ending(Path(mkdtemp()) / "start", 2.0, word=1.8)
 
 
 def tinted() -> Path:

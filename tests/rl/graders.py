@@ -7,12 +7,12 @@ import numpy as np
 
 from irg.rl.rewards import ShownPicture
 
-LETTER = "t"
+WORD = "red"
 
 
 def wanted(shown: ShownPicture) -> float:
-    """Whether the text that led to a picture has a letter in it."""
-    return float(LETTER in shown.thought)
+    """Whether the text that led to a picture has a word in it."""
+    return float(WORD in shown.thought)
 
 
 def redness(shown: ShownPicture) -> float:

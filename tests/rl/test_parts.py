@@ -75,7 +75,7 @@ def test_a_function_of_ones_own_grades_and_may_fail() -> None:
     with pytest.raises(ValueError, match="graders:absent"):
         made("absent")
     with pytest.raises(ValueError, match="str, expected a function"):
-        made("LETTER")
+        made("WORD")
 
 
 def test_a_service_is_told_all_and_asked_again_where_it_says_nothing() -> None:

@@ -1,1 +1,0 @@
-from tests.beginnings import beginning as beginning
