@@ -9,7 +9,7 @@ from irg.core import Kind, Role, pack
 from irg.model import PaddedAttend
 from irg.rl.episodes import SiblingGroup
 from irg.rl.lessons import divided, lessons_of, returned
-from irg.rl.settings import LearningSettings, Method
+from irg.rl.settings import LearningMethod, LearningSettings
 from irg.run.losses import ModelLosses
 from tests.rl.played import made, play, special, well_formed
 
@@ -91,11 +91,11 @@ def test_the_drawing_of_a_malformed_turn_is_not_learned(group: SiblingGroup) -> 
     assert lesson.advantage < 0 or RECIPE.returns.malformed == 0
 
 
-@pytest.mark.parametrize("method", [Method.NFT, Method.REJECTION])
-def test_finished_pictures_are_learned_in_fresh_noise(group: SiblingGroup, method: Method) -> None:
+@pytest.mark.parametrize("method", [LearningMethod.NFT, LearningMethod.REJECTION])
+def test_finished_pictures_are_learned_in_fresh_noise(group: SiblingGroup, method: LearningMethod) -> None:
     recipe = RECIPE.model_copy(update={"learning": LearningSettings(flow=1.0, method=method)})
     lessons, again = list(lessons_of([group], recipe, 7)), list(lessons_of([group], recipe, 7))
-    assert len(lessons) == (1 if method is Method.REJECTION else 3)
+    assert len(lessons) == (1 if method is LearningMethod.REJECTION else 3)
     best = max(group.siblings, key=lambda one: returned(one, recipe))
     for lesson, same in zip(lessons, again, strict=True):
         noisy = [one for one in lesson.document if one.kind is Kind.NOISY]
@@ -103,7 +103,7 @@ def test_finished_pictures_are_learned_in_fresh_noise(group: SiblingGroup, metho
         for one, other in zip(noisy, (two for two in same.document if two.kind is Kind.NOISY), strict=True):
             assert torch.equal(one.values, other.values) and one.target is not None
             finished = one.values - one.timestep * one.target
-            if method is Method.REJECTION:
+            if method is LearningMethod.REJECTION:
                 drawn = next(image for image in best.images if image.turn == one.turn)
                 assert torch.allclose(finished, drawn.latent_NV, atol=1e-4)
 

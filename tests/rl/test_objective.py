@@ -11,7 +11,7 @@ import torch
 from irg.model import PaddedAttend
 from irg.rl.lessons import lessons_of
 from irg.rl.objective import MOST_EXACT, Practice, RlObjective, bounded_k3
-from irg.rl.settings import LearningSettings, Method
+from irg.rl.settings import LearningMethod, LearningSettings
 from irg.run.step import backward
 from tests.rl.played import ALONE, made, play, well_formed
 
@@ -108,7 +108,9 @@ def test_a_process_with_fewer_episodes_fills_up(practice: Practice, objective: R
 
 
 def by_nft(practice: Practice, objective: RlObjective) -> tuple[RlObjective, Practice]:
-    recipe: Any = RECIPE.model_copy(update={"learning": LearningSettings(flow=1.0, method=Method.NFT)})
+    recipe: Any = RECIPE.model_copy(
+        update={"learning": LearningSettings(flow=1.0, method=LearningMethod.NFT)}
+    )
     lessons = tuple(lessons_of(well_formed(play(RUN).groups), recipe, 0))
     return replace(objective, learning=recipe.learning), replace(practice, lessons=lessons)
 
@@ -124,7 +126,9 @@ def test_nft_draws_towards_better_pictures_and_away_from_worse(
             return nft.network(forward.packed, PaddedAttend(forward.packed)).flow_MV.mean(-1)
 
     before = errors()
-    text_free = replace(nft, learning=LearningSettings(text=0, flow=1.0, kl_flow=0, method=Method.NFT))
+    text_free = replace(
+        nft, learning=LearningSettings(text=0, flow=1.0, kl_flow=0, method=LearningMethod.NFT)
+    )
     backward(text_free, [forward], ALONE)
     with torch.no_grad():
         for parameter in nft.model.parameters():

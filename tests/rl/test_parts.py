@@ -18,20 +18,20 @@ from irg.endpoint.structured import UnfitAnswerError
 from irg.rl.parts import FunctionPart, JudgePart, ScenePart, ServicePart, read_grade, rewards_of
 from irg.rl.rewards import (
     FunctionRewardSettings,
+    GradedPicture,
     JudgeRewardSettings,
     NoGrade,
     SceneRewardSettings,
     ServiceRewardSettings,
-    ShownPicture,
 )
 from irg.scorers.http import scorer_server
 from irg.world import fulfil, parse, render
 
 
-def shown(prompt: str, picture: Image.Image | None = None) -> ShownPicture:
+def shown(prompt: str, picture: Image.Image | None = None) -> GradedPicture:
     if picture is None:
         picture = Image.fromarray(render(fulfil(parse(prompt), np.random.default_rng(0))))
-    return ShownPicture(prompt, Picture.of(picture), "a thought", {"tag": 1})
+    return GradedPicture(prompt, Picture.of(picture), "a thought", {"tag": 1})
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def test_genevals_scorer_grades_what_a_line_asks_for() -> None:
     there = find(picture, plain)[0][0].name
     present = plain | {"include": [{"class": there, "count": 1}]}
     many = {"tag": "counting", "include": [{"class": there, "count": 40}]}
-    asked = [ShownPicture("a thing", Picture.of(picture), facts=facts) for facts in (present, many, {})]
+    asked = [GradedPicture("a thing", Picture.of(picture), facts=facts) for facts in (present, many, {})]
     part = GenevalPart(find)
     right, wrong, none = part(asked)
     assert right == 1.0 and isinstance(wrong, float) and 0 < wrong < 0.5

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from irg.rl.returns import advantages, episode_return, is_dead, weights
-from irg.rl.settings import Method, ReturnSettings
+from irg.rl.settings import LearningMethod, ReturnSettings
 
 USUAL = ReturnSettings()
 
@@ -48,11 +48,11 @@ def test_what_is_malformed_is_pushed_down_whatever_it_was_worth() -> None:
 
 
 def test_rejection_sampling_imitates_the_best_that_is_well_formed() -> None:
-    found = weights(Method.REJECTION, [0.2, 1.2, 0.9, 0.9], [True, False, True, True], USUAL)
+    found = weights(LearningMethod.REJECTION, [0.2, 1.2, 0.9, 0.9], [True, False, True, True], USUAL)
     assert found == [0.0, 0.0, 1.0, 0.0]
-    assert weights(Method.REJECTION, [0.9, 0.9], [True, True], USUAL) == [0.0, 0.0]
-    assert weights(Method.REJECTION, [0.1, 0.9], [False, False], USUAL) == [0.0, 0.0]
-    for method in (Method.GRPO, Method.NFT):
+    assert weights(LearningMethod.REJECTION, [0.9, 0.9], [True, True], USUAL) == [0.0, 0.0]
+    assert weights(LearningMethod.REJECTION, [0.1, 0.9], [False, False], USUAL) == [0.0, 0.0]
+    for method in (LearningMethod.GRPO, LearningMethod.NFT):
         assert weights(method, [0.2, 1.2], [True] * 2, USUAL) == advantages([0.2, 1.2], [True] * 2, USUAL)
 
 

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from irg.core.picture import Picture
-from irg.rl.rewards import Grade, NoGrade, Rewards, ShownPicture, WeighedPart, checked
+from irg.rl.rewards import Grade, GradedPicture, NoGrade, Rewards, WeighedPart, checked
 
 
-def shown(prompt: str, colour: str = "red", thought: str = "") -> ShownPicture:
-    return ShownPicture(prompt, Picture.of(Image.new("RGB", (8, 8), colour)), thought, {"tag": 1})
+def shown(prompt: str, colour: str = "red", thought: str = "") -> GradedPicture:
+    return GradedPicture(prompt, Picture.of(Image.new("RGB", (8, 8), colour)), thought, {"tag": 1})
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Counting:
     def identity(self) -> Mapping[str, Any]:
         return {"part": self.name}
 
-    def __call__(self, pictures: Sequence[ShownPicture], /) -> list[Grade]:
+    def __call__(self, pictures: Sequence[GradedPicture], /) -> list[Grade]:
         self.asked += [one.prompt for one in pictures]
         return [self.table[one.prompt] for one in pictures]
 

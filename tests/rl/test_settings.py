@@ -5,7 +5,7 @@ import pytest
 
 from irg.core.settings import checked
 from irg.pipeline import Settings
-from irg.rl.settings import Method, RlRecipe
+from irg.rl.settings import LearningMethod, RlRecipe
 
 RECIPE: dict[str, Any] = {
     "out": "made",
@@ -47,7 +47,9 @@ def test_steps_are_kept_where_drawing_is_learned_from_them() -> None:
         return RlRecipe.model_validate(RECIPE | {"learning": learning}).keeps_steps
 
     assert not keeps() and keeps(flow=1.0)
-    assert not keeps(flow=1.0, method=Method.NFT) and not keeps(flow=1.0, method=Method.REJECTION)
+    assert not keeps(flow=1.0, method=LearningMethod.NFT) and not keeps(
+        flow=1.0, method=LearningMethod.REJECTION
+    )
 
 
 def test_drawings_too_short_for_steps_with_noise_are_told() -> None:

@@ -16,7 +16,7 @@ from irg.data.compose import Noising, noised, noised_copies
 from irg.data.prepare import seed_of
 from irg.rl.episodes import DrawnImage, Sibling, SiblingGroup, WrittenText
 from irg.rl.returns import episode_return, weights
-from irg.rl.settings import Method, RlRecipe
+from irg.rl.settings import LearningMethod, RlRecipe
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _noisy(
 ) -> Iterator[tuple[Segment, float]]:
     """The picture on its way: as it was at the steps that were kept, or in fresh noise."""
     finished = Segment(Kind.CLEAN, Role.IMAGE, image.latent_NV, turn=image.turn, grid=image.grid)
-    if recipe.learning.method is not Method.GRPO:
+    if recipe.learning.method is not LearningMethod.GRPO:
         noising = Noising(recipe.noising.shift, recipe.noising.copies)
         yield from ((noisy, 1.0) for noisy in noised_copies(finished, noising, generator))
         return

@@ -20,7 +20,7 @@ from irg.core import Document, Kind, Packed, Role, Segment, SpecialTokens, pack
 from irg.model.adapters import without_adapters
 from irg.model.parts import is_hidden
 from irg.rl.lessons import Lesson, divided
-from irg.rl.settings import LearningSettings, Method, RlRecipe
+from irg.rl.settings import LearningMethod, LearningSettings, RlRecipe
 from irg.run.flops import Backward, row_flops
 from irg.run.losses import Losses, ModelLosses
 from irg.run.objective import PackedForward, UnifiedObjective
@@ -145,7 +145,7 @@ class RlObjective:
 
     def _flow(self, losses: Losses, forward: PracticeForward) -> torch.Tensor:
         """[M]: likewise of steps; of finished pictures their error, signed by the advantage."""
-        if self.learning.method is not Method.NFT:
+        if self.learning.method is not LearningMethod.NFT:
             return forward.advantage_M * forward.precision_M * losses.flow_MV.mean(-1)
         return _two_sided(losses, forward, self.learning.strength)
 

@@ -21,6 +21,7 @@ from irg.rl.rewards import (
     FunctionRewardSettings,
     GenevalRewardSettings,
     Grade,
+    GradedPicture,
     JudgeRewardSettings,
     NoGrade,
     RewardPart,
@@ -28,7 +29,6 @@ from irg.rl.rewards import (
     RewardSettings,
     SceneRewardSettings,
     ServiceRewardSettings,
-    ShownPicture,
     VqaRewardSettings,
     WeighedPart,
     checked,
@@ -77,10 +77,10 @@ class ScenePart:
     name = "scene"
     identity: Mapping[str, Any] = {"part": "scene", "version": 1}
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         return [self._one(one) for one in shown]
 
-    def _one(self, shown: ShownPicture) -> Grade:
+    def _one(self, shown: GradedPicture) -> Grade:
         try:
             return grade(parse(shown.prompt), read(np.asarray(shown.picture.open())))
         except OutsideWorld as outside:
@@ -107,10 +107,10 @@ class FunctionPart:
             raise ValueError(f"reward {settings.function}: {type(found).__name__}, expected a function")
         self._function: Callable[..., Any] = found
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         return [self._one(one) for one in shown]
 
-    def _one(self, shown: ShownPicture) -> Grade:
+    def _one(self, shown: GradedPicture) -> Grade:
         try:
             return self._function(shown)
         except Exception as failed:  # whatever it raises: it is told, and the run goes on
@@ -124,11 +124,11 @@ class ServicePart:
         self.name, self.settings = settings.address, settings
         self.identity = {"part": "service", "address": settings.address, "version": settings.version}
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         with ThreadPoolExecutor(self.settings.at_once) as pool:
             return list(pool.map(self._one, shown))
 
-    def _one(self, shown: ShownPicture) -> Grade:
+    def _one(self, shown: GradedPicture) -> Grade:
         picture = base64.b64encode(shown.picture.data).decode()
         content = {"prompt": shown.prompt, "thought": shown.thought, "picture": picture}
         body = json.dumps(content | {"facts": dict(shown.facts)}).encode()
@@ -167,14 +167,14 @@ class JudgePart:
         self.endpoint = Endpoint(settings.endpoint, account)
         self.endpoint.check()
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         return asyncio.run(self._all(shown))
 
-    async def _all(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    async def _all(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         async with self.endpoint.open():
             return await asyncio.gather(*(self._one(one) for one in shown))
 
-    async def _one(self, shown: ShownPicture) -> Grade:
+    async def _one(self, shown: GradedPicture) -> Grade:
         message = Message("user", (_ASKED.format(prompt=shown.prompt), shown.picture))
         request = ChatRequest((message,), self.settings.max_tokens, "reward", temperature=0.0)
         try:
@@ -194,7 +194,7 @@ class VqaPart:
         self._scorer = VqaScore.load(settings.model or USUAL_VQASCORE, settings.device)
         self.identity = {"part": "vqascore", **self._scorer.identity}
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         from irg.scorers.vqascore import score_of
 
         logs = [self._scorer(one.picture.open(), one.prompt) for one in shown]
@@ -218,10 +218,10 @@ class GenevalPart:
         detector = InstanceDetector.load(settings.detector or USUAL_DETECTOR, settings.device)
         return cls(ObjectFinder(detector, Clip.load(settings.clip or USUAL_CLIP, settings.device)))
 
-    def __call__(self, shown: Sequence[ShownPicture]) -> list[Grade]:
+    def __call__(self, shown: Sequence[GradedPicture]) -> list[Grade]:
         return [self._one(one) for one in shown]
 
-    def _one(self, shown: ShownPicture) -> Grade:
+    def _one(self, shown: GradedPicture) -> Grade:
         asked = {"prompt": shown.prompt, **shown.facts}
         try:
             check_facts(asked, "the prompt's line")

@@ -25,7 +25,7 @@ from irg.rl.draws import TwinDraws
 from irg.rl.episodes import DrawnImage, PlayedStep, Sibling, SiblingGroup, WrittenText
 from irg.rl.form import Form
 from irg.rl.prompts import AskedPicture, PromptSource
-from irg.rl.rewards import Rewards, ShownPicture
+from irg.rl.rewards import GradedPicture, Rewards
 from irg.rl.settings import RolloutSettings
 
 
@@ -117,7 +117,7 @@ class Player:
         for one, state in zip(asked, states, strict=True):
             assert state.drawn.image is not None, "a turn ends with a picture"
             picture = Picture.of(state.drawn.image)
-            shown.append(ShownPicture(one.prompt, picture, state.drawn.thought or "", one.facts))
+            shown.append(GradedPicture(one.prompt, picture, state.drawn.thought or "", one.facts))
         grades = self.rewards(shown)
         counts.update(pictures=len(grades), ungraded=sum(grade is None for grade in grades))
         return grades

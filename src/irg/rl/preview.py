@@ -13,7 +13,7 @@ from irg.model.checkpoint import CheckpointError, CheckpointFolder
 from irg.model.device import usual_device
 from irg.model.hub import is_hub_id
 from irg.pipeline import Settings
-from irg.rl.settings import Method, RlRecipe
+from irg.rl.settings import LearningMethod, RlRecipe
 from irg.run.assemble import parts_of
 from irg.run.budget import Section, Workload, budget, duration, in_bytes
 from irg.run.flops import Backward, RowCounts, peak_flops, peak_of, row_flops
@@ -126,7 +126,9 @@ class _Plan:
         size = self.settings.view.size(*self.settings.clean.size(*plan.size))
         patches = size[0] * size[1] // self.config.vision.patch**2
         redraws = recipe.rollouts.redraws
-        copies = recipe.rollouts.window if recipe.learning.method is Method.GRPO else recipe.noising.copies
+        copies = (
+            recipe.rollouts.window if recipe.learning.method is LearningMethod.GRPO else recipe.noising.copies
+        )
         noisy = redraws * copies if recipe.learning.flow else 0
         texts = self._text("system") + self._text("prompt") + (1 + redraws) * self._text("thought")
         count = RowCounts(

@@ -28,7 +28,7 @@ class PromptSource(Protocol):
 
 
 @dataclass(frozen=True)
-class ScenePrompts:
+class GeneratedPrompts:
     """Of the scene world, family by weight."""
 
     weights: Mapping[Family, float]
@@ -57,7 +57,7 @@ class ListedPrompts:
 def prompts_of(settings: PromptSettings) -> PromptSource:
     """Raises ValueError for a file without prompts, or with lines that are none."""
     if settings.scenes is not None:
-        return ScenePrompts(settings.scenes, settings.split)
+        return GeneratedPrompts(settings.scenes, settings.split)
     assert settings.file is not None
     if not settings.file.is_file():
         raise ValueError(f"prompts.file {settings.file}: no such file")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean, pstdev
 
-from irg.rl.settings import Method, ReturnSettings
+from irg.rl.settings import LearningMethod, ReturnSettings
 
 _DEAD = 1e-6
 """Standard deviation below which the siblings of a group are worth the same."""
@@ -37,10 +37,10 @@ def advantages(returns: Sequence[float], valid: Sequence[bool], settings: Return
 
 
 def weights(
-    method: Method, returns: Sequence[float], valid: Sequence[bool], settings: ReturnSettings
+    method: LearningMethod, returns: Sequence[float], valid: Sequence[bool], settings: ReturnSettings
 ) -> list[float]:
     """How much each sibling is to be imitated, or, below zero, avoided; 0: nothing is learned of it."""
-    if method is not Method.REJECTION:
+    if method is not LearningMethod.REJECTION:
         return advantages(returns, valid, settings)
     fine = [one for one, is_fine in zip(returns, valid, strict=True) if is_fine]
     if is_dead(returns) or not fine:

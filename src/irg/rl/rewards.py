@@ -36,7 +36,7 @@ class SceneRewardSettings(_PartSettings):
 
 
 class FunctionRewardSettings(_PartSettings):
-    """Python of your own: `function(shown) -> float`, from 0 to 1, of a `ShownPicture`. Where it raises, and
+    """Python of your own: `function(shown) -> float`, from 0 to 1, of a `GradedPicture`. Where it raises, and
     where what it returns is no such number, there is no answer."""
 
     kind: Literal["function"]
@@ -102,7 +102,7 @@ RewardSettings = Annotated[
 
 
 @dataclass(frozen=True, eq=False)
-class ShownPicture:
+class GradedPicture:
     """A picture that is to be graded: `picture.open()` gives it as an image."""
 
     prompt: str
@@ -133,7 +133,7 @@ class RewardPart(Protocol):
         """All that decides on its grades, as JSON."""
         ...
 
-    def __call__(self, pictures: Sequence[ShownPicture], /) -> Sequence[Grade]:
+    def __call__(self, pictures: Sequence[GradedPicture], /) -> Sequence[Grade]:
         """A grade for each picture, or why there is none."""
         ...
 
@@ -157,7 +157,7 @@ class Rewards:
         self.unanswered: Counter[str] = Counter()
         """By part and reason, so far."""
 
-    def __call__(self, pictures: Sequence[ShownPicture]) -> list[float | None]:
+    def __call__(self, pictures: Sequence[GradedPicture]) -> list[float | None]:
         """The grade of each picture."""
         by_part = [self._graded(one.part, pictures) for one in self.parts]
         total = sum(one.weight for one in self.parts)
@@ -175,7 +175,7 @@ class Rewards:
             names = ("asked", "known", "unanswered", "seconds")
             return {part: dict(zip(names, numbers, strict=True)) for part, *numbers in rows}
 
-    def _graded(self, part: RewardPart, pictures: Sequence[ShownPicture]) -> list[Grade]:
+    def _graded(self, part: RewardPart, pictures: Sequence[GradedPicture]) -> list[Grade]:
         identity = dict(part.identity)
         keys = [_key(identity, one) for one in pictures]
         with self._opened() as known:
@@ -211,7 +211,7 @@ class Rewards:
             yield known
 
 
-def _key(identity: dict[str, Any], shown: ShownPicture) -> str:
+def _key(identity: dict[str, Any], shown: GradedPicture) -> str:
     return digest_of(identity, shown.prompt, shown.thought, shown.picture.digest, dict(shown.facts))
 
 

@@ -64,7 +64,7 @@ class RolloutSettings(BaseSettings):
     where flow is learned from them."""
 
 
-class Method(StrEnum):
+class LearningMethod(StrEnum):
     """How weights follow from rewards."""
 
     GRPO = "grpo"
@@ -79,7 +79,7 @@ class Method(StrEnum):
 class LearningSettings(BaseSettings):
     """What is learned of rewarded episodes, and how far from the start it may lead."""
 
-    method: Method = Method.GRPO
+    method: LearningMethod = LearningMethod.GRPO
     text: float = Field(default=1.0, ge=0)
     """Weight of reflections; 0 leaves them alone."""
     flow: float = Field(default=0.0, ge=0)
@@ -180,7 +180,7 @@ class RlRecipe(ModelRecipe):
     @property
     def keeps_steps(self) -> bool:
         """Whether drawing is learned from the steps that were taken."""
-        return bool(self.learning.flow) and self.learning.method is Method.GRPO
+        return bool(self.learning.flow) and self.learning.method is LearningMethod.GRPO
 
     def plan(self, settings: Settings, redraws: int | None = None) -> Plan:
         """How an episode goes, by the settings of the checkpoint."""
