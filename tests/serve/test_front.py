@@ -3,6 +3,8 @@ import io
 import json
 import logging
 import signal
+import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -76,6 +78,21 @@ def test_without_a_token_nothing_is_answered_but_what_says_nothing(front: Front,
             assert (status == 200) if wanted else (status == 401), (path, method, status)
             assert token not in said
     assert ask(f"{front.address}/page.json", token=token)[0] == 200
+
+
+def test_a_refusal_waits_for_the_rest_of_a_small_body(front: Front, book: TokenBook) -> None:
+    """Closing before it comes would reset the connection, and the answer could be lost."""
+    book.add("alice", TokenLimits())
+    host, port = front.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as asking:
+        head = ("POST /v1/responses HTTP/1.1", "Host: here", "Connection: close", "Content-Length: 2", "", "")
+        asking.sendall("\r\n".join(head).encode())
+        time.sleep(0.2)
+        for part in (b"{", b"}"):
+            asking.sendall(part)
+            time.sleep(0.1)
+        with asking.makefile("rb") as answer:
+            assert answer.read().startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_token_is_in_no_line_and_no_answer(front: Front, book: TokenBook) -> None:

@@ -5,6 +5,7 @@ came of it. It is ASGI middleware and knows nothing of models; what a request as
 """
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -69,6 +70,8 @@ class Gate:
             with self.callers.place(caller):
                 await self._through(passing, caller)
         except Refused as refused:
+            if refused.headers.get("connection") != "close":
+                await passing.drain()
             await passing.refuse(refused)
         except Exception as failure:
             if not passing.is_gone:
@@ -156,6 +159,19 @@ class _Passing:
         self.is_gone = message["type"] == "http.disconnect"
         return message
 
+    async def drain(self) -> None:
+        """Read what little may be left of the body. A connection that is closed with some of it unread is
+        reset, and the answer may be lost with it."""
+        if _content_length(self.scope) > _LITTLE:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINING):
+                while not (self._is_read or self.is_gone) and self.bytes_in <= _LITTLE:
+                    message = await self.reading()
+                    self.bytes_in += len(message.get("body", b""))
+                    self._is_read = not message.get("more_body", False)
+                    self.is_gone = message["type"] == "http.disconnect"
+
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if self.refusal is not None and self.status is None:
             return  # what was made of it instead
@@ -195,6 +211,8 @@ class _Passing:
         return refused
 
 
+_LITTLE, _DRAINING = 65_536, 1.0
+"""Bytes of a refused request's body that are read, and seconds that they have to come."""
 _LEAVING = {"connection": "close"}
 """The rest of a body is not waited for."""
 
