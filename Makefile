@@ -52,6 +52,8 @@ stress: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.serve.malformed --count 10000
 
 # LOAD="--clients 8 --minutes 1 -- --running 8" changes it; what stands after -- is for irg serve.
+# Two processes, as on a CPU by default: the environment of tests has one thread.
+LOAD ?= -- --workers 2
 load: $(DEV_VENV)/.installed
 	$(DEV_VENV)/bin/python -m tests.load $(LOAD)
 
